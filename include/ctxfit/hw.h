@@ -1,0 +1,104 @@
+/**
+ * @file hw.h
+ * @brief Machines: the host, its accelerators, their memory, bandwidth, compute and links.
+ *
+ * A machine is written as one line of text, the *spec*, and every machine writes itself back as the same text:
+ *
+ *     2*rtx-4090 host:64GiB                  two catalog GPUs and 64 GiB of host memory
+ *     gpu(backend=cuda,mem=24GiB,bw=1008GB/s)   a device by its numbers
+ *     mac-studio-m2-ultra-64gb               a catalog system; unified memory is one device and the host at once
+ *     2*dgx-spark(link=25GB/s)               two linked machines
+ *     host:64GiB                             CPU only
+ *
+ * Items are separated by spaces: `[N*]NAME[(key=value,...)]` or `host:SIZE[(key=value,...)]`. NAME is a catalog id, an alias of
+ * one, or `gpu`. Keys: `backend` (cuda, metal, rocm, vulkan, sycl, rpc, cpu), `mem`, `free`, `budget` (what the GPU may use of
+ * unified memory), `bw`, `fp16` (FLOP/s, "82.6T"), `link`, `reserve`.
+ */
+#ifndef CTXFIT_HW_H
+#define CTXFIT_HW_H
+
+#include "ctxfit/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A machine, or several linked ones. Immutable. @since 0.1.0 */
+typedef struct ctxfit_hw ctxfit_hw;
+
+/** What a device is. */
+enum {
+    CTXFIT_DEVICE_HOST    = 1, /**< host memory and the CPU; always the last device */
+    CTXFIT_DEVICE_GPU     = 2, /**< memory of its own */
+    CTXFIT_DEVICE_UNIFIED = 3  /**< shares the host's memory, up to its budget */
+};
+
+/** Through which interface an engine drives a device. Values are frozen. */
+enum {
+    CTXFIT_BACKEND_DEFAULT = 0,
+    CTXFIT_BACKEND_CPU     = 1,
+    CTXFIT_BACKEND_CUDA    = 2,
+    CTXFIT_BACKEND_METAL   = 3,
+    CTXFIT_BACKEND_ROCM    = 4,
+    CTXFIT_BACKEND_VULKAN  = 5,
+    CTXFIT_BACKEND_SYCL    = 6,
+    CTXFIT_BACKEND_RPC     = 7  /**< another host through a network; no properties of its own */
+};
+
+/** One device. 0 = unknown in every number but sizes. @since 0.1.0 */
+typedef struct ctxfit_device {
+    uint32_t struct_size;           /**< also the stride of arrays */
+    uint32_t kind;                  /**< CTXFIT_DEVICE_* */
+    uint32_t backend;               /**< CTXFIT_BACKEND_* */
+    uint32_t node;                  /**< machine it sits in, from 0, when several are linked */
+    uint64_t memory_bytes;          /**< as reported by the driver, or the advertised size */
+    uint64_t free_bytes;            /**< free now; 0 = not stated, then all of it */
+    uint64_t budget_bytes;          /**< unified: what the GPU may use at most; otherwise the same as memory_bytes */
+    uint64_t reserve_bytes;         /**< host and unified: kept for the operating system */
+    uint64_t bandwidth_bytes_per_s; /**< of its memory */
+    uint64_t link_bytes_per_s;      /**< to the host (PCIe) or, for a linked machine, to its neighbour; one direction */
+    double   fp16_flops_per_s;      /**< dense matrix rate with FP32 accumulation where known */
+    double   int8_ops_per_s;        /**< dense */
+    char     id[64];                /**< catalog id, or "gpu", "host" */
+    char     name[64];              /**< for people */
+} ctxfit_device;
+#define CTXFIT_DEVICE_INIT { (uint32_t)sizeof(ctxfit_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
+
+/**
+ * Reads a spec (see the top of this header).
+ * @return OK; E_NOT_FOUND (unknown name, `offset` where; the message suggests the nearest); E_MALFORMED (`offset`: what was
+ *         expected there); E_LIMIT (more than 64 devices); E_NO_MEMORY; E_INVALID_ARG.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_parse(const char *spec, const ctxfit_allocator *allocator, ctxfit_hw **out, ctxfit_error *error);
+
+/**
+ * Makes a machine from a caller's devices (array stride is devices[0].struct_size). The host may be anywhere or absent.
+ * @return OK; E_INVALID_ARG (NULL, count 0, two hosts, a GPU without memory); E_STRUCT_SIZE; E_NEWER_STRUCT; E_LIMIT; E_NO_MEMORY.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_from_devices(const ctxfit_device *devices, size_t count, const ctxfit_allocator *allocator,
+                                                ctxfit_hw **out, ctxfit_error *error);
+
+/** Frees a machine; NULL is fine. @since 0.1.0 */
+CTXFIT_API void ctxfit_hw_free(ctxfit_hw *hw);
+/** Number of devices, the host included (a unified machine counts its GPU and its host). @since 0.1.0 */
+CTXFIT_API uint32_t ctxfit_hw_device_count(const ctxfit_hw *hw);
+/** Facts of a device; the host is the last. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_hw_get_device(const ctxfit_hw *hw, uint32_t index, ctxfit_device *out);
+/** Writes the spec; parsing it gives the same machine. Text rules of base.h. @return OK, E_BUFFER_SIZE, E_INVALID_ARG. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_hw_write_spec(const ctxfit_hw *hw, char *buf, size_t cap, size_t *out_len);
+
+/** Number of catalog entries: devices and systems. @since 0.1.0 */
+CTXFIT_API uint32_t ctxfit_hw_catalog_count(void);
+/** Catalog id by place ("rtx-4090"), NULL past the end. Lives for ever. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_hw_catalog_id(uint32_t index);
+/** Name for people by place ("GeForce RTX 4090"), NULL past the end. Lives for ever. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_hw_catalog_name(uint32_t index);
+/** Where the entry's figures come from, NULL past the end. Lives for ever. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_hw_catalog_source(uint32_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

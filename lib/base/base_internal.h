@@ -1,0 +1,124 @@
+/* What every module uses: errors, allocation, checked arithmetic, text, struct versions. */
+#ifndef CFI_BASE_INTERNAL_H
+#define CFI_BASE_INTERNAL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "ctxfit/base.h"
+
+#define CFI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define CFI_NO_OFFSET UINT64_MAX
+
+#if defined(__GNUC__)
+#  define CFI_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#else
+#  define CFI_PRINTF(fmt, first)
+#endif
+
+/* ---- errors: fills *error (may be NULL) and returns status, so that `return cfi_fail(...)` reads well ---- */
+ctxfit_status cfi_fail(ctxfit_error *error, ctxfit_status status, const char *fmt, ...) CFI_PRINTF(3, 4);
+ctxfit_status cfi_fail_at(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, ...)
+    CFI_PRINTF(5, 6);
+
+/* ---- checked arithmetic: false on overflow, *out untouched ---- */
+static inline bool cfi_add_u64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    if (a > UINT64_MAX - b)
+        return false;
+    *out = a + b;
+    return true;
+}
+
+static inline bool cfi_mul_u64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    if (b != 0 && a > UINT64_MAX / b)
+        return false;
+    *out = a * b;
+    return true;
+}
+
+/* alignment: any number above 0 */
+static inline bool cfi_align_u64(uint64_t n, uint64_t alignment, uint64_t *out)
+{
+    uint64_t rest = n % alignment;
+
+    if (rest == 0) {
+        *out = n;
+        return true;
+    }
+    return cfi_add_u64(n, alignment - rest, out);
+}
+
+static inline uint64_t cfi_min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t cfi_max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* ---- memory ---- */
+ctxfit_allocator cfi_allocator_or_default(const ctxfit_allocator *allocator);
+bool             cfi_allocator_valid(const ctxfit_allocator *allocator); /* NULL is valid */
+
+/* An arena hands out zeroed, max-aligned memory that is freed all at once. */
+typedef struct cfi_arena_chunk cfi_arena_chunk;
+typedef struct cfi_arena {
+    ctxfit_allocator allocator;
+    cfi_arena_chunk *chunks;
+} cfi_arena;
+
+void  cfi_arena_init(cfi_arena *arena, const ctxfit_allocator *allocator);
+void *cfi_arena_alloc(cfi_arena *arena, size_t size);                  /* NULL: out of memory */
+void *cfi_arena_array(cfi_arena *arena, size_t count, size_t size);    /* NULL also when count * size overflows */
+char *cfi_arena_copy(cfi_arena *arena, const char *text, size_t len);  /* NUL-terminated copy */
+void  cfi_arena_free(cfi_arena *arena);
+/* Makes a handle of `size` bytes that holds its own arena at `arena_offset`; NULL: out of memory. Free it with cfi_handle_free. */
+void *cfi_handle_new(size_t size, size_t arena_offset, const ctxfit_allocator *allocator);
+void  cfi_handle_free(void *handle, size_t arena_offset);
+
+/* ---- structs that grow (DESIGN section 4) ---- */
+#define CFI_STRUCT_MAX 65536u
+/* Copies a caller's struct in: dst gets `known` bytes, what the caller does not have is 0; src NULL = all defaults. */
+ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src);
+/* Copies a result out: at most the caller's struct_size, the rest of the caller's struct is zeroed, struct_size kept. */
+ctxfit_status cfi_copy_out(void *dst, const void *src, size_t known, size_t v1);
+/* The stride and validity of a caller's array of structs. */
+ctxfit_status cfi_struct_size(const void *src, size_t v1, uint32_t *out_size);
+
+/* ---- text ---- */
+/* Writes into a caller's buffer by the snprintf rules of base.h; never past cap, always counts. */
+typedef struct cfi_writer {
+    char  *buf;
+    size_t cap;
+    size_t len;
+} cfi_writer;
+
+void          cfi_writer_init(cfi_writer *w, char *buf, size_t cap);
+void          cfi_write(cfi_writer *w, const char *fmt, ...) CFI_PRINTF(2, 3);
+void          cfi_write_text(cfi_writer *w, const char *text, size_t len);
+ctxfit_status cfi_writer_finish(cfi_writer *w, size_t *out_len); /* terminates; OK or E_BUFFER_SIZE */
+
+/* Locale-independent: C's "%g" and strtod follow the locale, these do not. Shortest form with at most `digits` significant digits. */
+void cfi_write_number(cfi_writer *w, double value, int digits);
+bool cfi_parse_number(const char *text, const char **end, double *out); /* digits[.digits][e[+-]digits]; no sign, no inf */
+
+bool cfi_parse_u64(const char *text, const char **end, uint64_t *out);  /* decimal digits only; false on none or overflow */
+/* "24GiB", "64 GB", "512MiB", "1.5TiB", "4096": bytes. A bare number is bytes. */
+bool cfi_parse_bytes(const char *text, const char **end, uint64_t *out);
+
+int  cfi_ascii_lower(int c);
+bool cfi_equal_nocase(const char *a, const char *b);
+/* Canonical form of a name that people type: lower case, every run of other characters than [a-z0-9.] is one '-'. Truncates at cap. */
+void cfi_slug(const char *text, char *out, size_t cap);
+
+/* The nearest names to what was typed, for "did you mean". Names come one by one; the three best stay. */
+typedef struct cfi_suggest {
+    const char *wanted;
+    const char *name[3];
+    uint32_t    distance[3];
+} cfi_suggest;
+
+void cfi_suggest_init(cfi_suggest *s, const char *wanted);
+void cfi_suggest_offer(cfi_suggest *s, const char *name);
+/* "did you mean a, b or c?" or "" */
+void cfi_suggest_write(const cfi_suggest *s, char *out, size_t cap);
+
+#endif
