@@ -1,0 +1,73 @@
+/* Descriptors as the modules above read them, and the pieces that make them. */
+#ifndef CFI_MODEL_INTERNAL_H
+#define CFI_MODEL_INTERNAL_H
+
+#include "base/base_internal.h"
+#include "ctxfit/model.h"
+#include "gguf/gguf_internal.h"
+#include "quant/quant_internal.h"
+
+#define CFI_MAX_LAYERS 4096u
+
+/* Where llama.cpp keeps a tensor (b10472 src/llama-arch.cpp, LLM_TENSOR_INFOS): beside the input, in its block, at the output. */
+typedef enum cfi_tensor_role {
+    CFI_ROLE_INPUT = 0, /* token embeddings and the like: always on the host */
+    CFI_ROLE_LAYER,     /* of block `layer` (tensors of that class without a number: of block 0) */
+    CFI_ROLE_OUTPUT,    /* output norm and head */
+    CFI_ROLE_ROPE,      /* frequency factors: one copy in every memory that has a layer which uses them */
+    CFI_ROLE_UNUSED     /* in the file, but not loaded (next-token-prediction blocks) */
+} cfi_tensor_role;
+
+enum { CFI_TENSOR_F_EXPERT = 1u << 0 }; /* weights of routed experts, one slice per expert */
+
+typedef struct cfi_tensor {
+    const char  *name;
+    uint64_t     dims[4];
+    uint64_t     bytes;  /* unpadded */
+    uint64_t     offset; /* in the data section of its shard */
+    uint32_t     n_dims;
+    ctxfit_quant quant;
+    uint32_t     ggml_type;
+    uint32_t     shard;
+    int32_t      layer;  /* block number, -1 for none */
+    uint32_t     role;   /* cfi_tensor_role */
+    uint32_t     flags;  /* CFI_TENSOR_F_* */
+    uint32_t     reserved;
+} cfi_tensor;
+
+/* How a backend pads a tensor in its buffers. */
+typedef enum cfi_padding {
+    CFI_PADDING_32 = 0, /* CPU, RPC, Metal: alignment 32 */
+    CFI_PADDING_CUDA,   /* CUDA, ROCm: alignment 128, quantized rows as if a multiple of 512 elements */
+    CFI_PADDING_COUNT
+} cfi_padding;
+
+/* Sums over tensors, so that a plan need not walk them. Index [0]: everything but routed experts, [1]: routed experts. */
+typedef struct cfi_tensor_sums {
+    uint64_t padded[CFI_PADDING_COUNT][2];
+    uint64_t bytes[2];
+    uint64_t parameters[2];
+} cfi_tensor_sums;
+
+typedef struct cfi_arch cfi_arch; /* arch_internal.h */
+
+struct ctxfit_model {
+    cfi_arena          arena;
+    ctxfit_model_info  info;
+    const char        *name;
+    const char        *arch_name;
+    const cfi_arch    *arch;        /* never NULL: the generic one for an unknown name */
+    ctxfit_layer_info *layer;       /* info.layers + info.nextn_layers */
+    cfi_tensor        *tensor;      /* info.tensor_count, in file order */
+    cfi_tensor_sums   *layer_sums;  /* per layer; tensors of role LAYER only */
+    cfi_tensor_sums    input_sums;  /* role INPUT */
+    cfi_tensor_sums    output_sums; /* role OUTPUT */
+    const cfi_tensor  *token_embd;  /* NULL if there is none */
+    bool               has_output;  /* an output matrix of its own */
+    uint32_t           max_cache_v; /* widest cache_v_elems of all layers, next-token-prediction included */
+};
+
+/* Bytes of a tensor in a buffer of that padding, false on overflow. */
+bool cfi_model_padded_bytes(const cfi_tensor *tensor, cfi_padding padding, uint64_t *out);
+
+#endif
