@@ -1,0 +1,277 @@
+/**
+ * @file plan.h
+ * @brief The answer: does this model fit this machine under this engine, with how much context, how fast, and what limits it.
+ *
+ * In ten lines:
+ *
+ *     ctxfit_model *model;
+ *     ctxfit_hw    *hw;
+ *     ctxfit_plan  *plan;
+ *     ctxfit_plan_options options = CTXFIT_PLAN_OPTIONS_INIT;
+ *     ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
+ *
+ *     ctxfit_model_from_catalog("qwen3-coder-30b-a3b", ctxfit_file_type_from_name("Q4_K_M"), NULL, &model, NULL);
+ *     ctxfit_hw_parse("mac-studio-m2-ultra-64gb", NULL, &hw, NULL);
+ *     ctxfit_plan_make(model, hw, &options, NULL, &plan, NULL);
+ *     ctxfit_plan_get_summary(plan, &summary);
+ *     printf("%s, largest context %llu\n", summary.fit == CTXFIT_FIT_ALL ? "fits" : "does not", summary.max_ctx_seq_tokens);
+ *
+ * (Check every status in a real program; free what was made.) A plan is immutable: it can be asked from many threads, and it
+ * does not need the model, the machine or the options after it was made.
+ *
+ * Bytes of weights, caches, state and output are exact for the engine's build. Compute buffers are exact or an upper bound that is
+ * not exceeded (`compute_low_bytes` is the other end of the band). Speeds are estimates with a low and a high end.
+ */
+#ifndef CTXFIT_PLAN_H
+#define CTXFIT_PLAN_H
+
+#include "ctxfit/engine.h"
+#include "ctxfit/hw.h"
+#include "ctxfit/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A plan. Immutable. @since 0.1.0 */
+typedef struct ctxfit_plan ctxfit_plan;
+
+/** A choice that an engine leaves open; 0 is the engine's default. */
+enum { CTXFIT_CHOICE_DEFAULT = 0, CTXFIT_CHOICE_ON = 1, CTXFIT_CHOICE_OFF = 2 };
+
+/** How several devices share a model. */
+enum { CTXFIT_SPLIT_DEFAULT = 0, CTXFIT_SPLIT_LAYER = 1, CTXFIT_SPLIT_NONE = 2, CTXFIT_SPLIT_ROW = 3 };
+
+#define CTXFIT_CTX_LARGEST     UINT64_MAX /**< ctx_tokens: the most that fits, up to the trained length */
+#define CTXFIT_RESERVE_NONE    UINT64_MAX /**< reserve_bytes: keep nothing free */
+#define CTXFIT_GPU_LAYERS_NONE UINT32_MAX /**< gpu_layers: everything on the host */
+#define CTXFIT_ALL_LAYERS      UINT32_MAX /**< cpu_expert_layers: the experts of every layer */
+#define CTXFIT_MAX_SPLIT       16         /**< devices that tensor_split can name */
+
+/** Whether it fits. */
+enum {
+    CTXFIT_FIT_UNKNOWN = 0,
+    CTXFIT_FIT_ALL     = 1, /**< every part fits, and every layer is on a GPU (or the machine has none) */
+    CTXFIT_FIT_SPLIT   = 2, /**< every part fits, with some weights or caches on the host beside a GPU */
+    CTXFIT_FIT_NONE    = 3  /**< at least one device has too little memory */
+};
+
+/** What to plan for; every field: 0 = the engine's default. Names in brackets are the engine's own options. @since 0.1.0 */
+typedef struct ctxfit_plan_options {
+    uint32_t     struct_size;
+    uint32_t     flags;             /**< none yet */
+    uint64_t     ctx_tokens;        /**< whole context, shared by the sequences (-c); 0 = trained length; CTXFIT_CTX_LARGEST */
+    uint64_t     reserve_bytes;     /**< kept free on each GPU; 0 = 1 GiB (llama.cpp's --fit-target) on GPUs with memory of their own; CTXFIT_RESERVE_NONE */
+    uint64_t     limit_tokens;      /**< a limit from elsewhere (a label in a config file) that requests are held against; 0 = none */
+    uint32_t     sequences;         /**< parallel sequences (-np); 0 = 1 */
+    uint32_t     batch_tokens;      /**< (-b); 0 = 2048 */
+    uint32_t     ubatch_tokens;     /**< (-ub); 0 = 512 */
+    uint32_t     outputs_max;       /**< rows of logits that a batch may ask for; 0 = one per sequence, as llama-server; UINT32_MAX = every token, as the library */
+    ctxfit_quant kv_key;            /**< (-ctk); 0 = F16 */
+    ctxfit_quant kv_value;          /**< (-ctv); 0 = F16 */
+    uint32_t     flash_attention;   /**< CTXFIT_CHOICE_* (-fa); default: on where the engine can */
+    uint32_t     kv_unified;        /**< CTXFIT_CHOICE_* (--kv-unified); default off */
+    uint32_t     swa_full;          /**< CTXFIT_CHOICE_* (--swa-full); default off */
+    uint32_t     kv_offload;        /**< CTXFIT_CHOICE_* (--no-kv-offload is OFF); default on */
+    uint32_t     op_offload;        /**< CTXFIT_CHOICE_* (--no-op-offload is OFF); default on */
+    uint32_t     mmap;              /**< CTXFIT_CHOICE_* (--no-mmap is OFF); default on */
+    uint32_t     repack;            /**< CTXFIT_CHOICE_* (--no-repack is OFF); default on */
+    uint32_t     split_mode;        /**< CTXFIT_SPLIT_* (-sm) */
+    uint32_t     gpu_layers;        /**< (-ngl) layers on GPUs, the output layer being one more; 0 = all; CTXFIT_GPU_LAYERS_NONE */
+    uint32_t     cpu_expert_layers; /**< (--n-cpu-moe) the first n layers keep their experts on the host; CTXFIT_ALL_LAYERS (--cpu-moe) */
+    double       tensor_split[CTXFIT_MAX_SPLIT]; /**< (-ts) proportions per device; all 0 = by free memory */
+    double       measured_prefill_tokens_per_s;  /**< measured on the real machine: used instead of the estimate; 0 = none */
+    double       measured_decode_tokens_per_s;   /**< measured at a short context; 0 = none */
+    char         engine[64];        /**< "llama.cpp", "llama.cpp@b10472"; "" = newest llama.cpp */
+    char         overrides[1024];   /**< (-ot) `pattern=buffer` pieces separated by commas or semicolons; buffer: CPU or a device (CUDA0) */
+    char         limit_source[128]; /**< where limit_tokens comes from, for the answer ("agent.yaml: context_length") */
+} ctxfit_plan_options;
+#define CTXFIT_PLAN_OPTIONS_INIT                                                                                           \
+    { (uint32_t)sizeof(ctxfit_plan_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, {0}, {0}, {0} }
+
+/**
+ * Plans a run. "It does not fit" is an answer (summary.fit), not an error.
+ * @param options NULL = defaults
+ * @return OK; E_REFUSED (the engine does not run this combination; the message is its reason); E_INVALID_ARG (a value outside its
+ *         range; the message names it); E_NOT_FOUND (engine); E_OVERFLOW; E_NO_MEMORY; E_STRUCT_SIZE; E_NEWER_STRUCT.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                          const ctxfit_allocator *allocator, ctxfit_plan **out, ctxfit_error *error);
+
+/** Frees a plan; NULL is fine. @since 0.1.0 */
+CTXFIT_API void ctxfit_plan_free(ctxfit_plan *plan);
+
+/** What the engine makes of the options, and the verdict. @since 0.1.0 */
+typedef struct ctxfit_plan_summary {
+    uint32_t struct_size;
+    uint32_t fit;                /**< CTXFIT_FIT_* */
+    uint64_t n_ctx;              /**< whole context after the engine's padding */
+    uint64_t n_ctx_seq;          /**< of one sequence */
+    uint32_t n_seq;
+    uint32_t n_batch;
+    uint32_t n_ubatch;
+    uint32_t flash_attention;    /**< 1 when used */
+    uint32_t kv_unified;         /**< 1 when sequences share one cache */
+    uint32_t streams;            /**< separate caches: 1 when unified */
+    uint64_t kv_cells;           /**< tokens that one stream of the full cache holds; 0 = no such cache */
+    uint64_t swa_cells;          /**< tokens that one stream of the window cache holds; 0 = no such cache */
+    uint32_t gpu_layers;         /**< on GPUs, output layer included */
+    uint32_t output_device;      /**< device of the output layer */
+    uint32_t device_count;       /**< host included, which is the last */
+    uint32_t constraint_count;
+    uint32_t warning_count;
+    uint32_t pipeline;           /**< 1 when inputs are kept four times to overlap devices */
+    int64_t  margin_bytes;       /**< smallest usable - total of all devices; negative: bytes missing */
+    uint64_t max_ctx_seq_tokens; /**< largest context of one sequence that fits with the other options as given; 0 = none */
+    uint32_t max_sequences;      /**< most sequences of n_ctx_seq each that fit; 0 = none */
+    uint32_t compute_exact;      /**< 1: compute buffers are exact; 0: an upper bound */
+    uint64_t weights_bytes;      /**< sums over all devices */
+    uint64_t kv_bytes;           /**< kv + window kv + other caches */
+    uint64_t recurrent_bytes;
+    uint64_t compute_bytes;
+    uint64_t output_bytes;
+    uint64_t total_bytes;
+    ctxfit_engine_info engine;
+} ctxfit_plan_summary;
+#define CTXFIT_PLAN_SUMMARY_INIT                                                                                           \
+    { (uint32_t)sizeof(ctxfit_plan_summary), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+      {0, 0, 0, 0, {0}, {0}} }
+
+/** The verdict. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summary *out);
+
+/** One device of a plan. @since 0.1.0 */
+typedef struct ctxfit_plan_device {
+    uint32_t struct_size;
+    uint32_t kind;              /**< CTXFIT_DEVICE_* */
+    uint32_t backend;           /**< CTXFIT_BACKEND_* */
+    uint32_t layers;            /**< of the trunk whose weights are here */
+    uint64_t capacity_bytes;    /**< memory of the device, or the GPU's budget of unified memory */
+    uint64_t usable_bytes;      /**< capacity (or what is free) less the reserve; UINT64_MAX = not stated */
+    uint64_t weights_bytes;
+    uint64_t kv_bytes;          /**< cache that spans the context */
+    uint64_t kv_swa_bytes;      /**< cache of sliding-window and chunked layers */
+    uint64_t recurrent_bytes;
+    uint64_t kv_other_bytes;    /**< indexer */
+    uint64_t compute_bytes;     /**< exact or upper bound, see ctxfit_plan_summary::compute_exact */
+    uint64_t compute_low_bytes; /**< lower end of the band */
+    uint64_t output_bytes;      /**< logits, on the host */
+    uint64_t total_bytes;
+    int64_t  free_bytes;        /**< usable - total; negative: bytes missing */
+    char     name[64];          /**< engine's name ("CUDA0", "Metal", "host") */
+    char     id[64];            /**< of the hardware */
+} ctxfit_plan_device;
+#define CTXFIT_PLAN_DEVICE_INIT { (uint32_t)sizeof(ctxfit_plan_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
+
+/** One device; the host is the last. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out);
+
+/** What can limit the context of one sequence. */
+enum {
+    CTXFIT_LIMIT_CONFIGURED   = 1, /**< limit_tokens of the options */
+    CTXFIT_LIMIT_REQUESTED    = 2, /**< the context that was asked for */
+    CTXFIT_LIMIT_SLOTS        = 3, /**< the context that was asked for, divided among the sequences */
+    CTXFIT_LIMIT_TRAINED      = 4, /**< what the model is made for */
+    CTXFIT_LIMIT_ROPE_SCALING = 5, /**< length before rope scaling: beyond it quality may fall; never binding */
+    CTXFIT_LIMIT_DEVICE       = 6, /**< memory of a device */
+    CTXFIT_LIMIT_GPU_BUDGET   = 7, /**< the part of unified memory that a GPU may use */
+    CTXFIT_LIMIT_HOST         = 8, /**< host memory */
+    CTXFIT_LIMIT_ENGINE       = 9  /**< a rule of the engine */
+};
+
+/** One limit. @since 0.1.0 */
+typedef struct ctxfit_constraint {
+    uint32_t struct_size;
+    uint32_t kind;         /**< CTXFIT_LIMIT_* */
+    uint32_t device;       /**< of a memory limit, otherwise UINT32_MAX */
+    uint32_t binding;      /**< 1 for the smallest limit, which comes first */
+    uint64_t limit_tokens; /**< context of one sequence that it allows; UINT64_MAX = it does not limit */
+    int64_t  slack_bytes;  /**< of a memory limit: bytes left (negative: missing) at the planned context; otherwise 0 */
+    char     source[192];  /**< where the limit comes from, in words */
+} ctxfit_constraint;
+#define CTXFIT_CONSTRAINT_INIT { (uint32_t)sizeof(ctxfit_constraint), 0, 0, 0, 0, 0, {0} }
+
+/** A limit by place, the binding one first. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_get_constraint(const ctxfit_plan *plan, uint32_t index, ctxfit_constraint *out);
+/** Short name of a kind: "trained", "slots", ...; "unknown" otherwise. Never NULL; lives for ever. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_limit_name(uint32_t kind);
+
+/** A warning in words by place, NULL past the end. Borrowed. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_plan_warning(const ctxfit_plan *plan, uint32_t index);
+
+/** A rate or a time with its band. @since 0.1.0 */
+typedef struct ctxfit_estimate {
+    uint32_t struct_size;
+    uint32_t basis; /**< CTXFIT_BASIS_* */
+    double   value; /**< 0 = unknown */
+    double   low;
+    double   high;
+} ctxfit_estimate;
+#define CTXFIT_ESTIMATE_INIT { (uint32_t)sizeof(ctxfit_estimate), 0, 0, 0, 0 }
+/** Where an estimate comes from. */
+enum { CTXFIT_BASIS_UNKNOWN = 0, CTXFIT_BASIS_CALIBRATED = 1, CTXFIT_BASIS_MEASURED = 2 };
+
+/** Decode rate of one sequence, tokens/s, with `depth_tokens` in its context. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, uint64_t depth_tokens, ctxfit_estimate *out);
+/** Seconds to process `prompt_tokens` of which the first `cached_tokens` are cached already. @return as above. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, uint64_t prompt_tokens, uint64_t cached_tokens,
+                                                     ctxfit_estimate *out);
+
+/** A request to hold against a plan. @since 0.1.0 */
+typedef struct ctxfit_request {
+    uint32_t struct_size;
+    uint32_t flags;         /**< none yet */
+    uint64_t prompt_tokens;
+    uint64_t cached_tokens; /**< of the prompt, already in the cache */
+    uint64_t output_tokens; /**< most that may be generated */
+    double   deadline_s;    /**< for prompt and output together; 0 = none */
+} ctxfit_request;
+#define CTXFIT_REQUEST_INIT { (uint32_t)sizeof(ctxfit_request), 0, 0, 0, 0, 0 }
+
+/** Outcome of a check, bits. */
+enum { CTXFIT_CHECK_OK = 0, CTXFIT_CHECK_OVERFLOW = 1u << 0, CTXFIT_CHECK_TOO_SLOW = 1u << 1, CTXFIT_CHECK_NO_FIT = 1u << 2 };
+
+/** The answer to a request. @since 0.1.0 */
+typedef struct ctxfit_check {
+    uint32_t struct_size;
+    uint32_t outcome;              /**< CTXFIT_CHECK_* bits */
+    uint64_t overflow_tokens;      /**< beyond the limit; 0 = none */
+    uint64_t limit_tokens;         /**< that the request was held against */
+    uint32_t limit_kind;           /**< CTXFIT_LIMIT_* of that limit */
+    uint32_t reserved0;
+    double   expected_s;           /**< 0 = unknown */
+    double   expected_low_s;
+    double   expected_high_s;
+    double   late_s;               /**< expected_s - deadline when positive */
+    uint64_t largest_prompt_tokens;/**< prompt with the same cached and output tokens that would pass; 0 = none */
+} ctxfit_check;
+#define CTXFIT_CHECK_INIT { (uint32_t)sizeof(ctxfit_check), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/**
+ * Holds a request against a plan. No allocation, no lock, no system call; any number of threads.
+ * @return OK, E_INVALID_ARG (NULL; cached above prompt; a negative or non-finite deadline), E_STRUCT_SIZE, E_NEWER_STRUCT.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *request, ctxfit_check *out);
+
+/**
+ * The best (largest) file type of the model that still fits a context with the given options.
+ * @param out_file_type 0 when none fits
+ * @return as ctxfit_plan_make(). @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                                    const ctxfit_allocator *allocator, ctxfit_file_type *out_file_type,
+                                                    ctxfit_error *error);
+
+/**
+ * Writes the plan as JSON ("schema":"ctxfit.plan/1"); keys are only ever added. Text rules of base.h.
+ * @param id a string to repeat as "id", or NULL
+ * @return OK, E_BUFFER_SIZE, E_INVALID_ARG. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_write_json(const ctxfit_plan *plan, const char *id, char *buf, size_t cap, size_t *out_len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
