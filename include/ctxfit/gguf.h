@@ -26,11 +26,16 @@ enum {
     CTXFIT_GGUF_FLOAT64
 };
 
+/** Flags of #ctxfit_gguf_options. */
+enum {
+    CTXFIT_GGUF_F_HEADER_ONLY = 1u << 0 /**< the file may lack tensor data: a header saved alone, a download that goes on */
+};
+
 /** How to parse; every field: 0 = default. @since 0.1.0 */
 typedef struct ctxfit_gguf_options {
     uint32_t struct_size;
-    uint32_t flags;            /**< none yet */
-    uint64_t file_bytes;       /**< whole file size if known: tensor data is checked against it; 0 = unknown */
+    uint32_t flags;            /**< CTXFIT_GGUF_F_* */
+    uint64_t file_bytes;       /**< whole file size if known: tensor data is checked against it; 0 = unknown. Unused by open */
     uint64_t max_header_bytes; /**< default 1 GiB */
     uint32_t max_keys;         /**< default 65,536 */
     uint32_t max_tensors;      /**< default 1,048,576 */
@@ -46,8 +51,8 @@ typedef struct ctxfit_gguf_key {
     uint32_t element_type; /**< of an array, otherwise the same as `type` */
     uint32_t reserved0;
     uint64_t count;        /**< elements of an array, otherwise 1 */
-    uint64_t offset;       /**< of the value's first byte in the file; elements of an array start there */
-    uint64_t bytes;        /**< that the value takes in the file */
+    uint64_t offset;       /**< of the value's first byte in the file: a string's length, an array's first element */
+    uint64_t bytes;        /**< from there: a string's length and text, an array's elements */
 } ctxfit_gguf_key;
 #define CTXFIT_GGUF_KEY_INIT { (uint32_t)sizeof(ctxfit_gguf_key), 0, 0, 0, 0, 0, 0 }
 
@@ -72,8 +77,10 @@ typedef struct ctxfit_tensor_info {
  * @param allocator NULL = malloc and free
  * @param out       owned by the caller, see ctxfit_gguf_free()
  * @param error     may be NULL
- * @return OK; E_TRUNCATED (`detail`: prefix length wanted, always larger than `size`); E_MALFORMED (`offset`); E_UNSUPPORTED
- *         (version); E_LIMIT; E_OVERFLOW; E_NO_MEMORY; E_INVALID_ARG; E_STRUCT_SIZE; E_NEWER_STRUCT.
+ * @return OK; E_TRUNCATED (`detail`: prefix length wanted, always larger than `size` and never past `file_bytes`; of a file that
+ *         turns out to be shorter, pass the whole and its size); E_MALFORMED (`offset`; a file that ends too early, by
+ *         `file_bytes`, is malformed too); E_UNSUPPORTED (version, retired format, array of arrays); E_LIMIT; E_OVERFLOW;
+ *         E_NO_MEMORY; E_INVALID_ARG; E_STRUCT_SIZE; E_NEWER_STRUCT.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_gguf_parse(const void *data, size_t size, const ctxfit_gguf_options *options,
@@ -81,16 +88,19 @@ CTXFIT_API ctxfit_status ctxfit_gguf_parse(const void *data, size_t size, const 
 
 /**
  * Opens a file by path and parses its header; for the first shard of a split model (`-00001-of-00005.gguf`) all shards beside it.
- * Reads headers only.
- * @return as ctxfit_gguf_parse(), and E_IO (`detail`: errno), E_NOT_FOUND (a shard is missing).
+ * Reads headers only; memory for them comes from `allocator` too. `path` is in the encoding of fopen().
+ * @return as ctxfit_gguf_parse() without E_TRUNCATED, and E_IO (`detail`: errno), E_NOT_FOUND (a shard is missing, or not found
+ *         because the name lacks the pattern), E_INVALID_ARG (also for a later shard: the message names the first).
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_gguf_open(const char *path, const ctxfit_gguf_options *options, const ctxfit_allocator *allocator,
                                           ctxfit_gguf **out, ctxfit_error *error);
 
 /**
- * Joins the headers of a split model, in the order of their `split.no`, into one. The parts stay the caller's.
- * @return OK; E_INVALID_ARG (NULL, count 0, not parts of one split); E_MALFORMED (tensor named twice, wrong total); E_NO_MEMORY.
+ * Joins the headers of a split model, in the order of their `split.no`, into one. The parts stay the caller's, in any order.
+ * Keys are those of the first shard.
+ * @return OK; E_INVALID_ARG (NULL, count 0, not parts of one split); E_MALFORMED (tensor named twice, wrong total); E_LIMIT
+ *         (more than 2^32 tensors); E_NO_MEMORY.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_gguf_join(const ctxfit_gguf *const *parts, size_t count, const ctxfit_allocator *allocator,
@@ -99,7 +109,7 @@ CTXFIT_API ctxfit_status ctxfit_gguf_join(const ctxfit_gguf *const *parts, size_
 /** Frees a header; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_gguf_free(ctxfit_gguf *gguf);
 
-/** Version of the format: 2 or 3. @since 0.1.0 */
+/** Version of the format: 2 or 3; 0 for NULL, as all numbers below. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_gguf_version(const ctxfit_gguf *gguf);
 /** 1 when the file is big-endian. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_gguf_is_big_endian(const ctxfit_gguf *gguf);
@@ -145,6 +155,8 @@ CTXFIT_API ctxfit_status ctxfit_gguf_get_array_count(const ctxfit_gguf *gguf, co
 CTXFIT_API uint64_t ctxfit_gguf_tensor_count(const ctxfit_gguf *gguf);
 /** Name of a tensor by place in file order; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_gguf_tensor_name(const ctxfit_gguf *gguf, uint64_t index);
+/** Place of a tensor by name. @return OK, E_NOT_FOUND, E_INVALID_ARG. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_gguf_find_tensor(const ctxfit_gguf *gguf, const char *name, uint64_t *out_index);
 /** Facts of a tensor by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_tensor(const ctxfit_gguf *gguf, uint64_t index, ctxfit_tensor_info *out);
 
