@@ -2,17 +2,37 @@
  * @file hw.h
  * @brief Machines: the host, its accelerators, their memory, bandwidth, compute and links.
  *
- * A machine is written as one line of text, the *spec*, and every machine writes itself back as the same text:
+ * A machine is written as one line of text, the *spec*, and every machine writes itself back as a spec that means the same:
  *
- *     2*rtx-4090 host:64GiB                  two catalog GPUs and 64 GiB of host memory
+ *     2*rtx-4090 host:64GiB                     two catalog GPUs and 64 GiB of host memory
  *     gpu(backend=cuda,mem=24GiB,bw=1008GB/s)   a device by its numbers
- *     mac-studio-m2-ultra-64gb               a catalog system; unified memory is one device and the host at once
- *     2*dgx-spark(link=25GB/s)               two linked machines
- *     host:64GiB                             CPU only
+ *     mac-studio-m2-ultra-64gb                  a catalog machine; unified memory is one device and the host at once
+ *     2*dgx-spark(link=25GB/s)                  two linked machines
+ *     host:64GiB                                CPU only
  *
- * Items are separated by spaces: `[N*]NAME[(key=value,...)]` or `host:SIZE[(key=value,...)]`. NAME is a catalog id, an alias of
- * one, or `gpu`. Keys: `backend` (cuda, metal, rocm, vulkan, sycl, rpc, cpu), `mem`, `free`, `budget` (what the GPU may use of
- * unified memory), `bw`, `fp16` (FLOP/s, "82.6T"), `link`, `reserve`.
+ * Items are separated by spaces: `[N*]NAME[(key=value,...)]` or `host:SIZE[(key=value,...)]`. NAME is a catalog id, a name that
+ * people type for one ("4090", "m3 max 64gb"), `gpu` (a device with memory of its own) or `unified` (one that shares the host's).
+ *
+ * | key       | value                                                | for                  |
+ * |-----------|------------------------------------------------------|----------------------|
+ * | `backend` | cuda, metal, rocm, vulkan, sycl, rpc, cpu            | all                  |
+ * | `mem`     | size                                                 | gpu, unified, a CPU  |
+ * | `free`    | size that is free now                                | all                  |
+ * | `budget`  | size: what the GPU may use of unified memory         | unified              |
+ * | `macos`   | legacy or recent: the budget by the rule of that age | unified, metal       |
+ * | `reserve` | size kept for the operating system, 0 for none       | unified, host        |
+ * | `bw`      | memory bandwidth, "1008GB/s"                         | all                  |
+ * | `fp16`    | FLOP/s, "82.6T"                                      | all                  |
+ * | `int8`    | OP/s, "660T"                                         | all                  |
+ * | `link`    | bandwidth to the host or to a neighbour, "25GB/s"    | gpu, unified         |
+ * | `node`    | number of the machine that it sits in                | gpu, unified         |
+ *
+ * Sizes take B, KiB, MiB, GiB, TiB (powers of 1024) or kB, MB, GB, TB (powers of 1000). Rules that the items follow:
+ *
+ *  - The host is always the last device. Where discrete GPUs come without `host:` its memory is 0, which means "not stated".
+ *  - A unified device in node 0 *is* the machine: the host device repeats its memory, and both draw on the same bytes.
+ *  - The n-th unified device sits in node n unless `node` says otherwise: `2*dgx-spark` is two linked machines, of which node 0
+ *    lends the host device. Discrete GPUs sit in node 0.
  */
 #ifndef CTXFIT_HW_H
 #define CTXFIT_HW_H
@@ -25,6 +45,11 @@ extern "C" {
 
 /** A machine, or several linked ones. Immutable. @since 0.1.0 */
 typedef struct ctxfit_hw ctxfit_hw;
+
+/** Most devices of a machine, the host included. */
+#define CTXFIT_HW_MAX_DEVICES 64
+/** As `reserve_bytes` of ctxfit_hw_from_devices(): keep nothing (0 asks for the default). */
+#define CTXFIT_HW_RESERVE_NONE UINT64_MAX
 
 /** What a device is. */
 enum {
@@ -45,36 +70,49 @@ enum {
     CTXFIT_BACKEND_RPC     = 7  /**< another host through a network; no properties of its own */
 };
 
-/** One device. 0 = unknown in every number but sizes. @since 0.1.0 */
+/**
+ * One device. What is 0 is unknown. As input of ctxfit_hw_from_devices() 0 means the catalog's value where `id` is a catalog id.
+ * @since 0.1.0
+ */
 typedef struct ctxfit_device {
     uint32_t struct_size;           /**< also the stride of arrays */
     uint32_t kind;                  /**< CTXFIT_DEVICE_* */
     uint32_t backend;               /**< CTXFIT_BACKEND_* */
     uint32_t node;                  /**< machine it sits in, from 0, when several are linked */
-    uint64_t memory_bytes;          /**< as reported by the driver, or the advertised size */
+    uint64_t memory_bytes;          /**< as reported by the driver, or the advertised size; host: 0 = not stated */
     uint64_t free_bytes;            /**< free now; 0 = not stated, then all of it */
     uint64_t budget_bytes;          /**< unified: what the GPU may use at most; otherwise the same as memory_bytes */
+    uint64_t budget_recent_bytes;   /**< Apple: the larger budget of recent macOS, by observation; otherwise as budget_bytes */
     uint64_t reserve_bytes;         /**< host and unified: kept for the operating system */
     uint64_t bandwidth_bytes_per_s; /**< of its memory */
     uint64_t link_bytes_per_s;      /**< to the host (PCIe) or, for a linked machine, to its neighbour; one direction */
-    double   fp16_flops_per_s;      /**< dense matrix rate with FP32 accumulation where known */
-    double   int8_ops_per_s;        /**< dense */
-    char     id[64];                /**< catalog id, or "gpu", "host" */
-    char     name[64];              /**< for people */
+    double   fp16_flops_per_s;      /**< dense matrix rate with FP32 accumulation where known; a whole number */
+    double   int8_ops_per_s;        /**< dense; a whole number */
+    char     id[64];                /**< catalog id, or "gpu", "unified", "host" */
+    char     name[64];              /**< for people; not part of a spec */
 } ctxfit_device;
-#define CTXFIT_DEVICE_INIT { (uint32_t)sizeof(ctxfit_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
+#define CTXFIT_DEVICE_INIT { (uint32_t)sizeof(ctxfit_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
 
 /**
  * Reads a spec (see the top of this header).
- * @return OK; E_NOT_FOUND (unknown name, `offset` where; the message suggests the nearest); E_MALFORMED (`offset`: what was
- *         expected there); E_LIMIT (more than 64 devices); E_NO_MEMORY; E_INVALID_ARG.
+ * @param spec       NUL-terminated text.
+ * @param allocator  NULL for malloc and free.
+ * @param out        the machine, owned by the caller; NULL on failure.
+ * @param error      may be NULL; `offset` is the byte of the spec at which the fault lies.
+ * @return OK; E_NOT_FOUND (unknown name: the message suggests the nearest; or a name of several entries: the message lists them);
+ *         E_MALFORMED (the message says what was expected at `offset`); E_LIMIT (more than #CTXFIT_HW_MAX_DEVICES devices);
+ *         E_NO_MEMORY; E_INVALID_ARG (NULL, a broken allocator).
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_hw_parse(const char *spec, const ctxfit_allocator *allocator, ctxfit_hw **out, ctxfit_error *error);
 
 /**
- * Makes a machine from a caller's devices (array stride is devices[0].struct_size). The host may be anywhere or absent.
- * @return OK; E_INVALID_ARG (NULL, count 0, two hosts, a GPU without memory); E_STRUCT_SIZE; E_NEWER_STRUCT; E_LIMIT; E_NO_MEMORY.
+ * Makes a machine from a caller's devices (array stride is devices[0].struct_size). The host may be anywhere or absent. Fields
+ * that are 0 get their default: from the catalog where `id` names an entry, else from the rules of the budget and the reserve.
+ * `budget_recent_bytes` is always derived. The host of a unified machine repeats its memory: leave it out or give that size.
+ * @param error  may be NULL; `detail` is the index of the faulty device.
+ * @return OK; E_INVALID_ARG (NULL, count 0, two hosts, a device without memory, a value outside its range); E_NOT_FOUND (`id`);
+ *         E_STRUCT_SIZE; E_NEWER_STRUCT; E_LIMIT (more than #CTXFIT_HW_MAX_DEVICES); E_NO_MEMORY.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_hw_from_devices(const ctxfit_device *devices, size_t count, const ctxfit_allocator *allocator,
@@ -82,20 +120,24 @@ CTXFIT_API ctxfit_status ctxfit_hw_from_devices(const ctxfit_device *devices, si
 
 /** Frees a machine; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_hw_free(ctxfit_hw *hw);
-/** Number of devices, the host included (a unified machine counts its GPU and its host). @since 0.1.0 */
+/** Number of devices, the host included (a unified machine counts its GPU and its host); 0 for NULL. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_hw_device_count(const ctxfit_hw *hw);
 /** Facts of a device; the host is the last. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_hw_get_device(const ctxfit_hw *hw, uint32_t index, ctxfit_device *out);
-/** Writes the spec; parsing it gives the same machine. Text rules of base.h. @return OK, E_BUFFER_SIZE, E_INVALID_ARG. @since 0.1.0 */
+/**
+ * Writes the spec in its canonical form; parsing it gives the same machine, names of from_devices apart. Text rules of base.h.
+ * @return OK, E_BUFFER_SIZE, E_INVALID_ARG (NULL).
+ * @since 0.1.0
+ */
 CTXFIT_API ctxfit_status ctxfit_hw_write_spec(const ctxfit_hw *hw, char *buf, size_t cap, size_t *out_len);
 
-/** Number of catalog entries: devices and systems. @since 0.1.0 */
+/** Number of catalog entries: devices, machines, and names for machines of several devices. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_hw_catalog_count(void);
 /** Catalog id by place ("rtx-4090"), NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_id(uint32_t index);
 /** Name for people by place ("GeForce RTX 4090"), NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_name(uint32_t index);
-/** Where the entry's figures come from, NULL past the end. Lives for ever. @since 0.1.0 */
+/** Where the entry's figures come from and when they were read, NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_source(uint32_t index);
 
 #ifdef __cplusplus
