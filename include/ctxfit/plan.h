@@ -48,6 +48,9 @@ enum { CTXFIT_SPLIT_DEFAULT = 0, CTXFIT_SPLIT_LAYER = 1, CTXFIT_SPLIT_NONE = 2, 
 #define CTXFIT_ALL_LAYERS      UINT32_MAX /**< cpu_expert_layers: the experts of every layer */
 #define CTXFIT_MAX_SPLIT       16         /**< devices that tensor_split can name */
 
+/** Flags of #ctxfit_plan_options. */
+enum { CTXFIT_PLAN_F_NO_LIMITS = 1u << 0 /**< only this context: no search for the largest one or for more sequences (fastest) */ };
+
 /** Whether it fits. */
 enum {
     CTXFIT_FIT_UNKNOWN = 0,
@@ -59,7 +62,7 @@ enum {
 /** What to plan for; every field: 0 = the engine's default. Names in brackets are the engine's own options. @since 0.1.0 */
 typedef struct ctxfit_plan_options {
     uint32_t     struct_size;
-    uint32_t     flags;             /**< none yet */
+    uint32_t     flags;             /**< CTXFIT_PLAN_F_* */
     uint64_t     ctx_tokens;        /**< whole context, shared by the sequences (-c); 0 = trained length; CTXFIT_CTX_LARGEST */
     uint64_t     reserve_bytes;     /**< kept free on each GPU; 0 = 1 GiB (llama.cpp's --fit-target) on GPUs with memory of their own; CTXFIT_RESERVE_NONE */
     uint64_t     limit_tokens;      /**< a limit from elsewhere (a label in a config file) that requests are held against; 0 = none */
