@@ -62,8 +62,11 @@ struct ctxfit_model {
     cfi_tensor_sums   *layer_sums;  /* per layer; tensors of role LAYER only */
     cfi_tensor_sums    input_sums;  /* role INPUT */
     cfi_tensor_sums    output_sums; /* role OUTPUT */
+    cfi_tensor_sums    rope_sums;   /* role ROPE, one copy */
     const cfi_tensor  *token_embd;  /* NULL if there is none */
     bool               has_output;  /* an output matrix of its own */
+    uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
+    uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
     uint32_t           max_cache_v; /* widest cache_v_elems of all layers, next-token-prediction included */
 };
 
