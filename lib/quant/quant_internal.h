@@ -50,4 +50,70 @@ enum {
     CFI_FILE_NONE = 0
 };
 
+/* ---- file recipes: which format each tensor gets when llama-quantize makes a file type ---- */
+typedef struct cfi_quant_facts {
+    const char      *arch;        /* general.architecture */
+    ctxfit_file_type source;      /* what the file is that gets quantized; 0: F16 */
+    uint32_t         block_count; /* blocks of the file, those for next-token prediction included */
+    uint32_t         nextn;       /* how many of them are for next-token prediction */
+    uint32_t         heads;       /* of the first block, as the file says (0 in recurrent ones) */
+    uint32_t         kv_heads;
+    uint32_t         experts;     /* 0: dense */
+    bool             imatrix;     /* an importance matrix is at hand */
+} cfi_quant_facts;
+
+typedef struct cfi_quant_tensor {
+    const char  *name;
+    uint64_t     dims[4]; /* those that it does not have are 1 */
+    ctxfit_quant from;
+    ctxfit_quant to; /* the result */
+} cfi_quant_tensor;
+
+typedef struct cfi_quant_outcome {
+    uint32_t fallbacks;     /* tensors whose rows do not suit the format that they should get */
+    uint32_t needs_imatrix; /* tensors without which llama-quantize refuses when there is no importance matrix */
+    uint32_t requantized;   /* tensors that were quantized already: llama-quantize wants --allow-requantize */
+} cfi_quant_outcome;
+
+/*
+ * Sets `to` of every tensor. A file type equal to `facts->source`, and 0, keep every format. Tensors come in any order.
+ * OK, E_NOT_FOUND (unknown file type), E_UNSUPPORTED (retired, or llama-quantize does not make it), E_REFUSED (llama-quantize stops at a
+ * tensor), E_INVALID_ARG (a tensor without name), E_NO_MEMORY. outcome may be NULL.
+ */
+ctxfit_status cfi_quant_recipe_apply(ctxfit_file_type type, const cfi_quant_facts *facts, cfi_quant_tensor *tensors, size_t count,
+                                     const ctxfit_allocator *allocator, cfi_quant_outcome *outcome, ctxfit_error *error);
+
+/*
+ * The same in two steps, for many file types of one model: what does not depend on the file type is done once, and the second step
+ * neither allocates nor compares names.
+ */
+typedef struct cfi_quant_slot {
+    uint32_t tensor;      /* index of the tensor; slots are in the order in which llama-quantize goes */
+    int32_t  layer;       /* -1: not of a block */
+    uint8_t  category;
+    uint8_t  quantizable;
+    uint8_t  reserved[2];
+} cfi_quant_slot;
+
+ctxfit_status cfi_quant_recipe_prepare(const cfi_quant_tensor *tensors, size_t count, cfi_quant_slot *slots,
+                                       const ctxfit_allocator *allocator, ctxfit_error *error);
+ctxfit_status cfi_quant_recipe_run(ctxfit_file_type type, const cfi_quant_facts *facts, const cfi_quant_slot *slots,
+                                   cfi_quant_tensor *tensors, size_t count, cfi_quant_outcome *outcome, ctxfit_error *error);
+
+/* Categories of recipe.def, in cfi_quant_slot. */
+typedef enum cfi_quant_category {
+    CFI_CATEGORY_OTHER = 0,
+    CFI_CATEGORY_OUTPUT,
+    CFI_CATEGORY_TOKEN_EMBD,
+    CFI_CATEGORY_ATTN_VALUE, /* attn_v, attn_qkv, attn_kv_b */
+    CFI_CATEGORY_ATTN_KEY,
+    CFI_CATEGORY_ATTN_QUERY,
+    CFI_CATEGORY_ATTN_OUTPUT,
+    CFI_CATEGORY_FFN_UP,
+    CFI_CATEGORY_FFN_GATE,
+    CFI_CATEGORY_FFN_DOWN,
+    CFI_CATEGORY_COUNT,
+    CFI_CATEGORY_EVERY = CFI_CATEGORY_COUNT /* in rules only */
+} cfi_quant_category;
+
 #endif

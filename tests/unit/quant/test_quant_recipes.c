@@ -1,0 +1,697 @@
+#include "test_support.h"
+
+#include "quant/quant_internal.h"
+
+#define MAX_TENSORS 2048
+#define MAX_NAME 64
+#define MAX_LINE 4096
+
+typedef struct model_file {
+    char             arch[MAX_NAME];
+    cfi_quant_facts  facts;
+    size_t           count;
+    char             name[MAX_TENSORS][MAX_NAME];
+    cfi_quant_tensor tensor[MAX_TENSORS];
+    uint32_t         by_name[MAX_TENSORS]; /* indexes, ordered by name */
+} model_file;
+
+typedef struct tally {
+    size_t models;
+    size_t rows;
+    size_t lists;
+    size_t failures;
+} tally;
+
+/* ---- the text files of data/quant ---- */
+
+typedef void visit_name(void *user, const char *name);
+
+/* Calls visit for every name of a pattern such as "blk.{0-3,7}.attn_q.weight". */
+static void each_name(const char *pattern, visit_name *visit, void *user)
+{
+    const char *open = strchr(pattern, '{'), *close = strchr(pattern, '}');
+    char        name[MAX_NAME];
+    char       *end;
+
+    if (open == NULL) {
+        visit(user, pattern);
+        return;
+    }
+    assert_non_null(close);
+    for (const char *p = open + 1;; p = end + 1) {
+        unsigned long first = strtoul(p, &end, 10), last = first;
+
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        for (unsigned long i = first; i <= last; i++) {
+            assert_in_range(snprintf(name, sizeof name, "%.*s%lu%s", (int)(open - pattern), pattern, i, close + 1), 1, MAX_NAME - 1);
+            visit(user, name);
+        }
+        if (*end != ',')
+            break;
+    }
+}
+
+static uint64_t field(const char *line, const char *key)
+{
+    const char *p = strstr(line, key);
+
+    assert_non_null(p);
+    return strtoull(p + strlen(key), NULL, 10);
+}
+
+typedef struct tensor_line {
+    model_file  *model;
+    ctxfit_quant format;
+    uint64_t     dims[4];
+} tensor_line;
+
+static void add_tensor(void *user, const char *name)
+{
+    const tensor_line *line  = user;
+    model_file        *model = line->model;
+    cfi_quant_tensor  *t     = &model->tensor[model->count];
+
+    assert_in_range(model->count, 0, MAX_TENSORS - 1);
+    snprintf(model->name[model->count], MAX_NAME, "%s", name);
+    t->name = model->name[model->count++];
+    t->from = line->format;
+    memcpy(t->dims, line->dims, sizeof t->dims);
+}
+
+static void read_tensor_line(model_file *model, const char *line)
+{
+    tensor_line parsed = {model, 0, {1, 1, 1, 1}};
+    char        format[MAX_NAME], dims[MAX_NAME], pattern[MAX_LINE];
+    char       *p      = dims;
+
+    assert_int_equal(sscanf(line, "tensor %63s %63s %4095s", format, dims, pattern), 3);
+    parsed.format = ctxfit_quant_from_name(format);
+    for (int i = 0; i < 4 && *p != '\0'; i++) {
+        parsed.dims[i] = strtoull(p, &p, 10);
+        p += *p == 'x';
+    }
+    each_name(pattern, add_tensor, &parsed);
+}
+
+static void read_model_line(model_file *model, const char *line)
+{
+    assert_int_equal(sscanf(line, "model %*s arch=%63s", model->arch), 1);
+    model->facts.arch        = model->arch;
+    model->facts.block_count = (uint32_t)field(line, " block_count=");
+    model->facts.nextn       = (uint32_t)field(line, " nextn=");
+    model->facts.heads       = (uint32_t)field(line, " heads=");
+    model->facts.kv_heads    = (uint32_t)field(line, " kv_heads=");
+    model->facts.experts     = (uint32_t)field(line, " experts=");
+}
+
+static FILE *open_data(const char *file)
+{
+    char  path[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/quant/%s", TEST_DATA, file);
+    f = fopen(path, "r");
+    if (f == NULL)
+        fail_msg("cannot open %s", path);
+    return f;
+}
+
+static bool next_line(FILE *f, char line[MAX_LINE])
+{
+    if (fgets(line, MAX_LINE, f) == NULL)
+        return false;
+    assert_non_null(strchr(line, '\n'));
+    line[strcspn(line, "\n")] = '\0';
+    return true;
+}
+
+/* Reads up to the first line of a file type, which stays in `line`. */
+static model_file *read_model(FILE *f, char line[MAX_LINE])
+{
+    model_file *model = calloc(1, sizeof *model);
+
+    assert_non_null(model);
+    while (next_line(f, line) && strncmp(line, "type ", 5) != 0) {
+        if (strncmp(line, "model ", 6) == 0)
+            read_model_line(model, line);
+        else
+            read_tensor_line(model, line);
+    }
+    return model;
+}
+
+static model_file *read_model_of(const char *file)
+{
+    char        line[MAX_LINE];
+    FILE       *f     = open_data(file);
+    model_file *model = read_model(f, line);
+
+    fclose(f);
+    return model;
+}
+
+/* ---- looking tensors up by name ---- */
+
+static void order_by_name(model_file *model)
+{
+    for (uint32_t i = 0; i < model->count; i++) {
+        uint32_t place = i;
+
+        while (place > 0 && strcmp(model->name[model->by_name[place - 1]], model->name[i]) > 0) {
+            model->by_name[place] = model->by_name[place - 1];
+            place--;
+        }
+        model->by_name[place] = i;
+    }
+}
+
+static cfi_quant_tensor *find_tensor(model_file *model, const char *name)
+{
+    size_t low = 0, high = model->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int    order  = strcmp(model->name[model->by_name[middle]], name);
+
+        if (order == 0)
+            return &model->tensor[model->by_name[middle]];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* ---- comparison with the reference ---- */
+
+typedef struct list_check {
+    model_file  *model;
+    const char  *where;
+    ctxfit_quant expected;
+    size_t       named;
+    size_t       different;
+} list_check;
+
+static void check_listed(void *user, const char *name)
+{
+    list_check             *check = user;
+    const cfi_quant_tensor *t     = find_tensor(check->model, name);
+
+    check->named++;
+    if (t != NULL && t->to == check->expected)
+        return;
+    if (check->different++ < 3)
+        print_error("%s: %s is %s, expected %s\n", check->where, name, t != NULL ? ctxfit_quant_name(t->to) : "missing",
+                    ctxfit_quant_name(check->expected));
+}
+
+static void check_list_line(list_check *check, char *line)
+{
+    char *names = strchr(line, ':');
+
+    assert_non_null(names);
+    *names          = '\0';
+    check->expected = ctxfit_quant_from_name(line);
+    for (char *name = strtok(names + 1, " "); name != NULL; name = strtok(NULL, " "))
+        each_name(name, check_listed, check);
+}
+
+static size_t compare_figure(const char *where, const char *what, uint64_t found, uint64_t expected)
+{
+    if (found == expected)
+        return 0;
+    print_error("%s: %s %llu, expected %llu\n", where, what, (unsigned long long)found, (unsigned long long)expected);
+    return 1;
+}
+
+static void sum_bytes(const model_file *model, uint64_t *out_bytes, uint64_t *out_padded)
+{
+    *out_bytes = *out_padded = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        uint64_t bytes, padded;
+
+        assert_int_equal(cfi_quant_tensor_bytes(model->tensor[i].to, model->tensor[i].dims, &bytes), CTXFIT_OK);
+        assert_true(cfi_align_u64(bytes, 32, &padded));
+        *out_bytes += bytes;
+        *out_padded += padded;
+    }
+}
+
+/* One row of quant.csv, and the list that may follow it. Leaves the next row in `line`; false at the end of the file. */
+static bool check_row(model_file *model, const char *model_name, FILE *f, char line[MAX_LINE], tally *all)
+{
+    char              type[MAX_NAME], where[2 * MAX_NAME];
+    list_check        check = {model, where, 0, 0, 0};
+    cfi_quant_outcome outcome;
+    ctxfit_error      error;
+    uint64_t          bytes, padded;
+    size_t            failures = 0;
+    bool              more;
+
+    assert_int_equal(sscanf(line, "type %63s", type), 1);
+    snprintf(where, sizeof where, "%.60s %s", model_name, type);
+    if (cfi_quant_recipe_apply(ctxfit_file_type_from_name(type), &model->facts, model->tensor, model->count, NULL, &outcome, &error) != 0)
+        fail_msg("%s: %s", where, error.message);
+    sum_bytes(model, &bytes, &padded);
+    failures += compare_figure(where, "tensor bytes", bytes, field(line, " tensor_bytes="));
+    failures += compare_figure(where, "data section bytes", padded, field(line, " data_bytes="));
+    failures += compare_figure(where, "needs imatrix", outcome.needs_imatrix != 0, field(line, " imatrix="));
+    failures += compare_figure(where, "fallbacks", outcome.fallbacks, field(line, " fallbacks="));
+    all->rows++;
+    while ((more = next_line(f, line)) && strncmp(line, "type ", 5) != 0)
+        check_list_line(&check, line);
+    if (check.named != 0) {
+        all->lists++;
+        failures += check.different != 0;
+        failures += compare_figure(where, "tensors listed", check.named, model->count);
+    }
+    all->failures += failures;
+    return more;
+}
+
+static void every_reference_file_is_reproduced(void **state)
+{
+    FILE *index = open_data("index.txt");
+    tally all   = {0, 0, 0, 0};
+    char  file[MAX_LINE], line[MAX_LINE];
+
+    (void)state;
+    while (next_line(index, file)) {
+        FILE       *f     = open_data(file);
+        model_file *model = read_model(f, line);
+
+        order_by_name(model);
+        while (check_row(model, file, f, line, &all))
+            ;
+        all.models++;
+        free(model);
+        fclose(f);
+    }
+    fclose(index);
+    print_message("%zu models: %zu rows and %zu lists compared, %zu differences\n", all.models, all.rows, all.lists, all.failures);
+    assert_int_equal(all.failures, 0);
+    assert_int_equal(all.models, 43);
+    assert_int_equal(all.rows, 1333);
+    assert_int_equal(all.lists, 1032);
+}
+
+/* ---- rules that the reference files do not reach, by hand from llama.cpp b10472 src/llama-quant.cpp ---- */
+
+#define MAX_SMALL 128
+
+typedef struct small_model {
+    cfi_quant_facts  facts;
+    cfi_quant_tensor tensor[MAX_SMALL];
+    char             name[MAX_SMALL][MAX_NAME];
+    size_t           count;
+} small_model;
+
+static void add(small_model *m, const char *name, uint64_t columns, uint64_t rows, uint64_t stack)
+{
+    cfi_quant_tensor *t = &m->tensor[m->count];
+
+    assert_in_range(m->count, 0, MAX_SMALL - 1);
+    snprintf(m->name[m->count], MAX_NAME, "%s", name);
+    t->name    = m->name[m->count++];
+    t->dims[0] = columns;
+    t->dims[1] = rows;
+    t->dims[2] = stack;
+    t->dims[3] = 1;
+    t->from    = CTXFIT_QUANT_F16;
+}
+
+/* A dense model with an output matrix; tensors of `name` in every block. */
+static void start_blocks(small_model *m, const char *arch, uint32_t blocks, const char *name)
+{
+    char full[MAX_NAME];
+
+    memset(m, 0, sizeof *m);
+    m->facts.arch        = arch;
+    m->facts.block_count = blocks;
+    m->facts.heads       = 8;
+    m->facts.kv_heads    = 8;
+    add(m, "output.weight", 512, 1000, 1);
+    for (uint32_t i = 0; i < blocks; i++) {
+        snprintf(full, sizeof full, "blk.%u.%.40s", i, name);
+        add(m, full, 512, 512, 1);
+    }
+}
+
+static void apply(small_model *m, const char *type, cfi_quant_outcome *outcome)
+{
+    ctxfit_error error;
+
+    if (cfi_quant_recipe_apply(ctxfit_file_type_from_name(type), &m->facts, m->tensor, m->count, NULL, outcome, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+}
+
+/* Formats of the blocks as one text, runs counted: "2*Q5_K 6*Q4_K". */
+static void assert_blocks(small_model *m, const char *type, const char *expected)
+{
+    char   text[256];
+    size_t len = 0;
+
+    apply(m, type, NULL);
+    for (size_t i = 1, run = 1; i < m->count; i++, run++) {
+        if (i + 1 < m->count && m->tensor[i + 1].to == m->tensor[i].to)
+            continue;
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%zu*%s", len != 0 ? " " : "", run, ctxfit_quant_name(m->tensor[i].to));
+        run = 0;
+    }
+    assert_string_equal(text, expected);
+}
+
+static void importance_matrix_changes_the_first_feed_forward_blocks(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "llama", 16, "ffn_down.weight");
+    assert_blocks(&m, "Q4_0", "16*Q4_0");
+    assert_blocks(&m, "IQ4_XS", "2*Q5_K 14*IQ4_XS");
+    assert_blocks(&m, "IQ3_XXS", "2*Q4_K 14*Q3_K");
+    m.facts.imatrix = true;
+    assert_blocks(&m, "Q4_0", "2*Q4_1 14*Q4_0");
+    assert_blocks(&m, "Q5_0", "2*Q5_1 14*Q5_0");
+    assert_blocks(&m, "IQ4_XS", "16*IQ4_XS");
+    assert_blocks(&m, "IQ3_XXS", "16*IQ3_XXS");
+    start_blocks(&m, "llama", 16, "attn_v.weight");
+    assert_blocks(&m, "IQ3_XXS", "16*IQ3_S");
+    m.facts.imatrix = true;
+    assert_blocks(&m, "IQ3_XXS", "16*IQ3_XXS");
+}
+
+static void falcon_has_rules_of_its_own(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "falcon", 16, "ffn_down.weight");
+    assert_blocks(&m, "Q4_K_M", "1*Q6_K 1*Q5_K 2*Q4_K 1*Q5_K 2*Q4_K 1*Q5_K 2*Q4_K 1*Q5_K 2*Q4_K 3*Q5_K");
+    assert_blocks(&m, "Q3_K_L", "16*Q4_K");
+    assert_blocks(&m, "Q4_K_S", "16*Q4_K");
+    assert_int_equal(m.tensor[0].to, CTXFIT_QUANT_Q8_0);
+    start_blocks(&m, "falcon", 16, "attn_output.weight");
+    assert_blocks(&m, "Q3_K_L", "16*Q4_K");
+    assert_blocks(&m, "Q3_K_M", "16*Q3_K");
+}
+
+static void value_matrices_of_a_70b_get_more_bits(void **state)
+{
+    static const struct {
+        const char *arch;
+        uint32_t    blocks, heads, kv_heads;
+        const char *expected;
+    } cases[] = {
+        {"llama", 80, 64, 8, "80*Q5_K"},  {"llama", 80, 64, 64, "80*Q3_K"}, {"llama", 79, 64, 8, "79*Q3_K"},
+        {"qwen2", 80, 64, 64, "80*Q5_K"}, {"jais2", 68, 64, 64, "68*Q5_K"}, {"qwen3", 80, 64, 8, "80*Q3_K"},
+    };
+    small_model m;
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        start_blocks(&m, cases[i].arch, cases[i].blocks, "attn_v.weight");
+        m.facts.heads    = cases[i].heads;
+        m.facts.kv_heads = cases[i].kv_heads;
+        assert_blocks(&m, "Q3_K_S", cases[i].expected);
+    }
+}
+
+static void eight_experts_raise_attention(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "llama", 8, "attn_k.weight");
+    m.facts.experts = 8;
+    assert_blocks(&m, "Q4_K_M", "8*Q8_0");
+    assert_blocks(&m, "IQ1_S", "8*Q4_K");
+    start_blocks(&m, "llama", 8, "attn_output.weight");
+    m.facts.experts = 8;
+    assert_blocks(&m, "Q4_K_S", "8*Q5_K");
+    assert_blocks(&m, "Q3_K_L", "8*Q3_K");
+}
+
+static void trained_in_formats_take_more_for_the_embedding(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "llama", 4, "attn_q.weight");
+    m.count = 1;
+    add(&m, "token_embd.weight", 512, 1000, 1);
+    assert_blocks(&m, "TQ1_0", "1*Q4_K");
+    assert_blocks(&m, "TQ2_0", "1*Q4_K");
+    assert_blocks(&m, "Q2_0", "1*Q4_K");
+    assert_blocks(&m, "Q1_0", "1*Q1_0");
+    assert_blocks(&m, "IQ2_S", "1*IQ3_S");
+    assert_blocks(&m, "IQ1_M", "1*Q2_K");
+}
+
+static void tied_embedding_is_treated_as_the_output(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "llama", 1, "attn_q.weight");
+    m.count = 0;
+    add(&m, "token_embd.weight", 512, 1000, 1);
+    apply(&m, "Q4_K_M", NULL);
+    assert_int_equal(m.tensor[0].to, CTXFIT_QUANT_Q6_K);
+    add(&m, "output.weight", 512, 1000, 1);
+    apply(&m, "Q4_K_M", NULL);
+    assert_int_equal(m.tensor[0].to, CTXFIT_QUANT_Q4_K);
+    assert_int_equal(m.tensor[1].to, CTXFIT_QUANT_Q6_K);
+}
+
+static void mxfp4_is_for_stacked_experts_only(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "qwen3moe", 1, "ffn_up_shexp.weight");
+    m.facts.experts = 16;
+    add(&m, "blk.0.ffn_up_exps.weight", 512, 512, 16);
+    assert_blocks(&m, "MXFP4_MOE", "1*Q8_0 1*MXFP4");
+}
+
+static void tensors_that_are_no_matrices_of_weights_keep_their_format(void **state)
+{
+    static const char *const kept[] = {
+        "blk.0.attn_norm.weight", "blk.0.ffn_gate_inp.weight", "blk.0.ssm_conv1d.weight", "blk.0.ssm_a",         "blk.0.attn_q.bias",
+        "position_embd.weight",   "token_types.weight",        "v.position_embd.weight",  "blk.0.laurel_l.weight",
+    };
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "llama", 1, "attn_q.weight");
+    for (size_t i = 0; i < CFI_COUNT(kept); i++)
+        add(&m, kept[i], 512, 512, 1);
+    add(&m, "blk.0.other.weight", 512, 1, 1);
+    apply(&m, "Q4_0", NULL);
+    assert_int_equal(m.tensor[1].to, CTXFIT_QUANT_Q4_0);
+    for (size_t i = 2; i < m.count; i++)
+        assert_int_equal(m.tensor[i].to, CTXFIT_QUANT_F16);
+}
+
+static void rows_that_do_not_suit_a_format_take_its_substitute(void **state)
+{
+    small_model       m;
+    cfi_quant_outcome outcome;
+
+    (void)state;
+    start_blocks(&m, "llama", 1, "attn_q.weight");
+    add(&m, "blk.0.a.weight", 96, 512, 1);
+    add(&m, "blk.0.b.weight", 72, 512, 1);
+    apply(&m, "Q4_K_M", &outcome);
+    assert_int_equal(m.tensor[2].to, CTXFIT_QUANT_Q5_0);
+    assert_int_equal(m.tensor[3].to, CTXFIT_QUANT_F16);
+    assert_int_equal(outcome.fallbacks, 2);
+}
+
+static void what_the_file_is_already_stays_as_it_is(void **state)
+{
+    small_model       m;
+    cfi_quant_outcome outcome;
+
+    (void)state;
+    start_blocks(&m, "gpt-oss", 2, "ffn_up_exps.weight");
+    m.facts.experts  = 32;
+    m.tensor[1].from = CTXFIT_QUANT_MXFP4;
+    assert_blocks(&m, "F16", "1*MXFP4 1*F16");
+    assert_blocks(&m, "", "1*MXFP4 1*F16");
+    apply(&m, "BF16", &outcome);
+    assert_int_equal(m.tensor[1].to, CTXFIT_QUANT_BF16);
+    assert_int_equal(outcome.requantized, 1);
+    m.facts.source = CTXFIT_FILE_TYPE_Q4_K_M;
+    assert_blocks(&m, "Q4_K_M", "1*MXFP4 1*F16");
+    assert_blocks(&m, "F16", "2*F16");
+}
+
+static ctxfit_status apply_failing(small_model *m, const char *type, ctxfit_error *error)
+{
+    cfi_quant_outcome outcome = {9, 9, 9};
+    ctxfit_status     status;
+
+    memset(error, 0, sizeof *error);
+    status = cfi_quant_recipe_apply(ctxfit_file_type_from_name(type), &m->facts, m->tensor, m->count, NULL, &outcome, error);
+    assert_int_equal(error->status, status);
+    assert_int_equal(outcome.fallbacks, 0);
+    for (size_t i = 0; i < m->count && status != CTXFIT_E_INVALID_ARG; i++)
+        assert_int_equal(m->tensor[i].to, m->tensor[i].from);
+    return status;
+}
+
+static void refusals_name_the_tensor(void **state)
+{
+    small_model  m;
+    ctxfit_error error;
+
+    (void)state;
+    start_blocks(&m, "llama", 1, "attn_q.weight");
+    add(&m, "blk.0.narrow.weight", 40, 512, 1);
+    assert_int_equal(apply_failing(&m, "Q4_0", &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "blk.0.narrow.weight"));
+
+    start_blocks(&m, "qwen3moe", 1, "attn_q.weight");
+    m.facts.experts = 16;
+    add(&m, "blk.1.ffn_down.weight", 512, 512, 1);
+    assert_int_equal(apply_failing(&m, "Q4_K_M", &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "blk.1.ffn_down.weight"));
+
+    assert_int_equal(apply_failing(&m, "NVFP4", &error), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(apply_failing(&m, "Q4_0_4_4", &error), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(cfi_quant_recipe_apply(63, &m.facts, m.tensor, m.count, NULL, NULL, &error), CTXFIT_E_NOT_FOUND);
+    m.tensor[1].name = NULL;
+    assert_int_equal(apply_failing(&m, "Q4_0", &error), CTXFIT_E_INVALID_ARG);
+}
+
+static void no_tensors_are_no_error(void **state)
+{
+    small_model m;
+
+    (void)state;
+    start_blocks(&m, "llama", 1, "attn_q.weight");
+    assert_int_equal(cfi_quant_recipe_apply(CTXFIT_FILE_TYPE_Q4_K_M, &m.facts, NULL, 0, NULL, NULL, NULL), CTXFIT_OK);
+}
+
+static void order_of_the_tensors_does_not_matter(void **state)
+{
+    model_file  *model = read_model_of("Qwen3-30B-A3B.txt"), *shuffled = calloc(1, sizeof *shuffled);
+    unsigned int random = 1;
+
+    (void)state;
+    assert_non_null(shuffled);
+    memcpy(shuffled, model, sizeof *model);
+    for (size_t i = model->count - 1; i > 0; i--) {
+        cfi_quant_tensor swap = shuffled->tensor[i];
+        size_t           j    = (random = random * 1103515245u + 12345u) / 65536u % (i + 1);
+
+        shuffled->tensor[i] = shuffled->tensor[j];
+        shuffled->tensor[j] = swap;
+    }
+    order_by_name(model);
+    for (uint32_t t = 0; t < ctxfit_file_type_count(); t++) {
+        const ctxfit_file_type type   = ctxfit_file_type_at(t);
+        const ctxfit_status    status = cfi_quant_recipe_apply(type, &model->facts, model->tensor, model->count, NULL, NULL, NULL);
+
+        assert_int_equal(cfi_quant_recipe_apply(type, &model->facts, shuffled->tensor, model->count, NULL, NULL, NULL), status);
+        for (size_t i = 0; i < model->count; i++)
+            assert_int_equal(shuffled->tensor[i].to, find_tensor(model, shuffled->tensor[i].name)->to);
+    }
+    free(shuffled);
+    free(model);
+}
+
+static void list_of_file_types_goes_from_large_to_small(void **state)
+{
+    model_file *model    = read_model_of("Qwen3-30B-A3B.txt");
+    uint64_t    previous = UINT64_MAX;
+
+    (void)state;
+    for (uint32_t t = 0; t < ctxfit_file_type_count(); t++) {
+        const ctxfit_file_type type   = ctxfit_file_type_at(t);
+        const ctxfit_status    status = cfi_quant_recipe_apply(type, &model->facts, model->tensor, model->count, NULL, NULL, NULL);
+        uint64_t               bytes, padded;
+
+        if (status == CTXFIT_E_UNSUPPORTED)
+            continue;
+        assert_int_equal(status, CTXFIT_OK);
+        sum_bytes(model, &bytes, &padded);
+        if (bytes > previous)
+            fail_msg("%s is larger than the file type before it", ctxfit_file_type_name(type));
+        previous = bytes;
+    }
+    free(model);
+}
+
+/* The flag says whether some tensor may need the matrix, so it must be set exactly if one of the reference models needs it. */
+static void imatrix_flag_agrees_with_the_reference(void **state)
+{
+    bool  needed[64] = {false};
+    FILE *index      = open_data("index.txt");
+    char  file[MAX_LINE], line[MAX_LINE], name[MAX_NAME];
+
+    (void)state;
+    while (next_line(index, file)) {
+        FILE *f = open_data(file);
+
+        while (next_line(f, line))
+            if (sscanf(line, "type %63s", name) == 1)
+                needed[ctxfit_file_type_from_name(name)] |= field(line, " imatrix=") != 0;
+        fclose(f);
+    }
+    fclose(index);
+    for (uint32_t t = 0; t < ctxfit_file_type_count(); t++) {
+        ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
+
+        assert_int_equal(ctxfit_file_type_get_info(ctxfit_file_type_at(t), &info), CTXFIT_OK);
+        assert_int_equal(info.needs_imatrix, needed[info.file_type]);
+    }
+}
+
+static void out_of_memory_is_reported_and_nothing_leaks(void **state)
+{
+    model_file    *model = read_model_of("Llama-3-8B.txt");
+    test_allocator counter;
+    ctxfit_status  status = CTXFIT_E_NO_MEMORY;
+
+    (void)state;
+    for (size_t fail_at = 1; status == CTXFIT_E_NO_MEMORY; fail_at++) {
+        const ctxfit_allocator allocator = test_allocator_make(&counter, fail_at);
+
+        assert_in_range(fail_at, 1, 16);
+        status = cfi_quant_recipe_apply(CTXFIT_FILE_TYPE_Q4_K_M, &model->facts, model->tensor, model->count, &allocator, NULL, NULL);
+        assert_int_equal(counter.live_blocks, 0);
+        assert_int_equal(counter.live_bytes, 0);
+    }
+    assert_int_equal(status, CTXFIT_OK);
+    free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_reference_file_is_reproduced),
+        cmocka_unit_test(importance_matrix_changes_the_first_feed_forward_blocks),
+        cmocka_unit_test(falcon_has_rules_of_its_own),
+        cmocka_unit_test(value_matrices_of_a_70b_get_more_bits),
+        cmocka_unit_test(eight_experts_raise_attention),
+        cmocka_unit_test(trained_in_formats_take_more_for_the_embedding),
+        cmocka_unit_test(tied_embedding_is_treated_as_the_output),
+        cmocka_unit_test(mxfp4_is_for_stacked_experts_only),
+        cmocka_unit_test(tensors_that_are_no_matrices_of_weights_keep_their_format),
+        cmocka_unit_test(rows_that_do_not_suit_a_format_take_its_substitute),
+        cmocka_unit_test(what_the_file_is_already_stays_as_it_is),
+        cmocka_unit_test(refusals_name_the_tensor),
+        cmocka_unit_test(no_tensors_are_no_error),
+        cmocka_unit_test(order_of_the_tensors_does_not_matter),
+        cmocka_unit_test(list_of_file_types_goes_from_large_to_small),
+        cmocka_unit_test(imatrix_flag_agrees_with_the_reference),
+        cmocka_unit_test(out_of_memory_is_reported_and_nothing_leaks),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
