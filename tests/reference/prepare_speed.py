@@ -336,7 +336,7 @@ def reduce_row(row, model, hardware):
     if hardware:
         bandwidth = bandwidth or number(hardware["bandwidth_bytes_per_s"]) / 1e9
         fp16 = number(hardware["fp16_fp32acc_dense_tflops"]) or number(hardware["fp16_dense_tflops"])
-        if hardware["vendor"] == "Apple":  # no matrix units up to M4: FP16 runs at the FP32 rate (measured on M1 and M2)
+        if hardware["vendor"] == "Apple" or hardware["family"] == "Pascal":  # no matrix units: the FP32 rate, as lib/hw/devices.def
             fp16 = fp16 or number(hardware["fp32_tflops"])
         int8 = number(hardware["int8_dense_tops"])
     if not bandwidth:
