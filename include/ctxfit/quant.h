@@ -43,19 +43,19 @@ enum { CTXFIT_DIALECT_GGML = 0, CTXFIT_DIALECT_IK = 1 };
 
 /** Flags of #ctxfit_quant_info. */
 enum {
-    CTXFIT_QUANT_F_GGML  = 1u << 0, /**< a ggml tensor format (can be in a GGUF) */
-    CTXFIT_QUANT_F_CACHE = 1u << 1, /**< llama.cpp accepts it as a KV cache type */
-    CTXFIT_QUANT_F_FLOAT = 1u << 2, /**< a plain number format, not quantized */
-    CTXFIT_QUANT_F_HF    = 1u << 3, /**< a format of Hugging Face or MLX checkpoints */
+    CTXFIT_QUANT_F_GGML    = 1u << 0, /**< a ggml tensor format (can be in a GGUF) */
+    CTXFIT_QUANT_F_CACHE   = 1u << 1, /**< llama.cpp accepts it as a KV cache type */
+    CTXFIT_QUANT_F_FLOAT   = 1u << 2, /**< a plain number format, not quantized */
+    CTXFIT_QUANT_F_HF      = 1u << 3, /**< a format of Hugging Face or MLX checkpoints */
     CTXFIT_QUANT_F_RETIRED = 1u << 4, /**< once existed; files with it can no longer be loaded */
-    CTXFIT_QUANT_F_INT   = 1u << 5, /**< a plain integer format, not quantized */
-    CTXFIT_QUANT_F_IK    = 1u << 6  /**< only ik_llama.cpp knows it; `ggml_type` is a number of CTXFIT_DIALECT_IK */
+    CTXFIT_QUANT_F_INT     = 1u << 5, /**< a plain integer format, not quantized */
+    CTXFIT_QUANT_F_IK      = 1u << 6  /**< only ik_llama.cpp knows it; `ggml_type` is a number of CTXFIT_DIALECT_IK */
 };
 
 /** What a format is. @since 0.1.0 */
 typedef struct ctxfit_quant_info {
-    uint32_t     struct_size;
-    ctxfit_quant quant;
+    uint32_t     struct_size; /**< set by the caller (#CTXFIT_QUANT_INFO_INIT) */
+    ctxfit_quant quant;       /**< the format itself */
     uint32_t     block_elems; /**< elements per block */
     uint32_t     block_bytes; /**< bytes per block, its scales and zero points included; 0 for retired formats */
     uint32_t     flags;       /**< CTXFIT_QUANT_F_* */
@@ -123,8 +123,8 @@ enum {
 
 /** What a file type is. @since 0.1.0 */
 typedef struct ctxfit_file_type_info {
-    uint32_t         struct_size;
-    ctxfit_file_type file_type;
+    uint32_t         struct_size;     /**< set by the caller (#CTXFIT_FILE_TYPE_INFO_INIT) */
+    ctxfit_file_type file_type;       /**< the file type itself */
     uint32_t         ggml_ftype;      /**< number in general.file_type, or UINT32_MAX */
     ctxfit_quant     base;            /**< format that most tensors get */
     uint32_t         needs_imatrix;   /**< 1: llama-quantize refuses it without an importance matrix for some tensors */
