@@ -54,10 +54,10 @@ enum {
 
 /** What a format is. @since 0.1.0 */
 typedef struct ctxfit_quant_info {
-    uint32_t     struct_size; /**< set by the caller (#CTXFIT_QUANT_INFO_INIT) */
+    uint32_t     struct_size; /**< set by the caller, as by CTXFIT_QUANT_INFO_INIT */
     ctxfit_quant quant;       /**< the format itself */
     uint32_t     block_elems; /**< elements per block */
-    uint32_t     block_bytes; /**< bytes per block, its scales and zero points included; 0 for retired formats */
+    uint32_t     block_bytes; /**< bytes per block, its own scales included; what rows or tensors add is in ctxfit_quant_tensor_bytes() */
     uint32_t     flags;       /**< CTXFIT_QUANT_F_* */
     uint32_t     ggml_type;   /**< ggml's number, or UINT32_MAX */
 } ctxfit_quant_info;
@@ -123,7 +123,7 @@ enum {
 
 /** What a file type is. @since 0.1.0 */
 typedef struct ctxfit_file_type_info {
-    uint32_t         struct_size;     /**< set by the caller (#CTXFIT_FILE_TYPE_INFO_INIT) */
+    uint32_t         struct_size;     /**< set by the caller, as by CTXFIT_FILE_TYPE_INFO_INIT */
     ctxfit_file_type file_type;       /**< the file type itself */
     uint32_t         ggml_ftype;      /**< number in general.file_type, or UINT32_MAX */
     ctxfit_quant     base;            /**< format that most tensors get */
