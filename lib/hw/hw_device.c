@@ -55,6 +55,14 @@ static bool settle_rate(double *rate, double base)
     return true;
 }
 
+/* Nothing but zeros after the NUL, so that equal devices are equal bytes. */
+static void clean_text(char *text, size_t cap)
+{
+    size_t n = strlen(text);
+
+    memset(text + n, 0, cap - n);
+}
+
 static void inherit(uint64_t *value, uint64_t base)
 {
     if (*value == 0)
@@ -119,6 +127,8 @@ ctxfit_status cfi_hw_device_complete(ctxfit_device *device, char reason[CFI_HW_R
     if (status != CTXFIT_OK)
         return status;
     device->struct_size = (uint32_t)sizeof *device;
+    clean_text(device->id, sizeof device->id);
+    clean_text(device->name, sizeof device->name);
     if (device->name[0] == '\0')
         memcpy(device->name, base.name, sizeof device->name);
     inherit(&device->memory_bytes, base.memory_bytes);

@@ -416,6 +416,7 @@ static ctxfit_status read_device(spec_reader *r, uint64_t count)
     const char   *at = r->at, *spec;
     char          name[NAME_BYTES] = "", text[192];
     spec_item     item;
+    ctxfit_device known;
     uint32_t      index = CFI_HW_NONE;
     cfi_hw_match  match;
     ctxfit_status status;
@@ -435,12 +436,9 @@ static ctxfit_status read_device(spec_reader *r, uint64_t count)
         spec = cfi_hw_rig_spec(index);
         if (spec != NULL)
             return read_rig(r, at, spec, count);
-        cfi_hw_catalog_device(index, &item.device);
-        (void)snprintf(name, sizeof name, "%s", item.device.id);
-        index = item.device.kind;
-        memset(&item.device, 0, sizeof item.device);
-        item.device.kind = index;
-        memcpy(item.device.id, name, sizeof item.device.id);
+        cfi_hw_catalog_device(index, &known);
+        item.device.kind = known.kind;
+        memcpy(item.device.id, known.id, sizeof item.device.id);
     }
     status = read_keys(r, &item);
     if (status == CTXFIT_OK && !at_delimiter(r->at))
