@@ -50,7 +50,7 @@ enum {
 
 /** Flags of a layer. */
 enum {
-    CTXFIT_LAYER_F_CACHE      = 1u << 0, /**< owns a KV cache; without it an attention layer reuses an earlier layer's */
+    CTXFIT_LAYER_F_CACHE      = 1u << 0, /**< owns a KV cache; without it an attention layer reuses an earlier layer's, or nothing is cached */
     CTXFIT_LAYER_F_NEXTN      = 1u << 1, /**< a next-token-prediction block behind the trunk; not loaded unless drafting */
     CTXFIT_LAYER_F_PLAIN_EXPERTS = 1u << 2 /**< experts have no gate matrix */
 };
@@ -63,7 +63,7 @@ typedef struct ctxfit_layer_info {
     uint32_t state;            /**< CTXFIT_STATE_* */
     uint32_t feed_forward;     /**< CTXFIT_FF_* */
     uint32_t heads;
-    uint32_t kv_heads;         /**< as cached: 1 for latent attention */
+    uint32_t kv_heads;         /**< as cached: 1 for latent attention; 0 without attention */
     uint32_t key_size;         /**< per head, elements, of the computation */
     uint32_t value_size;       /**< per head, elements, of the computation */
     uint32_t window_tokens;    /**< sliding: window; chunked: chunk */
@@ -81,12 +81,12 @@ typedef struct ctxfit_layer_info {
     uint32_t state_groups;     /**< of the state: groups */
     uint32_t conv_state_elems; /**< kept per sequence for the convolution, F32 elements */
     uint32_t recurrent_elems;  /**< kept per sequence for the recurrence, F32 elements */
-    uint32_t ff_width;         /**< dense feed-forward width */
+    uint32_t ff_width;         /**< dense feed-forward width; with experts: of the dense part beside them, 0 = none */
     uint32_t experts;          /**< routed experts in all */
     uint32_t experts_used;     /**< routed experts per token */
     uint32_t expert_width;     /**< feed-forward width of one routed expert */
     uint32_t shared_width;     /**< feed-forward width of all shared experts together */
-    uint32_t reserved0;
+    uint32_t compress_ratio;   /**< tokens that share one entry of the layer's compressed cache beside the window (DeepSeek-V4), 0 = none */
 } ctxfit_layer_info;
 #define CTXFIT_LAYER_INFO_INIT { (uint32_t)sizeof(ctxfit_layer_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 

@@ -9,7 +9,7 @@
 
 #define CFI_MAX_LAYERS 4096u
 
-/* Where llama.cpp keeps a tensor (b10472 src/llama-arch.cpp, LLM_TENSOR_INFOS): beside the input, in its block, at the output. */
+/* Where llama.cpp keeps a tensor (b10472 src/llama-arch.cpp:635, LLM_TENSOR_INFOS): beside the input, in its block, at the output. */
 typedef enum cfi_tensor_role {
     CFI_ROLE_INPUT = 0, /* token embeddings and the like: always on the host */
     CFI_ROLE_LAYER,     /* of block `layer` (tensors of that class without a number: of block 0) */
@@ -18,13 +18,13 @@ typedef enum cfi_tensor_role {
     CFI_ROLE_UNUSED     /* in the file, but not loaded (next-token-prediction blocks) */
 } cfi_tensor_role;
 
-enum { CFI_TENSOR_F_EXPERT = 1u << 0 }; /* weights of routed experts, one slice per expert */
+enum { CFI_TENSOR_F_EXPERT = 1u << 0 }; /* weights of routed experts, one slice per expert: the last dimension counts them */
 
 typedef struct cfi_tensor {
     const char  *name;
-    uint64_t     dims[4];
-    uint64_t     bytes;  /* unpadded */
-    uint64_t     offset; /* in the data section of its shard */
+    uint64_t     dims[4]; /* unused ones are 1 */
+    uint64_t     bytes;   /* unpadded */
+    uint64_t     offset;  /* in the data section of its shard */
     uint32_t     n_dims;
     ctxfit_quant quant;
     uint32_t     ggml_type;
@@ -64,13 +64,37 @@ struct ctxfit_model {
     cfi_tensor_sums    output_sums; /* role OUTPUT */
     cfi_tensor_sums    rope_sums;   /* role ROPE, one copy */
     const cfi_tensor  *token_embd;  /* NULL if there is none */
+    uint64_t           alignment;   /* of tensor data in the file */
     bool               has_output;  /* an output matrix of its own */
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
     uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
-    uint32_t           max_cache_v; /* widest cache_v_elems of all layers, next-token-prediction included */
+    uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 
 /* Bytes of a tensor in a buffer of that padding, false on overflow. */
 bool cfi_model_padded_bytes(const cfi_tensor *tensor, cfi_padding padding, uint64_t *out);
+
+/* ---- making a model ----
+ * A maker calls, in this order: cfi_model_new, cfi_model_describe (or fills info and layer itself), makes `tensor`
+ * (info.tensor_count records with name, dims, quant and bytes), cfi_model_finish. On failure it frees the model and returns. */
+struct cfi_meta;
+
+/* An empty model with its own arena; NULL: out of memory. */
+ctxfit_model *cfi_model_new(const ctxfit_allocator *allocator);
+/* Architecture, names, layers and whole-model facts from metadata. E_INCOMPLETE, E_MALFORMED, E_TYPE, E_OVERFLOW, E_NO_MEMORY. */
+ctxfit_status cfi_model_describe(ctxfit_model *model, struct cfi_meta *meta);
+/* Room for `count` layers, struct_size and CTXFIT_LAYER_F_NEXTN set. */
+ctxfit_status cfi_model_new_layers(ctxfit_model *model, uint32_t trunk, uint32_t nextn, ctxfit_error *error);
+/* Feed-forward facts, and attention of an unknown architecture, as the tensors of a file show them. E_NO_MEMORY. */
+ctxfit_status cfi_model_refine(ctxfit_model *model, ctxfit_error *error);
+/* Everything that follows from arch, layer[] and tensor[]: roles, sums, parameters, flags and the derived members of info.
+ * E_MALFORMED (a block number beyond the layers), E_OVERFLOW, E_NO_MEMORY. */
+ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error);
+/* Role, layer and flags of a tensor by its name. False when its block number is no layer's. */
+bool cfi_model_classify(const ctxfit_model *model, cfi_tensor *tensor);
+/* "blk.3.ffn_up.weight" -> "ffn_up.weight" and 3; NULL when the name has no block. */
+const char *cfi_model_split_name(const char *name, uint64_t *block);
+/* Is it `base` but for ".weight", ".bias", ".scale"? */
+bool cfi_model_name_is(const char *name, const char *base);
 
 #endif

@@ -1,0 +1,61 @@
+#include "arch_internal.h"
+
+#define INFO_V1   sizeof(ctxfit_model_info)
+#define LAYER_V1  sizeof(ctxfit_layer_info)
+#define TENSOR_V1 sizeof(ctxfit_tensor_info)
+
+void ctxfit_model_free(ctxfit_model *model)
+{
+    cfi_handle_free(model, offsetof(ctxfit_model, arena));
+}
+
+const char *ctxfit_model_name(const ctxfit_model *model)
+{
+    return model != NULL ? model->name : "";
+}
+
+const char *ctxfit_model_arch(const ctxfit_model *model)
+{
+    return model != NULL ? model->arch_name : "";
+}
+
+ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out)
+{
+    if (model == NULL || out == NULL)
+        return CTXFIT_E_INVALID_ARG;
+    return cfi_copy_out(out, &model->info, sizeof model->info, INFO_V1);
+}
+
+ctxfit_status ctxfit_model_get_layer(const ctxfit_model *model, uint32_t index, ctxfit_layer_info *out)
+{
+    if (model == NULL || out == NULL)
+        return CTXFIT_E_INVALID_ARG;
+    if (index >= model->info.layers + model->info.nextn_layers)
+        return CTXFIT_E_NOT_FOUND;
+    return cfi_copy_out(out, &model->layer[index], sizeof model->layer[index], LAYER_V1);
+}
+
+const char *ctxfit_model_tensor_name(const ctxfit_model *model, uint64_t index)
+{
+    return model != NULL && index < model->info.tensor_count ? model->tensor[index].name : NULL;
+}
+
+ctxfit_status ctxfit_model_get_tensor(const ctxfit_model *model, uint64_t index, ctxfit_tensor_info *out)
+{
+    ctxfit_tensor_info info = CTXFIT_TENSOR_INFO_INIT;
+    const cfi_tensor  *tensor;
+
+    if (model == NULL || out == NULL)
+        return CTXFIT_E_INVALID_ARG;
+    if (index >= model->info.tensor_count)
+        return CTXFIT_E_NOT_FOUND;
+    tensor = &model->tensor[index];
+    info.n_dims = tensor->n_dims;
+    memcpy(info.dims, tensor->dims, sizeof info.dims);
+    info.offset = tensor->offset;
+    info.bytes = tensor->bytes;
+    info.quant = tensor->quant;
+    info.ggml_type = tensor->ggml_type;
+    info.shard = tensor->shard;
+    return cfi_copy_out(out, &info, sizeof info, TENSOR_V1);
+}
