@@ -177,6 +177,14 @@ static uint32_t read_embedding(ctxfit_model *model, cfi_meta *meta)
     return width;
 }
 
+/* llama.cpp b10472 src/llama-quant.cpp asks n_head(0) and n_head_kv(0), whatever the block is. */
+static void read_stated_heads(ctxfit_model *model, cfi_meta *meta)
+{
+    (void)cfi_meta_layers_u32(meta, "attention.head_count", 1, 0, &model->stated_heads, sizeof model->stated_heads);
+    (void)cfi_meta_layers_u32(meta, "attention.head_count_kv", 1, model->stated_heads, &model->stated_kv_heads,
+                              sizeof model->stated_kv_heads);
+}
+
 ctxfit_status cfi_model_describe(ctxfit_model *model, struct cfi_meta *meta)
 {
     const cfi_arch *arch = cfi_arch_find(meta->arch);
@@ -203,6 +211,7 @@ ctxfit_status cfi_model_describe(ctxfit_model *model, struct cfi_meta *meta)
     layout = (cfi_layout){meta, model->arch, &model->info, model->layer, blocks, 0, 0};
     model->arch->layout(&layout);
     cfi_layout_feed_forward(&layout);
+    read_stated_heads(model, meta);
     model->stated_key_size = layout.key_size;
     model->stated_value_size = layout.value_size;
     if (meta->status == CTXFIT_OK && (model->arch->flags & CFI_ARCH_LOOPED) != 0)

@@ -66,6 +66,8 @@ struct ctxfit_model {
     const cfi_tensor  *token_embd;  /* NULL if there is none */
     uint64_t           alignment;   /* of tensor data in the file */
     bool               has_output;  /* an output matrix of its own */
+    uint32_t           stated_heads;      /* attention heads of the first block as its file says: llama-quantize goes by them, */
+    uint32_t           stated_kv_heads;   /* though the block may not attend */
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
     uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */

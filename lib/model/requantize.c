@@ -1,0 +1,114 @@
+#include "recipe_internal.h"
+
+/* What a tensor is in full precision: matrices are F16 (or still F32, in a file of that type), vectors and tables as they are, and
+ * experts that were published in MXFP4 are so there too. */
+static ctxfit_quant full_precision(const cfi_tensor *tensor, bool mxfp4_experts)
+{
+    const cfi_quant_format *format = cfi_quant_format_of(tensor->quant);
+    const cfi_quant_format *mxfp4 = cfi_quant_format_of(CTXFIT_QUANT_MXFP4);
+    bool                    matrix = tensor->quant == CTXFIT_QUANT_F16 || tensor->quant == CTXFIT_QUANT_BF16;
+
+    if (format != NULL && format->block_elems == 1 && !matrix)
+        return tensor->quant;
+    if (mxfp4_experts && (tensor->flags & CFI_TENSOR_F_EXPERT) != 0 && tensor->dims[0] % mxfp4->block_elems == 0)
+        return CTXFIT_QUANT_MXFP4;
+    return CTXFIT_QUANT_F16;
+}
+
+static ctxfit_status copy_tensors(ctxfit_model *copy, const ctxfit_model *model, ctxfit_error *error)
+{
+    uint64_t count = model->info.tensor_count;
+    size_t   bytes = 0;
+    char    *names;
+
+    for (uint64_t n = 0; n < count; n++)
+        bytes += strlen(model->tensor[n].name) + 1;
+    copy->tensor = cfi_arena_array(&copy->arena, (size_t)count, sizeof *copy->tensor);
+    names = cfi_arena_alloc(&copy->arena, bytes);
+    if (count > 0 && (copy->tensor == NULL || names == NULL))
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for %llu tensors", (unsigned long long)count);
+    for (uint64_t n = 0; n < count; n++) {
+        size_t len = strlen(model->tensor[n].name) + 1;
+
+        copy->tensor[n] = model->tensor[n];
+        copy->tensor[n].name = names;
+        copy->tensor[n].shard = 0;
+        memcpy(names, model->tensor[n].name, len);
+        names += len;
+    }
+    copy->info.tensor_count = count;
+    return CTXFIT_OK;
+}
+
+static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, ctxfit_error *error)
+{
+    uint32_t      count = model->info.layers + model->info.nextn_layers;
+    ctxfit_status status = cfi_model_new_layers(copy, model->info.layers, model->info.nextn_layers, error);
+
+    if (status != CTXFIT_OK)
+        return status;
+    memcpy(copy->layer, model->layer, count * sizeof *copy->layer);
+    copy->info = model->info;
+    copy->info.tensor_bytes = 0;
+    copy->info.data_bytes = 0;
+    copy->info.parameters = 0;
+    copy->info.parameters_active = 0;
+    copy->arch = model->arch;
+    copy->name = cfi_arena_copy(&copy->arena, model->name, strlen(model->name));
+    copy->arch_name = cfi_arena_copy(&copy->arena, model->arch_name, strlen(model->arch_name));
+    copy->stated_heads = model->stated_heads;
+    copy->stated_kv_heads = model->stated_kv_heads;
+    copy->stated_key_size = model->stated_key_size;
+    copy->stated_value_size = model->stated_value_size;
+    if (copy->name == NULL || copy->arch_name == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for the names of a model");
+    return CTXFIT_OK;
+}
+
+static ctxfit_status make_copy(ctxfit_model *copy, const ctxfit_model *model, ctxfit_file_type file_type, ctxfit_error *error)
+{
+    const cfi_recipe *recipe = cfi_recipe_find(model->arch_name);
+    bool              mxfp4 = recipe != NULL && cfi_recipe_publishes_mxfp4(recipe);
+    ctxfit_file_type  source = model->info.file_type == CFI_FILE_F32 ? CFI_FILE_F32 : CFI_FILE_F16;
+    ctxfit_status     status = copy_facts(copy, model, error);
+
+    if (status == CTXFIT_OK)
+        status = copy_tensors(copy, model, error);
+    if (status != CTXFIT_OK)
+        return status;
+    for (uint64_t n = 0; n < copy->info.tensor_count; n++)
+        copy->tensor[n].quant = full_precision(&copy->tensor[n], mxfp4);
+    status = cfi_model_apply_file_type(copy, file_type, source, error);
+    if (status != CTXFIT_OK)
+        return status;
+    copy->info.file_type = file_type;
+    return cfi_model_finish(copy, error);
+}
+
+ctxfit_status ctxfit_model_requantize(const ctxfit_model *model, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
+                                      ctxfit_model **out, ctxfit_error *error)
+{
+    ctxfit_model *copy;
+    ctxfit_status status;
+
+    if (out != NULL)
+        *out = NULL;
+    if (model == NULL || out == NULL || !cfi_allocator_valid(allocator))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctxfit_model_requantize: %s",
+                        model == NULL ? "model is NULL" : out == NULL ? "out is NULL" : "the allocator lacks a function");
+    if (file_type == 0)
+        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "file type 0 is none to quantize to");
+    status = cfi_model_check_file_type(file_type, error);
+    if (status != CTXFIT_OK)
+        return status;
+    copy = cfi_model_new(allocator);
+    if (copy == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
+    status = make_copy(copy, model, file_type, error);
+    if (status != CTXFIT_OK) {
+        ctxfit_model_free(copy);
+        return status;
+    }
+    *out = copy;
+    return CTXFIT_OK;
+}
