@@ -33,7 +33,7 @@ enum {
 
 /** How to parse; every field: 0 = default. @since 0.1.0 */
 typedef struct ctxfit_gguf_options {
-    uint32_t struct_size;
+    uint32_t struct_size;      /**< bytes of this struct */
     uint32_t flags;            /**< CTXFIT_GGUF_F_* */
     uint64_t file_bytes;       /**< whole file size if known: tensor data is checked against it; 0 = unknown. Unused by open */
     uint64_t max_header_bytes; /**< default 1 GiB */
@@ -46,10 +46,10 @@ typedef struct ctxfit_gguf_options {
 
 /** One key. @since 0.1.0 */
 typedef struct ctxfit_gguf_key {
-    uint32_t struct_size;
+    uint32_t struct_size;  /**< bytes of this struct */
     uint32_t type;         /**< CTXFIT_GGUF_* */
     uint32_t element_type; /**< of an array, otherwise the same as `type` */
-    uint32_t reserved0;
+    uint32_t reserved0;    /**< 0 */
     uint64_t count;        /**< elements of an array, otherwise 1 */
     uint64_t offset;       /**< of the value's first byte in the file: a string's length, an array's first element */
     uint64_t bytes;        /**< from there: a string's length and text, an array's elements */
@@ -58,15 +58,15 @@ typedef struct ctxfit_gguf_key {
 
 /** One tensor. @since 0.1.0 */
 typedef struct ctxfit_tensor_info {
-    uint32_t     struct_size;
-    uint32_t     n_dims;
-    uint64_t     dims[4];   /**< unused ones are 1 */
-    uint64_t     offset;    /**< from the start of the data section of its file, bytes */
-    uint64_t     bytes;     /**< without padding */
-    ctxfit_quant quant;     /**< 0 when the number is unknown: then `bytes` is 0 too */
-    uint32_t     ggml_type; /**< as in the file */
-    uint32_t     shard;     /**< file of a split model, from 0 */
-    uint32_t     reserved0;
+    uint32_t     struct_size; /**< bytes of this struct */
+    uint32_t     n_dims;      /**< 0 to 4 */
+    uint64_t     dims[4];     /**< unused ones are 1 */
+    uint64_t     offset;      /**< from the start of the data section of its file, bytes */
+    uint64_t     bytes;       /**< without padding */
+    ctxfit_quant quant;       /**< 0 when the number is unknown: then `bytes` is 0 too */
+    uint32_t     ggml_type;   /**< as in the file */
+    uint32_t     shard;       /**< file of a split model, from 0 */
+    uint32_t     reserved0;   /**< 0 */
 } ctxfit_tensor_info;
 #define CTXFIT_TENSOR_INFO_INIT { (uint32_t)sizeof(ctxfit_tensor_info), 0, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0 }
 
@@ -131,24 +131,31 @@ CTXFIT_API ctxfit_status ctxfit_gguf_get_key(const ctxfit_gguf *gguf, uint64_t i
 /** Place of a key by name. @return OK, E_NOT_FOUND, E_INVALID_ARG. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_find_key(const ctxfit_gguf *gguf, const char *key, uint64_t *out_index);
 
-/**
- * Typed getters. Any integer type (and bool) converts to u64 when it is not negative and to i64 when it fits; f32 and f64 and
- * integers convert to double. @return OK, E_NOT_FOUND, E_TYPE (`detail`-free), E_INVALID_ARG. @since 0.1.0
+/*
+ * Typed getters. The last parameter is zeroed on failure. All return OK; E_NOT_FOUND; E_TYPE (the key has another type, or a value
+ * that does not fit; ctxfit_gguf_get_key() tells its type); E_INVALID_ARG (NULL).
  */
+
+/** Value of any integer type, or bool as 0 or 1, when it is not negative. @return as above. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_u64(const ctxfit_gguf *gguf, const char *key, uint64_t *out);
+/** Value of any integer type, or bool as 0 or 1, when it fits. @return as above. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_i64(const ctxfit_gguf *gguf, const char *key, int64_t *out);
+/** Value of a float or integer type, rounded to double. @return as above. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_f64(const ctxfit_gguf *gguf, const char *key, double *out);
+/** Value of type bool, 0 or 1. @return as above. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_bool(const ctxfit_gguf *gguf, const char *key, uint32_t *out);
-/** String value, borrowed; NUL-terminated, may hold NULs (`out_len`, may be NULL). @since 0.1.0 */
+/** String value, borrowed; NUL-terminated, may hold NULs (`out_len`, may be NULL). @return as above. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_string(const ctxfit_gguf *gguf, const char *key, const char **out, size_t *out_len);
 /**
- * Element of an array of numbers or bools. Arrays of up to 4,096 numbers are kept; longer ones and arrays of strings (the
+ * Element of an array of integers or bools. Arrays of up to 4,096 numbers are kept; longer ones and arrays of strings (the
  * vocabulary) are kept as type, count and place only: E_UNSUPPORTED.
  * @return OK, E_NOT_FOUND (key, or past the end), E_TYPE, E_UNSUPPORTED, E_INVALID_ARG. @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_array_i64(const ctxfit_gguf *gguf, const char *key, uint64_t index, int64_t *out);
+/** Element of an array of floats or integers. @return as ctxfit_gguf_get_array_i64(). @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_array_f64(const ctxfit_gguf *gguf, const char *key, uint64_t index, double *out);
-/** Number of elements of an array of any kind (the vocabulary's size, say). @return OK, E_NOT_FOUND, E_TYPE. @since 0.1.0 */
+/** Number of elements of an array of any kind (the vocabulary's size, say). @return OK, E_NOT_FOUND, E_TYPE,
+ *  E_INVALID_ARG. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_array_count(const ctxfit_gguf *gguf, const char *key, uint64_t *out);
 
 /** Number of tensors, of all shards. @since 0.1.0 */

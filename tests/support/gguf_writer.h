@@ -184,7 +184,7 @@ typedef struct gw_places {
     size_t q_dims, q_type, q_offset, norm_offset;
 } gw_places;
 
-#define GW_GOOD_KEYS    17
+#define GW_GOOD_KEYS    18
 #define GW_GOOD_TENSORS 3
 
 static inline gw_places gw_good(gguf_writer *w, uint32_t version, bool big_endian)
@@ -213,6 +213,8 @@ static inline gw_places gw_good(gguf_writer *w, uint32_t version, bool big_endia
     gw_u32(w, 8), gw_u32(w, 4);
     gw_key_array(w, "t.floats", CTXFIT_GGUF_FLOAT32, 1);
     gw_f32(w, 0.5f);
+    gw_key_array(w, "t.flags", CTXFIT_GGUF_BOOL, 2);
+    gw_number(w, 0, 1), gw_number(w, 0xff, 1);
     gw_key_array(w, "t.empty", CTXFIT_GGUF_BOOL, 0);
     at.keys_end = w->size;
     at.tensor_embd = gw_tensor(w, "token_embd.weight", 0, 2, embd, 8 * 4 * 4);
@@ -225,6 +227,28 @@ static inline gw_places gw_good(gguf_writer *w, uint32_t version, bool big_endia
     at.tensors_end = w->size;
     gw_end(w);
     return at;
+}
+
+/* Keys and tensors whose records, names and values take many allocations. */
+static inline void gw_crowd(gguf_writer *w, unsigned first, unsigned count)
+{
+    char name[64], text[8192];
+
+    memset(text, 'x', sizeof text);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)snprintf(name, sizeof name, "text%u", i);
+        gw_key(w, name, CTXFIT_GGUF_STRING), gw_text(w, text, sizeof text);
+        (void)snprintf(name, sizeof name, "numbers%u", i);
+        gw_key_array(w, name, CTXFIT_GGUF_UINT16, sizeof text / 2), gw_bytes(w, text, sizeof text);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "a.key.with.a.name.that.takes.its.place.%u", i);
+        gw_key_u32(w, name, i);
+    }
+    for (unsigned i = first; i < first + count; i++) {
+        (void)snprintf(name, sizeof name, "a.tensor.with.a.name.that.takes.its.place.%u", i);
+        gw_tensor(w, name, 0, 0, NULL, 4);
+    }
 }
 
 /* A header as large as real ones: `tokens` tokens with types, `merges` merges. */

@@ -381,6 +381,15 @@ static void offsets_after_an_unknown_format_must_grow_and_be_aligned(void **stat
     expect_success(b);
 }
 
+static void place_of_a_tensor_in_the_file_overflows(void **state)
+{
+    broken_file *b = *state;
+
+    gw_patch(&b->w, b->at.q_type, 60000, 4);
+    gw_patch(&b->w, b->at.norm_offset, UINT64_MAX - 31 - 32, 8); /* fits, but not behind a header */
+    expect_failure(b, CTXFIT_E_OVERFLOW, CFI_NO_OFFSET, "tensor 'output_norm.weight': end of its data overflows");
+}
+
 static void parse_rejects_overlapping_tensors(void **state)
 {
     broken_file *b = *state;
@@ -470,7 +479,7 @@ static void max_keys_is_a_limit(void **state)
     b->options.max_keys = GW_GOOD_KEYS;
     expect_success(b);
     b->options.max_keys = GW_GOOD_KEYS - 1;
-    expect_failure(b, CTXFIT_E_LIMIT, GW_AT_KEYS, "17 keys, the limit is 16");
+    expect_failure(b, CTXFIT_E_LIMIT, GW_AT_KEYS, "18 keys, the limit is 17");
 }
 
 static void max_tensors_is_a_limit(void **state)
@@ -563,6 +572,7 @@ int main(void)
         DEFECT(retired_formats_are_unsupported),
         DEFECT(unknown_formats_are_kept_without_bytes),
         DEFECT(offsets_after_an_unknown_format_must_grow_and_be_aligned),
+        DEFECT(place_of_a_tensor_in_the_file_overflows),
         DEFECT(parse_rejects_overlapping_tensors),
         DEFECT(parse_rejects_gaps_between_tensors),
         DEFECT(parse_rejects_duplicate_tensors),

@@ -385,6 +385,61 @@ static void join_rejects_broken_splits(void **state)
     expect_join(joined, NULL, CTXFIT_E_INVALID_ARG, "part 0 is joined already");
 }
 
+static void join_survives_a_failure_of_any_allocation(void **state)
+{
+    const ctxfit_gguf *parts[2];
+    ctxfit_gguf       *shards[2], *joined = NULL;
+    size_t             n = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        gguf_writer w;
+
+        gw_begin(&w, 3, false);
+        gw_key_u16(&w, "split.no", i);
+        gw_key_u16(&w, "split.count", 2);
+        gw_key_u32(&w, "split.tensors.count", 2 * 4200);
+        gw_crowd(&w, 4200 * i, 4200);
+        parts[i] = shards[i] = parse_and_free(&w);
+    }
+    for (;; n++) {
+        test_allocator   t;
+        ctxfit_allocator allocator = test_allocator_make(&t, n);
+        ctxfit_status    status = ctxfit_gguf_join(parts, 2, &allocator, &joined, NULL);
+
+        if (status == CTXFIT_OK) {
+            assert_int_equal(ctxfit_gguf_tensor_count(joined), 2 * 4200);
+            ctxfit_gguf_free(joined);
+            assert_int_equal(t.live_blocks, 0);
+            break;
+        }
+        assert_int_equal(status, CTXFIT_E_NO_MEMORY);
+        assert_null(joined);
+        assert_int_equal(t.live_blocks, 0);
+    }
+    assert_true(n > 40);
+    for (unsigned i = 0; i < 2; i++)
+        ctxfit_gguf_free(shards[i]);
+}
+
+static void broken_allocators_and_options_are_refused(void **state)
+{
+    ctxfit_allocator    broken = {NULL, NULL, NULL};
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+    ctxfit_gguf        *shard = parse_shard(0, 1, 1), *out = NULL;
+    const ctxfit_gguf  *parts[1];
+
+    (void)state;
+    parts[0] = shard;
+    options.flags = 1u << 31;
+    assert_int_equal(ctxfit_gguf_open(".", NULL, &broken, &out, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_gguf_open(".", &options, NULL, &out, NULL), CTXFIT_E_INVALID_ARG);
+    options.struct_size = 4;
+    assert_int_equal(ctxfit_gguf_open(".", &options, NULL, &out, NULL), CTXFIT_E_STRUCT_SIZE);
+    assert_int_equal(ctxfit_gguf_join(parts, 1, &broken, &out, NULL), CTXFIT_E_INVALID_ARG);
+    ctxfit_gguf_free(shard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +456,8 @@ int main(void)
         cmocka_unit_test(join_orders_parts_by_their_number),
         cmocka_unit_test(join_refuses_what_is_no_split),
         cmocka_unit_test(join_rejects_broken_splits),
+        cmocka_unit_test(join_survives_a_failure_of_any_allocation),
+        cmocka_unit_test(broken_allocators_and_options_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

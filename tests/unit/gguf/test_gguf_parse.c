@@ -135,6 +135,9 @@ static void check_arrays(const ctxfit_gguf *gguf)
     assert_int_equal(ctxfit_gguf_get_array_f64(gguf, "t.floats", 0, &f64), CTXFIT_OK);
     assert_true(f64 == 0.5);
     assert_int_equal(ctxfit_gguf_get_array_i64(gguf, "t.floats", 0, &i64), CTXFIT_E_TYPE);
+    assert_int_equal(ctxfit_gguf_get_array_i64(gguf, "t.flags", 1, &i64), CTXFIT_OK);
+    assert_int_equal(i64, 1);
+    assert_int_equal(ctxfit_gguf_get_array_f64(gguf, "t.flags", 1, &f64), CTXFIT_E_TYPE);
     assert_int_equal(ctxfit_gguf_get_array_i64(gguf, "test.heads", 2, &i64), CTXFIT_E_NOT_FOUND);
     assert_int_equal(ctxfit_gguf_get_array_i64(gguf, "t.empty", 0, &i64), CTXFIT_E_NOT_FOUND);
     assert_int_equal(ctxfit_gguf_get_array_i64(gguf, "test.block_count", 0, &i64), CTXFIT_E_TYPE);
