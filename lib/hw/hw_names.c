@@ -202,6 +202,14 @@ static bool make_key(name_key *key, const char *name)
     return key->core[0] != '\0';
 }
 
+/* False where `name` cannot have this core, which is made of some of its bytes in their order: cheaper than making its key. */
+static bool may_have_core(const char *name, const char *core)
+{
+    for (; *name != '\0' && *core != '\0'; name++)
+        core += *name == *core;
+    return *core == '\0';
+}
+
 static void entry_key(name_key *key, uint32_t index)
 {
     (void)make_key(key, ctxfit_hw_catalog_id(index));
@@ -228,6 +236,8 @@ static cfi_hw_match search(const name_key *typed, uint32_t *out_index)
     for (uint32_t i = 0; i < ctxfit_hw_catalog_count(); i++) {
         name_key entry;
 
+        if (!may_have_core(ctxfit_hw_catalog_id(i), typed->core))
+            continue;
         entry_key(&entry, i);
         if (!fits(typed, &entry) || (match != CFI_HW_MATCH_NONE && cfi_hw_rig_spec(i) != NULL))
             continue;
@@ -258,6 +268,8 @@ static uint32_t find_spelled(const name_key *typed)
     for (uint32_t i = 0; i < ctxfit_hw_catalog_count(); i++) {
         name_key key;
 
+        if (!may_have_core(ctxfit_hw_catalog_id(i), typed->core))
+            continue;
         (void)make_key(&key, ctxfit_hw_catalog_id(i));
         if (same_key(typed, &key))
             return i;
@@ -270,6 +282,8 @@ static uint32_t find_alias(const name_key *typed)
     for (size_t i = 0; i < CFI_COUNT(aliases); i++) {
         name_key key;
 
+        if (!may_have_core(aliases[i].typed, typed->core))
+            continue;
         (void)make_key(&key, aliases[i].typed);
         if (same_key(typed, &key))
             return cfi_hw_find(aliases[i].id);

@@ -361,26 +361,41 @@ static ctxfit_status read_rig(spec_reader *r, const char *at, const char *spec, 
     return status;
 }
 
-/*
- * Copies the longest run of words that resolves, at most NAME_WORDS, joined by '-': "rtx 4090" is one name, "rtx-4090 rtx-3090" two.
- * On a failure `name` is what to complain about.
- */
-static cfi_hw_match take_name(spec_reader *r, char name[NAME_BYTES], uint32_t *out_index)
+/* Where the words end that may be one name from here on. */
+static size_t find_words(const char *at, const char *ends[NAME_WORDS])
 {
-    const char  *ends[NAME_WORDS];
-    size_t       words = 0;
-    cfi_hw_match match = CFI_HW_MATCH_NONE;
+    size_t words = 0;
 
-    for (const char *p = r->at; words < NAME_WORDS && *p != '\0';) {
+    for (const char *p = at; words < NAME_WORDS && *p != '\0'; p += strspn(p, " ")) {
         size_t n = strcspn(p, " \t\r\n(),:*=");
 
-        if (n == 0 || (words > 0 && (p[n] == ':' || p[n] == '*' || p[n] == '=')) || (size_t)(p + n - r->at) >= NAME_BYTES)
+        if (n == 0 || (words > 0 && (p[n] == ':' || p[n] == '*' || p[n] == '=')) || (size_t)(p + n - at) >= NAME_BYTES)
             break;
         p += n;
         ends[words++] = p;
         if (*p != ' ')
             break;
-        p += strspn(p, " ");
+    }
+    return words;
+}
+
+/*
+ * Takes a word that is an id, else the longest run of words that resolves: "rtx 4090" is one name, "rtx-4090 rtx-3090" are two.
+ * On a failure `name` is what to complain about.
+ */
+static cfi_hw_match take_name(spec_reader *r, char name[NAME_BYTES], uint32_t *out_index)
+{
+    const char  *ends[NAME_WORDS];
+    size_t       words = find_words(r->at, ends);
+    cfi_hw_match match = CFI_HW_MATCH_NONE;
+
+    if (words > 0) {
+        (void)snprintf(name, NAME_BYTES, "%.*s", (int)(ends[0] - r->at), r->at);
+        *out_index = cfi_hw_find(name);
+        if (*out_index != CFI_HW_NONE) {
+            r->at = ends[0];
+            return CFI_HW_MATCH_ONE;
+        }
     }
     for (size_t i = words; i > 0 && match == CFI_HW_MATCH_NONE; i--) {
         size_t n = (size_t)(ends[i - 1] - r->at);

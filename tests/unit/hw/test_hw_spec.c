@@ -346,6 +346,7 @@ static void every_fault_has_its_place(void **state)
         {"rtx-4090-desktop host:64GiB", CTXFIT_E_MALFORMED, 17, "one host"},
         {"host:64GiB rtx-4090-desktop", CTXFIT_E_MALFORMED, 11, "one host"},
         {"2*rtx-4090-desktop", CTXFIT_E_MALFORMED, 2, "one host"},
+        {"rtx-2060 12gb", CTXFIT_E_NOT_FOUND, 9, "'12gb'"}, /* an id stands for itself; "rtx 2060 12gb" is the other card */
         {"rtx-4090 nonsense", CTXFIT_E_NOT_FOUND, 9, "no hardware is called 'nonsense'"},
         {"\x1b[31m", CTXFIT_E_NOT_FOUND, 0, "'?[31m'"},
         {"\xff\xff", CTXFIT_E_NOT_FOUND, 0, "'"},
