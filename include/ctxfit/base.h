@@ -86,8 +86,8 @@ CTXFIT_API const char *ctxfit_status_message(ctxfit_status status);
  * 256 bytes for ever. @since 0.1.0
  */
 typedef struct ctxfit_error {
-    ctxfit_status status;
-    uint32_t      reserved0;
+    ctxfit_status status;       /**< as returned */
+    uint32_t      reserved0;    /**< 0 */
     uint64_t      offset;       /**< byte offset in the input, or UINT64_MAX */
     uint64_t      detail;       /**< see the status; otherwise 0 */
     char          message[232]; /**< UTF-8, NUL-terminated; for people, not for matching */
@@ -98,9 +98,9 @@ typedef struct ctxfit_error {
  * `alloc` returns memory aligned for any type, or NULL; `release` gets the size that was asked for. @since 0.1.0
  */
 typedef struct ctxfit_allocator {
-    void *(*alloc)(void *user, size_t size);
-    void  (*release)(void *user, void *ptr, size_t size);
-    void   *user;
+    void *(*alloc)(void *user, size_t size);              /**< `size` bytes, or NULL */
+    void  (*release)(void *user, void *ptr, size_t size); /**< takes back what `alloc` gave, with the same size */
+    void   *user;                                         /**< handed to both functions; may be NULL */
 } ctxfit_allocator;
 
 #ifdef __cplusplus

@@ -17,10 +17,10 @@ extern "C" {
 
 /** An engine in a version. @since 0.1.0 */
 typedef struct ctxfit_engine_info {
-    uint32_t struct_size;
+    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
     uint32_t build;       /**< build number that the rules are taken for (10472), 0 = the engine does not count builds */
     uint32_t known;       /**< 1: a version that the rules were measured or read for; 0: nearest rules are used */
-    uint32_t reserved0;
+    uint32_t reserved0;   /**< 0 */
     char     name[32];    /**< "llama.cpp" */
     char     version[32]; /**< "0.7.0" */
 } ctxfit_engine_info;
@@ -28,11 +28,17 @@ typedef struct ctxfit_engine_info {
 
 /** Number of known engine versions. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_engine_count(void);
-/** A known engine version by place; of one engine the newest comes first. @return OK, E_NOT_FOUND (past the end), E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
+/**
+ * A known engine version by place; of one engine the newest comes first.
+ * @return OK, E_NOT_FOUND (past the end), E_INVALID_ARG, E_STRUCT_SIZE.
+ * @since 0.1.0
+ */
 CTXFIT_API ctxfit_status ctxfit_engine_get(uint32_t index, ctxfit_engine_info *out);
 /**
  * Reads "name[@version]"; NULL or "" is the newest llama.cpp.
- * @return OK, E_NOT_FOUND (unknown engine: the message names the known ones; a version that is no version), E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0
+ * @return OK, E_NOT_FOUND (unknown engine: the message names the known ones; a version that is no version), E_INVALID_ARG,
+ *         E_STRUCT_SIZE.
+ * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_engine_from_name(const char *name, ctxfit_engine_info *out, ctxfit_error *error);
 

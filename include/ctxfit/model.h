@@ -50,7 +50,7 @@ enum {
 
 /** Flags of a layer. */
 enum {
-    CTXFIT_LAYER_F_CACHE      = 1u << 0, /**< owns a KV cache; without it an attention layer reuses an earlier layer's, or nothing is cached */
+    CTXFIT_LAYER_F_CACHE      = 1u << 0, /**< owns a KV cache; without it attention reuses an earlier layer's, or caches nothing */
     CTXFIT_LAYER_F_NEXTN      = 1u << 1, /**< a next-token-prediction block behind the trunk; not loaded unless drafting */
     CTXFIT_LAYER_F_PLAIN_EXPERTS = 1u << 2 /**< experts have no gate matrix */
 };
@@ -62,7 +62,7 @@ typedef struct ctxfit_layer_info {
     uint32_t attention;        /**< CTXFIT_ATTENTION_* */
     uint32_t state;            /**< CTXFIT_STATE_* */
     uint32_t feed_forward;     /**< CTXFIT_FF_* */
-    uint32_t heads;
+    uint32_t heads;            /**< attention heads (of queries) */
     uint32_t kv_heads;         /**< as cached: 1 for latent attention; 0 without attention */
     uint32_t key_size;         /**< per head, elements, of the computation */
     uint32_t value_size;       /**< per head, elements, of the computation */
@@ -88,7 +88,8 @@ typedef struct ctxfit_layer_info {
     uint32_t shared_width;     /**< feed-forward width of all shared experts together */
     uint32_t compress_ratio;   /**< tokens that share one entry of the layer's compressed cache beside the window (DeepSeek-V4), 0 = none */
 } ctxfit_layer_info;
-#define CTXFIT_LAYER_INFO_INIT { (uint32_t)sizeof(ctxfit_layer_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define CTXFIT_LAYER_INFO_INIT                                                                                             \
+    { (uint32_t)sizeof(ctxfit_layer_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** How positions are stretched beyond the length of pre-training. */
 enum {
@@ -112,16 +113,16 @@ enum {
 
 /** The whole model. @since 0.1.0 */
 typedef struct ctxfit_model_info {
-    uint32_t         struct_size;
+    uint32_t         struct_size;        /**< set by the caller, as by the `*_INIT` macro */
     uint32_t         flags;              /**< CTXFIT_MODEL_F_* */
     uint32_t         layers;             /**< of the trunk */
     uint32_t         nextn_layers;       /**< next-token-prediction blocks behind the trunk */
     uint32_t         embedding;          /**< hidden width */
     uint32_t         embedding_inputs;   /**< width of the embedding input (larger with deepstack vision features) */
-    uint32_t         vocabulary;
+    uint32_t         vocabulary;         /**< tokens: rows of the embedding */
     uint32_t         heads;              /**< of the widest layer */
     uint32_t         experts;            /**< of the layer with most */
-    uint32_t         experts_used;
+    uint32_t         experts_used;       /**< per token, in that layer */
     uint32_t         per_layer_embedding;/**< Gemma-3n/4: width of the per-layer embedding, 0 = none */
     uint32_t         rope_scaling;       /**< CTXFIT_ROPE_SCALING_* */
     double           rope_factor;        /**< 0 = none or unstated */
@@ -133,7 +134,7 @@ typedef struct ctxfit_model_info {
     uint64_t         tensor_bytes;       /**< of all tensors in the file, unpadded */
     uint64_t         data_bytes;         /**< of the file's data section: each tensor padded to its alignment */
     ctxfit_file_type file_type;          /**< as stated or as asked for; 0 = unknown */
-    uint32_t         reserved0;
+    uint32_t         reserved0;          /**< 0 */
 } ctxfit_model_info;
 #define CTXFIT_MODEL_INFO_INIT { (uint32_t)sizeof(ctxfit_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
@@ -160,7 +161,8 @@ CTXFIT_API ctxfit_status ctxfit_model_from_catalog(const char *name, ctxfit_file
 /**
  * Makes a model from one line of text: the architecture and its GGUF metadata keys without the architecture's prefix, such as
  * `qwen3moe block_count=48 embedding_length=2048 attention.head_count=32 ... vocab_size=151936`. A value per layer is
- * written `[a,b*3]` (b three times; a list shorter than the layers is an error). Flags without a value are true. This is the form of the catalog.
+ * written `[a,b*3]` (b three times; a list shorter than the layers is an error). Flags without a value are true. This is the form
+ * of the catalog.
  * @return OK; E_MALFORMED (`offset`); E_INCOMPLETE; E_NOT_FOUND (architecture without a recipe); E_NO_MEMORY; E_INVALID_ARG; E_OVERFLOW.
  * @since 0.1.0
  */
@@ -196,7 +198,11 @@ CTXFIT_API const char *ctxfit_model_name(const ctxfit_model *model);
 CTXFIT_API const char *ctxfit_model_arch(const ctxfit_model *model);
 /** Facts of the whole model. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out);
-/** Facts of one layer; next-token-prediction blocks follow the trunk. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/**
+ * Facts of one layer; next-token-prediction blocks follow the trunk.
+ * @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE.
+ * @since 0.1.0
+ */
 CTXFIT_API ctxfit_status ctxfit_model_get_layer(const ctxfit_model *model, uint32_t index, ctxfit_layer_info *out);
 /** Name of a tensor by place, NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_tensor_name(const ctxfit_model *model, uint64_t index);

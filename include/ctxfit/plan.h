@@ -61,15 +61,15 @@ enum {
 
 /** What to plan for; every field: 0 = the engine's default. Names in brackets are the engine's own options. @since 0.1.0 */
 typedef struct ctxfit_plan_options {
-    uint32_t     struct_size;
+    uint32_t     struct_size;       /**< set by CTXFIT_PLAN_OPTIONS_INIT */
     uint32_t     flags;             /**< CTXFIT_PLAN_F_* */
     uint64_t     ctx_tokens;        /**< whole context, shared by the sequences (-c); 0 = trained length; CTXFIT_CTX_LARGEST */
-    uint64_t     reserve_bytes;     /**< kept free on each GPU; 0 = 1 GiB (llama.cpp's --fit-target) on GPUs with memory of their own; CTXFIT_RESERVE_NONE */
+    uint64_t     reserve_bytes;     /**< kept free on each GPU (--fit-target); 0 = 1 GiB where it has its own memory; CTXFIT_RESERVE_NONE */
     uint64_t     limit_tokens;      /**< a limit from elsewhere (a label in a config file) that requests are held against; 0 = none */
     uint32_t     sequences;         /**< parallel sequences (-np); 0 = 1 */
     uint32_t     batch_tokens;      /**< (-b); 0 = 2048 */
     uint32_t     ubatch_tokens;     /**< (-ub); 0 = 512 */
-    uint32_t     outputs_max;       /**< rows of logits that a batch may ask for; 0 = one per sequence, as llama-server; UINT32_MAX = every token, as the library */
+    uint32_t     outputs_max;       /**< rows of logits of a batch; 0 = one per sequence, as llama-server; UINT32_MAX = every token */
     ctxfit_quant kv_key;            /**< (-ctk); 0 = F16 */
     ctxfit_quant kv_value;          /**< (-ctv); 0 = F16 */
     uint32_t     flash_attention;   /**< CTXFIT_CHOICE_* (-fa); default: on where the engine can */
@@ -107,13 +107,13 @@ CTXFIT_API void ctxfit_plan_free(ctxfit_plan *plan);
 
 /** What the engine makes of the options, and the verdict. @since 0.1.0 */
 typedef struct ctxfit_plan_summary {
-    uint32_t struct_size;
+    uint32_t struct_size;        /**< set by the caller, as by the `*_INIT` macro */
     uint32_t fit;                /**< CTXFIT_FIT_* */
     uint64_t n_ctx;              /**< whole context after the engine's padding */
     uint64_t n_ctx_seq;          /**< of one sequence */
-    uint32_t n_seq;
-    uint32_t n_batch;
-    uint32_t n_ubatch;
+    uint32_t n_seq;              /**< sequences */
+    uint32_t n_batch;            /**< tokens that one call may process */
+    uint32_t n_ubatch;           /**< tokens that one pass processes */
     uint32_t flash_attention;    /**< 1 when used */
     uint32_t kv_unified;         /**< 1 when sequences share one cache */
     uint32_t streams;            /**< separate caches: 1 when unified */
@@ -122,8 +122,8 @@ typedef struct ctxfit_plan_summary {
     uint32_t gpu_layers;         /**< on GPUs, output layer included */
     uint32_t output_device;      /**< device of the output layer */
     uint32_t device_count;       /**< host included, which is the last */
-    uint32_t constraint_count;
-    uint32_t warning_count;
+    uint32_t constraint_count;   /**< places of ctxfit_plan_get_constraint() */
+    uint32_t warning_count;      /**< places of ctxfit_plan_warning() */
     uint32_t pipeline;           /**< 1 when inputs are kept four times to overlap devices */
     int64_t  margin_bytes;       /**< smallest usable - total of all devices; negative: bytes missing */
     uint64_t max_ctx_seq_tokens; /**< largest context of one sequence that fits with the other options as given; 0 = none */
@@ -131,11 +131,11 @@ typedef struct ctxfit_plan_summary {
     uint32_t compute_exact;      /**< 1: compute buffers are exact; 0: an upper bound */
     uint64_t weights_bytes;      /**< sums over all devices */
     uint64_t kv_bytes;           /**< kv + window kv + other caches */
-    uint64_t recurrent_bytes;
-    uint64_t compute_bytes;
-    uint64_t output_bytes;
-    uint64_t total_bytes;
-    ctxfit_engine_info engine;
+    uint64_t recurrent_bytes;    /**< state of recurrent layers */
+    uint64_t compute_bytes;      /**< buffers of the graph; see `compute_exact` */
+    uint64_t output_bytes;       /**< logits and embeddings */
+    uint64_t total_bytes;        /**< everything above */
+    ctxfit_engine_info engine;   /**< whose rules were followed */
 } ctxfit_plan_summary;
 #define CTXFIT_PLAN_SUMMARY_INIT                                                                                           \
     { (uint32_t)sizeof(ctxfit_plan_summary), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
@@ -146,21 +146,21 @@ CTXFIT_API ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit
 
 /** One device of a plan. @since 0.1.0 */
 typedef struct ctxfit_plan_device {
-    uint32_t struct_size;
+    uint32_t struct_size;       /**< set by the caller, as by the `*_INIT` macro */
     uint32_t kind;              /**< CTXFIT_DEVICE_* */
     uint32_t backend;           /**< CTXFIT_BACKEND_* */
     uint32_t layers;            /**< of the trunk whose weights are here */
     uint64_t capacity_bytes;    /**< memory of the device, or the GPU's budget of unified memory */
     uint64_t usable_bytes;      /**< capacity (or what is free) less the reserve; UINT64_MAX = not stated */
-    uint64_t weights_bytes;
+    uint64_t weights_bytes;     /**< tensors that are placed here */
     uint64_t kv_bytes;          /**< cache that spans the context */
     uint64_t kv_swa_bytes;      /**< cache of sliding-window and chunked layers */
-    uint64_t recurrent_bytes;
+    uint64_t recurrent_bytes;   /**< state of recurrent layers, of constant size per sequence */
     uint64_t kv_other_bytes;    /**< indexer */
     uint64_t compute_bytes;     /**< exact or upper bound, see ctxfit_plan_summary::compute_exact */
     uint64_t compute_low_bytes; /**< lower end of the band */
     uint64_t output_bytes;      /**< logits, on the host */
-    uint64_t total_bytes;
+    uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes` */
     int64_t  free_bytes;        /**< usable - total; negative: bytes missing */
     char     name[64];          /**< engine's name ("CUDA0", "Metal", "host") */
     char     id[64];            /**< of the hardware */
@@ -185,7 +185,7 @@ enum {
 
 /** One limit. @since 0.1.0 */
 typedef struct ctxfit_constraint {
-    uint32_t struct_size;
+    uint32_t struct_size;  /**< set by the caller, as by the `*_INIT` macro */
     uint32_t kind;         /**< CTXFIT_LIMIT_* */
     uint32_t device;       /**< of a memory limit, otherwise UINT32_MAX */
     uint32_t binding;      /**< 1 for the smallest limit, which comes first */
@@ -205,11 +205,11 @@ CTXFIT_API const char *ctxfit_plan_warning(const ctxfit_plan *plan, uint32_t ind
 
 /** A rate or a time with its band. @since 0.1.0 */
 typedef struct ctxfit_estimate {
-    uint32_t struct_size;
+    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
     uint32_t basis; /**< CTXFIT_BASIS_* */
     double   value; /**< 0 = unknown */
-    double   low;
-    double   high;
+    double   low;   /**< lower end of the band */
+    double   high;  /**< upper end of the band */
 } ctxfit_estimate;
 #define CTXFIT_ESTIMATE_INIT { (uint32_t)sizeof(ctxfit_estimate), 0, 0, 0, 0 }
 /** Where an estimate comes from. */
@@ -223,9 +223,9 @@ CTXFIT_API ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, ui
 
 /** A request to hold against a plan. @since 0.1.0 */
 typedef struct ctxfit_request {
-    uint32_t struct_size;
+    uint32_t struct_size;   /**< set by the caller, as by the `*_INIT` macro */
     uint32_t flags;         /**< none yet */
-    uint64_t prompt_tokens;
+    uint64_t prompt_tokens; /**< whole prompt, cached part included */
     uint64_t cached_tokens; /**< of the prompt, already in the cache */
     uint64_t output_tokens; /**< most that may be generated */
     double   deadline_s;    /**< for prompt and output together; 0 = none */
@@ -237,15 +237,15 @@ enum { CTXFIT_CHECK_OK = 0, CTXFIT_CHECK_OVERFLOW = 1u << 0, CTXFIT_CHECK_TOO_SL
 
 /** The answer to a request. @since 0.1.0 */
 typedef struct ctxfit_check {
-    uint32_t struct_size;
+    uint32_t struct_size;          /**< set by the caller, as by the `*_INIT` macro */
     uint32_t outcome;              /**< CTXFIT_CHECK_* bits */
     uint64_t overflow_tokens;      /**< beyond the limit; 0 = none */
     uint64_t limit_tokens;         /**< that the request was held against */
     uint32_t limit_kind;           /**< CTXFIT_LIMIT_* of that limit */
-    uint32_t reserved0;
+    uint32_t reserved0;            /**< 0 */
     double   expected_s;           /**< 0 = unknown */
-    double   expected_low_s;
-    double   expected_high_s;
+    double   expected_low_s;       /**< lower end of its band */
+    double   expected_high_s;      /**< upper end of its band */
     double   late_s;               /**< expected_s - deadline when positive */
     uint64_t largest_prompt_tokens;/**< prompt with the same cached and output tokens that would pass; 0 = none */
 } ctxfit_check;
