@@ -60,9 +60,7 @@ static void read_rope(cfi_meta *meta, ctxfit_model_info *info)
     const char *text = cfi_meta_string(meta, "rope.scaling.type", &len);
 
     info->rope_scaling = rope_kind(text, len, factor);
-    if (info->rope_scaling == CTXFIT_ROPE_SCALING_NONE)
-        return;
-    info->rope_factor = factor;
+    info->rope_factor = info->rope_scaling != CTXFIT_ROPE_SCALING_NONE ? factor : 0;
     info->rope_original_tokens = cfi_meta_u32(meta, "rope.scaling.original_context_length", 0);
 }
 

@@ -76,10 +76,17 @@ static ctxfit_status add_up(ctxfit_model *model, cfi_tensor *tensor, ctxfit_erro
     return CTXFIT_OK;
 }
 
+/* Scaling by a factor for each frequency needs no key: the tensor is enough. Gemma-4's only switches frequencies off. */
+static void note_rope(ctxfit_model *model, const cfi_tensor *tensor)
+{
+    if (model->info.rope_scaling != CTXFIT_ROPE_SCALING_NONE || (model->arch->flags & CFI_ARCH_ROPE_FULL_ONLY) != 0)
+        return;
+    model->info.rope_scaling =
+        strcmp(tensor->name, "rope_freqs.weight") == 0 ? CTXFIT_ROPE_SCALING_LLAMA3 : CTXFIT_ROPE_SCALING_LONGROPE;
+}
+
 static ctxfit_status walk_tensors(ctxfit_model *model, ctxfit_error *error)
 {
-    bool rope_freqs = false;
-
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {
         cfi_tensor   *tensor = &model->tensor[i];
         ctxfit_status status;
@@ -94,10 +101,9 @@ static ctxfit_status walk_tensors(ctxfit_model *model, ctxfit_error *error)
             model->token_embd = tensor;
         if (strcmp(tensor->name, "output.weight") == 0)
             model->has_output = true;
-        rope_freqs = rope_freqs || strcmp(tensor->name, "rope_freqs.weight") == 0;
+        if (tensor->role == CFI_ROLE_ROPE)
+            note_rope(model, tensor);
     }
-    if (rope_freqs && model->info.rope_scaling == CTXFIT_ROPE_SCALING_NONE && (model->arch->flags & CFI_ARCH_ROPE_FULL_ONLY) == 0)
-        model->info.rope_scaling = CTXFIT_ROPE_SCALING_LLAMA3;
     return CTXFIT_OK;
 }
 

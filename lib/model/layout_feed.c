@@ -7,8 +7,8 @@ typedef struct feed_keys {
     uint32_t width;  /* of an expert, 0 = not stated */
     uint32_t shared; /* of the shared experts together, 0 = not stated */
     uint32_t shared_count;
-    uint32_t lead; /* dense layers before the first with experts */
-    uint32_t step; /* experts in the last of so many layers */
+    uint32_t lead;  /* dense layers before the first with experts */
+    uint32_t step;  /* experts in the last of so many layers, 0 = in all */
     uint32_t every; /* experts in the second of so many layers */
 } feed_keys;
 
@@ -31,7 +31,7 @@ static feed_keys read_keys(cfi_layout *l)
     keys.shared = cfi_meta_u32(meta, "expert_shared_feed_forward_length", 0);
     keys.shared_count = cfi_meta_u32(meta, "expert_shared_count", 0);
     keys.lead = cfi_meta_u32(meta, "leading_dense_block_count", 0);
-    keys.step = cfi_meta_u32(meta, "interleave_moe_layer_step", 1);
+    keys.step = cfi_meta_u32(meta, "interleave_moe_layer_step", 0);
     keys.every = cfi_meta_u32(meta, "moe_every_n_layers", 0);
     return keys;
 }
@@ -84,7 +84,9 @@ static bool has_experts(const feed_keys *keys, uint32_t layer)
 {
     if (keys->experts == 0 || layer < keys->lead)
         return false;
-    return keys->every > 0 ? layer % keys->every == 1 : keys->step > 0 && (layer + 1) % keys->step == 0;
+    if (keys->every > 0)
+        return layer % keys->every == 1;
+    return keys->step == 0 || (layer + 1) % keys->step == 0;
 }
 
 void cfi_layout_feed_forward(cfi_layout *l)
