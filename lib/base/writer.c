@@ -29,7 +29,7 @@ void cfi_write(cfi_writer *w, const char *fmt, ...)
     n = vsnprintf(small, sizeof small, fmt, args);
     va_end(args);
     if (n > 0)
-        cfi_write_text(w, small, cfi_min_u64((uint64_t)n, sizeof small - 1));
+        cfi_write_text(w, small, (size_t)n < sizeof small ? (size_t)n : sizeof small - 1);
 }
 
 ctxfit_status cfi_writer_finish(cfi_writer *w, size_t *out_len)

@@ -230,7 +230,7 @@ static bool fits(const name_key *typed, const name_key *entry)
  */
 static cfi_hw_match search(const name_key *typed, uint32_t *out_index)
 {
-    ctxfit_device best, other;
+    ctxfit_device best = CTXFIT_DEVICE_INIT, other;
     cfi_hw_match  match = CFI_HW_MATCH_NONE;
 
     for (uint32_t i = 0; i < ctxfit_hw_catalog_count(); i++) {
