@@ -45,6 +45,7 @@ step_bits32()    { CFLAGS=-m32 PKG_CONFIG_LIBDIR=/nonexistent cmake -S . -B "$ou
                    cmake --build "$out/bits32" -j "$jobs" && python3 tests/abi/check_layout.py "$out"; }
 step_headers()   { tests/house/check_headers.sh; }
 step_arrows()    { python3 tests/house/check_arrows.py; }
+step_text()      { python3 tests/house/check_text.py; }
 step_symbols()   { python3 tests/abi/check_symbols.py "$out/gcc/libctxfit.so" && tests/abi/check_size.sh "$out/gcc/libctxfit.so"; }
 step_consumers() { tests/consumer/run.sh "$out/consumer"; }
 step_docs()      { tests/house/check_docs.sh "$out/docs"; }
@@ -52,7 +53,7 @@ step_quickstart(){ NO_COLOR=1 ./examples/quickstart.sh; }
 step_bench()     { cmake -S . -B "$out/bench" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_BUILD_BENCH=ON -DCTXFIT_BUILD_EXAMPLES=OFF &&
                    cmake --build "$out/bench" -j "$jobs" && tests/bench/run.sh "$out/bench"; }
 
-steps="gcc headers arrows symbols clang asan tsan bits32 valgrind consumers docs quickstart bench"
+steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers docs quickstart bench"
 
 # ---- the run ------------------------------------------------------------------------------------------------------------------
 [ "${1:-}" = --list ] && { echo "$steps"; exit 0; }

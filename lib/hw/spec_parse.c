@@ -243,7 +243,8 @@ static ctxfit_status read_pair(spec_reader *r, spec_item *item)
     if (key == CFI_COUNT(keys))
         return expected(r, r->at, KEY_LIST);
     if ((keys[key].kinds & 1u << item->device.kind) == 0)
-        return expected(r, r->at, "a key of this kind of device (budget, macos: unified; reserve: unified, host; link, node: not the host)");
+        return expected(r, r->at,
+                        "a key of this kind of device (budget, macos: unified; reserve: unified, host; link, node: not the host)");
     if ((item->keys_seen & 1u << key) != 0)
         return expected(r, r->at, "each key once");
     item->keys_seen |= 1u << key;
