@@ -230,7 +230,7 @@ static void sum_bytes(const model_file *model, uint64_t *out_bytes, uint64_t *ou
 {
     *out_bytes = *out_padded = 0;
     for (size_t i = 0; i < model->count; i++) {
-        uint64_t bytes, padded;
+        uint64_t bytes, padded = 0;
 
         assert_int_equal(cfi_quant_tensor_bytes(model->tensor[i].to, model->tensor[i].dims, &bytes), CTXFIT_OK);
         assert_true(cfi_align_u64(bytes, 32, &padded));
