@@ -228,15 +228,16 @@ static void read_keys(recipe_run *run)
     const ctxfit_model_info *info = &run->model->info;
     recipe_keys             *k = &run->keys;
     cfi_meta                *meta = run->meta;
+    uint64_t                 experts = 0;
     uint32_t                 groups;
-    uint32_t                 i;
 
-    for (i = 0; i < run->layers; i++) {
+    for (uint32_t i = 0; i < run->layers; i++) {
         const ctxfit_layer_info *l = &run->model->layer[i];
 
         k->rope_half = cfi_max_u64(k->rope_half, l->rope_size / 2);
         k->indexer_heads = cfi_max_u64(k->indexer_heads, l->indexer_heads);
         k->indexer_size = cfi_max_u64(k->indexer_size, l->indexer_size);
+        experts = cfi_max_u64(experts, l->experts);
     }
     k->plamo_dt = cfi_max_u64(64, info->embedding / 16); /* llama.cpp b10472 src/models/plamo2.cpp, dt_dim */
     k->altup = ALTUP_INPUTS;
@@ -248,7 +249,7 @@ static void read_keys(recipe_run *run)
     k->expert_in = cfi_meta_u32(meta, "moe_latent_size", 0);
     k->chunk_width = cfi_meta_u32(meta, "expert_chunk_feed_forward_length", 0);
     groups = cfi_meta_u32(meta, "experts_per_group", 0);
-    k->chunk_experts = groups != 0 ? info->experts / groups : 0;
+    k->chunk_experts = groups != 0 ? experts / groups : 0;
     k->altup = cfi_meta_u32(meta, "altup.num_inputs", ALTUP_INPUTS);
     k->out_groups = cfi_meta_u32(meta, "attention.output_group_count", 0);
     k->out_rank = cfi_meta_u32(meta, "attention.output_lora_rank", 0);

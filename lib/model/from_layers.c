@@ -141,8 +141,7 @@ ctxfit_status ctxfit_model_from_layers(const char *name, const char *arch, const
     if (out != NULL)
         *out = NULL;
     if (info == NULL || layers == NULL || out == NULL || !cfi_allocator_valid(allocator))
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG,
-                        "ctxfit_model_from_layers: info, layers, out and the allocator's functions are needed");
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "info, layers or out is NULL, or the allocator lacks a function");
     if (count == 0 || count > CFI_MAX_LAYERS)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%zu layers, expected 1 to %u", count, CFI_MAX_LAYERS);
     status = cfi_copy_in(&d.info, sizeof d.info, sizeof d.info, info);
