@@ -246,7 +246,7 @@ static cfi_hw_match search(const name_key *typed, uint32_t *out_index)
             match = CFI_HW_MATCH_ONE;
             *out_index = i;
             best = other;
-        } else if (other.memory_bytes != best.memory_bytes || other.bandwidth_bytes_per_s != best.bandwidth_bytes_per_s) {
+        } else if (cfi_hw_catalog_advertised_mib(i) != cfi_hw_catalog_advertised_mib(*out_index) || other.bandwidth_bytes_per_s != best.bandwidth_bytes_per_s) {
             return CFI_HW_MATCH_SEVERAL;
         } else if (other.fp16_flops_per_s > 0 && other.fp16_flops_per_s < best.fp16_flops_per_s) {
             *out_index = i;
