@@ -168,7 +168,8 @@ static void a_host_that_was_not_stated_has_no_memory(void **state)
 
 static void keys_override_the_catalog(void **state)
 {
-    ctxfit_hw    *hw = must_parse("rtx-4090(mem=24GiB,free=22GiB,bw=900GB/s,fp16=150.5T,link=8GB/s,backend=vulkan) host:64GiB(reserve=0,bw=80GB/s)");
+    ctxfit_hw    *hw = must_parse("rtx-4090(mem=24GiB,free=22GiB,bw=900GB/s,fp16=150.5T,link=8GB/s,backend=vulkan) "
+                                  "host:64GiB(reserve=0,bw=80GB/s)");
     ctxfit_device gpu = device_of(hw, 0), host = device_of(hw, 1);
 
     (void)state;
