@@ -25,16 +25,19 @@ bool cfi_hw_host_is_unified(const ctxfit_hw *hw);
 typedef struct cfi_hw_draft {
     ctxfit_hw    *hw;
     ctxfit_device host;
-    uint64_t      nodes_taken; /* bit n: node n has a unified device */
-    uint32_t      unified;     /* unified devices so far */
     bool          host_stated;
+    uint32_t      unified;      /* unified devices so far */
+    uint64_t      nodes_taken;  /* bit n: node n has a unified device */
+    uint32_t      reserved0;
 } cfi_hw_draft;
 
-#define CFI_HW_REASON 160 /* bytes of a sentence that says why a device or machine is refused */
+#define CFI_HW_REASON 160
 /* hw_device.c: fills in what is 0 (see ctxfit_hw_from_devices) and checks the rest. On failure `reason` says why. */
 ctxfit_status cfi_hw_device_complete(ctxfit_device *device, char reason[CFI_HW_REASON]);
 ctxfit_status cfi_hw_draft_begin(cfi_hw_draft *draft, const ctxfit_allocator *allocator);
-/* Completes a device and adds it; `auto_node` lets a unified device take the next node. */
+/*
+ * Completes a device (0 = default) and adds it; `auto_node` lets a unified device take the next node. On failure `reason` says why.
+ */
 ctxfit_status cfi_hw_draft_add(cfi_hw_draft *draft, const ctxfit_device *device, bool auto_node, char reason[CFI_HW_REASON]);
 /* Adds the host and returns the machine; the draft is spent either way. */
 ctxfit_status cfi_hw_draft_end(cfi_hw_draft *draft, ctxfit_hw **out, char reason[CFI_HW_REASON]);
@@ -63,21 +66,6 @@ void        cfi_hw_catalog_device(uint32_t index, ctxfit_device *out);
 uint32_t    cfi_hw_catalog_advertised_mib(uint32_t index);
 void        cfi_hw_catalog_cores(uint32_t index, uint32_t *out_cpu_cores, uint32_t *out_gpu_cores);
 
-/* ---- name_key.c: a name as what it is compared by ---- */
-#define CFI_HW_NAME_BYTES 96 /* longer ones are not names */
-#define CFI_HW_CORE_BYTES 64
-typedef struct cfi_hw_key {
-    char     core[CFI_HW_CORE_BYTES];
-    uint32_t memory_gib; /* 0 = not said, in all of these */
-    uint32_t cpu_cores;
-    uint32_t gpu_cores;
-    uint32_t forms;
-    uint32_t last_number; /* a bare number at the end, which may be a memory size: "m3 max 64" */
-    size_t   last_at;     /* where it starts in core */
-} cfi_hw_key;
-/* false: too long, or nothing but qualifiers */
-bool cfi_hw_make_key(cfi_hw_key *key, const char *name);
-
 /* ---- hw_names.c: what people type ---- */
 typedef enum cfi_hw_match {
     CFI_HW_MATCH_NONE,
@@ -86,55 +74,13 @@ typedef enum cfi_hw_match {
 } cfi_hw_match;
 
 cfi_hw_match cfi_hw_resolve(const char *name, uint32_t *out_index);
-/* "no hardware is called 'x'; did you mean ...?" or "'x' names several: a, b; say which" */
+/* "no such hardware: 'x'; did you mean ...?" or "'x' is several: a, b; say which" */
 void         cfi_hw_explain(const char *name, cfi_hw_match match, char *out, size_t cap);
 
 /* 'text' in quotes, bytes that are not printable ASCII as '?', cut to fit; "the end" for "". */
 void         cfi_hw_quote(const char *text, size_t len, char *out, size_t cap);
 
-/* ---- spec_values.c: the parts of a spec item ---- */
-typedef struct cfi_hw_reader {
-    const char   *start; /* of the whole spec, for offsets */
-    const char   *at;
-    cfi_hw_draft *draft;
-    ctxfit_error *error;
-    const char   *rig_at;  /* where in the caller's text the rig stands whose spec is read; NULL otherwise */
-    const char   *host_at; /* where the host was stated */
-} cfi_hw_reader;
-
-enum {
-    CFI_HW_KEY_BACKEND,
-    CFI_HW_KEY_MEM,
-    CFI_HW_KEY_FREE,
-    CFI_HW_KEY_BUDGET,
-    CFI_HW_KEY_MACOS,
-    CFI_HW_KEY_RESERVE,
-    CFI_HW_KEY_BW,
-    CFI_HW_KEY_FP16,
-    CFI_HW_KEY_INT8,
-    CFI_HW_KEY_LINK,
-    CFI_HW_KEY_NODE
-};
-
-/* What an item says before the catalog completes it. */
-typedef struct cfi_hw_item {
-    ctxfit_device device;
-    uint32_t      keys_seen; /* bit of each key */
-    bool          node_stated;
-    bool          macos_recent;
-    bool          macos_legacy;
-} cfi_hw_item;
-
-uint64_t      cfi_hw_offset_of(const cfi_hw_reader *r, const char *at);
-/* "byte n: expected WHAT, found ...", E_MALFORMED */
-ctxfit_status cfi_hw_expected(const cfi_hw_reader *r, const char *at, const char *what);
-/* "byte n: REASON"; a value out of its range is a fault of the text, E_MALFORMED */
-ctxfit_status cfi_hw_refused(const cfi_hw_reader *r, const char *at, ctxfit_status status, const char *reason);
-void          cfi_hw_skip_spaces(cfi_hw_reader *r);
-bool          cfi_hw_at_delimiter(const char *at);
-ctxfit_status cfi_hw_read_bytes(cfi_hw_reader *r, bool zero_allowed, uint64_t *out);
-/* An optional "(key=value,...)". */
-ctxfit_status cfi_hw_read_keys(cfi_hw_reader *r, cfi_hw_item *item);
-const char   *cfi_hw_backend_name(uint32_t backend);
+/* ---- spec_parse.c ---- */
+const char *cfi_hw_backend_name(uint32_t backend);
 
 #endif

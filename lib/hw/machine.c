@@ -105,7 +105,8 @@ ctxfit_status cfi_hw_draft_end(cfi_hw_draft *draft, ctxfit_hw **out, char reason
     if (unified != NULL) {
         host = host_of(unified);
         if (draft->host_stated && !same_host(&draft->host, &host))
-            status = refuse_machine(reason, "the unified memory of node 0 is the host's: leave the host out, or give that machine node=1");
+            status = refuse_machine(reason,
+                                    "the unified memory of node 0 is the host's: leave the host out, or give the other machine node=1");
     } else if (!draft->host_stated) {
         host.kind = CTXFIT_DEVICE_HOST;
         status = cfi_hw_device_complete(&host, reason);

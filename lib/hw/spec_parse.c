@@ -3,11 +3,283 @@
 
 #include "hw_internal.h"
 
-#define NAME_BYTES (CFI_HW_NAME_BYTES + 1)
+#define NAME_BYTES 128 /* of a name that may have spaces in it; longer ones are not names */
 #define NAME_WORDS 8
+#define MIB (UINT64_C(1) << 20)
 
+typedef struct spec_reader {
+    const char   *start; /* of the whole spec, for offsets */
+    const char   *at;
+    cfi_hw_draft *draft;
+    ctxfit_error *error;
+    const char   *rig_at;  /* where in the caller's text the rig stands whose spec is read; NULL otherwise */
+    const char   *host_at; /* where the host was stated */
+} spec_reader;
+
+/* Keys, and which kinds of device take them. */
+enum {
+    KEY_BACKEND,
+    KEY_MEM,
+    KEY_FREE,
+    KEY_BUDGET,
+    KEY_MACOS,
+    KEY_RESERVE,
+    KEY_BW,
+    KEY_FP16,
+    KEY_INT8,
+    KEY_LINK,
+    KEY_NODE
+};
+#define KEY_LIST "backend, mem, free, budget, macos, reserve, bw, fp16, int8, link or node"
+#define FOR_HOST (1u << CTXFIT_DEVICE_HOST)
+#define FOR_GPU (1u << CTXFIT_DEVICE_GPU)
+#define FOR_UNIFIED (1u << CTXFIT_DEVICE_UNIFIED)
+static const struct {
+    char     name[8];
+    uint32_t kinds;
+} keys[] = {
+    {"backend", FOR_HOST | FOR_GPU | FOR_UNIFIED},
+    {"mem", FOR_HOST | FOR_GPU | FOR_UNIFIED},
+    {"free", FOR_HOST | FOR_GPU | FOR_UNIFIED},
+    {"budget", FOR_UNIFIED},
+    {"macos", FOR_UNIFIED},
+    {"reserve", FOR_HOST | FOR_UNIFIED},
+    {"bw", FOR_HOST | FOR_GPU | FOR_UNIFIED},
+    {"fp16", FOR_HOST | FOR_GPU | FOR_UNIFIED},
+    {"int8", FOR_HOST | FOR_GPU | FOR_UNIFIED},
+    {"link", FOR_GPU | FOR_UNIFIED},
+    {"node", FOR_GPU | FOR_UNIFIED},
+};
+
+/* What an item says before the catalog completes it. */
+typedef struct spec_item {
+    ctxfit_device device;
+    uint32_t      keys_seen; /* bit of each key */
+    bool          node_stated;
+    bool          macos_recent;
+    bool          macos_legacy;
+} spec_item;
+
+static uint64_t offset_of(const spec_reader *r, const char *at)
+{
+    return (uint64_t)((r->rig_at != NULL ? r->rig_at : at) - r->start);
+}
+
+static ctxfit_status expected(const spec_reader *r, const char *at, const char *what)
+{
+    char   found[24];
+    size_t n = strcspn(at, " ,()");
+
+    cfi_hw_quote(at, n > 0 ? n : 1, found, sizeof found);
+    return cfi_fail_at(r->error, CTXFIT_E_MALFORMED, offset_of(r, at), 0, "hardware spec, byte %zu: expected %s, found %s",
+                       (size_t)offset_of(r, at), what, found);
+}
+
+static ctxfit_status refused(const spec_reader *r, const char *at, ctxfit_status status, const char *reason)
+{
+    /* A value out of its range is a fault of the text here. */
+    if (status == CTXFIT_E_INVALID_ARG)
+        status = CTXFIT_E_MALFORMED;
+    return cfi_fail_at(r->error, status, offset_of(r, at), status == CTXFIT_E_LIMIT ? CTXFIT_HW_MAX_DEVICES : 0,
+                       "hardware spec, byte %zu: %s", (size_t)offset_of(r, at), reason);
+}
+
+static void skip_spaces(spec_reader *r)
+{
+    while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r')
+        r->at++;
+}
+
+static bool at_delimiter(const char *at)
+{
+    return *at == '\0' || strchr(" \t\r\n,()", *at) != NULL;
+}
+
+/* ---- values ---- */
+static const char backend_names[][8] = {"", "cpu", "cuda", "metal", "rocm", "vulkan", "sycl", "rpc"};
+_Static_assert(CFI_COUNT(backend_names) == CTXFIT_BACKEND_RPC + 1, "one name for each backend");
+
+const char *cfi_hw_backend_name(uint32_t backend)
+{
+    return backend < CFI_COUNT(backend_names) ? backend_names[backend] : "";
+}
+
+static ctxfit_status read_backend(spec_reader *r, uint32_t *out)
+{
+    size_t n = strcspn(r->at, " ,()");
+
+    for (uint32_t i = 1; i < CFI_COUNT(backend_names); i++)
+        if (strlen(backend_names[i]) == n && strncmp(r->at, backend_names[i], n) == 0) {
+            *out = i;
+            r->at += n;
+            return CTXFIT_OK;
+        }
+    return expected(r, r->at, "a backend (cuda, metal, rocm, vulkan, sycl, rpc or cpu)");
+}
+
+/* A size. A small bare number is refused: "host:64" means GiB to its writer and bytes to the parser. */
+static ctxfit_status read_bytes(spec_reader *r, bool zero_allowed, uint64_t *out)
+{
+    const char *end;
+
+    if (!cfi_parse_bytes(r->at, &end, out) || !at_delimiter(end))
+        return expected(r, r->at, "a size such as 24GiB");
+    if (*out == 0 && !zero_allowed)
+        return expected(r, r->at, "a size above 0");
+    if (*out > 0 && *out < MIB && end[-1] >= '0' && end[-1] <= '9')
+        return expected(r, r->at, "a size with its unit, such as 64GiB");
+    r->at = end;
+    return CTXFIT_OK;
+}
+
+static ctxfit_status read_bandwidth(spec_reader *r, uint64_t *out)
+{
+    const char *end;
+
+    if (!cfi_parse_bytes(r->at, &end, out) || *out == 0)
+        return expected(r, r->at, "a bandwidth such as 1008GB/s");
+    if (end[0] == '/' && end[1] == 's')
+        end += 2;
+    if (!at_delimiter(end))
+        return expected(r, r->at, "a bandwidth such as 1008GB/s");
+    r->at = end;
+    return CTXFIT_OK;
+}
+
+static ctxfit_status read_rate(spec_reader *r, double *out)
+{
+    static const struct {
+        char     unit;
+        uint64_t scale;
+    } scales[] = {{'k', 1000}, {'M', 1000000}, {'G', 1000000000}, {'T', 1000000000000}, {'P', 1000000000000000}};
+    const char *end, *whole_end;
+    uint64_t    whole, scale = 1;
+
+    if (!cfi_parse_number(r->at, &end, out))
+        return expected(r, r->at, "a rate such as 82.6T");
+    for (size_t i = 0; i < CFI_COUNT(scales); i++)
+        if (*end == scales[i].unit)
+            scale = scales[i].scale;
+    /* Whole numbers stay exact. */
+    if (cfi_parse_u64(r->at, &whole_end, &whole) && whole_end == end && cfi_mul_u64(whole, scale, &whole))
+        *out = (double)whole;
+    else
+        *out *= (double)scale;
+    end += scale != 1;
+    if (!at_delimiter(end) || !(*out >= 1 && *out <= 1e18))
+        return expected(r, r->at, "a rate such as 82.6T, above 0 and at most 1000P");
+    r->at = end;
+    return CTXFIT_OK;
+}
+
+static ctxfit_status read_node(spec_reader *r, uint32_t *out)
+{
+    const char *end;
+    uint64_t    node;
+
+    if (!cfi_parse_u64(r->at, &end, &node) || !at_delimiter(end) || node >= CTXFIT_HW_MAX_DEVICES)
+        return expected(r, r->at, "a node number from 0 to 63");
+    *out = (uint32_t)node;
+    r->at = end;
+    return CTXFIT_OK;
+}
+
+static ctxfit_status read_macos(spec_reader *r, spec_item *item)
+{
+    item->macos_legacy = strncmp(r->at, "legacy", 6) == 0 && at_delimiter(r->at + 6);
+    item->macos_recent = strncmp(r->at, "recent", 6) == 0 && at_delimiter(r->at + 6);
+    if (!item->macos_legacy && !item->macos_recent)
+        return expected(r, r->at, "legacy or recent");
+    r->at += 6;
+    return CTXFIT_OK;
+}
+
+/* ---- keys ---- */
+static ctxfit_status read_value(spec_reader *r, uint32_t key, spec_item *item)
+{
+    ctxfit_device *device = &item->device;
+    ctxfit_status  status = CTXFIT_OK;
+
+    switch (key) {
+    case KEY_BACKEND:
+        return read_backend(r, &device->backend);
+    case KEY_MEM:
+        return read_bytes(r, false, &device->memory_bytes);
+    case KEY_FREE:
+        return read_bytes(r, false, &device->free_bytes);
+    case KEY_BUDGET:
+        return read_bytes(r, false, &device->budget_bytes);
+    case KEY_MACOS:
+        return read_macos(r, item);
+    case KEY_RESERVE:
+        status = read_bytes(r, true, &device->reserve_bytes);
+        if (status == CTXFIT_OK && device->reserve_bytes == 0)
+            device->reserve_bytes = CTXFIT_HW_RESERVE_NONE;
+        return status;
+    case KEY_BW:
+        return read_bandwidth(r, &device->bandwidth_bytes_per_s);
+    case KEY_FP16:
+        return read_rate(r, &device->fp16_flops_per_s);
+    case KEY_INT8:
+        return read_rate(r, &device->int8_ops_per_s);
+    case KEY_LINK:
+        return read_bandwidth(r, &device->link_bytes_per_s);
+    default:
+        item->node_stated = true;
+        return read_node(r, &device->node);
+    }
+}
+
+static ctxfit_status read_pair(spec_reader *r, spec_item *item)
+{
+    size_t        n;
+    uint32_t      key = 0;
+    ctxfit_status status;
+
+    skip_spaces(r);
+    n = strcspn(r->at, " =,()");
+    while (key < CFI_COUNT(keys) && (strlen(keys[key].name) != n || strncmp(r->at, keys[key].name, n) != 0))
+        key++;
+    if (key == CFI_COUNT(keys))
+        return expected(r, r->at, KEY_LIST);
+    if ((keys[key].kinds & 1u << item->device.kind) == 0)
+        return expected(r, r->at,
+                        "a key of this kind of device (budget, macos: unified; reserve: unified, host; link, node: not the host)");
+    if ((item->keys_seen & 1u << key) != 0)
+        return expected(r, r->at, "each key once");
+    item->keys_seen |= 1u << key;
+    r->at += n;
+    if (*r->at != '=')
+        return expected(r, r->at, "'='");
+    r->at++;
+    status = read_value(r, key, item);
+    if (status == CTXFIT_OK)
+        skip_spaces(r);
+    return status;
+}
+
+/* An optional "(key=value,...)". */
+static ctxfit_status read_keys(spec_reader *r, spec_item *item)
+{
+    if (*r->at != '(')
+        return CTXFIT_OK;
+    do {
+        ctxfit_status status;
+
+        r->at++;
+        status = read_pair(r, item);
+        if (status != CTXFIT_OK)
+            return status;
+    } while (*r->at == ',');
+    if (*r->at != ')')
+        return expected(r, r->at, "',' or ')'");
+    r->at++;
+    return at_delimiter(r->at) && *r->at != '(' && *r->at != ')' && *r->at != ',' ? CTXFIT_OK : expected(r, r->at, "a space");
+}
+
+/* ---- items ---- */
 /* macos= is a way to state the budget. */
-static ctxfit_status settle_macos(const cfi_hw_reader *r, const char *at, cfi_hw_item *item)
+static ctxfit_status settle_macos(const spec_reader *r, const char *at, spec_item *item)
 {
     ctxfit_device known;
     uint64_t      memory, legacy;
@@ -22,14 +294,14 @@ static ctxfit_status settle_macos(const cfi_hw_reader *r, const char *at, cfi_hw
         rule = cfi_hw_rule_of(index);
     }
     memory = item->device.memory_bytes != 0 ? item->device.memory_bytes : known.memory_bytes;
-    if (rule != CFI_HW_RULE_APPLE || (item->keys_seen & 1u << CFI_HW_KEY_BUDGET) != 0)
-        return cfi_hw_refused(r, at, CTXFIT_E_MALFORMED, "macos is for unified memory with metal, and instead of budget");
+    if (rule != CFI_HW_RULE_APPLE || (item->keys_seen & 1u << KEY_BUDGET) != 0)
+        return refused(r, at, CTXFIT_E_MALFORMED, "macos is for unified memory with metal, and instead of budget");
     legacy = cfi_hw_budget(rule, memory);
     item->device.budget_bytes = item->macos_legacy ? legacy : cfi_hw_budget_recent(rule, memory, legacy);
     return CTXFIT_OK;
 }
 
-static ctxfit_status add_items(const cfi_hw_reader *r, const char *at, cfi_hw_item *item, uint64_t count)
+static ctxfit_status add_items(const spec_reader *r, const char *at, spec_item *item, uint64_t count)
 {
     char          reason[CFI_HW_REASON];
     ctxfit_status status = settle_macos(r, at, item);
@@ -37,7 +309,7 @@ static ctxfit_status add_items(const cfi_hw_reader *r, const char *at, cfi_hw_it
     for (uint64_t i = 0; i < count && status == CTXFIT_OK; i++) {
         status = cfi_hw_draft_add(r->draft, &item->device, !item->node_stated, reason);
         if (status != CTXFIT_OK)
-            return cfi_hw_refused(r, at, status, reason);
+            return refused(r, at, status, reason);
         if (item->device.kind == CTXFIT_DEVICE_UNIFIED)
             item->device.node++;
     }
@@ -45,30 +317,30 @@ static ctxfit_status add_items(const cfi_hw_reader *r, const char *at, cfi_hw_it
 }
 
 /* "host:SIZE" */
-static ctxfit_status read_host(cfi_hw_reader *r)
+static ctxfit_status read_host(spec_reader *r)
 {
     const char   *at = r->at;
-    cfi_hw_item   item;
+    spec_item     item;
     ctxfit_status status;
 
     memset(&item, 0, sizeof item);
     r->host_at = at;
     item.device.kind = CTXFIT_DEVICE_HOST;
-    item.keys_seen = 1u << CFI_HW_KEY_MEM; /* it is the SIZE */
+    item.keys_seen = 1u << KEY_MEM; /* it is the SIZE */
     memcpy(item.device.id, "host", sizeof "host");
     r->at += strlen("host:");
-    status = cfi_hw_read_bytes(r, true, &item.device.memory_bytes);
+    status = read_bytes(r, true, &item.device.memory_bytes);
     if (status == CTXFIT_OK)
-        status = cfi_hw_read_keys(r, &item);
-    if (status == CTXFIT_OK && !cfi_hw_at_delimiter(r->at))
-        status = cfi_hw_expected(r, r->at, "a space");
+        status = read_keys(r, &item);
+    if (status == CTXFIT_OK && !at_delimiter(r->at))
+        status = expected(r, r->at, "a space");
     return status == CTXFIT_OK ? add_items(r, at, &item, 1) : status;
 }
 
-static ctxfit_status read_items(cfi_hw_reader *r);
+static ctxfit_status read_items(spec_reader *r);
 
 /* A name for several devices: its spec is read in its place. */
-static ctxfit_status read_rig(cfi_hw_reader *r, const char *at, const char *spec, uint64_t count)
+static ctxfit_status read_rig(spec_reader *r, const char *at, const char *spec, uint64_t count)
 {
     ctxfit_status status = CTXFIT_OK;
 
@@ -76,10 +348,10 @@ static ctxfit_status read_rig(cfi_hw_reader *r, const char *at, const char *spec
         char reason[CFI_HW_REASON];
 
         (void)snprintf(reason, sizeof reason, "keys belong to its devices: write \"%s\" and give them there", spec);
-        return cfi_hw_refused(r, r->at, CTXFIT_E_MALFORMED, reason);
+        return refused(r, r->at, CTXFIT_E_MALFORMED, reason);
     }
     for (uint64_t i = 0; i < count && status == CTXFIT_OK; i++) {
-        cfi_hw_reader inner = *r;
+        spec_reader inner = *r;
 
         inner.at = spec;
         inner.rig_at = at;
@@ -112,7 +384,7 @@ static size_t find_words(const char *at, const char *ends[NAME_WORDS])
  * Takes a word that is an id, else the longest run of words that resolves: "rtx 4090" is one name, "rtx-4090 rtx-3090" are two.
  * On a failure `name` is what to complain about.
  */
-static cfi_hw_match take_name(cfi_hw_reader *r, char name[NAME_BYTES], uint32_t *out_index)
+static cfi_hw_match take_name(spec_reader *r, char name[NAME_BYTES], uint32_t *out_index)
 {
     const char  *ends[NAME_WORDS];
     size_t       words = find_words(r->at, ends);
@@ -151,15 +423,15 @@ static bool is_plain(const char *at, const char *word)
 {
     size_t n = strlen(word);
 
-    return strncmp(at, word, n) == 0 && cfi_hw_at_delimiter(at + n);
+    return strncmp(at, word, n) == 0 && at_delimiter(at + n);
 }
 
 /* "gpu", "unified" or a name of the catalog; then its keys. */
-static ctxfit_status read_device(cfi_hw_reader *r, uint64_t count)
+static ctxfit_status read_device(spec_reader *r, uint64_t count)
 {
     const char   *at = r->at, *spec;
     char          name[NAME_BYTES] = "", text[192];
-    cfi_hw_item   item;
+    spec_item     item;
     ctxfit_device known;
     uint32_t      index = CFI_HW_NONE;
     cfi_hw_match  match;
@@ -174,8 +446,8 @@ static ctxfit_status read_device(cfi_hw_reader *r, uint64_t count)
         match = take_name(r, name, &index);
         if (match != CFI_HW_MATCH_ONE) {
             cfi_hw_explain(name, match, text, sizeof text);
-            return cfi_fail_at(r->error, CTXFIT_E_NOT_FOUND, cfi_hw_offset_of(r, at), 0, "hardware spec, byte %zu: %s",
-                               (size_t)cfi_hw_offset_of(r, at), text);
+            return cfi_fail_at(r->error, CTXFIT_E_NOT_FOUND, offset_of(r, at), 0, "hardware spec, byte %zu: %s",
+                               (size_t)offset_of(r, at), text);
         }
         spec = cfi_hw_rig_spec(index);
         if (spec != NULL)
@@ -184,14 +456,14 @@ static ctxfit_status read_device(cfi_hw_reader *r, uint64_t count)
         item.device.kind = known.kind;
         memcpy(item.device.id, known.id, sizeof item.device.id);
     }
-    status = cfi_hw_read_keys(r, &item);
-    if (status == CTXFIT_OK && !cfi_hw_at_delimiter(r->at))
-        status = cfi_hw_expected(r, r->at, "a space");
+    status = read_keys(r, &item);
+    if (status == CTXFIT_OK && !at_delimiter(r->at))
+        status = expected(r, r->at, "a space");
     return status == CTXFIT_OK ? add_items(r, at, &item, count) : status;
 }
 
 /* "2*", and "2x " or "2x-" before a name as people write it; `2x-rtx-4090` stays itself where the catalog has it. */
-static ctxfit_status read_count(cfi_hw_reader *r, uint64_t *out_count)
+static ctxfit_status read_count(spec_reader *r, uint64_t *out_count)
 {
     const char *end;
     uint32_t    index;
@@ -199,7 +471,7 @@ static ctxfit_status read_count(cfi_hw_reader *r, uint64_t *out_count)
 
     *out_count = 1;
     if (!cfi_parse_u64(r->at, &end, out_count))
-        return *r->at >= '0' && *r->at <= '9' ? cfi_hw_expected(r, r->at, "a count from 1 to 64") : CTXFIT_OK;
+        return *r->at >= '0' && *r->at <= '9' ? expected(r, r->at, "a count from 1 to 64") : CTXFIT_OK;
     if (*end != '*') {
         size_t n = strcspn(r->at, " \t\r\n(),:*=");
 
@@ -210,18 +482,18 @@ static ctxfit_status read_count(cfi_hw_reader *r, uint64_t *out_count)
         }
     }
     if (*out_count == 0)
-        return cfi_hw_expected(r, r->at, "a count from 1 to 64");
+        return expected(r, r->at, "a count from 1 to 64");
     if (*out_count > CTXFIT_HW_MAX_DEVICES)
-        return cfi_hw_refused(r, r->at, CTXFIT_E_LIMIT, "more than 64 devices");
+        return refused(r, r->at, CTXFIT_E_LIMIT, "more than 64 devices");
     r->at = end + 1 + strspn(end + 1, *end == 'x' ? " -" : " ");
     return CTXFIT_OK;
 }
 
-static ctxfit_status read_items(cfi_hw_reader *r)
+static ctxfit_status read_items(spec_reader *r)
 {
     ctxfit_status status = CTXFIT_OK;
 
-    for (cfi_hw_skip_spaces(r); *r->at != '\0' && status == CTXFIT_OK; cfi_hw_skip_spaces(r)) {
+    for (skip_spaces(r); *r->at != '\0' && status == CTXFIT_OK; skip_spaces(r)) {
         uint64_t count;
 
         if (strncmp(r->at, "host:", 5) == 0) {
@@ -229,8 +501,8 @@ static ctxfit_status read_items(cfi_hw_reader *r)
             continue;
         }
         status = read_count(r, &count);
-        if (status == CTXFIT_OK && (cfi_hw_at_delimiter(r->at) || strchr(":*=", *r->at) != NULL))
-            status = cfi_hw_expected(r, r->at, "a name, gpu, unified or host:SIZE");
+        if (status == CTXFIT_OK && (at_delimiter(r->at) || strchr(":*=", *r->at) != NULL))
+            status = expected(r, r->at, "a name, gpu, unified or host:SIZE");
         if (status == CTXFIT_OK)
             status = read_device(r, count);
     }
@@ -241,7 +513,7 @@ ctxfit_status ctxfit_hw_parse(const char *spec, const ctxfit_allocator *allocato
 {
     char          reason[CFI_HW_REASON];
     cfi_hw_draft  draft;
-    cfi_hw_reader r = {spec, spec, &draft, error, NULL, NULL};
+    spec_reader   r = {spec, spec, &draft, error, NULL, NULL};
     ctxfit_status status;
 
     if (out == NULL)
@@ -249,9 +521,9 @@ ctxfit_status ctxfit_hw_parse(const char *spec, const ctxfit_allocator *allocato
     *out = NULL;
     if (spec == NULL || !cfi_allocator_valid(allocator))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "spec is NULL, or the allocator lacks a function");
-    cfi_hw_skip_spaces(&r);
+    skip_spaces(&r);
     if (*r.at == '\0')
-        return cfi_hw_expected(&r, r.at, "a name, gpu, unified or host:SIZE");
+        return expected(&r, r.at, "a name, gpu, unified or host:SIZE");
     status = cfi_hw_draft_begin(&draft, allocator);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "out of memory for a machine");
@@ -261,5 +533,5 @@ ctxfit_status ctxfit_hw_parse(const char *spec, const ctxfit_allocator *allocato
         return status;
     }
     status = cfi_hw_draft_end(&draft, out, reason);
-    return status == CTXFIT_OK ? status : cfi_hw_refused(&r, r.host_at != NULL ? r.host_at : spec, status, reason);
+    return status == CTXFIT_OK ? status : refused(&r, r.host_at != NULL ? r.host_at : spec, status, reason);
 }

@@ -37,7 +37,7 @@ static void zero_fields_take_the_catalogs_values(void **state)
 
 static void what_was_measured_is_kept_and_written(void **state)
 {
-    ctxfit_device d = a_device(CTXFIT_DEVICE_GPU, 24080 * (UINT64_C(1) << 20), "rtx-4090");
+    ctxfit_device d = a_device(CTXFIT_DEVICE_GPU, 24564 * (UINT64_C(1) << 20), "rtx-4090");
     ctxfit_hw    *hw = NULL, *again;
     char          text[256];
 
@@ -46,7 +46,7 @@ static void what_was_measured_is_kept_and_written(void **state)
     memset(d.id + sizeof "rtx-4090", 'x', 20); /* left over in the caller's buffer */
     assert_int_equal(ctxfit_hw_from_devices(&d, 1, NULL, &hw, NULL), CTXFIT_OK);
     assert_int_equal(ctxfit_hw_write_spec(hw, text, sizeof text, NULL), CTXFIT_OK);
-    assert_string_equal(text, "rtx-4090(mem=24080MiB,free=23GiB)");
+    assert_string_equal(text, "rtx-4090(mem=24564MiB,free=23GiB)");
     again = must_parse(text);
     assert_same_machine(hw, again, text);
     ctxfit_hw_free(hw);
