@@ -35,14 +35,16 @@ typedef struct cfi_run {
     ctxfit_quant type_v;
     uint64_t kv_cells;      /* 0: no cache that spans the context */
     uint64_t swa_cells;     /* 0: no window cache */
+    uint32_t graph_tokens;  /* tokens of the worst graph */
     uint32_t outputs_graph; /* rows of logits in the worst graph */
-    uint32_t outputs_buffer;/* rows of the host's output buffer */
+    uint32_t outputs_buffer;/* rows of the host's output buffer at the start */
     uint32_t gpu_layers;    /* output layer included */
     /* Layers are placed in one run per device: device d holds [first_layer[d], first_layer[d + 1]); what is below
      * first_layer[0] is on the host. Index info.layers + nextn_layers is the output layer. */
     uint32_t device_count;
     uint32_t first_layer[CFI_MAX_DEVICES + 1];
     uint32_t output_device; /* device_count: the host */
+    uint32_t split_devices; /* devices that take part: 1 with CTXFIT_SPLIT_NONE */
     bool     pipeline;
     uint32_t cpu_expert_layers;
     const char *overrides;  /* the caller's text, borrowed; NULL or "" for none */
@@ -53,5 +55,42 @@ ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_op
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error);
 /* Device of a layer (or of the output layer, index info.layers + nextn_layers); device_count for the host. */
 uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer);
+
+/* ---- versions ---- */
+typedef enum cfi_engine_change {
+#define CFI_ENGINE_CHANGE(name, build, source) CFI_CHANGE_##name,
+#include "changes.def"
+#undef CFI_ENGINE_CHANGE
+    CFI_CHANGE_COUNT
+} cfi_engine_change;
+
+/* Whether a build has the new form of a rule. */
+bool cfi_engine_changed(uint32_t build, cfi_engine_change change);
+
+/* ---- backends ---- */
+typedef struct cfi_engine_backend {
+    bool     pipeline;
+    bool     host_buffer;
+    uint32_t offload_batch; /* 0: never */
+} cfi_engine_backend;
+
+/* An unknown backend has none of these properties. */
+cfi_engine_backend cfi_engine_get_backend(uint32_t backend, uint32_t build);
+/* Whether the backend computes flash attention over a layer's cache of these types. */
+bool cfi_engine_flash_possible(uint32_t backend, const ctxfit_layer_info *layer, ctxfit_quant type_k, ctxfit_quant type_v);
+
+/* ---- caches ---- */
+/* Whether a layer (next-token-prediction blocks included) owns a KV cache in this build. */
+bool cfi_engine_layer_caches(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
+/* Whether that cache is the one of sliding-window and chunked layers. */
+bool cfi_engine_layer_windowed(const ctxfit_layer_info *layer);
+
+/* ---- steps of cfi_engine_resolve, in this order ---- */
+ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                           const cfi_engine_device *devices, uint32_t device_count, cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_engine_resolve_cache_types(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                             const cfi_engine_device *devices, cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_engine_resolve_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run,
+                                         ctxfit_error *error);
 
 #endif

@@ -32,4 +32,57 @@ ctxfit_status cfi_memory_measure(const ctxfit_model *model, const cfi_engine_dev
                                  ctxfit_error *error);
 uint64_t cfi_memory_device_total(const cfi_memory_device *device);
 
+/* The engine's name of a device's memory, as overrides give it ("CUDA0"). */
+void cfi_memory_device_name(const cfi_engine_device *devices, uint32_t index, char *out, size_t cap);
+
+/* How a backend pads tensors, and to what it aligns buffers' pieces. The host (any index from device_count) is CFI_PADDING_32. */
+cfi_padding cfi_memory_padding(uint32_t backend);
+uint64_t    cfi_memory_alignment(cfi_padding padding);
+
+/* ---- parts of cfi_memory_measure; each adds to out->device[] and is false on overflow ---- */
+ctxfit_status cfi_memory_add_weights(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                     ctxfit_error *error);
+ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                    ctxfit_error *error);
+ctxfit_status cfi_memory_add_output(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
+ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                     ctxfit_error *error);
+
+/* ---- tensor overrides ---- */
+#define CFI_PATTERN_STEPS 2048u
+#define CFI_PATTERN_NONE  UINT32_MAX
+
+typedef struct cfi_pattern_step {
+    uint8_t op;
+    char    c;
+    int16_t x;
+    int16_t y;
+} cfi_pattern_step;
+
+typedef struct cfi_pattern_set {
+    const char      *text; /* what every pattern of the set is part of; must stay */
+    const char      *text_end;
+    uint32_t         count;
+    uint32_t         patterns;
+    cfi_pattern_step step[CFI_PATTERN_STEPS];
+} cfi_pattern_set;
+
+void cfi_pattern_set_init(cfi_pattern_set *set, const char *text);
+/* Adds `len` bytes inside the set's text. E_INVALID_ARG (offset in the text) for what is no pattern, E_LIMIT when it is too large. */
+ctxfit_status cfi_pattern_set_add(cfi_pattern_set *set, const char *pattern, size_t len, ctxfit_error *error);
+/* The first pattern added that is found anywhere in the name, or CFI_PATTERN_NONE. */
+uint32_t cfi_pattern_set_search(const cfi_pattern_set *set, const char *name);
+
+#define CFI_MAX_OVERRIDES 128u
+
+/* The caller's overrides, read: where the tensors go that a pattern finds. */
+typedef struct cfi_overrides {
+    cfi_pattern_set patterns;
+    uint8_t         device[CFI_MAX_OVERRIDES]; /* run->device_count: the host */
+} cfi_overrides;
+
+ctxfit_status cfi_overrides_read(const cfi_engine_device *devices, const cfi_run *run, cfi_overrides *out, ctxfit_error *error);
+/* Where a tensor goes that would be on `device`. */
+uint32_t cfi_overrides_device(const cfi_overrides *overrides, const cfi_run *run, const cfi_tensor *tensor, uint32_t device);
+
 #endif

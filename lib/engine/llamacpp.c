@@ -1,0 +1,58 @@
+/* llama.cpp: from options to a run. */
+#include "engine_internal.h"
+
+static ctxfit_status check_choice(uint32_t choice, const char *name, ctxfit_error *error)
+{
+    if (choice <= CTXFIT_CHOICE_OFF)
+        return CTXFIT_OK;
+    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s %lu: expected CTXFIT_CHOICE_*", name, (unsigned long)choice);
+}
+
+static ctxfit_status check_choices(const ctxfit_plan_options *options, ctxfit_error *error)
+{
+    const struct {
+        uint32_t    choice;
+        const char *name;
+    } choices[] = {
+        {options->flash_attention, "flash_attention"},
+        {options->kv_unified, "kv_unified"},
+        {options->swa_full, "swa_full"},
+        {options->kv_offload, "kv_offload"},
+        {options->op_offload, "op_offload"},
+        {options->mmap, "mmap"},
+        {options->repack, "repack"},
+    };
+    ctxfit_status status = CTXFIT_OK;
+
+    for (size_t i = 0; i < CFI_COUNT(choices) && status == CTXFIT_OK; i++)
+        status = check_choice(choices[i].choice, choices[i].name, error);
+    return status;
+}
+
+ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
+                                 uint32_t device_count, cfi_run *out, ctxfit_error *error)
+{
+    ctxfit_status status;
+
+    memset(out, 0, sizeof *out);
+    out->engine.struct_size = (uint32_t)sizeof out->engine;
+    status = ctxfit_engine_from_name(options->engine, &out->engine, error);
+    if (status != CTXFIT_OK)
+        return status;
+    out->build = out->engine.build;
+    status = check_choices(options, error);
+    if (status != CTXFIT_OK)
+        return status;
+    out->kv_offload = options->kv_offload != CTXFIT_CHOICE_OFF;
+    out->op_offload = options->op_offload != CTXFIT_CHOICE_OFF;
+    out->mmap = options->mmap != CTXFIT_CHOICE_OFF;
+    out->repack = options->repack != CTXFIT_CHOICE_OFF;
+    out->cpu_expert_layers = options->cpu_expert_layers;
+    out->overrides = options->overrides;
+    status = cfi_engine_resolve_placement(model, options, devices, device_count, out, error);
+    if (status == CTXFIT_OK)
+        status = cfi_engine_resolve_cache_types(model, options, devices, out, error);
+    if (status == CTXFIT_OK)
+        status = cfi_engine_resolve_context(model, options, out, error);
+    return status;
+}

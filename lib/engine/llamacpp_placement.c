@@ -1,0 +1,113 @@
+/* Which device gets which layer: llama.cpp b10472 src/llama-model.cpp, load_tensors. */
+#include <float.h>
+
+#include "engine_internal.h"
+
+uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer)
+{
+    uint32_t device = run->device_count;
+
+    for (uint32_t d = 0; d < run->device_count && layer >= run->first_layer[d]; d++)
+        device = d;
+    return device;
+}
+
+/* The cumulative share of each device, in float as there (:1286-1317): by tensor_split, by free memory when that is all zero. */
+static ctxfit_status placement_splits(const ctxfit_plan_options *options, const cfi_engine_device *devices, uint32_t count,
+                                      float splits[CFI_MAX_DEVICES], ctxfit_error *error)
+{
+    float sum = 0.0f;
+    bool  given = false;
+    bool  reported = false;
+
+    for (uint32_t d = 0; d < count && d < CTXFIT_MAX_SPLIT; d++) {
+        double share = options->tensor_split[d];
+
+        if (!(share >= 0.0 && share <= (double)FLT_MAX / CFI_MAX_DEVICES))
+            return cfi_fail(error, CTXFIT_E_INVALID_ARG, "tensor_split[%u]: expected a proportion of at least 0", (unsigned)d);
+        given = given || (float)share > 0.0f;
+    }
+    for (uint32_t d = 0; d < count; d++)
+        reported = reported || devices[d].free_bytes > 0;
+    for (uint32_t d = 0; d < count; d++) {
+        if (given)
+            sum += d < CTXFIT_MAX_SPLIT ? (float)options->tensor_split[d] : 0.0f;
+        else /* devices that report nothing all count as the host's memory, so alike */
+            sum += reported ? (float)devices[d].free_bytes : 1.0f;
+        splits[d] = sum;
+    }
+    for (uint32_t d = 0; d < count; d++)
+        splits[d] /= sum;
+    return CTXFIT_OK;
+}
+
+/* std::upper_bound(splits, fraction) of :1326 */
+static uint32_t placement_device(const float *splits, uint32_t count, float fraction)
+{
+    uint32_t d = 0;
+
+    while (d < count && !(fraction < splits[d]))
+        d++;
+    return d < count ? d : count - 1;
+}
+
+/* One layer of every tensor list is the output layer, which counts as the last (:1318, :1709). */
+static uint32_t placement_wanted(const ctxfit_plan_options *options, uint32_t all)
+{
+    if (options->gpu_layers == CTXFIT_GPU_LAYERS_NONE)
+        return 0;
+    return options->gpu_layers == 0 || options->gpu_layers > all ? all : options->gpu_layers;
+}
+
+/* :424 and src/llama-context.cpp:424-451 */
+static bool placement_pipelines(const ctxfit_plan_options *options, const cfi_engine_device *devices, const cfi_run *run, uint32_t all)
+{
+    if (run->split_devices < 2 || run->gpu_layers < all || options->kv_offload == CTXFIT_CHOICE_OFF ||
+        options->cpu_expert_layers != 0 || options->overrides[0] != '\0')
+        return false;
+    for (uint32_t d = 0; d < run->split_devices; d++) {
+        if (!cfi_engine_get_backend(devices[d].backend, run->build).pipeline)
+            return false;
+    }
+    return true;
+}
+
+ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                           const cfi_engine_device *devices, uint32_t device_count, cfi_run *run, ctxfit_error *error)
+{
+    const uint32_t all = model->info.layers + model->info.nextn_layers + 1;
+    float          splits[CFI_MAX_DEVICES];
+    ctxfit_status  status;
+    uint32_t       start;
+
+    if (options->split_mode == CTXFIT_SPLIT_ROW)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "split_mode row: not modelled yet; layer and none are");
+    if (options->split_mode > CTXFIT_SPLIT_ROW)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "split_mode %u: expected CTXFIT_SPLIT_*", (unsigned)options->split_mode);
+    if (device_count > CFI_MAX_DEVICES)
+        return cfi_fail(error, CTXFIT_E_LIMIT, "%u devices: at most %u", (unsigned)device_count, CFI_MAX_DEVICES);
+    run->device_count = device_count;
+    run->split_devices = options->split_mode == CTXFIT_SPLIT_NONE && device_count > 1 ? 1 : device_count;
+    run->gpu_layers = device_count == 0 ? 0 : placement_wanted(options, all);
+    start = all - run->gpu_layers;
+    for (uint32_t d = 0; d <= device_count; d++)
+        run->first_layer[d] = all;
+    run->output_device = device_count;
+    if (run->gpu_layers > 0) {
+        uint32_t next = 0;
+
+        status = placement_splits(options, devices, run->split_devices, splits, error);
+        if (status != CTXFIT_OK)
+            return status;
+        for (uint32_t layer = start; layer < all; layer++) {
+            float    fraction = (float)(layer - start) / (float)run->gpu_layers;
+            uint32_t device = placement_device(splits, run->split_devices, fraction);
+
+            while (next <= device)
+                run->first_layer[next++] = layer;
+        }
+        run->output_device = next - 1;
+    }
+    run->pipeline = placement_pipelines(options, devices, run, all);
+    return CTXFIT_OK;
+}

@@ -1,0 +1,117 @@
+/* Caches, state and output buffer: llama.cpp b10472 src/llama-kv-cache.cpp:208-232, src/llama-memory-recurrent.cpp:85-101,
+ * src/llama-kv-cache-dsa.cpp:38, src/llama-context.cpp:2089. */
+#include "memory_internal.h"
+
+#define CUDA_ROW_ELEMS 512u /* MATRIX_ROW_PADDING, ggml-cuda/common.cuh:176 */
+
+typedef struct cache_format {
+    uint64_t block_elems;
+    uint64_t block_bytes;
+} cache_format;
+
+/* The bytes of a cache tensor of `rows` rows of `elems` elements in a buffer of that padding. */
+static bool cache_tensor_bytes(const cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *out)
+{
+    uint64_t blocks = elems / format->block_elems; /* ggml_row_size */
+    uint64_t bytes;
+
+    if (!cfi_mul_u64(blocks * format->block_bytes, rows, &bytes))
+        return false;
+    if (padding == CFI_PADDING_CUDA && format->block_elems > 1 && elems % CUDA_ROW_ELEMS != 0) {
+        blocks = (CUDA_ROW_ELEMS - elems % CUDA_ROW_ELEMS) / format->block_elems;
+        if (!cfi_add_u64(bytes, blocks * format->block_bytes, &bytes))
+            return false;
+    }
+    return cfi_align_u64(bytes, cfi_memory_alignment(padding), out);
+}
+
+static bool cache_add(const cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *total)
+{
+    uint64_t bytes;
+
+    if (elems == 0)
+        return true;
+    return cache_tensor_bytes(format, elems, rows, padding, &bytes) && cfi_add_u64(*total, bytes, total);
+}
+
+static ctxfit_status cache_format_read(ctxfit_quant quant, cache_format *out, ctxfit_error *error)
+{
+    const cfi_quant_format *format = cfi_quant_format_of(quant);
+
+    if (format == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "cache type %lu is unknown", (unsigned long)quant);
+    out->block_elems = format->block_elems;
+    out->block_bytes = format->block_bytes;
+    return CTXFIT_OK;
+}
+
+/* Without flash attention V is kept transposed and every layer is as wide as the widest (TAG_V_CACHE_VARIABLE). */
+static uint64_t cache_v_elems(const ctxfit_model *model, const cfi_run *run, const ctxfit_layer_info *layer)
+{
+    if (run->flash || layer->cache_v_elems == 0)
+        return layer->cache_v_elems;
+    return model->max_cache_v;
+}
+
+/* The indexer's cache is made as any other, with one head: src/llama-kv-cache-msa.cpp:40. Where V follows from hparams it is there. */
+static uint64_t cache_indexer_v_elems(const ctxfit_model *model, const ctxfit_layer_info *layer)
+{
+    return layer->indexer_size != 0 && (model->arch->flags & CFI_ARCH_INDEXER_VALUES) ? layer->value_size : 0;
+}
+
+static bool cache_add_layer(const ctxfit_model *model, const cfi_run *run, uint32_t index, const cache_format *k, const cache_format *v,
+                            cfi_padding padding, cfi_memory_device *device)
+{
+    const ctxfit_layer_info *layer = &model->layer[index];
+    const cache_format       f32 = {1, 4};
+    uint64_t                 full_rows = run->kv_cells * run->streams; /* at most 2^32 each: n_ctx fits 32 bits */
+    uint64_t                 rows = full_rows;
+    uint64_t                *total = &device->kv;
+
+    if (cfi_engine_layer_windowed(layer)) {
+        rows = run->swa_cells * run->streams;
+        total = &device->kv_swa;
+    }
+    if (cfi_engine_layer_caches(model, run, index) &&
+        (!cache_add(k, layer->cache_k_elems, rows, padding, total) ||
+         !cache_add(v, cache_v_elems(model, run, layer), rows, padding, total)))
+        return false;
+    if (layer->flags & CTXFIT_LAYER_F_NEXTN)
+        return true;
+    return cache_add(k, layer->indexer_size, full_rows, padding, &device->kv_other) &&
+           cache_add(v, cache_indexer_v_elems(model, layer), full_rows, padding, &device->kv_other) &&
+           cache_add(&f32, layer->conv_state_elems, run->n_seq, padding, &device->recurrent) &&
+           cache_add(&f32, layer->recurrent_elems, run->n_seq, padding, &device->recurrent);
+}
+
+ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                    ctxfit_error *error)
+{
+    const uint32_t all = model->info.layers + model->info.nextn_layers;
+    cache_format   k;
+    cache_format   v;
+    ctxfit_status  status = cache_format_read(run->type_k, &k, error);
+
+    if (status == CTXFIT_OK)
+        status = cache_format_read(run->type_v, &v, error);
+    if (status != CTXFIT_OK)
+        return status;
+    for (uint32_t i = 0; i < all; i++) {
+        uint32_t    device = run->kv_offload ? cfi_engine_layer_device(run, i) : run->device_count;
+        cfi_padding padding = device < run->device_count ? cfi_memory_padding(devices[device].backend) : CFI_PADDING_32;
+
+        if (!cache_add_layer(model, run, i, &k, &v, padding, &out->device[device]))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "cache of layer %lu: more than 64 bits", (unsigned long)i);
+    }
+    return CTXFIT_OK;
+}
+
+/* Logits of one row per sequence; it grows when a batch asks for more. On the host, perhaps pinned. */
+ctxfit_status cfi_memory_add_output(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error)
+{
+    uint64_t *output = &out->device[run->device_count].output;
+
+    if (!cfi_mul_u64((uint64_t)model->info.vocabulary * run->outputs_buffer, sizeof(float), output))
+        return cfi_fail(error, CTXFIT_E_OVERFLOW, "output buffer: more than 64 bits");
+    return CTXFIT_OK;
+}

@@ -1,0 +1,119 @@
+#include "test_support.h"
+
+#include "engine/engine_internal.h"
+
+static ctxfit_engine_info read_name(const char *name)
+{
+    ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+
+    assert_int_equal(ctxfit_engine_from_name(name, &info, NULL), CTXFIT_OK);
+    assert_string_equal(info.name, "llama.cpp");
+    return info;
+}
+
+static void no_name_is_the_newest_known_version(void **state)
+{
+    const char *const names[] = {NULL, "", "llama.cpp", "LLAMA.CPP"};
+    ctxfit_engine_info newest = CTXFIT_ENGINE_INFO_INIT;
+
+    (void)state;
+    assert_int_equal(ctxfit_engine_get(0, &newest), CTXFIT_OK);
+    for (size_t i = 0; i < CFI_COUNT(names); i++) {
+        ctxfit_engine_info info = read_name(names[i]);
+
+        assert_int_equal(info.build, newest.build);
+        assert_int_equal(info.known, 1);
+        assert_string_equal(info.version, newest.version);
+    }
+}
+
+static void versions_are_listed_newest_first(void **state)
+{
+    uint32_t before = UINT32_MAX;
+
+    (void)state;
+    for (uint32_t i = 0; i < ctxfit_engine_count(); i++) {
+        ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+
+        assert_int_equal(ctxfit_engine_get(i, &info), CTXFIT_OK);
+        assert_true(info.build < before);
+        assert_int_equal(info.known, 1);
+        before = info.build;
+    }
+    assert_int_equal(ctxfit_engine_get(ctxfit_engine_count(), &(ctxfit_engine_info)CTXFIT_ENGINE_INFO_INIT), CTXFIT_E_NOT_FOUND);
+}
+
+static void a_version_is_a_build_or_a_release(void **state)
+{
+    ctxfit_engine_info info;
+
+    (void)state;
+    info = read_name("llama.cpp@0.7.0");
+    assert_int_equal(info.build, 11669);
+    assert_int_equal(info.known, 1);
+    info = read_name("llama.cpp@11669");
+    assert_string_equal(info.version, "0.7.0");
+    info = read_name("llama.cpp@b10472");
+    assert_int_equal(info.build, 10472);
+    info = read_name("llama.cpp@11000");
+    assert_int_equal(info.build, 11000);
+    assert_int_equal(info.known, 0);
+    assert_string_equal(info.version, "b11000");
+    info = read_name("llama.cpp@b9000");
+    assert_int_equal(info.build, 9000);
+    assert_int_equal(info.known, 0);
+}
+
+static void an_unknown_release_takes_the_newest_rules(void **state)
+{
+    ctxfit_engine_info info = read_name("llama.cpp@0.8.1");
+
+    (void)state;
+    assert_int_equal(info.build, read_name("llama.cpp").build);
+    assert_int_equal(info.known, 0);
+    assert_string_equal(info.version, "0.8.1");
+}
+
+static void what_is_no_engine_is_not_found(void **state)
+{
+    const char *const names[] = {"vllm", "llama.cpp@", "llama.cpp@b", "llama.cpp@0", "llama.cpp@b99999999999", "llama.cpp@latest",
+                                 "llama.cppx", "llama.cpp@0.", "llama.cpp@1.2.3.4.5", "llama", "llama.cpp@b10472x"};
+    ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(names); i++) {
+        ctxfit_error error;
+
+        assert_int_equal(ctxfit_engine_from_name(names[i], &info, &error), CTXFIT_E_NOT_FOUND);
+        assert_int_not_equal(strlen(error.message), 0);
+    }
+    assert_int_equal(ctxfit_engine_from_name("llama.cpp", NULL, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_engine_get(0, NULL), CTXFIT_E_INVALID_ARG);
+    info.struct_size = 0;
+    assert_int_equal(ctxfit_engine_from_name("llama.cpp", &info, NULL), CTXFIT_E_STRUCT_SIZE);
+}
+
+static void rules_change_with_the_build(void **state)
+{
+    (void)state;
+    assert_false(cfi_engine_changed(10472, CFI_CHANGE_NEXTN_UNCACHED));
+    assert_true(cfi_engine_changed(11118, CFI_CHANGE_NEXTN_UNCACHED));
+    assert_false(cfi_engine_changed(11118, CFI_CHANGE_MIXED_BATCH));
+    assert_true(cfi_engine_changed(11669, CFI_CHANGE_MIXED_BATCH));
+    assert_false(cfi_engine_get_backend(CTXFIT_BACKEND_RPC, 10472).pipeline);
+    assert_true(cfi_engine_get_backend(CTXFIT_BACKEND_RPC, 11669).pipeline);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_name_is_the_newest_known_version),
+        cmocka_unit_test(versions_are_listed_newest_first),
+        cmocka_unit_test(a_version_is_a_build_or_a_release),
+        cmocka_unit_test(an_unknown_release_takes_the_newest_rules),
+        cmocka_unit_test(what_is_no_engine_is_not_found),
+        cmocka_unit_test(rules_change_with_the_build),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
