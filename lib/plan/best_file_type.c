@@ -1,0 +1,65 @@
+#include "plan_internal.h"
+
+static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                             ctxfit_file_type file_type, const ctxfit_allocator *allocator, bool *out_fits, ctxfit_error *error)
+{
+    ctxfit_model       *other;
+    ctxfit_plan        *plan;
+    ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_status       status = ctxfit_model_requantize(model, file_type, allocator, &other, error);
+
+    if (status != CTXFIT_OK)
+        return status;
+    status = ctxfit_plan_make(other, hw, options, allocator, &plan, error);
+    ctxfit_model_free(other);
+    if (status != CTXFIT_OK)
+        return status;
+    status = ctxfit_plan_get_summary(plan, &summary);
+    *out_fits = summary.fit != CTXFIT_FIT_NONE;
+    ctxfit_plan_free(plan);
+    return status;
+}
+
+/* Types that people publish. Models are published in 16 bits: F32 holds no more. */
+static bool is_candidate(ctxfit_file_type file_type)
+{
+    ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
+
+    return ctxfit_file_type_get_info(file_type, &info) == CTXFIT_OK && info.base != CTXFIT_QUANT_F32 &&
+           (info.flags & (CTXFIT_FILE_TYPE_F_UNCOMMON | CTXFIT_FILE_TYPE_F_NO_RECIPE | CTXFIT_FILE_TYPE_F_RETIRED)) == 0;
+}
+
+ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                         const ctxfit_allocator *allocator, ctxfit_file_type *out_file_type, ctxfit_error *error)
+{
+    ctxfit_plan_options only_this_context;
+    ctxfit_status       status;
+
+    if (out_file_type == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "out_file_type is NULL");
+    *out_file_type = 0;
+    status = cfi_copy_in(&only_this_context, sizeof only_this_context, sizeof only_this_context, options);
+    if (status != CTXFIT_OK)
+        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
+    only_this_context.struct_size = (uint32_t)sizeof only_this_context;
+    /* A largest context asks nothing of a file type: the limits are then still needed, and every type that loads fits. */
+    if (only_this_context.ctx_tokens != CTXFIT_CTX_LARGEST)
+        only_this_context.flags |= CTXFIT_PLAN_F_NO_LIMITS;
+    /* From the largest to the smallest: the first that fits is the best. */
+    for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
+        bool fits = false;
+
+        if (!is_candidate(ctxfit_file_type_at(i)))
+            continue;
+        status = fits_as(model, hw, &only_this_context, ctxfit_file_type_at(i), allocator, &fits, error);
+        if (status == CTXFIT_E_REFUSED) /* llama-quantize makes no such file of this model */
+            continue;
+        if (status != CTXFIT_OK)
+            return status;
+        if (fits) {
+            *out_file_type = ctxfit_file_type_at(i);
+            return CTXFIT_OK;
+        }
+    }
+    return CTXFIT_OK;
+}

@@ -1,0 +1,110 @@
+#include "plan_internal.h"
+
+/* llama.cpp's own fitter keeps this free on every device (b10472 common/common.h:472, --fit-target). It also covers the driver's
+ * context, which no engine counts (200-500 MB on CUDA). */
+#define DEFAULT_RESERVE_BYTES (UINT64_C(1) << 30)
+
+static uint64_t minus_or_zero(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t gpu_reserve(const ctxfit_plan_options *options, const ctxfit_device *device)
+{
+    if (options->reserve_bytes == CTXFIT_RESERVE_NONE)
+        return 0;
+    if (options->reserve_bytes != 0)
+        return options->reserve_bytes;
+    /* The budget of unified memory already leaves room for everything else. */
+    return device->kind == CTXFIT_DEVICE_UNIFIED ? 0 : DEFAULT_RESERVE_BYTES;
+}
+
+static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *device)
+{
+    uint64_t capacity = device->kind == CTXFIT_DEVICE_UNIFIED && device->budget_bytes != 0 ? device->budget_bytes : device->memory_bytes;
+    uint64_t available = device->free_bytes != 0 ? cfi_min_u64(capacity, device->free_bytes) : capacity;
+
+    q->capacity[at] = capacity;
+    q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, device));
+}
+
+static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *host)
+{
+    uint64_t available = host->free_bytes != 0 ? cfi_min_u64(host->memory_bytes, host->free_bytes) : host->memory_bytes;
+
+    q->capacity[at] = host->memory_bytes;
+    q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : minus_or_zero(available, host->reserve_bytes);
+}
+
+void cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    uint32_t             count;
+    const ctxfit_device *devices = cfi_hw_devices(hw, &count);
+    uint32_t             at = 0;
+
+    q->model = model;
+    q->hw = hw;
+    q->device_count = cfi_memory_engine_devices(hw, q->engine_device);
+    for (uint32_t i = 0; i < count; i++) {
+        if (devices[i].kind == CTXFIT_DEVICE_HOST) {
+            q->hw_device[q->device_count] = i;
+            host_capacity(q, q->device_count, &devices[i]);
+        } else {
+            q->hw_device[at] = i;
+            gpu_capacity(q, at, &devices[i]);
+            at++;
+        }
+    }
+}
+
+uint32_t cfi_plan_device_count(const cfi_question *q)
+{
+    return q->device_count + 1;
+}
+
+const ctxfit_device *cfi_plan_hw_device(const cfi_question *q, uint32_t device)
+{
+    uint32_t count;
+
+    return &cfi_hw_devices(q->hw, &count)[q->hw_device[device]];
+}
+
+static int64_t difference(uint64_t usable, uint64_t total)
+{
+    uint64_t distance = usable > total ? usable - total : total - usable;
+    int64_t  bounded = (int64_t)cfi_min_u64(distance, INT64_MAX);
+
+    return usable >= total ? bounded : -bounded;
+}
+
+int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device)
+{
+    uint64_t total = cfi_memory_device_total(&memory->device[device]);
+
+    if (q->usable[device] == CFI_NO_LIMIT)
+        return INT64_MAX;
+    if (device == q->device_count) {
+        const ctxfit_device *host = cfi_plan_hw_device(q, device);
+
+        for (uint32_t i = 0; i < q->device_count; i++) {
+            const ctxfit_device *gpu = cfi_plan_hw_device(q, i);
+
+            if (gpu->kind == CTXFIT_DEVICE_UNIFIED && gpu->node == host->node)
+                total += cfi_memory_device_total(&memory->device[i]);
+        }
+    }
+    return difference(q->usable[device], total);
+}
+
+int64_t cfi_plan_margin(const cfi_question *q, const cfi_memory *memory)
+{
+    int64_t margin = INT64_MAX;
+
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
+        int64_t slack = cfi_plan_slack(q, memory, i);
+
+        if (slack < margin)
+            margin = slack;
+    }
+    return margin;
+}

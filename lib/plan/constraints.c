@@ -1,0 +1,162 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "plan_internal.h"
+
+/* Constraints that are not memory: configured, trained, rope scaling, engine, requested or slots. */
+#define OTHER_KINDS 5u
+
+/* A list under construction; the plan's array has room for every kind. */
+typedef struct constraint_list {
+    ctxfit_plan *plan;
+    uint32_t     count;
+} constraint_list;
+
+static ctxfit_constraint *add(constraint_list *list, uint32_t kind, uint64_t limit_tokens)
+{
+    ctxfit_constraint *c = &list->plan->constraint[list->count++];
+
+    c->struct_size = (uint32_t)sizeof *c;
+    c->kind = kind;
+    c->device = UINT32_MAX;
+    c->limit_tokens = limit_tokens;
+    return c;
+}
+
+static void add_configured(constraint_list *list, const ctxfit_plan_options *options)
+{
+    ctxfit_constraint *c;
+
+    if (options->limit_tokens == 0)
+        return;
+    c = add(list, CTXFIT_LIMIT_CONFIGURED, options->limit_tokens);
+    (void)snprintf(c->source, sizeof c->source, "%s", options->limit_source[0] != '\0' ? options->limit_source : "configured limit");
+}
+
+/* What was asked for, as one sequence gets it. One sequence with the engine's default or the largest context asked for nothing. */
+static void add_requested(constraint_list *list, const ctxfit_plan_options *options)
+{
+    const ctxfit_plan_summary *s = &list->plan->summary;
+    bool                       stated = options->ctx_tokens != 0 && options->ctx_tokens != CTXFIT_CTX_LARGEST;
+    uint64_t                   asked = stated ? options->ctx_tokens : s->n_ctx;
+    ctxfit_constraint         *c;
+
+    if (s->streams > 1) {
+        c = add(list, CTXFIT_LIMIT_SLOTS, s->n_ctx_seq);
+        (void)snprintf(c->source, sizeof c->source, "a context of %" PRIu64 " tokens divided among %" PRIu32 " sequences", asked,
+                       s->n_seq);
+    } else if (s->n_seq > 1) {
+        c = add(list, CTXFIT_LIMIT_SLOTS, s->n_ctx_seq);
+        (void)snprintf(c->source, sizeof c->source, "a context of %" PRIu64 " tokens shared by %" PRIu32 " sequences", asked, s->n_seq);
+    } else if (stated) {
+        c = add(list, CTXFIT_LIMIT_REQUESTED, s->n_ctx_seq);
+        (void)snprintf(c->source, sizeof c->source, "the context that was asked for");
+    }
+}
+
+static void add_trained(constraint_list *list, const ctxfit_model_info *model)
+{
+    ctxfit_constraint *c;
+
+    if (model->trained_tokens != 0) {
+        c = add(list, CTXFIT_LIMIT_TRAINED, model->trained_tokens);
+        (void)snprintf(c->source, sizeof c->source, "the model is made for %" PRIu64 " tokens", model->trained_tokens);
+    }
+    if (model->rope_original_tokens != 0 && model->rope_original_tokens < model->trained_tokens) {
+        c = add(list, CTXFIT_LIMIT_ROPE_SCALING, model->rope_original_tokens);
+        (void)snprintf(c->source, sizeof c->source,
+                       "pre-trained on %" PRIu64 " tokens; rope scaling stretches them, quality may fall beyond", model->rope_original_tokens);
+    }
+}
+
+static void add_engine(constraint_list *list, const ctxfit_plan_options *options)
+{
+    const ctxfit_plan_summary *s = &list->plan->summary;
+    ctxfit_constraint         *c;
+
+    if (options->ctx_tokens == 0 || options->ctx_tokens == CTXFIT_CTX_LARGEST || s->n_ctx == options->ctx_tokens)
+        return;
+    c = add(list, CTXFIT_LIMIT_ENGINE, s->n_ctx_seq);
+    (void)snprintf(c->source, sizeof c->source, "%s rounds each sequence up to a multiple of %u: %" PRIu64 " tokens become %" PRIu64,
+                   s->engine.name, CFI_CTX_STEP, options->ctx_tokens, s->n_ctx);
+}
+
+static void add_memory(constraint_list *list, const cfi_question *q, uint32_t device, uint64_t limit_tokens)
+{
+    const ctxfit_device *hw = cfi_plan_hw_device(q, device);
+    bool                 host = device == q->device_count, budget = hw->kind == CTXFIT_DEVICE_UNIFIED;
+    ctxfit_constraint   *c =
+        add(list, host ? CTXFIT_LIMIT_HOST : budget ? CTXFIT_LIMIT_GPU_BUDGET : CTXFIT_LIMIT_DEVICE, limit_tokens);
+
+    c->device = device;
+    c->slack_bytes = cfi_plan_slack(q, &list->plan->answer.memory, device);
+    if (host)
+        (void)snprintf(c->source, sizeof c->source, "host memory, less %" PRIu64 " MiB for the operating system", hw->reserve_bytes >> 20);
+    else
+        (void)snprintf(c->source, sizeof c->source, "%s of %s", budget ? "GPU budget of unified memory" : "memory", hw->name);
+}
+
+static bool sorts_before(const ctxfit_constraint *a, const ctxfit_constraint *b)
+{
+    /* Length before rope scaling is advice: it never binds. */
+    bool advice_a = a->kind == CTXFIT_LIMIT_ROPE_SCALING, advice_b = b->kind == CTXFIT_LIMIT_ROPE_SCALING;
+
+    if (advice_a != advice_b)
+        return advice_b;
+    return a->limit_tokens < b->limit_tokens;
+}
+
+/* A handful of entries: insertion keeps equal ones in the order above, where the cause that a user can change comes first. */
+static void sort(constraint_list *list)
+{
+    ctxfit_constraint *all = list->plan->constraint;
+
+    for (uint32_t i = 1; i < list->count; i++) {
+        ctxfit_constraint moved = all[i];
+        uint32_t          at = i;
+
+        for (; at > 0 && sorts_before(&moved, &all[at - 1]); at--)
+            all[at] = all[at - 1];
+        all[at] = moved;
+    }
+    if (list->count == 0)
+        return;
+    all[0].binding = 1;
+    list->plan->limit_tokens = all[0].limit_tokens;
+    list->plan->limit_kind = all[0].kind;
+}
+
+ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, const uint64_t *device_limit, ctxfit_error *error)
+{
+    constraint_list list = {plan, 0};
+
+    plan->constraint = cfi_arena_array(&plan->arena, cfi_plan_device_count(q) + OTHER_KINDS, sizeof *plan->constraint);
+    if (plan->constraint == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for the constraints of a plan");
+    add_configured(&list, &q->options);
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++)
+        if (q->usable[i] != CFI_NO_LIMIT)
+            add_memory(&list, q, i, device_limit[i]);
+    add_trained(&list, &plan->model);
+    add_engine(&list, &q->options);
+    add_requested(&list, &q->options);
+    sort(&list);
+    plan->summary.constraint_count = list.count;
+    return CTXFIT_OK;
+}
+
+const char *ctxfit_limit_name(uint32_t kind)
+{
+    switch (kind) {
+    case CTXFIT_LIMIT_CONFIGURED:   return "configured";
+    case CTXFIT_LIMIT_REQUESTED:    return "requested";
+    case CTXFIT_LIMIT_SLOTS:        return "slots";
+    case CTXFIT_LIMIT_TRAINED:      return "trained";
+    case CTXFIT_LIMIT_ROPE_SCALING: return "rope_scaling";
+    case CTXFIT_LIMIT_DEVICE:       return "device_memory";
+    case CTXFIT_LIMIT_GPU_BUDGET:   return "gpu_budget";
+    case CTXFIT_LIMIT_HOST:         return "host_memory";
+    case CTXFIT_LIMIT_ENGINE:       return "engine";
+    }
+    return "unknown";
+}

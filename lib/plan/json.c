@@ -1,0 +1,175 @@
+#include <math.h>
+
+#include "json_writer.h"
+#include "plan_internal.h"
+
+static const char *fit_name(uint32_t fit)
+{
+    switch (fit) {
+    case CTXFIT_FIT_ALL:   return "all";
+    case CTXFIT_FIT_SPLIT: return "split";
+    case CTXFIT_FIT_NONE:  return "none";
+    }
+    return "unknown";
+}
+
+static const char *kind_name(uint32_t kind)
+{
+    switch (kind) {
+    case CTXFIT_DEVICE_HOST:    return "host";
+    case CTXFIT_DEVICE_GPU:     return "gpu";
+    case CTXFIT_DEVICE_UNIFIED: return "unified";
+    }
+    return "unknown";
+}
+
+static void write_model(cfi_json *j, const ctxfit_plan *plan)
+{
+    const ctxfit_model_info *m = &plan->model;
+
+    cfi_json_begin(j, "model", '{');
+    cfi_json_string(j, "name", plan->model_name);
+    cfi_json_string(j, "architecture", plan->model_arch);
+    cfi_json_string(j, "file_type", ctxfit_file_type_name(m->file_type));
+    cfi_json_u64(j, "layers", m->layers);
+    cfi_json_u64(j, "trained_tokens", m->trained_tokens);
+    cfi_json_u64(j, "parameters", m->parameters);
+    cfi_json_u64(j, "parameters_active", m->parameters_active);
+    cfi_json_u64(j, "tensor_bytes", m->tensor_bytes);
+    cfi_json_u64(j, "data_bytes", m->data_bytes);
+    cfi_json_end(j, '}');
+}
+
+static void write_resolved(cfi_json *j, const ctxfit_plan *plan)
+{
+    const ctxfit_plan_summary *s = &plan->summary;
+    const cfi_run             *run = &plan->answer.run;
+
+    cfi_json_begin(j, "engine", '{');
+    cfi_json_string(j, "name", s->engine.name);
+    cfi_json_string(j, "version", s->engine.version);
+    cfi_json_u64(j, "build", s->engine.build);
+    cfi_json_bool(j, "known", s->engine.known != 0);
+    cfi_json_end(j, '}');
+    cfi_json_begin(j, "resolved", '{');
+    cfi_json_u64(j, "n_ctx", s->n_ctx);
+    cfi_json_u64(j, "n_ctx_seq", s->n_ctx_seq);
+    cfi_json_u64(j, "n_seq", s->n_seq);
+    cfi_json_u64(j, "n_batch", s->n_batch);
+    cfi_json_u64(j, "n_ubatch", s->n_ubatch);
+    cfi_json_bool(j, "flash_attn", s->flash_attention != 0);
+    cfi_json_bool(j, "kv_unified", s->kv_unified != 0);
+    cfi_json_string(j, "type_k", ctxfit_quant_name(run->type_k));
+    cfi_json_string(j, "type_v", ctxfit_quant_name(run->type_v));
+    cfi_json_u64(j, "kv_cells", s->kv_cells);
+    cfi_json_u64(j, "swa_cells", s->swa_cells);
+    cfi_json_u64(j, "gpu_layers", s->gpu_layers);
+    cfi_json_string(j, "output_device", plan->device[s->output_device].name);
+    cfi_json_bool(j, "pipeline", s->pipeline != 0);
+    cfi_json_end(j, '}');
+}
+
+static void write_device(cfi_json *j, const ctxfit_plan_device *d)
+{
+    cfi_json_begin(j, NULL, '{');
+    cfi_json_string(j, "name", d->name);
+    cfi_json_string(j, "id", d->id);
+    cfi_json_string(j, "kind", kind_name(d->kind));
+    cfi_json_u64(j, "capacity_bytes", d->usable_bytes == CFI_NO_LIMIT ? UINT64_MAX : d->capacity_bytes);
+    cfi_json_u64(j, "usable_bytes", d->usable_bytes);
+    cfi_json_u64(j, "weights_bytes", d->weights_bytes);
+    cfi_json_u64(j, "kv_bytes", d->kv_bytes);
+    cfi_json_u64(j, "kv_swa_bytes", d->kv_swa_bytes);
+    cfi_json_u64(j, "recurrent_bytes", d->recurrent_bytes);
+    cfi_json_u64(j, "kv_other_bytes", d->kv_other_bytes);
+    cfi_json_u64(j, "compute_bytes", d->compute_bytes);
+    cfi_json_u64(j, "compute_low_bytes", d->compute_low_bytes);
+    cfi_json_u64(j, "output_bytes", d->output_bytes);
+    cfi_json_u64(j, "total_bytes", d->total_bytes);
+    cfi_json_i64(j, "free_bytes", d->free_bytes);
+    cfi_json_u64(j, "layers", d->layers);
+    cfi_json_end(j, '}');
+}
+
+static void write_constraint(cfi_json *j, const ctxfit_plan *plan, const ctxfit_constraint *c)
+{
+    cfi_json_begin(j, NULL, '{');
+    cfi_json_string(j, "kind", ctxfit_limit_name(c->kind));
+    if (c->device != UINT32_MAX)
+        cfi_json_string(j, "device", plan->device[c->device].name);
+    cfi_json_u64(j, "limit_tokens", c->limit_tokens);
+    cfi_json_i64(j, "slack_bytes", c->slack_bytes);
+    cfi_json_bool(j, "binding", c->binding != 0);
+    cfi_json_string(j, "source", c->source);
+    cfi_json_end(j, '}');
+}
+
+static void write_estimate(cfi_json *j, const char *name, const ctxfit_estimate *e)
+{
+    cfi_json_begin(j, name, '{');
+    cfi_json_number(j, "value", e->basis != CTXFIT_BASIS_UNKNOWN ? e->value : NAN);
+    cfi_json_number(j, "low", e->basis != CTXFIT_BASIS_UNKNOWN ? e->low : NAN);
+    cfi_json_number(j, "high", e->basis != CTXFIT_BASIS_UNKNOWN ? e->high : NAN);
+    cfi_json_string(j, "basis",
+                    e->basis == CTXFIT_BASIS_MEASURED     ? "measured"
+                    : e->basis == CTXFIT_BASIS_CALIBRATED ? "calibrated"
+                                                          : "unknown");
+    cfi_json_end(j, '}');
+}
+
+static void write_speed(cfi_json *j, const ctxfit_plan *plan)
+{
+    ctxfit_estimate empty = CTXFIT_ESTIMATE_INIT, full = CTXFIT_ESTIMATE_INIT, prompt = CTXFIT_ESTIMATE_INIT;
+
+    (void)ctxfit_plan_get_decode_rate(plan, 0, &empty);
+    (void)ctxfit_plan_get_decode_rate(plan, plan->summary.n_ctx_seq, &full);
+    (void)ctxfit_plan_get_prompt_time(plan, plan->summary.n_ctx_seq, 0, &prompt);
+    cfi_json_begin(j, "speed", '{');
+    write_estimate(j, "decode_tokens_per_s", &empty);
+    write_estimate(j, "decode_full_context_tokens_per_s", &full);
+    write_estimate(j, "prompt_full_context_s", &prompt);
+    cfi_json_end(j, '}');
+}
+
+static void write_plan(cfi_json *j, const ctxfit_plan *plan, const char *id)
+{
+    const ctxfit_plan_summary *s = &plan->summary;
+
+    cfi_json_begin(j, NULL, '{');
+    cfi_json_string(j, "schema", "ctxfit.plan/1");
+    if (id != NULL)
+        cfi_json_string(j, "id", id);
+    write_model(j, plan);
+    write_resolved(j, plan);
+    cfi_json_begin(j, "devices", '[');
+    for (uint32_t i = 0; i < s->device_count; i++)
+        write_device(j, &plan->device[i]);
+    cfi_json_end(j, ']');
+    cfi_json_string(j, "fit", fit_name(s->fit));
+    cfi_json_i64(j, "margin_bytes", s->margin_bytes);
+    cfi_json_bool(j, "compute_exact", s->compute_exact != 0);
+    cfi_json_u64(j, "total_bytes", s->total_bytes);
+    cfi_json_u64(j, "max_ctx_seq", s->max_ctx_seq_tokens);
+    cfi_json_u64(j, "max_sequences", s->max_sequences);
+    cfi_json_begin(j, "constraints", '[');
+    for (uint32_t i = 0; i < s->constraint_count; i++)
+        write_constraint(j, plan, &plan->constraint[i]);
+    cfi_json_end(j, ']');
+    write_speed(j, plan);
+    cfi_json_begin(j, "warnings", '[');
+    for (uint32_t i = 0; i < s->warning_count; i++)
+        cfi_json_string(j, NULL, plan->warning[i]);
+    cfi_json_end(j, ']');
+    cfi_json_end(j, '}');
+}
+
+ctxfit_status ctxfit_plan_write_json(const ctxfit_plan *plan, const char *id, char *buf, size_t cap, size_t *out_len)
+{
+    cfi_json j = {{NULL, 0, 0}, false};
+
+    if (plan == NULL || (buf == NULL && cap > 0))
+        return CTXFIT_E_INVALID_ARG;
+    cfi_writer_init(&j.text, buf, cap);
+    write_plan(&j, plan, id);
+    return cfi_writer_finish(&j.text, out_len);
+}

@@ -1,0 +1,97 @@
+#include "plan_internal.h"
+
+/* The most sequences that llama.cpp runs (b10472 src/llama-cparams.h:8, LLAMA_MAX_SEQ). */
+#define MOST_SEQUENCES 256u
+
+/* The whole context is what the engine is asked for: one sequence's share times the sequences. */
+static ctxfit_status slack_at(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t ctx_seq_tokens, int64_t *out,
+                              ctxfit_error *error)
+{
+    cfi_answer    answer;
+    ctxfit_status status = cfi_plan_answer(q, ctx_seq_tokens * sequences, sequences, &answer, error);
+
+    if (status == CTXFIT_OK)
+        *out = device == UINT32_MAX ? cfi_plan_margin(q, &answer.memory) : cfi_plan_slack(q, &answer.memory, device);
+    return status;
+}
+
+/* Memory is nearly linear in the context, so the straight line through both ends lands next to the answer; where it does not
+ * (a compute buffer is a maximum of lines), halving the interval every second time bounds the steps. */
+static uint64_t next_guess(uint64_t fits, int64_t slack_fits, uint64_t too_large, int64_t slack_too_large, bool halve)
+{
+    uint64_t steps = (too_large - fits) / CFI_CTX_STEP, guess = steps / 2;
+    double   range = (double)slack_fits - (double)slack_too_large;
+
+    if (!halve && range > 0)
+        guess = (uint64_t)((double)steps * ((double)slack_fits / range));
+    if (guess < 1)
+        guess = 1;
+    if (guess > steps - 1)
+        guess = steps - 1;
+    return fits + guess * CFI_CTX_STEP;
+}
+
+ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t most, uint64_t *out,
+                                    ctxfit_error *error)
+{
+    uint64_t      fits = CFI_CTX_STEP, too_large = most / CFI_CTX_STEP * CFI_CTX_STEP;
+    int64_t       slack_fits, slack_too_large;
+    ctxfit_status status;
+
+    if (too_large < CFI_CTX_STEP)
+        too_large = CFI_CTX_STEP;
+    status = slack_at(q, device, sequences, too_large, &slack_too_large, error);
+    if (status != CTXFIT_OK)
+        return status;
+    if (slack_too_large >= 0) {
+        *out = CFI_NO_LIMIT;
+        return CTXFIT_OK;
+    }
+    status = slack_at(q, device, sequences, fits, &slack_fits, error);
+    if (status != CTXFIT_OK)
+        return status;
+    if (slack_fits < 0) {
+        *out = 0;
+        return CTXFIT_OK;
+    }
+    for (bool halve = false; too_large - fits > CFI_CTX_STEP; halve = !halve) {
+        uint64_t guess = next_guess(fits, slack_fits, too_large, slack_too_large, halve);
+        int64_t  slack;
+
+        status = slack_at(q, device, sequences, guess, &slack, error);
+        if (status != CTXFIT_OK)
+            return status;
+        if (slack >= 0) {
+            fits = guess;
+            slack_fits = slack;
+        } else {
+            too_large = guess;
+            slack_too_large = slack;
+        }
+    }
+    *out = fits;
+    return CTXFIT_OK;
+}
+
+ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error)
+{
+    uint32_t fits = 0, too_many = MOST_SEQUENCES + 1;
+
+    /* llama.cpp counts the whole context in 32 bits. */
+    if (ctx_seq_tokens > 0)
+        too_many = (uint32_t)cfi_min_u64(too_many, UINT32_MAX / ctx_seq_tokens + 1);
+    while (too_many - fits > 1) {
+        uint32_t      middle = fits + (too_many - fits) / 2;
+        int64_t       slack;
+        ctxfit_status status = slack_at(q, UINT32_MAX, middle, ctx_seq_tokens, &slack, error);
+
+        if (status != CTXFIT_OK)
+            return status;
+        if (slack >= 0)
+            fits = middle;
+        else
+            too_many = middle;
+    }
+    *out = fits;
+    return CTXFIT_OK;
+}

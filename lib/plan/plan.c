@@ -1,0 +1,271 @@
+#include <math.h>
+#include <stddef.h>
+
+#include "plan_internal.h"
+
+#define OPTIONS_V1 sizeof(ctxfit_plan_options)
+
+static ctxfit_status check_choice(uint32_t value, const char *name, ctxfit_error *error)
+{
+    if (value <= CTXFIT_CHOICE_OFF)
+        return CTXFIT_OK;
+    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s: %u is no choice, expected default (0), on (1) or off (2)", name, (unsigned)value);
+}
+
+static bool is_rate(double value)
+{
+    return isfinite(value) && value >= 0;
+}
+
+static ctxfit_status check_options(ctxfit_plan_options *o, ctxfit_error *error)
+{
+    const struct {
+        uint32_t    value;
+        const char *name;
+    } choices[] = {
+        {o->flash_attention, "flash_attention"}, {o->kv_unified, "kv_unified"}, {o->swa_full, "swa_full"},
+        {o->kv_offload, "kv_offload"}, {o->op_offload, "op_offload"}, {o->mmap, "mmap"}, {o->repack, "repack"},
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(choices); i++) {
+        ctxfit_status status = check_choice(choices[i].value, choices[i].name, error);
+
+        if (status != CTXFIT_OK)
+            return status;
+    }
+    for (size_t i = 0; i < CTXFIT_MAX_SPLIT; i++)
+        if (!is_rate(o->tensor_split[i]))
+            return cfi_fail(error, CTXFIT_E_INVALID_ARG, "tensor_split[%u]: expected a finite number, 0 or more", (unsigned)i);
+    if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
+    if ((o->flags & ~(uint32_t)CTXFIT_PLAN_F_NO_LIMITS) != 0)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o->flags);
+    o->engine[sizeof o->engine - 1] = '\0';
+    o->overrides[sizeof o->overrides - 1] = '\0';
+    o->limit_source[sizeof o->limit_source - 1] = '\0';
+    return CTXFIT_OK;
+}
+
+/* Fills limit[] with the largest context per sequence that each device allows, and returns the least of them. */
+static ctxfit_status device_limits(const cfi_question *q, uint32_t sequences, uint64_t *limit, uint64_t *out_least, ctxfit_error *error)
+{
+    *out_least = CFI_NO_LIMIT;
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
+        ctxfit_status status = CTXFIT_OK;
+
+        limit[i] = CFI_NO_LIMIT;
+        if (q->usable[i] != CFI_NO_LIMIT)
+            status = cfi_plan_device_limit(q, i, sequences, UINT32_MAX / sequences, &limit[i], error);
+        if (status != CTXFIT_OK)
+            return status;
+        *out_least = cfi_min_u64(*out_least, limit[i]);
+    }
+    return CTXFIT_OK;
+}
+
+static void fill_devices(ctxfit_plan *plan, const cfi_question *q)
+{
+    const cfi_memory *memory = &plan->answer.memory;
+
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
+        const cfi_memory_device *m = &memory->device[i];
+        const ctxfit_device     *hw = cfi_plan_hw_device(q, i);
+        ctxfit_plan_device      *d = &plan->device[i];
+
+        d->struct_size = (uint32_t)sizeof *d;
+        d->kind = hw->kind;
+        d->backend = hw->backend;
+        d->layers = m->layers;
+        d->capacity_bytes = q->capacity[i];
+        d->usable_bytes = q->usable[i];
+        d->weights_bytes = m->weights;
+        d->kv_bytes = m->kv;
+        d->kv_swa_bytes = m->kv_swa;
+        d->recurrent_bytes = m->recurrent;
+        d->kv_other_bytes = m->kv_other;
+        d->compute_bytes = m->compute;
+        d->compute_low_bytes = m->compute_low;
+        d->output_bytes = m->output;
+        d->total_bytes = cfi_memory_device_total(m);
+        d->free_bytes = cfi_plan_slack(q, memory, i);
+        if (i == q->device_count)
+            memcpy(d->name, "host", sizeof "host");
+        else
+            cfi_memory_device_name(q->engine_device, i, d->name, sizeof d->name);
+        memcpy(d->id, hw->id, sizeof d->id);
+    }
+}
+
+static void sum_devices(ctxfit_plan *plan, const cfi_question *q)
+{
+    ctxfit_plan_summary *s = &plan->summary;
+
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
+        const ctxfit_plan_device *d = &plan->device[i];
+
+        s->weights_bytes += d->weights_bytes;
+        s->kv_bytes += d->kv_bytes + d->kv_swa_bytes + d->kv_other_bytes;
+        s->recurrent_bytes += d->recurrent_bytes;
+        s->compute_bytes += d->compute_bytes;
+        s->output_bytes += d->output_bytes;
+        s->total_bytes += d->total_bytes;
+    }
+}
+
+/* All layers and the output on GPUs, nothing moved to the host by an option. */
+static bool all_on_gpus(const cfi_question *q, const cfi_run *run)
+{
+    return run->gpu_layers > q->model->info.layers + q->model->info.nextn_layers && run->kv_offload && run->cpu_expert_layers == 0 &&
+           q->options.overrides[0] == '\0';
+}
+
+static void fill_summary(ctxfit_plan *plan, const cfi_question *q)
+{
+    const cfi_run       *run = &plan->answer.run;
+    ctxfit_plan_summary *s = &plan->summary;
+
+    s->struct_size = (uint32_t)sizeof *s;
+    s->n_ctx = run->n_ctx;
+    s->n_ctx_seq = run->n_ctx_seq;
+    s->n_seq = run->n_seq;
+    s->n_batch = run->n_batch;
+    s->n_ubatch = run->n_ubatch;
+    s->flash_attention = run->flash;
+    s->kv_unified = run->unified;
+    s->streams = run->streams;
+    s->kv_cells = run->kv_cells;
+    s->swa_cells = run->swa_cells;
+    s->gpu_layers = run->gpu_layers;
+    s->output_device = run->output_device;
+    s->device_count = cfi_plan_device_count(q);
+    s->pipeline = run->pipeline;
+    s->margin_bytes = cfi_plan_margin(q, &plan->answer.memory);
+    s->compute_exact = plan->answer.memory.compute_exact;
+    s->engine = run->engine;
+    if (s->margin_bytes < 0)
+        s->fit = CTXFIT_FIT_NONE;
+    else
+        s->fit = q->device_count == 0 || all_on_gpus(q, run) ? CTXFIT_FIT_ALL : CTXFIT_FIT_SPLIT;
+}
+
+/* The context that is planned: what was asked for, or the largest that memory and training allow. */
+static uint64_t planned_ctx(const cfi_question *q, uint32_t sequences, uint64_t max_ctx_seq)
+{
+    if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)
+        return q->options.ctx_tokens;
+    return (max_ctx_seq > 0 ? max_ctx_seq : CFI_CTX_STEP) * sequences;
+}
+
+static uint64_t largest_ctx(const cfi_question *q, uint64_t memory_limit)
+{
+    uint64_t trained = q->model->info.trained_tokens;
+
+    return trained != 0 ? cfi_min_u64(trained, memory_limit) : memory_limit;
+}
+
+static ctxfit_status fill(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
+{
+    uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
+    uint32_t      sequences = q->options.sequences != 0 ? q->options.sequences : 1;
+    bool          solve = (q->options.flags & CTXFIT_PLAN_F_NO_LIMITS) == 0;
+    ctxfit_status status = CTXFIT_OK;
+
+    if (q->options.ctx_tokens == CTXFIT_CTX_LARGEST && !solve)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctx_tokens: the largest context needs the limits that flags leave out");
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++)
+        limit[i] = CFI_NO_LIMIT;
+    if (solve)
+        status = device_limits(q, sequences, limit, &least, error);
+    if (status != CTXFIT_OK)
+        return status;
+    plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, least) : 0;
+    status = cfi_plan_answer(q, planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens), sequences, &plan->answer, error);
+    if (status != CTXFIT_OK)
+        return status;
+    plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
+    fill_summary(plan, q);
+    fill_devices(plan, q);
+    sum_devices(plan, q);
+    if (solve)
+        status = cfi_plan_most_sequences(q, plan->summary.n_ctx_seq, &plan->summary.max_sequences, error);
+    if (status == CTXFIT_OK)
+        status = cfi_plan_constraints(plan, q, limit, error);
+    if (status == CTXFIT_OK)
+        status = cfi_plan_warnings(plan, q, error);
+    if (status == CTXFIT_OK)
+        cfi_plan_rates(plan, q);
+    return status;
+}
+
+ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                               const ctxfit_allocator *allocator, ctxfit_plan **out, ctxfit_error *error)
+{
+    cfi_question  q;
+    ctxfit_plan  *plan;
+    ctxfit_status status;
+
+    if (out == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "out is NULL");
+    *out = NULL;
+    if (model == NULL || hw == NULL || !cfi_allocator_valid(allocator))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "model, hw or a function of the allocator is NULL");
+    status = cfi_copy_in(&q.options, sizeof q.options, OPTIONS_V1, options);
+    if (status != CTXFIT_OK)
+        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
+    status = check_options(&q.options, error);
+    if (status != CTXFIT_OK)
+        return status;
+    plan = cfi_handle_new(sizeof *plan, offsetof(ctxfit_plan, arena), allocator);
+    if (plan == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
+    cfi_plan_question(&q, model, hw);
+    plan->model = model->info;
+    plan->device = cfi_arena_array(&plan->arena, cfi_plan_device_count(&q), sizeof *plan->device);
+    plan->model_name = cfi_arena_copy(&plan->arena, model->name, strlen(model->name));
+    plan->model_arch = cfi_arena_copy(&plan->arena, model->arch_name, strlen(model->arch_name));
+    if (plan->device == NULL || plan->model_name == NULL || plan->model_arch == NULL)
+        status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
+    else
+        status = fill(plan, &q, error);
+    if (status != CTXFIT_OK) {
+        ctxfit_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return CTXFIT_OK;
+}
+
+void ctxfit_plan_free(ctxfit_plan *plan)
+{
+    cfi_handle_free(plan, offsetof(ctxfit_plan, arena));
+}
+
+ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summary *out)
+{
+    if (plan == NULL || out == NULL)
+        return CTXFIT_E_INVALID_ARG;
+    return cfi_copy_out(out, &plan->summary, sizeof plan->summary, sizeof plan->summary);
+}
+
+ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out)
+{
+    if (plan == NULL || out == NULL)
+        return CTXFIT_E_INVALID_ARG;
+    if (index >= plan->summary.device_count)
+        return CTXFIT_E_NOT_FOUND;
+    return cfi_copy_out(out, &plan->device[index], sizeof *plan->device, sizeof *plan->device);
+}
+
+ctxfit_status ctxfit_plan_get_constraint(const ctxfit_plan *plan, uint32_t index, ctxfit_constraint *out)
+{
+    if (plan == NULL || out == NULL)
+        return CTXFIT_E_INVALID_ARG;
+    if (index >= plan->summary.constraint_count)
+        return CTXFIT_E_NOT_FOUND;
+    return cfi_copy_out(out, &plan->constraint[index], sizeof *plan->constraint, sizeof *plan->constraint);
+}
+
+const char *ctxfit_plan_warning(const ctxfit_plan *plan, uint32_t index)
+{
+    return plan != NULL && index < plan->summary.warning_count ? plan->warning[index] : NULL;
+}

@@ -1,0 +1,94 @@
+/* From a question to a plan: measurements at any context, limits, rates, text. */
+#ifndef CFI_PLAN_INTERNAL_H
+#define CFI_PLAN_INTERNAL_H
+
+#include "ctxfit/plan.h"
+#include "memory/memory_internal.h"
+#include "speed/speed_internal.h"
+
+#define CFI_MAX_PLAN_DEVICES (CFI_MAX_DEVICES + 1)
+#define CFI_MAX_WARNINGS 16u
+#define CFI_NO_LIMIT UINT64_MAX
+/* llama.cpp pads every context to this (b10472 src/llama-context.cpp:285). */
+#define CFI_CTX_STEP 256u
+
+/* What stays the same while the context and the number of sequences vary. */
+typedef struct cfi_question {
+    const ctxfit_model *model;
+    const ctxfit_hw    *hw;
+    ctxfit_plan_options options;
+    uint32_t            device_count;                   /* without the host */
+    cfi_engine_device   engine_device[CFI_MAX_DEVICES];
+    uint32_t            hw_device[CFI_MAX_PLAN_DEVICES]; /* index in the machine; the host last */
+    uint64_t            capacity[CFI_MAX_PLAN_DEVICES];
+    uint64_t            usable[CFI_MAX_PLAN_DEVICES];    /* CFI_NO_LIMIT: not stated */
+} cfi_question;
+
+typedef struct cfi_answer {
+    cfi_run    run;
+    cfi_memory memory;
+} cfi_answer;
+
+/* The rates of a plan as polynomials, so that a check needs no walk over devices. Seconds of a prompt from position c to n:
+ * fixed + linear (n - c) + quadratic (n^2 - c^2); of one generated token at depth d: decode_fixed + decode_linear d. */
+typedef struct cfi_plan_cost {
+    double fixed;
+    double linear;
+    double quadratic;
+    double decode_fixed;
+    double decode_linear;
+} cfi_plan_cost;
+
+enum { CFI_COST_EXPECTED = 0, CFI_COST_LOW, CFI_COST_HIGH, CFI_COST_COUNT };
+
+struct ctxfit_plan {
+    cfi_arena           arena;
+    ctxfit_plan_summary summary;
+    ctxfit_plan_device *device;
+    ctxfit_constraint  *constraint;
+    const char         *warning[CFI_MAX_WARNINGS];
+    const char         *model_name;
+    const char         *model_arch;
+    ctxfit_model_info   model;
+    cfi_answer          answer;
+    cfi_plan_cost       cost[CFI_COST_COUNT];
+    bool                prompt_known;
+    bool                decode_known;
+    bool                prompt_measured;
+    bool                decode_measured;
+    uint64_t            limit_tokens;   /* that requests are held against */
+    uint32_t            limit_kind;
+};
+
+/* capacity.c */
+void          cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw);
+uint32_t      cfi_plan_device_count(const cfi_question *q); /* host included */
+const ctxfit_device *cfi_plan_hw_device(const cfi_question *q, uint32_t device);
+/* usable - total, with unified memory counted against its host; INT64_MAX where nothing is stated. */
+int64_t       cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device);
+int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);
+
+/* measure.c */
+ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
+
+/* limits.c */
+/* Largest context of one sequence for which the device's slack is not negative, CFI_NO_LIMIT if none up to `most`, 0 if never. */
+ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t most, uint64_t *out,
+                                    ctxfit_error *error);
+ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error);
+
+/* constraints.c */
+ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, const uint64_t *device_limit, ctxfit_error *error);
+
+/* warnings.c */
+ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error);
+
+/* parts.c: what each memory reads and computes */
+uint32_t      cfi_plan_parts(const ctxfit_plan *plan, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES]);
+
+/* rates.c */
+void          cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q);
+double        cfi_plan_prompt_seconds(const ctxfit_plan *plan, int which, double prompt_tokens, double cached_tokens);
+double        cfi_plan_token_seconds(const ctxfit_plan *plan, int which, double depth_tokens);
+
+#endif

@@ -1,0 +1,255 @@
+#include "plan_fixture.h"
+
+/* The margin at a context; negative: does not fit. */
+static int64_t margin_at(const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_plan_options o, uint64_t ctx_tokens, uint32_t sequences)
+{
+    o.ctx_tokens = ctx_tokens;
+    o.sequences = sequences;
+    o.flags = CTXFIT_PLAN_F_NO_LIMITS;
+    return plan_once(model, hw, &o).margin_bytes;
+}
+
+/* The answer fits, and 256 tokens more do not (or are more than the model is made for). */
+static void assert_largest(const char *name, const char *file_type, const char *spec, ctxfit_plan_options o)
+{
+    ctxfit_model       *model = catalog_model(name, file_type);
+    ctxfit_hw          *hw = machine(spec);
+    uint32_t            sequences = o.sequences != 0 ? o.sequences : 1;
+    ctxfit_plan_summary s;
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+
+    assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
+    o.ctx_tokens = CTXFIT_CTX_LARGEST;
+    s = plan_once(model, hw, &o);
+    if (s.max_ctx_seq_tokens == 0) {
+        assert_int_equal(s.fit, CTXFIT_FIT_NONE);
+        assert_true(margin_at(model, hw, o, 256 * (uint64_t)sequences, sequences) < 0);
+    } else {
+        assert_int_not_equal(s.fit, CTXFIT_FIT_NONE);
+        assert_true(margin_at(model, hw, o, s.max_ctx_seq_tokens * sequences, sequences) >= 0);
+        if (s.max_ctx_seq_tokens < info.trained_tokens)
+            assert_true(margin_at(model, hw, o, (s.max_ctx_seq_tokens + 256) * sequences, sequences) < 0);
+        else
+            assert_int_equal(s.max_ctx_seq_tokens, info.trained_tokens);
+    }
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void largest_context_fits_and_the_next_step_does_not(void **state)
+{
+    static const struct {
+        const char *model;
+        const char *file_type;
+    } models[] = {
+        {"qwen3-coder:30b", "Q4_K_M"}, {"llama-3.1-8b", "Q8_0"}, {"gemma-3-27b", "Q4_K_M"}, {"deepseek-v2-lite", "Q4_K_M"}, {"gpt-oss-20b", "F16"},
+    };
+    static const char *const machines[] = {
+        "rtx-4090 host:64GiB", "gpu(backend=cuda,mem=32GiB) host:64GiB", "mac-studio-m2-ultra-64gb", "host:32GiB", "2*rtx-3090 host:64GiB",
+        "gpu(backend=cuda,mem=2GiB) host:8GiB",
+    };
+
+    (void)state;
+    for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
+        for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++) {
+            ctxfit_plan_options o = options_with(0, 1);
+
+            assert_largest(models[m].model, models[m].file_type, machines[i], o);
+            o.sequences = 3;
+            o.kv_key = o.kv_value = CTXFIT_QUANT_Q8_0;
+            assert_largest(models[m].model, models[m].file_type, machines[i], o);
+            o.kv_unified = CTXFIT_CHOICE_ON;
+            o.ubatch_tokens = 2048;
+            assert_largest(models[m].model, models[m].file_type, machines[i], o);
+        }
+    }
+}
+
+static void most_sequences_fit_and_one_more_does_not(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-5090 host:64GiB");
+    ctxfit_plan_options o = options_with(32768, 1);
+    ctxfit_plan_summary s = plan_once(model, hw, &o);
+
+    (void)state;
+    assert_in_range(s.max_sequences, 1, 255);
+    assert_true(margin_at(model, hw, o, 32768 * (uint64_t)s.max_sequences, s.max_sequences) >= 0);
+    assert_true(margin_at(model, hw, o, 32768 * (uint64_t)(s.max_sequences + 1), s.max_sequences + 1) < 0);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void the_smallest_limit_comes_first_and_binds(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(262144, 1);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+    ctxfit_plan_summary s = summary_of(plan);
+
+    (void)state;
+    assert_int_equal(s.fit, CTXFIT_FIT_NONE);
+    assert_int_equal(constraint_at(plan, 0).kind, CTXFIT_LIMIT_DEVICE);
+    assert_int_equal(constraint_at(plan, 0).binding, 1);
+    assert_true(constraint_at(plan, 0).slack_bytes < 0);
+    assert_int_equal(constraint_at(plan, 0).limit_tokens, s.max_ctx_seq_tokens);
+    for (uint32_t i = 1; i < s.constraint_count; i++) {
+        assert_int_equal(constraint_at(plan, i).binding, 0);
+        if (constraint_at(plan, i).kind != CTXFIT_LIMIT_ROPE_SCALING)
+            assert_true(constraint_at(plan, i).limit_tokens >= constraint_at(plan, i - 1).limit_tokens);
+    }
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void slots_divide_the_context(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("mac-studio-m2-ultra-64gb");
+    ctxfit_plan_options o = options_with(131072, 4);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+
+    (void)state;
+    assert_int_equal(summary_of(plan).n_ctx_seq, 32768);
+    assert_int_equal(constraint_at(plan, 0).kind, CTXFIT_LIMIT_SLOTS);
+    assert_int_equal(constraint_at(plan, 0).limit_tokens, 32768);
+    ctxfit_plan_free(plan);
+    o.kv_unified = CTXFIT_CHOICE_ON;
+    plan = planned(model, hw, &o);
+    assert_int_equal(summary_of(plan).n_ctx_seq, 131072);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void engine_rounding_is_a_limit_of_its_own(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("mac-studio-m2-ultra-64gb");
+    ctxfit_plan_options o = options_with(8192, 3);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+
+    (void)state;
+    /* 8192 / 3 = 2730, up to 2816: three of them are more than was asked for. */
+    assert_int_equal(summary_of(plan).n_ctx, 8448);
+    assert_int_equal(constraint_of(plan, CTXFIT_LIMIT_ENGINE).limit_tokens, 2816);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void unified_memory_is_counted_once_against_the_machine(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("mac-studio-m2-ultra-64gb");
+    ctxfit_plan_options o = options_with(262144, 1);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+    ctxfit_plan_device  gpu = CTXFIT_PLAN_DEVICE_INIT, host = CTXFIT_PLAN_DEVICE_INIT;
+
+    (void)state;
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &gpu), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_device(plan, 1, &host), CTXFIT_OK);
+    assert_int_equal(host.kind, CTXFIT_DEVICE_HOST);
+    assert_int_equal(host.free_bytes, (int64_t)(host.usable_bytes - host.total_bytes - gpu.total_bytes));
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void host_memory_that_is_not_stated_limits_nothing(void **state)
+{
+    ctxfit_model       *model = catalog_model("llama-3.1-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+    ctxfit_plan_device  host = CTXFIT_PLAN_DEVICE_INIT;
+    bool                warned = false;
+
+    (void)state;
+    assert_int_equal(ctxfit_plan_get_device(plan, 1, &host), CTXFIT_OK);
+    assert_int_equal(host.usable_bytes, UINT64_MAX);
+    assert_int_equal(constraint_of(plan, CTXFIT_LIMIT_HOST).limit_tokens, 0);
+    for (uint32_t i = 0; ctxfit_plan_warning(plan, i) != NULL; i++)
+        warned = warned || strstr(ctxfit_plan_warning(plan, i), "host memory is not stated") != NULL;
+    assert_true(warned);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void reserve_is_kept_free(void **state)
+{
+    ctxfit_model       *model = catalog_model("llama-3.1-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("gpu(backend=cuda,mem=24GiB) host:64GiB");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_plan_device  d = CTXFIT_PLAN_DEVICE_INIT;
+    static const struct {
+        uint64_t reserve;
+        uint64_t usable_mib;
+    } cases[] = {{0, 23 * 1024}, {CTXFIT_RESERVE_NONE, 24 * 1024}, {UINT64_C(3) << 30, 21 * 1024}, {UINT64_C(99) << 30, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan *plan;
+
+        o.reserve_bytes = cases[i].reserve;
+        plan = planned(model, hw, &o);
+        assert_int_equal(ctxfit_plan_get_device(plan, 0, &d), CTXFIT_OK);
+        assert_int_equal(d.usable_bytes, cases[i].usable_mib << 20);
+        ctxfit_plan_free(plan);
+    }
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void best_file_type_fits_and_every_better_one_does_not(void **state)
+{
+    ctxfit_model       *model = coder("BF16");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(32768, 1);
+    ctxfit_file_type    best = 0;
+    ctxfit_error        error;
+    uint64_t            best_bytes;
+    ctxfit_model       *as_best;
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+
+    (void)state;
+    assert_int_equal(ctxfit_plan_best_file_type(model, hw, &o, NULL, &best, &error), CTXFIT_OK);
+    assert_int_not_equal(best, 0);
+    as_best = coder(ctxfit_file_type_name(best));
+    assert_int_not_equal(plan_once(as_best, hw, &o).fit, CTXFIT_FIT_NONE);
+    assert_int_equal(ctxfit_model_get_info(as_best, &info), CTXFIT_OK);
+    best_bytes = info.tensor_bytes;
+    ctxfit_model_free(as_best);
+    /* Q5_K_M of this model is larger and must not fit, or it would have been chosen. */
+    as_best = coder("Q6_K");
+    assert_int_equal(ctxfit_model_get_info(as_best, &info), CTXFIT_OK);
+    if (info.tensor_bytes > best_bytes)
+        assert_int_equal(plan_once(as_best, hw, &o).fit, CTXFIT_FIT_NONE);
+    ctxfit_model_free(as_best);
+    ctxfit_hw_free(hw);
+    hw = machine("gpu(backend=cuda,mem=4GiB) host:4GiB");
+    assert_int_equal(ctxfit_plan_best_file_type(model, hw, &o, NULL, &best, &error), CTXFIT_OK);
+    assert_int_equal(best, 0);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(largest_context_fits_and_the_next_step_does_not),
+        cmocka_unit_test(most_sequences_fit_and_one_more_does_not),
+        cmocka_unit_test(the_smallest_limit_comes_first_and_binds),
+        cmocka_unit_test(slots_divide_the_context),
+        cmocka_unit_test(engine_rounding_is_a_limit_of_its_own),
+        cmocka_unit_test(unified_memory_is_counted_once_against_the_machine),
+        cmocka_unit_test(host_memory_that_is_not_stated_limits_nothing),
+        cmocka_unit_test(reserve_is_kept_free),
+        cmocka_unit_test(best_file_type_fits_and_every_better_one_does_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
