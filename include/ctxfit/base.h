@@ -70,7 +70,7 @@ enum {
     CTXFIT_E_MALFORMED     = -11, /**< broken input: `offset` says where */
     CTXFIT_E_UNSUPPORTED   = -12, /**< well-formed but beyond this version */
     CTXFIT_E_LIMIT         = -13, /**< a limit of the options was hit; `detail` is the limit */
-    CTXFIT_E_TYPE          = -14, /**< the key exists with another type; `detail` is that type */
+    CTXFIT_E_TYPE          = -14, /**< the key exists with another type; the message names both */
     CTXFIT_E_INCOMPLETE    = -15, /**< a model lacks a required fact; the message names it */
     CTXFIT_E_REFUSED       = -16  /**< the engine refuses this combination; the message is its reason */
 };
