@@ -170,11 +170,15 @@ CTXFIT_API ctxfit_status ctxfit_model_from_text(const char *text, ctxfit_file_ty
                                                 ctxfit_model **out, ctxfit_error *error);
 
 /**
- * Makes a model from a caller's own description. Needed in `info`: embedding, vocabulary; trained_tokens and flags (TIED) are
- * taken; the rest is derived. `arch` names the recipe for the tensors ("llama"); for NULL the tensors are those that the
- * layers' numbers imply (attention, feed-forward, experts, state, norms).
+ * Makes a model from a caller's own description. Needed in `info`: embedding, vocabulary; trained_tokens, embedding_inputs,
+ * per_layer_embedding and flags (TIED) are taken; the rest is derived. Layers are taken as they are: one with
+ * CTXFIT_LAYER_F_CACHE states what it caches, one with a state what that keeps. `arch` names the recipe for the tensors ("llama"), with
+ * the optional tensors of its usual checkpoints; for NULL the tensors are those that the layers' numbers imply (attention,
+ * feed-forward, experts, state, norms).
  * @param layers first of `count` layers, trunk first; stride is layers[0].struct_size
- * @return OK; E_INVALID_ARG (NULL, count 0 or above 4,096); E_INCOMPLETE; E_STRUCT_SIZE; E_NEWER_STRUCT; E_NO_MEMORY; E_OVERFLOW.
+ * @return OK; E_INVALID_ARG (NULL, count 0 or above 4,096, an unknown kind, trunk behind a next-token-prediction block); E_INCOMPLETE
+ *         (the message names the missing number); E_NOT_FOUND (an architecture without a recipe, or a file type); E_STRUCT_SIZE;
+ *         E_NEWER_STRUCT; E_NO_MEMORY; E_OVERFLOW.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_model_from_layers(const char *name, const char *arch, const ctxfit_model_info *info,

@@ -26,15 +26,17 @@ static const void *layer_at(const ctxfit_layer_info *layers, size_t stride, size
 /* Counts trunk and next-token-prediction blocks of a caller's array, which may be of another version. */
 static ctxfit_status check_layers(const ctxfit_layer_info *layers, size_t count, uint32_t *trunk, ctxfit_error *error)
 {
-    uint32_t      stride;
-    ctxfit_status status = cfi_struct_size(layers, LAYER_V1, &stride);
+    size_t        stride = 0; /* known from the first on */
+    ctxfit_status status = CTXFIT_OK;
 
     *trunk = 0;
     for (size_t i = 0; i < count && status == CTXFIT_OK; i++) {
         ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
-        uint32_t          size;
+        uint32_t          size = 0;
 
         status = cfi_struct_size(layer_at(layers, stride, i), LAYER_V1, &size);
+        if (i == 0)
+            stride = size;
         if (status == CTXFIT_OK && size != stride)
             status = CTXFIT_E_STRUCT_SIZE;
         if (status == CTXFIT_OK)
