@@ -5,6 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
 scratch=${1:-$(mktemp -d)}
 rm -rf "$scratch" && mkdir -p "$scratch"
+scratch=$(cd "$scratch" && pwd)
 prefix=$scratch/prefix
 
 quiet() { "$@" >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; echo "failed: $*" >&2; exit 1; }; }
