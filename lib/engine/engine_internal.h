@@ -23,7 +23,7 @@ typedef struct cfi_run {
     uint32_t n_seq;
     uint32_t n_batch;
     uint32_t n_ubatch;
-    uint32_t streams;       /* 1 when unified */
+    uint32_t streams;       /* 1 when sequences share the cells */
     bool     flash;
     bool     unified;
     bool     swa_full;

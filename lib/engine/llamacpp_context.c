@@ -23,6 +23,16 @@ bool cfi_engine_layer_caches(const ctxfit_model *model, const cfi_run *run, uint
     return (info->flags & CTXFIT_LAYER_F_CACHE) != 0;
 }
 
+/* DeepSeek-V4 keeps each sequence apart even when it is asked not to (src/llama-kv-cache-dsv4.cpp:1192). */
+static bool context_is_compressed(const ctxfit_model *model)
+{
+    for (uint32_t i = 0; i < model->info.layers; i++) {
+        if (model->layer[i].compress_ratio != 0)
+            return true;
+    }
+    return false;
+}
+
 /* Cells of one stream: the full cache holds the context of a sequence (src/llama-model.cpp, create_memory), the window cache the
  * window of each sequence that shares it and one micro-batch (src/llama-kv-cache-iswa.cpp:69-80). */
 static void context_cells(const ctxfit_model *model, cfi_run *run)
@@ -46,7 +56,7 @@ static void context_cells(const ctxfit_model *model, cfi_run *run)
     run->swa_cells = 0;
     if (!windowed)
         return;
-    window = window * (run->unified ? run->n_seq : 1) + run->n_ubatch;
+    window = window * (run->n_seq / run->streams) + run->n_ubatch;
     window = cfi_min_u64(run->n_ctx_seq, window);
     run->swa_cells = run->swa_full ? run->n_ctx_seq : (window + PAD_TOKENS - 1) / PAD_TOKENS * PAD_TOKENS;
 }
@@ -110,7 +120,7 @@ ctxfit_status cfi_engine_resolve_context(const ctxfit_model *model, const ctxfit
         return cfi_fail(error, CTXFIT_E_REFUSED, "n_seq_max must be <= %u", MAX_SEQ);
     run->unified = options->kv_unified == CTXFIT_CHOICE_ON;
     run->swa_full = options->swa_full == CTXFIT_CHOICE_ON;
-    run->streams = run->unified ? 1 : run->n_seq;
+    run->streams = run->unified && !context_is_compressed(model) ? 1 : run->n_seq;
     status = context_sizes(model, asked, options, run, error);
     if (status != CTXFIT_OK)
         return status;

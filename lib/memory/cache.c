@@ -9,6 +9,8 @@ typedef struct cache_format {
     uint64_t block_bytes;
 } cache_format;
 
+static const cache_format cache_f32 = {1, sizeof(float)};
+
 /* The bytes of a cache tensor of `rows` rows of `elems` elements in a buffer of that padding. */
 static bool cache_tensor_bytes(const cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *out)
 {
@@ -59,29 +61,59 @@ static uint64_t cache_indexer_v_elems(const ctxfit_model *model, const ctxfit_la
     return layer->indexer_size != 0 && (model->arch->flags & CFI_ARCH_INDEXER_VALUES) ? layer->value_size : 0;
 }
 
+/* DeepSeek-V4: an entry for each `compress_ratio` tokens (one head, K only), the compressor's rows and scores of each sequence, and
+ * where entries overlap an indexer with the same. src/llama-kv-cache-dsv4.cpp:18, :871, :1219-1277. */
+#define CACHE_PAD_CELLS     256u
+#define CACHE_OVERLAP_RATIO 4u /* DSV4_CSA_RATIO */
+
+static bool cache_add_compressed(const ctxfit_layer_info *layer, const cfi_run *run, const cache_format *k, cfi_padding padding,
+                                 cfi_memory_device *device)
+{
+    const uint64_t ratio = layer->compress_ratio;
+    const uint64_t overlap = ratio == CACHE_OVERLAP_RATIO ? 2 : 1;
+    uint64_t       cells = cfi_max_u64(1, (run->kv_cells + ratio - 1) / ratio);
+    uint64_t       rows;
+
+    cells = (cells + CACHE_PAD_CELLS - 1) / CACHE_PAD_CELLS * CACHE_PAD_CELLS;
+    rows = overlap * ratio * run->n_seq;
+    for (int part = 0; part < 2; part++) { /* rows and scores */
+        if (!cache_add(&cache_f32, overlap * layer->key_size, rows, padding, &device->recurrent) ||
+            !cache_add(&cache_f32, overlap * layer->indexer_size, rows, padding, &device->recurrent))
+            return false;
+    }
+    return cache_add(k, layer->cache_k_elems, cells * run->streams, padding, &device->kv) &&
+           cache_add(k, layer->indexer_size, cells * run->streams, padding, &device->kv_other);
+}
+
+static bool cache_add_attention(const ctxfit_model *model, const cfi_run *run, uint32_t index, const cache_format *k,
+                                const cache_format *v, cfi_padding padding, cfi_memory_device *device)
+{
+    const ctxfit_layer_info *layer = &model->layer[index];
+    bool                     windowed = cfi_engine_layer_windowed(layer);
+    uint64_t                 rows = (windowed ? run->swa_cells : run->kv_cells) * run->streams; /* both fit 32 bits */
+    uint64_t                *total = windowed ? &device->kv_swa : &device->kv;
+
+    if (!cfi_engine_layer_caches(model, run, index))
+        return true;
+    return cache_add(k, layer->cache_k_elems, rows, padding, total) && cache_add(v, cache_v_elems(model, run, layer), rows, padding, total);
+}
+
 static bool cache_add_layer(const ctxfit_model *model, const cfi_run *run, uint32_t index, const cache_format *k, const cache_format *v,
                             cfi_padding padding, cfi_memory_device *device)
 {
     const ctxfit_layer_info *layer = &model->layer[index];
-    const cache_format       f32 = {1, 4};
-    uint64_t                 full_rows = run->kv_cells * run->streams; /* at most 2^32 each: n_ctx fits 32 bits */
-    uint64_t                 rows = full_rows;
-    uint64_t                *total = &device->kv;
+    uint64_t                 rows = run->kv_cells * run->streams;
 
-    if (cfi_engine_layer_windowed(layer)) {
-        rows = run->swa_cells * run->streams;
-        total = &device->kv_swa;
-    }
-    if (cfi_engine_layer_caches(model, run, index) &&
-        (!cache_add(k, layer->cache_k_elems, rows, padding, total) ||
-         !cache_add(v, cache_v_elems(model, run, layer), rows, padding, total)))
+    if (!cache_add_attention(model, run, index, k, v, padding, device))
         return false;
     if (layer->flags & CTXFIT_LAYER_F_NEXTN)
         return true;
-    return cache_add(k, layer->indexer_size, full_rows, padding, &device->kv_other) &&
-           cache_add(v, cache_indexer_v_elems(model, layer), full_rows, padding, &device->kv_other) &&
-           cache_add(&f32, layer->conv_state_elems, run->n_seq, padding, &device->recurrent) &&
-           cache_add(&f32, layer->recurrent_elems, run->n_seq, padding, &device->recurrent);
+    if (layer->compress_ratio != 0)
+        return cache_add_compressed(layer, run, k, padding, device);
+    return cache_add(k, layer->indexer_size, rows, padding, &device->kv_other) &&
+           cache_add(v, cache_indexer_v_elems(model, layer), rows, padding, &device->kv_other) &&
+           cache_add(&cache_f32, layer->conv_state_elems, run->n_seq, padding, &device->recurrent) &&
+           cache_add(&cache_f32, layer->recurrent_elems, run->n_seq, padding, &device->recurrent);
 }
 
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
