@@ -1,20 +1,75 @@
 #include "catalog_internal.h"
 
+#include <stddef.h>
+
 #include "ctxfit/model.h"
 
 #define NAME_MAX_BYTES 96u /* twice the longest name of the tables */
 
-static const cfi_catalog_entry entries[] = {
-#define CFI_CATALOG(id, hf_id, text, source, as_of) {id, hf_id, text, source, as_of},
+/* The texts of a table lie in one struct, a member for each row, and rows are places in it: pointers would have to be written
+ * one by one when the library is loaded. */
+#define ROW_OF_LINE(line) CFI_PASTE(row_, line)
+#define CFI_PASTE(a, b) a##b
+
+static const struct source_texts {
+#define CFI_SOURCE(name, source, as_of) char name[sizeof(source)];
+#include "catalog_sources.def"
+#undef CFI_SOURCE
+} source_texts = {
+#define CFI_SOURCE(name, source, as_of) source,
+#include "catalog_sources.def"
+#undef CFI_SOURCE
+};
+
+static const struct entry_texts {
+#define CFI_CATALOG(id, hf_id, source, text) char ROW_OF_LINE(__LINE__)[sizeof(id "\0" hf_id "\0" text)];
+#include "catalog.def"
+#undef CFI_CATALOG
+} entry_texts = {
+#define CFI_CATALOG(id, hf_id, source, text) id "\0" hf_id "\0" text,
 #include "catalog.def"
 #undef CFI_CATALOG
 };
 
-static const cfi_catalog_alias aliases[] = {
-#define CFI_ALIAS(name, id, source, as_of) {name, id, source, as_of},
+static const struct entry_place {
+    uint32_t texts;
+    uint32_t source;
+} entries[] = {
+#define CFI_CATALOG(id, hf_id, source, text) {offsetof(struct entry_texts, ROW_OF_LINE(__LINE__)), offsetof(struct source_texts, source)},
+#include "catalog.def"
+#undef CFI_CATALOG
+};
+
+static const struct alias_texts {
+#define CFI_ALIAS(name, id, source, as_of) char ROW_OF_LINE(__LINE__)[sizeof(name "\0" id)];
+#include "catalog_aliases.def"
+#undef CFI_ALIAS
+} alias_texts = {
+#define CFI_ALIAS(name, id, source, as_of) name "\0" id,
 #include "catalog_aliases.def"
 #undef CFI_ALIAS
 };
+
+static const uint32_t aliases[] = {
+#define CFI_ALIAS(name, id, source, as_of) offsetof(struct alias_texts, ROW_OF_LINE(__LINE__)),
+#include "catalog_aliases.def"
+#undef CFI_ALIAS
+};
+
+static const char *entry_id(uint32_t index)
+{
+    return (const char *)&entry_texts + entries[index].texts;
+}
+
+static const char *alias_name(uint32_t index)
+{
+    return (const char *)&alias_texts + aliases[index];
+}
+
+static const char *next_text(const char *text)
+{
+    return text + strlen(text) + 1;
+}
 
 /* Words of a repository's name that say how it was tuned or packed, not what it computes; and publishers before a name. */
 static const char *const tuning_words[] = {"instruct", "it", "chat", "hf", "base", "pt", "gguf", "bf16", "fp8", "nvfp4", "latest"};
@@ -103,51 +158,51 @@ static bool same_name(const char *canonical, const char *name)
     }
 }
 
-static const cfi_catalog_entry *entry_by_name(const char *canonical)
+static uint32_t entry_by_name(const char *canonical)
 {
-    for (size_t i = 0; i < CFI_COUNT(entries); i++)
-        if (same_name(canonical, entries[i].id))
-            return &entries[i];
-    return NULL;
+    for (uint32_t i = 0; i < CFI_COUNT(entries); i++)
+        if (same_name(canonical, entry_id(i)))
+            return i;
+    return CFI_CATALOG_NONE;
 }
 
-static const cfi_catalog_entry *entry_by_alias(const char *canonical)
+static uint32_t entry_by_alias(const char *canonical)
 {
-    for (size_t i = 0; i < CFI_COUNT(aliases); i++)
-        if (same_name(canonical, aliases[i].name))
-            return entry_by_name(aliases[i].id);
-    return NULL;
+    for (uint32_t i = 0; i < CFI_COUNT(aliases); i++)
+        if (same_name(canonical, alias_name(i)))
+            return entry_by_name(next_text(alias_name(i)));
+    return CFI_CATALOG_NONE;
 }
 
 /* Tags of Ollama's library, colon and all: "qwen:7b" is not Qwen-7B. */
-static const cfi_catalog_entry *entry_by_tag(const char *name)
+static uint32_t entry_by_tag(const char *name)
 {
     if (strchr(name, ':') == NULL)
-        return NULL;
-    for (size_t i = 0; i < CFI_COUNT(aliases); i++)
-        if (cfi_equal_nocase(name, aliases[i].name))
-            return entry_by_name(aliases[i].id);
-    return NULL;
+        return CFI_CATALOG_NONE;
+    for (uint32_t i = 0; i < CFI_COUNT(aliases); i++)
+        if (cfi_equal_nocase(name, alias_name(i)))
+            return entry_by_name(next_text(alias_name(i)));
+    return CFI_CATALOG_NONE;
 }
 
-const cfi_catalog_entry *cfi_catalog_find(const char *name)
+uint32_t cfi_catalog_find(const char *name)
 {
-    const cfi_catalog_entry *entry;
-    char                     canonical[NAME_MAX_BYTES];
+    uint32_t found;
+    char     canonical[NAME_MAX_BYTES];
 
     name = last_component(name);
-    entry = entry_by_tag(name);
-    if (entry != NULL || !canonical_name(name, canonical))
-        return entry;
-    entry = entry_by_name(canonical);
-    if (entry == NULL)
-        entry = entry_by_alias(canonical);
-    if (entry == NULL && drop_words(canonical)) {
-        entry = entry_by_name(canonical);
-        if (entry == NULL)
-            entry = entry_by_alias(canonical);
+    found = entry_by_tag(name);
+    if (found != CFI_CATALOG_NONE || !canonical_name(name, canonical))
+        return found;
+    found = entry_by_name(canonical);
+    if (found == CFI_CATALOG_NONE)
+        found = entry_by_alias(canonical);
+    if (found == CFI_CATALOG_NONE && drop_words(canonical)) {
+        found = entry_by_name(canonical);
+        if (found == CFI_CATALOG_NONE)
+            found = entry_by_alias(canonical);
     }
-    return entry;
+    return found;
 }
 
 void cfi_catalog_suggest(const char *name, char *out, size_t cap)
@@ -155,21 +210,26 @@ void cfi_catalog_suggest(const char *name, char *out, size_t cap)
     cfi_suggest suggest;
 
     cfi_suggest_init(&suggest, last_component(name));
-    for (size_t i = 0; i < CFI_COUNT(entries); i++)
-        cfi_suggest_offer(&suggest, entries[i].id);
-    for (size_t i = 0; i < CFI_COUNT(aliases); i++)
-        cfi_suggest_offer(&suggest, aliases[i].name);
+    for (uint32_t i = 0; i < CFI_COUNT(entries); i++)
+        cfi_suggest_offer(&suggest, entry_id(i));
+    for (uint32_t i = 0; i < CFI_COUNT(aliases); i++)
+        cfi_suggest_offer(&suggest, alias_name(i));
     cfi_suggest_write(&suggest, out, cap);
 }
 
-const cfi_catalog_entry *cfi_catalog_at(uint32_t index)
+bool cfi_catalog_at(uint32_t index, cfi_catalog_entry *out)
 {
-    return index < CFI_COUNT(entries) ? &entries[index] : NULL;
-}
+    uint32_t same;
 
-const cfi_catalog_alias *cfi_catalog_alias_at(uint32_t index)
-{
-    return index < CFI_COUNT(aliases) ? &aliases[index] : NULL;
+    if (index >= CFI_COUNT(entries))
+        return false;
+    out->id = entry_id(index);
+    out->hf_id = next_text(out->id);
+    out->text = next_text(out->hf_id);
+    if (out->text[0] == '=' && (same = entry_by_name(out->text + 1)) != CFI_CATALOG_NONE)
+        out->text = next_text(next_text(entry_id(same)));
+    out->source = (const char *)&source_texts + entries[index].source;
+    return true;
 }
 
 uint32_t ctxfit_model_catalog_count(void)
@@ -179,15 +239,19 @@ uint32_t ctxfit_model_catalog_count(void)
 
 const char *ctxfit_model_catalog_id(uint32_t index)
 {
-    return index < CFI_COUNT(entries) ? entries[index].id : NULL;
+    return index < CFI_COUNT(entries) ? entry_id(index) : NULL;
 }
 
 const char *ctxfit_model_catalog_hf_id(uint32_t index)
 {
-    return index < CFI_COUNT(entries) ? entries[index].hf_id : NULL;
+    cfi_catalog_entry entry;
+
+    return cfi_catalog_at(index, &entry) ? entry.hf_id : NULL;
 }
 
 const char *ctxfit_model_catalog_source(uint32_t index)
 {
-    return index < CFI_COUNT(entries) ? entries[index].source : NULL;
+    cfi_catalog_entry entry;
+
+    return cfi_catalog_at(index, &entry) ? entry.source : NULL;
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes lib/model/catalog.def from published config.json files.
 
-    make_catalog.py --models models.csv [--also more.json] [--expect expect.csv] FOLDER... > lib/model/catalog.def
+    make_catalog.py --models models.csv [--also more.json] [--expect expect.csv] --sources lib/model/catalog_sources.def FOLDER...
+        > lib/model/catalog.def
 
 FOLDER holds files ORG__NAME.json (config.json of ORG/NAME). models.csv has a row per model: hf_id, source, tie_word_embeddings and
 counted parameters. Each row of the result is the metadata that llama.cpp's converter (b10472, conversion/*.py) would write for
@@ -881,25 +882,96 @@ def resolve(rows):
     return sorted(result)
 
 
+# ------------------------------------------------------------------------------------------------------------- sources
+
+# Sources that are named by what they are; for the others the name is that of the repository.
+NAMED_SOURCES = [
+    (r"shape: llmfit", "LLMFIT_SHAPE", None),
+    (r"same shape as .*llmfit", "LLMFIT_SIBLING", "same shape as a sibling that has a config (llmfit hf_models.json of 2026-05-12); "
+                                                  "context length from the model card"),
+    (r"same shape as ", "CARD_SIBLING_COUNT", "same shape as a sibling that has a config (published count); context length from the model card"),
+    (r"same text decoder as ", "CARD_SIBLING", "same text decoder as a sibling that has a config; shape and context length from the model card"),
+    (r"transformers ", "TRANSFORMERS", None),
+]
+GITHUB = re.compile(r"github\.com/([^@: ]+)(?:@\w+)?[: ](\S+)(.*)")
+INDEX = re.compile(r"public source file on GitHub, exact-string index id (\d+)")
+
+
+def split_source(source):
+    """-> (what sources that are one have in common, path or None)"""
+    found = GITHUB.match(source)
+    if not found:
+        return source, None
+    return source[:found.start(2)] + "\0" + found[3], found[2]
+
+
+def shared_folder(paths):
+    return paths[0] if len(paths) == 1 else os.path.commonpath([os.path.dirname(path) for path in paths])
+
+
+def source_name(source):
+    for pattern, name, text in NAMED_SOURCES:
+        if re.match(pattern, source):
+            return name, text or source
+    found = INDEX.match(source)
+    if found:
+        return "INDEX_" + found[1], source
+    return re.sub(r"\W", "_", GITHUB.match(source)[1].split("/")[1]).upper(), source
+
+
+def intern_sources(sources):
+    """-> source -> name, and (name, text) sorted. Files of one repository, commit and kind are one source: their folder."""
+    groups = {}
+    for source in sorted(set(sources)):
+        groups.setdefault(split_source(source)[0], []).append(source)
+    names, table = {}, {}
+    for common, group in sorted(groups.items()):
+        paths = sorted(path for path in (split_source(source)[1] for source in group) if path)
+        name, text = source_name(group[0])
+        if paths:
+            text = common.replace("\0", shared_folder(paths))
+        base_name, number = name, 1
+        while table.get(name, text) != text:
+            number += 1
+            name = "%s_%d" % (base_name, number)
+        table[name] = text
+        names.update((source, name) for source in group)
+    return names, sorted(table.items())
+
+
 def c_string(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def write_def(rows, out):
+def write_def(rows, names, out):
     out.write(HEADER)
+    known = {}  # text -> the first id that has it
     for key, hf_id, text, source, _ in rows:
-        out.write("CFI_CATALOG(%s, %s,\n    %s,\n    %s, %s)\n" % (c_string(key), c_string(hf_id), c_string(text),
-                                                              c_string(source.replace(" config.json;", ";")), c_string(AS_OF)))
+        like = known.setdefault(text, key)
+        text = text if like == key else "=" + like
+        out.write("CFI_CATALOG(%s, %s, %s,\n    %s)\n" % (c_string(key), c_string(hf_id), names[source], c_string(text)))
+
+
+def write_sources(path, table):
+    width = max(len(name) for name, _ in table) + 1
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(SOURCES_HEADER % "name".ljust(width + 1))
+        for name, text in table:
+            file.write("CFI_SOURCE(%s %s, %s)\n" % ((name + ",").ljust(width), c_string(text), c_string(AS_OF)))
 
 
 HEADER = """/* Models by name. Written by tests/reference/make_catalog.py from published config.json files; rows may also be added by hand
  * (docs/tables-catalog.md). Sorted by id; an id has lower-case letters, digits, dots and hyphens.
  *
- * CFI_CATALOG(id, name on Hugging Face,
- *     text of docs/model-text.md,
- *     source, as of) */
+ * CFI_CATALOG(id, name on Hugging Face, source (catalog_sources.def),
+ *     text of docs/model-text.md, or "=ID": the same as that row) */
 """
 
+SOURCES_HEADER = """/* Where the rows of catalog.def were read; sorted by name. Written by tests/reference/make_catalog.py, extended by hand. A folder stands
+ * for its files; INDEX_N is a public source file on GitHub that an exact-string search gave without the name of its repository. */
+
+/*         %s source and as of */
+"""
 
 # Where models.csv does not speak for the converted file.
 OWN_CONTEXT = {falcon, granite_hybrid, hunyuan, hunyuan_moe, mamba, nemotron_h}  # the converter writes a length of its own
@@ -944,11 +1016,14 @@ def main():
     parser.add_argument("--models", required=True, help="models.csv")
     parser.add_argument("--also", help="models without a config of their own")
     parser.add_argument("--expect", help="write the counted facts of models.csv here")
+    parser.add_argument("--sources", required=True, help="write catalog_sources.def here")
     parser.add_argument("folders", nargs="+")
     args = parser.parse_args()
     models, rows = make_rows(args)
     rows = resolve(rows)
-    write_def(rows, sys.stdout)
+    names, table = intern_sources([source for _, _, _, source, _ in rows])
+    write_def(rows, names, sys.stdout)
+    write_sources(args.sources, table)
     if args.expect:
         write_expect(args.expect, rows, models)
 

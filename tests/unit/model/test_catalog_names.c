@@ -42,16 +42,58 @@ static void past_the_end_is_null(void **state)
     assert_null(ctxfit_model_catalog_id(UINT32_MAX));
 }
 
-static void every_entry_states_source_and_date(void **state)
+typedef struct source_row {
+    const char *name;
+    const char *source;
+    const char *as_of;
+} source_row;
+
+static const source_row sources[] = {
+#define CFI_SOURCE(name, source, as_of) {#name, source, as_of},
+#include "model/catalog_sources.def"
+#undef CFI_SOURCE
+};
+
+static void check_source(const char *source, const char *as_of)
 {
-    const cfi_catalog_entry *entry;
+    assert_string_not_equal(source, "");
+    assert_int_equal(strlen(as_of), strlen("2026-08"));
+    assert_int_equal(as_of[4], '-');
+}
+
+static void sources_are_sorted_and_dated(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        check_source(sources[i].source, sources[i].as_of);
+        if (i > 0)
+            assert_true(strcmp(sources[i - 1].name, sources[i].name) < 0);
+    }
+}
+
+static void every_entry_gives_its_source(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < ctxfit_model_catalog_count(); i++) {
+        const char *source = ctxfit_model_catalog_source(i);
+        bool        known = false;
+
+        for (size_t k = 0; k < sizeof sources / sizeof sources[0]; k++)
+            known = known || strcmp(source, sources[k].source) == 0;
+        assert_true(known);
+    }
+}
+
+static void a_row_that_is_the_same_as_another_has_its_text(void **state)
+{
+    cfi_catalog_entry r1, v3, entry;
 
     (void)state;
-    for (uint32_t i = 0; (entry = cfi_catalog_at(i)) != NULL; i++) {
-        assert_string_not_equal(entry->source, "");
-        assert_int_equal(strlen(entry->as_of), strlen("2026-08"));
-        assert_string_equal(entry->source, ctxfit_model_catalog_source(i));
-    }
+    assert_true(cfi_catalog_at(cfi_catalog_find("deepseek-r1"), &r1));
+    assert_true(cfi_catalog_at(cfi_catalog_find("deepseek-v3"), &v3));
+    assert_string_equal(r1.text, v3.text);
+    for (uint32_t i = 0; cfi_catalog_at(i, &entry); i++)
+        assert_int_not_equal(entry.text[0], '=');
 }
 
 static void no_two_ids_differ_in_hyphens_only(void **state)
@@ -71,37 +113,62 @@ static void no_two_ids_differ_in_hyphens_only(void **state)
 
 static void ids_and_hugging_face_names_find_their_entry(void **state)
 {
-    const cfi_catalog_entry *entry;
+    cfi_catalog_entry entry;
 
     (void)state;
-    for (uint32_t i = 0; (entry = cfi_catalog_at(i)) != NULL; i++) {
-        assert_ptr_equal(cfi_catalog_find(entry->id), entry);
-        assert_non_null(strchr(entry->hf_id, '/'));
-        if (cfi_catalog_find(entry->hf_id) != entry)
-            fail_msg("%s is not found by %s", entry->id, entry->hf_id);
+    for (uint32_t i = 0; cfi_catalog_at(i, &entry); i++) {
+        assert_int_equal(cfi_catalog_find(entry.id), i);
+        assert_non_null(strchr(entry.hf_id, '/'));
+        assert_string_equal(entry.hf_id, ctxfit_model_catalog_hf_id(i));
+        if (cfi_catalog_find(entry.hf_id) != i)
+            fail_msg("%s is not found by %s", entry.id, entry.hf_id);
     }
 }
 
-/* An alias that a rule finds anyway would only hide a change of the rules; one with a colon may contradict them. */
-static void aliases_are_sorted_needed_and_lead_to_an_id(void **state)
+/* The id that a name finds, "-" for none. */
+static const char *id_of(const char *name)
 {
-    const cfi_catalog_alias *alias;
-    char                     a[128], b[128];
+    uint32_t index = cfi_catalog_find(name);
+
+    return index != CFI_CATALOG_NONE ? ctxfit_model_catalog_id(index) : "-";
+}
+
+typedef struct alias_row {
+    const char *name;
+    const char *id;
+    const char *source;
+    const char *as_of;
+} alias_row;
+
+static const alias_row aliases[] = {
+#define CFI_ALIAS(name, id, source, as_of) {name, id, source, as_of},
+#include "model/catalog_aliases.def"
+#undef CFI_ALIAS
+};
+
+static void aliases_are_sorted_and_lead_to_their_id(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        if (strcmp(id_of(aliases[i].name), aliases[i].id) != 0)
+            fail_msg("%s does not lead to %s", aliases[i].name, aliases[i].id);
+        check_source(aliases[i].source, aliases[i].as_of);
+        if (i > 0)
+            assert_true(strcmp(aliases[i - 1].name, aliases[i].name) < 0);
+    }
+}
+
+/* An alias that is an id but for hyphens would only hide the rule; one with a colon may contradict it. */
+static void no_alias_is_an_id(void **state)
+{
+    char a[128], b[128];
 
     (void)state;
-    for (uint32_t i = 0; (alias = cfi_catalog_alias_at(i)) != NULL; i++) {
-        const cfi_catalog_entry *entry = cfi_catalog_find(alias->name);
-
-        if (entry == NULL || strcmp(entry->id, alias->id) != 0)
-            fail_msg("%s does not lead to %s", alias->name, alias->id);
-        assert_string_not_equal(alias->source, "");
-        if (i > 0)
-            assert_true(strcmp(cfi_catalog_alias_at(i - 1)->name, alias->name) < 0);
-        squeeze(alias->name, a, sizeof a);
-        for (uint32_t k = 0; (entry = cfi_catalog_at(k)) != NULL; k++) {
-            squeeze(entry->id, b, sizeof b);
-            if (strcmp(a, b) == 0 && strchr(alias->name, ':') == NULL)
-                fail_msg("alias %s is an id", alias->name);
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        squeeze(aliases[i].name, a, sizeof a);
+        for (uint32_t k = 0; k < ctxfit_model_catalog_count() && strchr(aliases[i].name, ':') == NULL; k++) {
+            squeeze(ctxfit_model_catalog_id(k), b, sizeof b);
+            assert_string_not_equal(a, b);
         }
     }
 }
@@ -115,14 +182,11 @@ static void names_that_people_type_are_found(void **state)
     (void)state;
     assert_non_null(file);
     while (fgets(line, sizeof line, file) != NULL) {
-        const cfi_catalog_entry *entry;
-
         if (line[0] == '#' || sscanf(line, "%127s %127s", name, id) != 2)
             continue;
-        entry = cfi_catalog_find(name);
-        if (strcmp(entry != NULL ? entry->id : "-", id) != 0)
-            fail_msg("%s: expected %s, found %s", name, id, entry != NULL ? entry->id : "-");
-        found += entry != NULL;
+        if (strcmp(id_of(name), id) != 0)
+            fail_msg("%s: expected %s, found %s", name, id, id_of(name));
+        found += strcmp(id, "-") != 0;
     }
     (void)fclose(file);
     assert_true(found >= 150);
@@ -135,15 +199,15 @@ static void odd_names_find_nothing(void **state)
     (void)state;
     memset(longest, 'a', sizeof longest);
     longest[sizeof longest - 1] = '\0';
-    assert_null(cfi_catalog_find(longest));
-    assert_null(cfi_catalog_find(""));
-    assert_null(cfi_catalog_find("/"));
-    assert_null(cfi_catalog_find("Qwen/"));
-    assert_null(cfi_catalog_find("-"));
-    assert_null(cfi_catalog_find(":"));
-    assert_null(cfi_catalog_find("---"));
-    assert_null(cfi_catalog_find("meta-"));
-    assert_null(cfi_catalog_find("\xff\xfe_\x80"));
+    assert_int_equal(cfi_catalog_find(longest), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find(""), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find("/"), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find("Qwen/"), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find("-"), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find(":"), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find("---"), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find("meta-"), CFI_CATALOG_NONE);
+    assert_int_equal(cfi_catalog_find("\xff\xfe_\x80"), CFI_CATALOG_NONE);
 }
 
 static void unknown_name_suggests_the_nearest(void **state)
@@ -162,10 +226,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_sorted_and_well_formed),
         cmocka_unit_test(past_the_end_is_null),
-        cmocka_unit_test(every_entry_states_source_and_date),
+        cmocka_unit_test(sources_are_sorted_and_dated),
+        cmocka_unit_test(every_entry_gives_its_source),
+        cmocka_unit_test(a_row_that_is_the_same_as_another_has_its_text),
         cmocka_unit_test(no_two_ids_differ_in_hyphens_only),
         cmocka_unit_test(ids_and_hugging_face_names_find_their_entry),
-        cmocka_unit_test(aliases_are_sorted_needed_and_lead_to_an_id),
+        cmocka_unit_test(aliases_are_sorted_and_lead_to_their_id),
+        cmocka_unit_test(no_alias_is_an_id),
         cmocka_unit_test(names_that_people_type_are_found),
         cmocka_unit_test(odd_names_find_nothing),
         cmocka_unit_test(unknown_name_suggests_the_nearest),
