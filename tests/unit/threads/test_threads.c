@@ -93,6 +93,39 @@ static void read_hw(const void *handle, seen *s)
     }
 }
 
+static void read_plan(const void *handle, seen *s)
+{
+    const ctxfit_plan  *plan = handle;
+    ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
+    ctxfit_constraint   constraint = CTXFIT_CONSTRAINT_INIT;
+    ctxfit_estimate     estimate = CTXFIT_ESTIMATE_INIT;
+    ctxfit_request      request = CTXFIT_REQUEST_INIT;
+    char                json[16384];
+
+    see_status(s, ctxfit_plan_get_summary(plan, &summary));
+    see(s, &summary, sizeof summary);
+    for (uint32_t i = 0; ctxfit_plan_get_device(plan, i, &device) == CTXFIT_OK; i++)
+        see(s, &device, sizeof device);
+    for (uint32_t i = 0; ctxfit_plan_get_constraint(plan, i, &constraint) == CTXFIT_OK; i++)
+        see(s, &constraint, sizeof constraint);
+    for (uint32_t i = 0; i < summary.warning_count; i++)
+        see_text(s, ctxfit_plan_warning(plan, i));
+    see_status(s, ctxfit_plan_get_decode_rate(plan, 4096, &estimate));
+    see(s, &estimate, sizeof estimate);
+    see_status(s, ctxfit_plan_get_prompt_time(plan, 65536, 4096, &estimate));
+    see(s, &estimate, sizeof estimate);
+    see_status(s, ctxfit_plan_write_json(plan, "threads", json, sizeof json, NULL));
+    see_text(s, json);
+    for (request.prompt_tokens = 1; request.prompt_tokens < 1000000; request.prompt_tokens *= 3) {
+        ctxfit_check check = CTXFIT_CHECK_INIT;
+
+        request.deadline_s = 300;
+        see_status(s, ctxfit_plan_check(plan, &request, &check));
+        see(s, &check, sizeof check);
+    }
+}
+
 /* ---- makers: each returns an owned handle ---- */
 static void *make_gguf(void)
 {
@@ -107,11 +140,7 @@ static void *make_model(void)
 {
     ctxfit_model *model = NULL;
 
-    return ctxfit_model_from_text("llama block_count=4 embedding_length=512 feed_forward_length=1024 attention.head_count=8 "
-                                  "attention.head_count_kv=2 context_length=4096 vocab_size=1000",
-                                  CTXFIT_FILE_TYPE_Q4_K_M, NULL, &model, NULL) == CTXFIT_OK
-               ? model
-               : NULL;
+    return ctxfit_model_from_catalog("qwen3-coder-30b-a3b", CTXFIT_FILE_TYPE_Q4_K_M, NULL, &model, NULL) == CTXFIT_OK ? model : NULL;
 }
 
 static void *make_hw(void)
@@ -121,9 +150,22 @@ static void *make_hw(void)
     return ctxfit_hw_parse("2*rtx-4090 host:64GiB", NULL, &hw, NULL) == CTXFIT_OK ? hw : NULL;
 }
 
+static void *make_plan(void)
+{
+    ctxfit_model *model = make_model();
+    ctxfit_hw    *hw = make_hw();
+    ctxfit_plan  *plan = NULL;
+
+    (void)ctxfit_plan_make(model, hw, NULL, NULL, &plan, NULL);
+    ctxfit_model_free(model);
+    ctxfit_hw_free(hw);
+    return plan;
+}
+
 static void free_gguf(void *handle) { ctxfit_gguf_free(handle); }
 static void free_model(void *handle) { ctxfit_model_free(handle); }
 static void free_hw(void *handle) { ctxfit_hw_free(handle); }
+static void free_plan(void *handle) { ctxfit_plan_free(handle); }
 
 typedef struct kind {
     void *(*make)(void);
@@ -212,12 +254,21 @@ static void many_threads_read_one_machine(void **state)
     read_by_many_threads(&hw);
 }
 
+static void many_threads_read_one_plan(void **state)
+{
+    static const kind plan = {make_plan, read_plan, free_plan};
+
+    (void)state;
+    read_by_many_threads(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_threads_read_one_gguf),
         cmocka_unit_test(many_threads_read_one_model),
         cmocka_unit_test(many_threads_read_one_machine),
+        cmocka_unit_test(many_threads_read_one_plan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
