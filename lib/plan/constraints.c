@@ -65,7 +65,8 @@ static void add_trained(constraint_list *list, const ctxfit_model_info *model)
     if (model->rope_original_tokens != 0 && model->rope_original_tokens < model->trained_tokens) {
         c = add(list, CTXFIT_LIMIT_ROPE_SCALING, model->rope_original_tokens);
         (void)snprintf(c->source, sizeof c->source,
-                       "pre-trained on %" PRIu64 " tokens; rope scaling stretches them, quality may fall beyond", model->rope_original_tokens);
+                       "pre-trained on %" PRIu64 " tokens; rope scaling stretches them, quality may fall beyond",
+                       model->rope_original_tokens);
     }
 }
 

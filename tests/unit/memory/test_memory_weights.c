@@ -66,7 +66,8 @@ static void experts_of_the_first_layers_can_stay_on_the_host(void **state)
     (void)state;
     options.cpu_expert_layers = 2;
     assert_int_equal(measure(experts, &options, 1).device[1].weights - before,
-                     sum_of(experts, "blk.0.ffn_gate_exps") + sum_of(experts, "blk.0.ffn_up_exps") + sum_of(experts, "blk.0.ffn_down_exps") +
+                     sum_of(experts, "blk.0.ffn_gate_exps") + sum_of(experts, "blk.0.ffn_up_exps") +
+                         sum_of(experts, "blk.0.ffn_down_exps") +
                          sum_of(experts, "blk.1.ffn_gate_exps") + sum_of(experts, "blk.1.ffn_up_exps") +
                          sum_of(experts, "blk.1.ffn_down_exps"));
     options.cpu_expert_layers = CTXFIT_ALL_LAYERS;

@@ -270,7 +270,8 @@ static void indexers_are_where_the_architecture_puts_them(void **state)
 static void deepseek4_keeps_keys_of_a_window_and_compressed_entries(void **state)
 {
     ctxfit_model *model = describe("deepseek4 block_count=3 embedding_length=512 attention.head_count=8 attention.head_count_kv=1 "
-                                   "attention.key_length=512 attention.value_length=512 attention.sliding_window=128 attention.q_lora_rank=64 "
+                                   "attention.key_length=512 attention.value_length=512 attention.sliding_window=128 "
+                                   "attention.q_lora_rank=64 "
                                    "attention.compress_ratios=[0,4,128] attention.indexer.head_count=64 attention.indexer.key_length=128");
 
     (void)state;
@@ -356,7 +357,8 @@ static void states_have_the_sizes_of_their_kind(void **state)
     model = describe("arwkv7 block_count=1 embedding_length=512 wkv.head_size=64 token_shift_count=1");
     assert_int_equal(model->layer[0].conv_state_elems, 512);
     ctxfit_model_free(model);
-    model = describe("kimi-linear block_count=2 " LATENT "attention.head_count_kv=[0,1] attention.key_length=576 attention.value_length=512 "
+    model = describe("kimi-linear block_count=2 " LATENT
+                     "attention.head_count_kv=[0,1] attention.key_length=576 attention.value_length=512 "
                      "attention.key_length_mla=192 attention.value_length_mla=128 ssm.conv_kernel=4 kda.head_dim=128");
     assert_int_equal(model->layer[0].state, CTXFIT_STATE_KDA);
     assert_int_equal(model->layer[0].conv_state_elems, 3 * 3 * 16 * 128);
@@ -423,9 +425,11 @@ static void unstated_expert_widths_follow_the_architecture(void **state)
     assert_feed_forward("qwen3moe block_count=1 " EXPERTS, 0, CTXFIT_FF_MOE, 0, 256, 0);
     assert_feed_forward("qwen2moe block_count=1 " EXPERTS, 0, CTXFIT_FF_MOE, 0, 256, 1024);
     assert_feed_forward("arctic block_count=1 " EXPERTS, 0, CTXFIT_FF_MOE, 512, 1024, 0);
-    assert_feed_forward("gemma4 block_count=1 expert_feed_forward_length=64 attention.sliding_window_pattern=[0] attention.sliding_window=8 " EXPERTS,
+    assert_feed_forward("gemma4 block_count=1 expert_feed_forward_length=64 attention.sliding_window_pattern=[0] "
+                        "attention.sliding_window=8 " EXPERTS,
                         0, CTXFIT_FF_MOE, 1024, 64, 0);
-    assert_feed_forward("bailingmoe2 block_count=1 expert_feed_forward_length=64 expert_shared_count=3 " EXPERTS, 0, CTXFIT_FF_MOE, 0, 64, 192);
+    assert_feed_forward("bailingmoe2 block_count=1 expert_feed_forward_length=64 expert_shared_count=3 " EXPERTS, 0, CTXFIT_FF_MOE, 0, 64,
+                        192);
     assert_feed_forward("bailingmoe2 block_count=1 expert_feed_forward_length=64 expert_shared_feed_forward_length=32 "
                         "expert_shared_count=3 " EXPERTS, 0, CTXFIT_FF_MOE, 0, 64, 96);
     assert_feed_forward("gpt2 block_count=1 " HEADS, 0, CTXFIT_FF_PLAIN, 1024, 0, 0);
@@ -514,7 +518,8 @@ static void sizes_beyond_their_type_overflow(void **state)
     assert_fails("mamba2 block_count=1 embedding_length=64 ssm.conv_kernel=4000000000 ssm.inner_size=4000000000 ssm.state_size=1 "
                  "ssm.time_step_rank=1 ssm.group_count=1", CTXFIT_E_OVERFLOW, "state");
     assert_fails("qwen3vl block_count=1 n_deepstack_layers=4000000000 " HEADS, CTXFIT_E_OVERFLOW, "embedding input");
-    assert_fails("deepseek block_count=1 expert_count=4 expert_used_count=2 expert_feed_forward_length=4000000000 expert_shared_count=2 " HEADS,
+    assert_fails("deepseek block_count=1 expert_count=4 expert_used_count=2 expert_feed_forward_length=4000000000 "
+                 "expert_shared_count=2 " HEADS,
                  CTXFIT_E_OVERFLOW, "shared experts");
 }
 

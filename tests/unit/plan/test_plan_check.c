@@ -48,14 +48,16 @@ static void largest_prompt_passes_and_one_more_does_not(void **state)
         double   prefill, decode, deadline;
         uint64_t cached, output;
     } cases[] = {
-        {0, 0, 30, 0, 0}, {0, 0, 60, 1000, 500}, {400, 0, 60, 0, 0}, {400, 50, 60, 4096, 1000}, {0, 0, 1000000, 0, 100}, {0, 0, 5, 20000, 10},
+        {0, 0, 30, 0, 0}, {0, 0, 60, 1000, 500}, {400, 0, 60, 0, 0}, {400, 50, 60, 4096, 1000}, {0, 0, 1000000, 0, 100},
+        {0, 0, 5, 20000, 10},
         {400, 50, 0.001, 0, 0}, {400, 50, 1, 0, 1000},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ctxfit_plan *plan = plan_of(131072, cases[i].prefill, cases[i].decode);
-        uint64_t     cached = cases[i].cached, largest = checked(plan, cached, cached, cases[i].output, cases[i].deadline).largest_prompt_tokens;
+        uint64_t     cached = cases[i].cached;
+        uint64_t     largest = checked(plan, cached, cached, cases[i].output, cases[i].deadline).largest_prompt_tokens;
 
         if (largest > 0)
             assert_int_equal(checked(plan, largest, cached, cases[i].output, cases[i].deadline).outcome, CTXFIT_CHECK_OK);

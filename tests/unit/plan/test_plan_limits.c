@@ -42,7 +42,8 @@ static void largest_context_fits_and_the_next_step_does_not(void **state)
         const char *model;
         const char *file_type;
     } models[] = {
-        {"qwen3-coder:30b", "Q4_K_M"}, {"llama-3.1-8b", "Q8_0"}, {"gemma-3-27b", "Q4_K_M"}, {"deepseek-v2-lite", "Q4_K_M"}, {"gpt-oss-20b", "F16"},
+        {"qwen3-coder:30b", "Q4_K_M"}, {"llama-3.1-8b", "Q8_0"}, {"gemma-3-27b", "Q4_K_M"}, {"deepseek-v2-lite", "Q4_K_M"},
+        {"gpt-oss-20b", "F16"},
     };
     static const char *const machines[] = {
         "rtx-4090 host:64GiB", "gpu(backend=cuda,mem=32GiB) host:64GiB", "mac-studio-m2-ultra-64gb", "host:32GiB", "2*rtx-3090 host:64GiB",
