@@ -27,17 +27,11 @@ bool cfi_engine_changed(uint32_t build, cfi_engine_change change)
 static ctxfit_status engine_write_info(ctxfit_engine_info *out, const char *version, uint32_t build, bool known)
 {
     ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
-    cfi_writer         w;
-    size_t             len;
 
     info.build = build;
     info.known = known ? 1 : 0;
-    cfi_writer_init(&w, info.name, sizeof info.name);
-    cfi_write(&w, "%s", ENGINE_NAME);
-    (void)cfi_writer_finish(&w, &len);
-    cfi_writer_init(&w, info.version, sizeof info.version);
-    cfi_write(&w, "%s", version);
-    (void)cfi_writer_finish(&w, &len);
+    memcpy(info.name, ENGINE_NAME, sizeof ENGINE_NAME);
+    memcpy(info.version, version, cfi_min_u64(strlen(version), sizeof info.version - 1));
     return cfi_copy_out(out, &info, sizeof info, sizeof info);
 }
 

@@ -41,14 +41,29 @@ static ctxfit_status placement_splits(const ctxfit_plan_options *options, const 
     return CTXFIT_OK;
 }
 
-/* std::upper_bound(splits, fraction) of :1326 */
-static uint32_t placement_device(const float *splits, uint32_t count, float fraction)
+/* Layer `place` of the `count` that are on devices is beyond the devices up to one of share `split`: std::upper_bound of :1326. */
+static bool placement_beyond(uint32_t place, uint32_t count, float split)
 {
-    uint32_t d = 0;
+    float fraction = (float)place / (float)count;
 
-    while (d < count && !(fraction < splits[d]))
-        d++;
-    return d < count ? d : count - 1;
+    return !(fraction < split);
+}
+
+/* The first place that is. The fraction grows with the place, so that halving finds it. */
+static uint32_t placement_first_beyond(uint32_t count, float split)
+{
+    uint32_t low = 0;
+    uint32_t high = count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (placement_beyond(middle, count, split))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }
 
 /* One layer of every tensor list is the output layer, which counts as the last (:1318, :1709). */
@@ -94,19 +109,13 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
         run->first_layer[d] = all;
     run->output_device = device_count;
     if (run->gpu_layers > 0) {
-        uint32_t next = 0;
-
         status = placement_splits(options, devices, run->split_devices, splits, error);
         if (status != CTXFIT_OK)
             return status;
-        for (uint32_t layer = start; layer < all; layer++) {
-            float    fraction = (float)(layer - start) / (float)run->gpu_layers;
-            uint32_t device = placement_device(splits, run->split_devices, fraction);
-
-            while (next <= device)
-                run->first_layer[next++] = layer;
-        }
-        run->output_device = next - 1;
+        run->first_layer[0] = start;
+        for (uint32_t d = 1; d < run->split_devices; d++)
+            run->first_layer[d] = start + placement_first_beyond(run->gpu_layers, splits[d - 1]);
+        run->output_device = cfi_engine_layer_device(run, all - 1);
     }
     run->pipeline = placement_pipelines(options, devices, run, all);
     return CTXFIT_OK;

@@ -4,12 +4,22 @@
 
 #define CUDA_ROW_ELEMS 512u /* MATRIX_ROW_PADDING, ggml-cuda/common.cuh:176 */
 
+/* A format, and the last tensor of it: most layers have the same. */
 typedef struct cache_format {
-    uint64_t block_elems;
-    uint64_t block_bytes;
+    uint64_t    block_elems;
+    uint64_t    block_bytes;
+    uint64_t    elems;
+    uint64_t    rows;
+    cfi_padding padding;
+    uint64_t    bytes;
 } cache_format;
 
-static const cache_format cache_f32 = {1, sizeof(float)};
+/* What the tensors of all layers are made of. */
+typedef struct cache_formats {
+    cache_format k;
+    cache_format v;
+    cache_format state; /* always F32 */
+} cache_formats;
 
 /* The bytes of a cache tensor of `rows` rows of `elems` elements in a buffer of that padding. */
 static bool cache_tensor_bytes(const cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *out)
@@ -27,13 +37,18 @@ static bool cache_tensor_bytes(const cache_format *format, uint64_t elems, uint6
     return cfi_align_u64(bytes, cfi_memory_alignment(padding), out);
 }
 
-static bool cache_add(const cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *total)
+static bool cache_add(cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *total)
 {
-    uint64_t bytes;
-
     if (elems == 0)
         return true;
-    return cache_tensor_bytes(format, elems, rows, padding, &bytes) && cfi_add_u64(*total, bytes, total);
+    if (elems != format->elems || rows != format->rows || padding != format->padding) {
+        if (!cache_tensor_bytes(format, elems, rows, padding, &format->bytes))
+            return false;
+        format->elems = elems;
+        format->rows = rows;
+        format->padding = padding;
+    }
+    return cfi_add_u64(*total, format->bytes, total);
 }
 
 static ctxfit_status cache_format_read(ctxfit_quant quant, cache_format *out, ctxfit_error *error)
@@ -42,6 +57,7 @@ static ctxfit_status cache_format_read(ctxfit_quant quant, cache_format *out, ct
 
     if (format == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "cache type %lu is unknown", (unsigned long)quant);
+    memset(out, 0, sizeof *out);
     out->block_elems = format->block_elems;
     out->block_bytes = format->block_bytes;
     return CTXFIT_OK;
@@ -66,7 +82,7 @@ static uint64_t cache_indexer_v_elems(const ctxfit_model *model, const ctxfit_la
 #define CACHE_PAD_CELLS     256u
 #define CACHE_OVERLAP_RATIO 4u /* DSV4_CSA_RATIO */
 
-static bool cache_add_compressed(const ctxfit_layer_info *layer, const cfi_run *run, const cache_format *k, cfi_padding padding,
+static bool cache_add_compressed(const ctxfit_layer_info *layer, const cfi_run *run, cache_formats *f, cfi_padding padding,
                                  cfi_memory_device *device)
 {
     const uint64_t ratio = layer->compress_ratio;
@@ -77,16 +93,16 @@ static bool cache_add_compressed(const ctxfit_layer_info *layer, const cfi_run *
     cells = (cells + CACHE_PAD_CELLS - 1) / CACHE_PAD_CELLS * CACHE_PAD_CELLS;
     rows = overlap * ratio * run->n_seq;
     for (int part = 0; part < 2; part++) { /* rows and scores */
-        if (!cache_add(&cache_f32, overlap * layer->key_size, rows, padding, &device->recurrent) ||
-            !cache_add(&cache_f32, overlap * layer->indexer_size, rows, padding, &device->recurrent))
+        if (!cache_add(&f->state, overlap * layer->key_size, rows, padding, &device->recurrent) ||
+            !cache_add(&f->state, overlap * layer->indexer_size, rows, padding, &device->recurrent))
             return false;
     }
-    return cache_add(k, layer->cache_k_elems, cells * run->streams, padding, &device->kv) &&
-           cache_add(k, layer->indexer_size, cells * run->streams, padding, &device->kv_other);
+    return cache_add(&f->k, layer->cache_k_elems, cells * run->streams, padding, &device->kv) &&
+           cache_add(&f->k, layer->indexer_size, cells * run->streams, padding, &device->kv_other);
 }
 
-static bool cache_add_attention(const ctxfit_model *model, const cfi_run *run, uint32_t index, const cache_format *k,
-                                const cache_format *v, cfi_padding padding, cfi_memory_device *device)
+static bool cache_add_attention(const ctxfit_model *model, const cfi_run *run, uint32_t index, cache_formats *f, cfi_padding padding,
+                                cfi_memory_device *device)
 {
     const ctxfit_layer_info *layer = &model->layer[index];
     bool                     windowed = cfi_engine_layer_windowed(layer);
@@ -95,44 +111,45 @@ static bool cache_add_attention(const ctxfit_model *model, const cfi_run *run, u
 
     if (!cfi_engine_layer_caches(model, run, index))
         return true;
-    return cache_add(k, layer->cache_k_elems, rows, padding, total) && cache_add(v, cache_v_elems(model, run, layer), rows, padding, total);
+    return cache_add(&f->k, layer->cache_k_elems, rows, padding, total) && cache_add(&f->v, cache_v_elems(model, run, layer), rows, padding, total);
 }
 
-static bool cache_add_layer(const ctxfit_model *model, const cfi_run *run, uint32_t index, const cache_format *k, const cache_format *v,
-                            cfi_padding padding, cfi_memory_device *device)
+static bool cache_add_layer(const ctxfit_model *model, const cfi_run *run, uint32_t index, cache_formats *f, cfi_padding padding,
+                            cfi_memory_device *device)
 {
     const ctxfit_layer_info *layer = &model->layer[index];
     uint64_t                 rows = run->kv_cells * run->streams;
 
-    if (!cache_add_attention(model, run, index, k, v, padding, device))
+    if (!cache_add_attention(model, run, index, f, padding, device))
         return false;
     if (layer->flags & CTXFIT_LAYER_F_NEXTN)
         return true;
     if (layer->compress_ratio != 0)
-        return cache_add_compressed(layer, run, k, padding, device);
-    return cache_add(k, layer->indexer_size, rows, padding, &device->kv_other) &&
-           cache_add(v, cache_indexer_v_elems(model, layer), rows, padding, &device->kv_other) &&
-           cache_add(&cache_f32, layer->conv_state_elems, run->n_seq, padding, &device->recurrent) &&
-           cache_add(&cache_f32, layer->recurrent_elems, run->n_seq, padding, &device->recurrent);
+        return cache_add_compressed(layer, run, f, padding, device);
+    return cache_add(&f->k, layer->indexer_size, rows, padding, &device->kv_other) &&
+           cache_add(&f->v, cache_indexer_v_elems(model, layer), rows, padding, &device->kv_other) &&
+           cache_add(&f->state, layer->conv_state_elems, run->n_seq, padding, &device->recurrent) &&
+           cache_add(&f->state, layer->recurrent_elems, run->n_seq, padding, &device->recurrent);
 }
 
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error)
 {
     const uint32_t all = model->info.layers + model->info.nextn_layers;
-    cache_format   k;
-    cache_format   v;
-    ctxfit_status  status = cache_format_read(run->type_k, &k, error);
+    cache_formats  formats;
+    ctxfit_status  status = cache_format_read(run->type_k, &formats.k, error);
 
     if (status == CTXFIT_OK)
-        status = cache_format_read(run->type_v, &v, error);
+        status = cache_format_read(run->type_v, &formats.v, error);
+    if (status == CTXFIT_OK)
+        status = cache_format_read(CTXFIT_QUANT_F32, &formats.state, error);
     if (status != CTXFIT_OK)
         return status;
     for (uint32_t i = 0; i < all; i++) {
         uint32_t    device = run->kv_offload ? cfi_engine_layer_device(run, i) : run->device_count;
         cfi_padding padding = device < run->device_count ? cfi_memory_padding(devices[device].backend) : CFI_PADDING_32;
 
-        if (!cache_add_layer(model, run, i, &k, &v, padding, &out->device[device]))
+        if (!cache_add_layer(model, run, i, &formats, padding, &out->device[device]))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "cache of layer %lu: more than 64 bits", (unsigned long)i);
     }
     return CTXFIT_OK;
