@@ -141,21 +141,37 @@ static bool drop_words(char *name)
     return dropped;
 }
 
-/* "llama3.1-8b" is "llama-3.1-8b": hyphens do not count, nor does what a canonical name has in their place. */
-static bool same_name(const char *canonical, const char *name)
+static const char *skip_separators(const char *at)
+{
+    while (*at == '-' || *at == ':')
+        at++;
+    return at;
+}
+
+/* Walks over what two names have in common, where separators do not count: "llama3.1-8b" is "llama-3.1-8b". */
+static void skip_common(const char **a, const char **b)
 {
     for (;;) {
-        while (*canonical == '-')
-            canonical++;
-        while (*name == '-' || *name == ':')
-            name++;
-        if (*canonical != *name)
-            return false;
-        if (*canonical == '\0')
-            return true;
-        canonical++;
-        name++;
+        *a = skip_separators(*a);
+        *b = skip_separators(*b);
+        if (**a != **b || **a == '\0')
+            return;
+        ++*a;
+        ++*b;
     }
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    skip_common(&a, &b);
+    return *a == '\0' && *b == '\0';
+}
+
+/* One begins with the other: "llama3.1" is the family of "llama-3.1-8b", and that the model of "llama-3.1-8b-q4". */
+static bool related_name(const char *a, const char *b)
+{
+    skip_common(&a, &b);
+    return *a == '\0' || *b == '\0';
 }
 
 static uint32_t entry_by_name(const char *canonical)
@@ -208,11 +224,20 @@ uint32_t cfi_catalog_find(const char *name)
 void cfi_catalog_suggest(const char *name, char *out, size_t cap)
 {
     cfi_suggest suggest;
+    bool        related = false;
+    char        canonical[NAME_MAX_BYTES] = "";
 
-    cfi_suggest_init(&suggest, last_component(name));
-    for (uint32_t i = 0; i < CFI_COUNT(entries); i++)
+    if (canonical_name(last_component(name), canonical))
+        (void)drop_words(canonical);
+    cfi_suggest_init(&suggest, canonical);
+    for (uint32_t i = 0; canonical[0] != '\0' && i < CFI_COUNT(entries); i++)
+        if (related_name(canonical, entry_id(i))) {
+            cfi_suggest_offer(&suggest, entry_id(i));
+            related = true;
+        }
+    for (uint32_t i = 0; !related && i < CFI_COUNT(entries); i++)
         cfi_suggest_offer(&suggest, entry_id(i));
-    for (uint32_t i = 0; i < CFI_COUNT(aliases); i++)
+    for (uint32_t i = 0; !related && i < CFI_COUNT(aliases); i++)
         cfi_suggest_offer(&suggest, alias_name(i));
     cfi_suggest_write(&suggest, out, cap);
 }

@@ -210,15 +210,37 @@ static void odd_names_find_nothing(void **state)
     assert_int_equal(cfi_catalog_find("\xff\xfe_\x80"), CFI_CATALOG_NONE);
 }
 
-static void unknown_name_suggests_the_nearest(void **state)
+static void check_suggestion(const char *name, const char *expected)
 {
     char text[200];
 
+    cfi_catalog_suggest(name, text, sizeof text);
+    if (strstr(text, expected) == NULL)
+        fail_msg("%s: expected %s, got: %s", name, expected, text);
+}
+
+static void unknown_name_suggests_the_nearest(void **state)
+{
     (void)state;
-    cfi_catalog_suggest("Qwen/qwen3-coder-30b-a3", text, sizeof text);
-    assert_non_null(strstr(text, "qwen3-coder-30b-a3b"));
-    cfi_catalog_suggest("mixtral-8x7", text, sizeof text);
-    assert_non_null(strstr(text, "mixtral-8x7b"));
+    check_suggestion("Qwen/qwen3-coder-30b-a3", "qwen3-coder-30b-a3b");
+    check_suggestion("mixtral-8x7", "mixtral-8x7b");
+    check_suggestion("Qwen3-Codr-30B", "qwen3-coder-30b");
+    check_suggestion("", "did you mean");
+}
+
+static void family_suggests_its_models(void **state)
+{
+    (void)state;
+    check_suggestion("llama3.1", "did you mean llama-3.1-8b, llama-3.1-70b or llama-3.1-405b?");
+    check_suggestion("gpt-oss", "did you mean gpt-oss-20b or gpt-oss-120b?");
+    check_suggestion("qwen3-coder", "qwen3-coder-30b-a3b");
+}
+
+static void name_with_a_format_suggests_the_model(void **state)
+{
+    (void)state;
+    check_suggestion("qwen2.5:32b-instruct-q4_K_M", "did you mean qwen2.5-32b?");
+    check_suggestion("llama-3.1-8b-q4", "did you mean llama-3.1-8b?");
 }
 
 int main(void)
@@ -236,6 +258,8 @@ int main(void)
         cmocka_unit_test(names_that_people_type_are_found),
         cmocka_unit_test(odd_names_find_nothing),
         cmocka_unit_test(unknown_name_suggests_the_nearest),
+        cmocka_unit_test(family_suggests_its_models),
+        cmocka_unit_test(name_with_a_format_suggests_the_model),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
