@@ -111,7 +111,8 @@ static bool cache_add_attention(const ctxfit_model *model, const cfi_run *run, u
 
     if (!cfi_engine_layer_caches(model, run, index))
         return true;
-    return cache_add(&f->k, layer->cache_k_elems, rows, padding, total) && cache_add(&f->v, cache_v_elems(model, run, layer), rows, padding, total);
+    return cache_add(&f->k, layer->cache_k_elems, rows, padding, total) &&
+           cache_add(&f->v, cache_v_elems(model, run, layer), rows, padding, total);
 }
 
 static bool cache_add_layer(const ctxfit_model *model, const cfi_run *run, uint32_t index, cache_formats *f, cfi_padding padding,

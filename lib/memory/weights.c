@@ -37,7 +37,7 @@ static bool weights_add_tensor(const cfi_engine_device *devices, const cfi_run *
 }
 
 /* The token embedding is also the output matrix: the output's device gets a copy of its own, unless that is the host and the
- * architecture makes the embedding first (src/llama-model-loader.cpp, TENSOR_DUPLICATED). */
+ * architecture makes the embedding first (src/models/llama.cpp:45, src/llama-model-loader.cpp:1104). */
 static bool weights_copy_for_output(const ctxfit_model *model, const cfi_run *run)
 {
     if (!(model->info.flags & CTXFIT_MODEL_F_TIED) || model->token_embd == NULL || (model->arch->flags & CFI_ARCH_TIED_IN_PLACE))

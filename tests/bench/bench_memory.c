@@ -32,7 +32,8 @@ static void run_case(size_t index)
     size_t              repeats = cases[index].overrides[0] != '\0' ? REPEATS / 1000 : REPEATS;
     uint64_t            sink = 0;
 
-    if (ctxfit_model_from_catalog(cases[index].name, ctxfit_file_type_from_name(cases[index].file_type), NULL, &model, &error) != CTXFIT_OK) {
+    if (ctxfit_model_from_catalog(cases[index].name, ctxfit_file_type_from_name(cases[index].file_type), NULL, &model, &error) !=
+        CTXFIT_OK) {
         fprintf(stderr, "%s: %s\n", cases[index].name, error.message);
         return;
     }
