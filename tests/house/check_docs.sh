@@ -9,5 +9,5 @@ bad=0
 while IFS=: read -r file link; do
     target=$(dirname "$file")/${link%%#*}
     [ -e "$target" ] || { echo "$file: no such page: $link" >&2; bad=1; }
-done < <(grep -oE '\]\([^)h#][^)]*\)' README.md CHANGELOG.md docs/*.md | sed -E 's/\]\(([^)]*)\)/\1/')
+done < <(grep -oE '\]\([^)#][^)]*\)' README.md CHANGELOG.md docs/*.md | grep -vE '\]\(https?://' | sed -E 's/\]\(([^)]*)\)/\1/')
 exit $bad

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The first screen of README.md is what ./examples/quickstart.sh prints.   check_readme.sh [--write]
+set -eu
+cd "$(dirname "$0")/../.."
+begin='<!-- quickstart: '
+end='<!-- end of quickstart -->'
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+NO_COLOR=1 ./examples/quickstart.sh >"$scratch/printed"
+{ echo '```text'; cat "$scratch/printed"; echo '```'; } >"$scratch/block"
+awk -v begin="$begin" -v end="$end" -v block="$scratch/block" '
+    index($0, begin) == 1 { print; while ((getline line < block) > 0) print line; inside = 1 }
+    index($0, end) == 1   { inside = 0 }
+    !inside && index($0, begin) != 1' README.md >"$scratch/readme"
+grep -qF "$end" "$scratch/readme" || { echo "README.md lacks the lines between which the output stands" >&2; exit 1; }
+
+if [ "${1:-}" = --write ]; then
+    cp "$scratch/readme" README.md
+elif ! diff -u README.md "$scratch/readme"; then
+    echo "README.md differs from what quickstart prints: tests/house/check_readme.sh --write, and look at the difference" >&2
+    exit 1
+else
+    echo "README.md and quickstart agree"
+fi
