@@ -31,7 +31,7 @@ static ctxfit_status engine_write_info(ctxfit_engine_info *out, const char *vers
     info.build = build;
     info.known = known ? 1 : 0;
     memcpy(info.name, ENGINE_NAME, sizeof ENGINE_NAME);
-    memcpy(info.version, version, cfi_min_u64(strlen(version), sizeof info.version - 1));
+    memcpy(info.version, version, (size_t)cfi_min_u64(strlen(version), sizeof info.version - 1));
     return cfi_copy_out(out, &info, sizeof info, sizeof info);
 }
 
