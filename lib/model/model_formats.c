@@ -109,7 +109,7 @@ ctxfit_status cfi_model_build(ctxfit_model *model, const cfi_recipe *recipe, cfi
         source = info.base;
     else if (file_type == 0)
         file_type = published;
-    status = cfi_recipe_make_tensors(recipe, meta, model, source, error);
+    status = cfi_recipe_make_tensors(recipe, meta, model, source, file_type == 0, error);
     if (status == CTXFIT_OK)
         status = cfi_model_apply_file_type(model, file_type, CFI_FILE_F16, error);
     if (status != CTXFIT_OK)

@@ -47,6 +47,34 @@ typedef enum cfi_recipe_class {
     CFI_CLASS_TABLE       /* I32 for ever */
 } cfi_recipe_class;
 
+/* A tensor of a block: there when all of `when` hold and `unless` does not. */
+typedef struct cfi_recipe_row {
+    const char *name;
+    uint8_t     kind; /* cfi_recipe_class */
+    uint8_t     when[3];
+    uint8_t     unless;
+    uint8_t     dim[4];
+} cfi_recipe_row;
+
+/* Quantities that are not facts of a model or a layer, but decide shapes. 0 when nothing says them. */
+typedef struct cfi_recipe_keys {
+    uint64_t context;
+    uint64_t rope_half;
+    uint64_t indexer_heads;
+    uint64_t indexer_size;
+    uint64_t expert_in;
+    uint64_t chunk_width;
+    uint64_t chunk_experts;
+    uint64_t plamo_dt;
+    uint64_t altup;
+    uint64_t laurel;
+    uint64_t out_groups;
+    uint64_t out_rank;
+    uint64_t streams;
+    uint64_t hashed_layers;
+    uint64_t ratio; /* of the layer at hand */
+} cfi_recipe_keys;
+
 #define CFI_RECIPE_BLOCKS 20
 
 typedef struct cfi_recipe {
@@ -60,16 +88,29 @@ const cfi_recipe *cfi_recipe_generic(void);          /* what the layers' numbers
 uint32_t          cfi_recipe_count(void);
 const cfi_recipe *cfi_recipe_at(uint32_t index);
 
+/* Tensors of a block. */
+const cfi_recipe_row *cfi_recipe_rows(cfi_recipe_block block, uint32_t *count);
+/* The key that states a feature, by place; NULL past the end. */
+const char *cfi_recipe_feature_key(uint32_t index, cfi_recipe_bit *bit);
+/* A size in elements, UINT64_MAX when it is too large; and what it is made of, in words. */
+uint64_t    cfi_recipe_size(cfi_recipe_dim dim, const ctxfit_model_info *m, const ctxfit_layer_info *l, const cfi_recipe_keys *k);
+const char *cfi_recipe_words(cfi_recipe_dim dim);
+/* `meta` may be NULL; its failures stay in it. */
+void cfi_recipe_read_keys(cfi_recipe_keys *k, const ctxfit_model *model, uint32_t layers, cfi_meta *meta);
+
 /*
- * Makes model->tensor (and info.tensor_count) from model->info and model->layer, in the formats of the published checkpoint with
- * `source` for its matrices; `meta` (may be NULL) says which optional tensors there are. cfi_model_finish is still to be called.
+ * Makes model->tensor (and info.tensor_count) from model->info and model->layer; `meta` (may be NULL) says which optional tensors there
+ * are. Matrices are in `source`, but for experts that are published in MXFP4 and, when `as_published`, matrices that are in FP8.
+ * cfi_model_finish is still to be called.
  * OK; E_INCOMPLETE (a size that a tensor needs is 0; the message names both); E_OVERFLOW; E_NO_MEMORY; what reading `meta` fails with.
  */
 ctxfit_status cfi_recipe_make_tensors(const cfi_recipe *recipe, cfi_meta *meta, ctxfit_model *model, ctxfit_quant source,
-                                      ctxfit_error *error);
+                                      bool as_published, ctxfit_error *error);
 
 /* Fails with E_NOT_FOUND and the nearest names. */
 ctxfit_status cfi_recipe_unknown(const char *arch, ctxfit_error *error);
+/* Does conversion keep the tensor in F32? False also for a name that the recipe does not have. */
+bool cfi_recipe_is_vector(const cfi_recipe *recipe, const char *name);
 /* Are routed experts MXFP4 in the published checkpoints? */
 bool cfi_recipe_publishes_mxfp4(const cfi_recipe *recipe);
 

@@ -1,16 +1,22 @@
 #include "recipe_internal.h"
 
 /* What a tensor is in full precision: matrices are F16 (or still F32, in a file of that type), vectors and tables as they are, and
- * experts that were published in MXFP4 are so there too. */
-static ctxfit_quant full_precision(const cfi_tensor *tensor, bool mxfp4_experts)
+ * experts that were published in MXFP4 are so there too. llama-quantize also quantizes a few that conversion keeps in F32: the recipe
+ * knows them. */
+static ctxfit_quant full_precision(const cfi_tensor *tensor, const cfi_recipe *recipe)
 {
     const cfi_quant_format *format = cfi_quant_format_of(tensor->quant);
     const cfi_quant_format *mxfp4 = cfi_quant_format_of(CTXFIT_QUANT_MXFP4);
     bool                    matrix = tensor->quant == CTXFIT_QUANT_F16 || tensor->quant == CTXFIT_QUANT_BF16;
+    bool                    expert = (tensor->flags & CFI_TENSOR_F_EXPERT) != 0;
 
     if (format != NULL && format->block_elems == 1 && !matrix)
         return tensor->quant;
-    if (mxfp4_experts && (tensor->flags & CFI_TENSOR_F_EXPERT) != 0 && tensor->dims[0] % mxfp4->block_elems == 0)
+    if (recipe == NULL)
+        return CTXFIT_QUANT_F16;
+    if (cfi_recipe_is_vector(recipe, tensor->name))
+        return CTXFIT_QUANT_F32;
+    if (expert && cfi_recipe_publishes_mxfp4(recipe) && tensor->dims[0] % mxfp4->block_elems == 0)
         return CTXFIT_QUANT_MXFP4;
     return CTXFIT_QUANT_F16;
 }
@@ -68,7 +74,6 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
 static ctxfit_status make_copy(ctxfit_model *copy, const ctxfit_model *model, ctxfit_file_type file_type, ctxfit_error *error)
 {
     const cfi_recipe *recipe = cfi_recipe_find(model->arch_name);
-    bool              mxfp4 = recipe != NULL && cfi_recipe_publishes_mxfp4(recipe);
     ctxfit_file_type  source = model->info.file_type == CFI_FILE_F32 ? CFI_FILE_F32 : CFI_FILE_F16;
     ctxfit_status     status = copy_facts(copy, model, error);
 
@@ -77,7 +82,7 @@ static ctxfit_status make_copy(ctxfit_model *copy, const ctxfit_model *model, ct
     if (status != CTXFIT_OK)
         return status;
     for (uint64_t n = 0; n < copy->info.tensor_count; n++)
-        copy->tensor[n].quant = full_precision(&copy->tensor[n], mxfp4);
+        copy->tensor[n].quant = full_precision(&copy->tensor[n], recipe);
     status = cfi_model_apply_file_type(copy, file_type, source, error);
     if (status != CTXFIT_OK)
         return status;

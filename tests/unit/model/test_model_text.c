@@ -11,6 +11,13 @@
     "attention.head_count_kv=2 attention.sliding_window=128 expert_count=4 expert_used_count=2 expert_feed_forward_length=256 "    \
     "vocab_size=1000"
 
+#define DEEPSEEK4                                                                                                                  \
+    "deepseek4 block_count=2 embedding_length=256 attention.head_count=4 attention.head_count_kv=1 attention.key_length=64 "       \
+    "attention.value_length=64 attention.q_lora_rank=64 attention.sliding_window=128 attention.compress_ratios=[0,4] "             \
+    "attention.indexer.head_count=2 attention.indexer.key_length=32 attention.output_group_count=2 attention.output_lora_rank=32 "  \
+    "hyper_connection.count=4 hash_layer_count=1 expert_count=4 expert_used_count=2 expert_feed_forward_length=64 "                \
+    "expert_shared_count=1 vocab_size=1000"
+
 static ctxfit_model *make(const char *text, const char *type)
 {
     ctxfit_model *model = NULL;
@@ -102,7 +109,7 @@ static void experts_published_in_mxfp4_stay_so(void **state)
 
 static void requantizing_forgets_the_file_type_before(void **state)
 {
-    static const char *const texts[] = {LLAMA, GPT_OSS};
+    static const char *const texts[] = {LLAMA, GPT_OSS, DEEPSEEK4};
     static const char *const types[] = {"F16", "BF16", "Q8_0", "Q4_K_M", "Q2_K", "MXFP4_MOE"};
 
     (void)state;
