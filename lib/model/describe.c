@@ -105,8 +105,7 @@ static uint32_t read_blocks(ctxfit_model *model, cfi_meta *meta)
     return blocks;
 }
 
-/* Blocks behind the trunk. DeepSeek-V4's files may state some and leave them out: then there are none; llama.cpp b10472
- * src/models/deepseek4.cpp:20. */
+/* Blocks behind the trunk. The probe is of llama.cpp b10472 src/models/deepseek4.cpp:20. */
 static uint32_t read_nextn(ctxfit_model *model, cfi_meta *meta, uint32_t blocks)
 {
     uint32_t   nextn = (model->arch->flags & CFI_ARCH_NEXTN) != 0 ? cfi_meta_u32(meta, "nextn_predict_layers", 0) : 0;
@@ -117,7 +116,7 @@ static uint32_t read_nextn(ctxfit_model *model, cfi_meta *meta, uint32_t blocks)
         cfi_meta_fail(meta, CTXFIT_E_MALFORMED, "nextn_predict_layers: %u of %u blocks, expected fewer", (unsigned)nextn, (unsigned)blocks);
         return 0;
     }
-    if (nextn > 0 && meta->gguf != NULL && (model->arch->flags & CFI_ARCH_SAME_KV_TYPE) != 0) {
+    if (nextn > 0 && meta->gguf != NULL && (model->arch->flags & CFI_ARCH_NEXTN_PROBED) != 0) {
         cfi_writer_init(&w, name, sizeof name);
         cfi_write(&w, "blk.%u.nextn.eh_proj.weight", (unsigned)(blocks - nextn));
         (void)cfi_writer_finish(&w, NULL);

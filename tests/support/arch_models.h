@@ -13,7 +13,8 @@ enum {
 
 typedef struct arch_model {
     char         name[64];
-    ctxfit_gguf *gguf; /* NULL before the first arch_models_next, which frees it, as arch_models_close does */
+    gguf_writer  header; /* 0 before the first arch_models_next, which frees it and the next, as arch_models_close does */
+    ctxfit_gguf *gguf;
     uint64_t     measured[ARCH_MEASURES];
 } arch_model;
 
@@ -152,21 +153,27 @@ static inline void arch_read_measured(const char *record, uint64_t measured[ARCH
         measured[i] = strtoull(record, &end, 10);
 }
 
+static inline void arch_model_free(arch_model *model)
+{
+    ctxfit_gguf_free(model->gguf);
+    gw_free(&model->header);
+    memset(model, 0, sizeof *model);
+}
+
 /* The next model, false at the end. */
 static inline bool arch_models_next(arch_models *models, arch_model *model)
 {
-    gguf_writer w;
-    bool        keys_done = false;
-    const char *record;
+    gguf_writer *w = &model->header;
+    bool         keys_done = false;
+    const char  *record;
 
-    ctxfit_gguf_free(model->gguf);
-    memset(model, 0, sizeof *model);
+    arch_model_free(model);
     if (models->next[0] == '\0')
         return false;
     memcpy(model->name, models->next, sizeof model->name);
     models->next[0] = '\0';
     models->keys = 0;
-    gw_begin(&w, 3, false);
+    gw_begin(w, 3, false);
     while (arch_line(models)) {
         if ((record = arch_record(models, "model")) != NULL) {
             (void)snprintf(models->next, sizeof models->next, "%.63s", record);
@@ -178,23 +185,21 @@ static inline bool arch_models_next(arch_models *models, arch_model *model)
             (void)sscanf(record, "general.architecture str %63s", models->arch);
         } else if ((record = arch_record(models, "tensor")) != NULL) {
             if (!keys_done)
-                arch_write_keys(models, &w);
+                arch_write_keys(models, w);
             keys_done = true;
-            arch_write_tensor(&w, record);
+            arch_write_tensor(w, record);
         } else if ((record = arch_record(models, "measured")) != NULL) {
             arch_read_measured(record, model->measured);
         }
     }
-    gw_end(&w);
-    arch_check(ctxfit_gguf_parse(w.data, w.size, NULL, NULL, &model->gguf, NULL) == CTXFIT_OK, model->name);
-    gw_free(&w);
+    gw_end(w);
+    arch_check(ctxfit_gguf_parse(w->data, w->size, NULL, NULL, &model->gguf, NULL) == CTXFIT_OK, model->name);
     return true;
 }
 
 static inline void arch_models_close(arch_models *models, arch_model *model)
 {
-    ctxfit_gguf_free(model->gguf);
-    model->gguf = NULL;
+    arch_model_free(model);
     fclose(models->file);
 }
 
