@@ -8,8 +8,8 @@
  *    threads may read one handle at the same time. There is no library initialisation, no global state, no lock.
  *  - **Structs** that cross the boundary start with `struct_size`. A caller sets it to `sizeof` of the struct it was compiled
  *    with (the `*_INIT` macros do); in options every other field may stay 0, which always means "the default".
- *  - **Functions that can fail** return a #ctxfit_status. On failure every output is zeroed. The optional #ctxfit_error says what,
- *    where and what was expected. "It does not fit" is a result, never an error.
+ *  - **Functions that can fail** return a #ctxfit_status. On failure every output is zeroed, a struct but for its `struct_size`.
+ *    The optional #ctxfit_error says what, where and what was expected. "It does not fit" is a result, never an error.
  *  - **Ownership**: `**out` belongs to the caller and is freed by the type's `_free`, which takes NULL. Strings that are returned
  *    are borrowed and live as long as the handle they came from (or for ever, where the function takes no handle).
  *  - **Text into a buffer** follows snprintf: at most `cap` bytes are written, NUL included; `*out_len` (may be NULL) is the whole

@@ -80,6 +80,8 @@ void  cfi_handle_free(void *handle, size_t arena_offset);
 ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src);
 /* Copies a result out: at most the caller's struct_size, the rest of the caller's struct is zeroed, struct_size kept. */
 ctxfit_status cfi_copy_out(void *dst, const void *src, size_t known, size_t v1);
+/* For a result that there is none of: zeroes the caller's struct (may be NULL), struct_size kept, and returns `why`, or E_STRUCT_SIZE. */
+ctxfit_status cfi_copy_none(void *dst, size_t v1, ctxfit_status why);
 /* The stride and validity of a caller's array of structs. */
 ctxfit_status cfi_struct_size(const void *src, size_t v1, uint32_t *out_size);
 

@@ -41,3 +41,18 @@ ctxfit_status cfi_copy_out(void *dst, const void *src, size_t known, size_t v1)
     memcpy(dst, &given, sizeof given);
     return CTXFIT_OK;
 }
+
+ctxfit_status cfi_copy_none(void *dst, size_t v1, ctxfit_status why)
+{
+    uint32_t      given;
+    ctxfit_status status;
+
+    if (dst == NULL)
+        return why;
+    status = cfi_struct_size(dst, v1, &given);
+    if (status != CTXFIT_OK)
+        return status;
+    memset(dst, 0, given);
+    memcpy(dst, &given, sizeof given);
+    return why;
+}

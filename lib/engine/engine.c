@@ -45,7 +45,7 @@ ctxfit_status ctxfit_engine_get(uint32_t index, ctxfit_engine_info *out)
     if (out == NULL)
         return CTXFIT_E_INVALID_ARG;
     if (index >= CFI_COUNT(engine_versions))
-        return CTXFIT_E_NOT_FOUND;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
     return engine_write_info(out, engine_versions[index].version, engine_versions[index].build, true);
 }
 
@@ -112,6 +112,7 @@ ctxfit_status ctxfit_engine_from_name(const char *name, ctxfit_engine_info *out,
 
     if (out == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "engine: out is NULL");
+    (void)cfi_copy_none(out, sizeof *out, CTXFIT_OK);
     if (name == NULL || *name == '\0')
         return ctxfit_engine_get(0, out);
     for (size_t i = 0; i < len; i++) {

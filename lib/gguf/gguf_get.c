@@ -31,7 +31,7 @@ ctxfit_status ctxfit_gguf_get_key(const ctxfit_gguf *gguf, uint64_t index, ctxfi
     ctxfit_status       status;
 
     if (gguf == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, KEY_V1_BYTES, CTXFIT_E_INVALID_ARG);
     if (index < gguf->key_count) {
         key = &gguf->keys[index];
         facts.type = key->type;
@@ -333,7 +333,7 @@ ctxfit_status ctxfit_gguf_get_tensor(const ctxfit_gguf *gguf, uint64_t index, ct
     ctxfit_status          status;
 
     if (gguf == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, TENSOR_INFO_V1_BYTES, CTXFIT_E_INVALID_ARG);
     if (index < gguf->tensor_count) {
         tensor = &gguf->tensors[index];
         facts.n_dims = tensor->n_dims;

@@ -182,12 +182,8 @@ uint32_t ctxfit_hw_device_count(const ctxfit_hw *hw)
 ctxfit_status ctxfit_hw_get_device(const ctxfit_hw *hw, uint32_t index, ctxfit_device *out)
 {
     if (hw == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
-    if (index >= hw->count) {
-        const ctxfit_device none = CTXFIT_DEVICE_INIT;
-        ctxfit_status       status = cfi_copy_out(out, &none, sizeof *out, sizeof *out);
-
-        return status == CTXFIT_OK ? CTXFIT_E_NOT_FOUND : status;
-    }
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+    if (index >= hw->count)
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
     return cfi_copy_out(out, &hw->devices[index], sizeof *out, sizeof *out);
 }

@@ -22,16 +22,16 @@ const char *ctxfit_model_arch(const ctxfit_model *model)
 ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out)
 {
     if (model == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, INFO_V1, CTXFIT_E_INVALID_ARG);
     return cfi_copy_out(out, &model->info, sizeof model->info, INFO_V1);
 }
 
 ctxfit_status ctxfit_model_get_layer(const ctxfit_model *model, uint32_t index, ctxfit_layer_info *out)
 {
     if (model == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, LAYER_V1, CTXFIT_E_INVALID_ARG);
     if (index >= model->info.layers + model->info.nextn_layers)
-        return CTXFIT_E_NOT_FOUND;
+        return cfi_copy_none(out, LAYER_V1, CTXFIT_E_NOT_FOUND);
     return cfi_copy_out(out, &model->layer[index], sizeof model->layer[index], LAYER_V1);
 }
 
@@ -46,9 +46,9 @@ ctxfit_status ctxfit_model_get_tensor(const ctxfit_model *model, uint64_t index,
     const cfi_tensor  *tensor;
 
     if (model == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, TENSOR_V1, CTXFIT_E_INVALID_ARG);
     if (index >= model->info.tensor_count)
-        return CTXFIT_E_NOT_FOUND;
+        return cfi_copy_none(out, TENSOR_V1, CTXFIT_E_NOT_FOUND);
     tensor = &model->tensor[index];
     info.n_dims = tensor->n_dims;
     memcpy(info.dims, tensor->dims, sizeof info.dims);

@@ -95,12 +95,12 @@ ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *r
     ctxfit_status  status;
 
     if (plan == NULL || request == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     status = cfi_copy_in(&r, sizeof r, sizeof r, request);
     if (status != CTXFIT_OK)
-        return status;
+        return cfi_copy_none(out, sizeof *out, status);
     if (r.flags != 0 || r.cached_tokens > r.prompt_tokens || !isfinite(r.deadline_s) || r.deadline_s < 0)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     answer(plan, &r, &check);
     return cfi_copy_out(out, &check, sizeof check, sizeof check);
 }

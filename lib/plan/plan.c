@@ -243,25 +243,25 @@ void ctxfit_plan_free(ctxfit_plan *plan)
 ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summary *out)
 {
     if (plan == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     return cfi_copy_out(out, &plan->summary, sizeof plan->summary, sizeof plan->summary);
 }
 
 ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out)
 {
     if (plan == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     if (index >= plan->summary.device_count)
-        return CTXFIT_E_NOT_FOUND;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
     return cfi_copy_out(out, &plan->device[index], sizeof *plan->device, sizeof *plan->device);
 }
 
 ctxfit_status ctxfit_plan_get_constraint(const ctxfit_plan *plan, uint32_t index, ctxfit_constraint *out)
 {
     if (plan == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     if (index >= plan->summary.constraint_count)
-        return CTXFIT_E_NOT_FOUND;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
     return cfi_copy_out(out, &plan->constraint[index], sizeof *plan->constraint, sizeof *plan->constraint);
 }
 

@@ -110,7 +110,7 @@ ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, uint64_t dept
     ctxfit_estimate e = estimate(CTXFIT_BASIS_UNKNOWN, 0, 0, 0);
 
     if (plan == NULL || out == NULL)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     if (plan->decode_known)
         e = estimate(plan->decode_measured ? CTXFIT_BASIS_MEASURED : CTXFIT_BASIS_CALIBRATED,
                      1 / cfi_plan_token_seconds(plan, CFI_COST_EXPECTED, (double)depth_tokens),
@@ -124,7 +124,7 @@ ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, uint64_t prom
     ctxfit_estimate e = estimate(CTXFIT_BASIS_UNKNOWN, 0, 0, 0);
 
     if (plan == NULL || out == NULL || cached_tokens > prompt_tokens)
-        return CTXFIT_E_INVALID_ARG;
+        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     if (plan->prompt_known)
         e = estimate(plan->prompt_measured ? CTXFIT_BASIS_MEASURED : CTXFIT_BASIS_CALIBRATED,
                      cfi_plan_prompt_seconds(plan, CFI_COST_EXPECTED, (double)prompt_tokens, (double)cached_tokens),
