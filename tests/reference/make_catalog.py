@@ -57,6 +57,7 @@ FIXES = {
     "microsoft/Phi-3-mini-128k-instruct": (LONGROPE, ""),
     "microsoft/Phi-3.5-mini-instruct": (LONGROPE, ""),
     "microsoft/Phi-4-reasoning-plus": ({"original_max_position_embeddings": 32768}, ""),
+    "mistralai/Mixtral-8x22B-v0.1": ({"vocab_size": 32768}, ""),  # the copy is older than the published count of 140,630,071,296
     "openbmb/MiniCPM3-4B": ({"tie_word_embeddings": True}, ""),  # default of its class (configuration_minicpm.py)
     "tiiuae/Falcon-H1-0.5B-Base": ({"mamba_d_ssm": 1536}, ""),   # heads times head size
     "zai-org/GLM-4.7-Flash": ({"scoring_func": "sigmoid"}, ""),  # llama.cpp b10472 src/models/deepseek2.cpp:26 assumes it
@@ -380,6 +381,7 @@ def glm4moe(c):
     k["expert_gating_func"] = 2
     add_nextn(k, c.get("num_nextn_predict_layers"))
     k["attention.qk_norm"] = c.get("use_qk_norm") or None
+    k["nextn_embeddings"] = c.get("nextn_embeddings")  # GLM-4.6 shares those of the trunk, as its published count shows
     return k
 
 

@@ -124,6 +124,45 @@ static void catalog_agrees_with_counts_of_the_configs(void **state)
     assert_true(rows >= 200);
 }
 
+static uint64_t elements_of_checkpoint(const ctxfit_model *model)
+{
+    uint64_t count = info_of(model).tensor_count;
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        ctxfit_tensor_info tensor = CTXFIT_TENSOR_INFO_INIT;
+
+        assert_int_equal(ctxfit_model_get_tensor(model, i, &tensor), CTXFIT_OK);
+        if (strncmp(ctxfit_model_tensor_name(model, i), "rope_", 5) != 0)
+            sum += tensor.dims[0] * tensor.dims[1] * tensor.dims[2] * tensor.dims[3];
+    }
+    return sum;
+}
+
+static void tensors_are_those_of_the_published_checkpoint(void **state)
+{
+    char     line[256], id[64];
+    uint64_t published;
+    uint32_t rows = 0;
+    FILE    *file = fopen(TEST_DATA "/models/published_params.csv", "r");
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        ctxfit_model *model;
+
+        if (line[0] == '#' || sscanf(line, "%63[^,],%" SCNu64, id, &published) != 2)
+            continue;
+        model = model_of(id, 0);
+        if (elements_of_checkpoint(model) != published)
+            fail_msg("%s: %" PRIu64 " elements, published %" PRIu64, id, elements_of_checkpoint(model), published);
+        ctxfit_model_free(model);
+        rows++;
+    }
+    (void)fclose(file);
+    assert_true(rows >= 130);
+}
+
 static void every_model_states_what_a_plan_needs(void **state)
 {
     (void)state;
@@ -286,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(catalog_agrees_with_counts_of_the_configs),
+        cmocka_unit_test(tensors_are_those_of_the_published_checkpoint),
         cmocka_unit_test(every_model_states_what_a_plan_needs),
         cmocka_unit_test(weights_at_f16_are_two_bytes_a_parameter),
         cmocka_unit_test(published_files_are_the_tensors_and_a_header),
