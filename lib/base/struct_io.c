@@ -16,9 +16,10 @@ ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src)
     uint32_t      given;
     ctxfit_status status;
 
-    memset(dst, 0, known);
-    if (src == NULL)
+    if (src == NULL) {
+        memset(dst, 0, known);
         return CTXFIT_OK;
+    }
     status = cfi_struct_size(src, v1, &given);
     if (status != CTXFIT_OK)
         return status;
@@ -26,6 +27,8 @@ ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src)
         if (((const unsigned char *)src)[i] != 0)
             return CTXFIT_E_NEWER_STRUCT;
     memcpy(dst, src, given < known ? given : known);
+    if (given < known)
+        memset((char *)dst + given, 0, known - given);
     return CTXFIT_OK;
 }
 
@@ -36,8 +39,9 @@ ctxfit_status cfi_copy_out(void *dst, const void *src, size_t known, size_t v1)
 
     if (status != CTXFIT_OK)
         return status;
-    memset(dst, 0, given);
     memcpy(dst, src, given < known ? given : known);
+    if (given > known)
+        memset((char *)dst + known, 0, given - known);
     memcpy(dst, &given, sizeof given);
     return CTXFIT_OK;
 }

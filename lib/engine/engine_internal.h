@@ -55,6 +55,10 @@ ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_op
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error);
 /* Device of a layer (or of the output layer, index info.layers + nextn_layers); device_count for the host. */
 uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer);
+/* The first layer behind `layer` that another device has; UINT32_MAX for none. */
+uint32_t cfi_engine_device_end(const cfi_run *run, uint32_t layer);
+/* How many equal layers stand in a row from `layer` on, all on its device. */
+uint32_t cfi_engine_layer_run(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
 
 /* ---- versions ---- */
 typedef enum cfi_engine_change {

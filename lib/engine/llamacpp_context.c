@@ -26,7 +26,7 @@ bool cfi_engine_layer_caches(const ctxfit_model *model, const cfi_run *run, uint
 /* DeepSeek-V4 keeps each sequence apart even when it is asked not to (src/llama-kv-cache-dsv4.cpp:1192). */
 static bool context_is_compressed(const ctxfit_model *model)
 {
-    for (uint32_t i = 0; i < model->info.layers; i++) {
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
         if (model->layer[i].compress_ratio != 0)
             return true;
     }
@@ -42,7 +42,7 @@ static void context_cells(const ctxfit_model *model, cfi_run *run)
     bool           full = false;
     bool           windowed = false;
 
-    for (uint32_t i = 0; i < all; i++) {
+    for (uint32_t i = 0; i < all; i += model->layer_run[i]) {
         if (!cfi_engine_layer_caches(model, run, i))
             continue;
         if (cfi_engine_layer_windowed(&model->layer[i])) {

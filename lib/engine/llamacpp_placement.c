@@ -12,6 +12,21 @@ uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer)
     return device;
 }
 
+uint32_t cfi_engine_device_end(const cfi_run *run, uint32_t layer)
+{
+    for (uint32_t d = 0; d < run->device_count; d++)
+        if (run->first_layer[d] > layer)
+            return run->first_layer[d];
+    return UINT32_MAX;
+}
+
+uint32_t cfi_engine_layer_run(const ctxfit_model *model, const cfi_run *run, uint32_t layer)
+{
+    uint32_t count = model->layer_run[layer], rest = cfi_engine_device_end(run, layer) - layer;
+
+    return count < rest ? count : rest;
+}
+
 /* The cumulative share of each device, in float as there (:1286-1317): by tensor_split, by free memory when that is all zero. */
 static ctxfit_status placement_splits(const ctxfit_plan_options *options, const cfi_engine_device *devices, uint32_t count,
                                       float splits[CFI_MAX_DEVICES], ctxfit_error *error)

@@ -39,14 +39,14 @@ static bool refuse_by_layer(const ctxfit_layer_info *layer)
 
 static ctxfit_status refuse_blocks(const ctxfit_model *model, const cache_type *k, const cache_type *v, ctxfit_error *error)
 {
-    for (uint32_t i = 0; k->block > 1 && i < model->info.layers; i++) {
+    for (uint32_t i = 0; k->block > 1 && i < model->info.layers; i += model->layer_run[i]) {
         uint32_t head = refuse_by_layer(&model->layer[i]) ? model->layer[i].key_size : model->stated_key_size;
 
         if (head % k->block != 0)
             return cfi_fail(error, CTXFIT_E_REFUSED, "K cache type %s with block size %u does not divide n_embd_head_k=%u", k->name,
                             (unsigned)k->block, (unsigned)head);
     }
-    for (uint32_t i = 0; v->block > 1 && i < model->info.layers; i++) {
+    for (uint32_t i = 0; v->block > 1 && i < model->info.layers; i += model->layer_run[i]) {
         uint32_t head = refuse_by_layer(&model->layer[i]) ? model->layer[i].value_size : model->stated_value_size;
 
         if (head % v->block != 0)
@@ -60,36 +60,22 @@ static bool refuse_needs_same_types(const ctxfit_model *model)
 {
     if (model->arch->flags & CFI_ARCH_SAME_KV_TYPE)
         return true;
-    for (uint32_t i = 0; i < model->info.layers; i++) {
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
         if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
             return true;
     }
     return false;
 }
 
-static bool flash_alike(const ctxfit_layer_info *a, const ctxfit_layer_info *b)
-{
-    return a->attention == b->attention && a->heads == b->heads && a->kv_heads == b->kv_heads && a->key_size == b->key_size &&
-           a->value_size == b->value_size;
-}
-
 /* "auto" tries it, and gives it up when some layer's device has no kernel for it (resolve_fused_ops, :502-545). */
 static bool flash_everywhere(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
 {
-    const ctxfit_layer_info *asked = NULL; /* the last layer that was asked for, and its backend */
-    uint32_t                 backend = 0;
-
-    for (uint32_t i = run->first_layer[0]; i < model->info.layers; i++) {
+    for (uint32_t i = run->first_layer[0]; i < model->info.layers; i += cfi_engine_layer_run(model, run, i)) {
         const ctxfit_layer_info *layer = &model->layer[i];
         uint32_t                 device = cfi_engine_layer_device(run, i);
 
-        if (device == run->device_count || layer->attention == CTXFIT_ATTENTION_NONE)
-            continue;
-        if (asked != NULL && backend == devices[device].backend && flash_alike(asked, layer))
-            continue;
-        asked = layer;
-        backend = devices[device].backend;
-        if (!cfi_engine_flash_possible(backend, layer, run->type_k, run->type_v))
+        if (device != run->device_count && layer->attention != CTXFIT_ATTENTION_NONE &&
+            !cfi_engine_flash_possible(devices[device].backend, layer, run->type_k, run->type_v))
             return false;
     }
     return true;

@@ -4,22 +4,24 @@
 
 #define CUDA_ROW_ELEMS 512u /* MATRIX_ROW_PADDING, ggml-cuda/common.cuh:176 */
 
-/* A format, and the last tensor of it: most layers have the same. */
 typedef struct cache_format {
-    uint64_t    block_elems;
-    uint64_t    block_bytes;
-    uint64_t    elems;
-    uint64_t    rows;
-    cfi_padding padding;
-    uint64_t    bytes;
+    uint64_t block_elems;
+    uint64_t block_bytes;
 } cache_format;
 
-/* What the tensors of all layers are made of. */
-typedef struct cache_formats {
-    cache_format k;
-    cache_format v;
-    cache_format state; /* always F32 */
-} cache_formats;
+static const cache_format cache_f32 = {1, sizeof(float)};
+
+/* Equal layers in a row on one device, and what their tensors are made of. */
+typedef struct cache_run {
+    const ctxfit_model      *model;
+    const cfi_run           *run;
+    cache_format             k;
+    cache_format             v;
+    uint32_t                 index; /* of the first */
+    uint32_t                 layers;
+    cfi_padding              padding;
+    cfi_memory_device       *device;
+} cache_run;
 
 /* The bytes of a cache tensor of `rows` rows of `elems` elements in a buffer of that padding. */
 static bool cache_tensor_bytes(const cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *out)
@@ -37,18 +39,15 @@ static bool cache_tensor_bytes(const cache_format *format, uint64_t elems, uint6
     return cfi_align_u64(bytes, cfi_memory_alignment(padding), out);
 }
 
-static bool cache_add(cache_format *format, uint64_t elems, uint64_t rows, cfi_padding padding, uint64_t *total)
+/* A tensor in each layer of the run. */
+static bool cache_add(const cache_run *c, const cache_format *format, uint64_t elems, uint64_t rows, uint64_t *total)
 {
+    uint64_t bytes;
+
     if (elems == 0)
         return true;
-    if (elems != format->elems || rows != format->rows || padding != format->padding) {
-        if (!cache_tensor_bytes(format, elems, rows, padding, &format->bytes))
-            return false;
-        format->elems = elems;
-        format->rows = rows;
-        format->padding = padding;
-    }
-    return cfi_add_u64(*total, format->bytes, total);
+    return cache_tensor_bytes(format, elems, rows, c->padding, &bytes) && cfi_mul_u64(bytes, c->layers, &bytes) &&
+           cfi_add_u64(*total, bytes, total);
 }
 
 static ctxfit_status cache_format_read(ctxfit_quant quant, cache_format *out, ctxfit_error *error)
@@ -57,7 +56,6 @@ static ctxfit_status cache_format_read(ctxfit_quant quant, cache_format *out, ct
 
     if (format == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "cache type %lu is unknown", (unsigned long)quant);
-    memset(out, 0, sizeof *out);
     out->block_elems = format->block_elems;
     out->block_bytes = format->block_bytes;
     return CTXFIT_OK;
@@ -82,76 +80,75 @@ static uint64_t cache_indexer_v_elems(const ctxfit_model *model, const ctxfit_la
 #define CACHE_PAD_CELLS     256u
 #define CACHE_OVERLAP_RATIO 4u /* DSV4_CSA_RATIO */
 
-static bool cache_add_compressed(const ctxfit_layer_info *layer, const cfi_run *run, cache_formats *f, cfi_padding padding,
-                                 cfi_memory_device *device)
+static bool cache_add_compressed(const cache_run *c)
 {
-    const uint64_t ratio = layer->compress_ratio;
-    const uint64_t overlap = ratio == CACHE_OVERLAP_RATIO ? 2 : 1;
-    uint64_t       cells = cfi_max_u64(1, (run->kv_cells + ratio - 1) / ratio);
-    uint64_t       rows;
+    const ctxfit_layer_info *layer = &c->model->layer[c->index];
+    const uint64_t           ratio = layer->compress_ratio;
+    const uint64_t           overlap = ratio == CACHE_OVERLAP_RATIO ? 2 : 1;
+    uint64_t                 cells = cfi_max_u64(1, (c->run->kv_cells + ratio - 1) / ratio);
+    uint64_t                 rows = overlap * ratio * c->run->n_seq;
 
     cells = (cells + CACHE_PAD_CELLS - 1) / CACHE_PAD_CELLS * CACHE_PAD_CELLS;
-    rows = overlap * ratio * run->n_seq;
     for (int part = 0; part < 2; part++) { /* rows and scores */
-        if (!cache_add(&f->state, overlap * layer->key_size, rows, padding, &device->recurrent) ||
-            !cache_add(&f->state, overlap * layer->indexer_size, rows, padding, &device->recurrent))
+        if (!cache_add(c, &cache_f32, overlap * layer->key_size, rows, &c->device->recurrent) ||
+            !cache_add(c, &cache_f32, overlap * layer->indexer_size, rows, &c->device->recurrent))
             return false;
     }
-    return cache_add(&f->k, layer->cache_k_elems, cells * run->streams, padding, &device->kv) &&
-           cache_add(&f->k, layer->indexer_size, cells * run->streams, padding, &device->kv_other);
+    return cache_add(c, &c->k, layer->cache_k_elems, cells * c->run->streams, &c->device->kv) &&
+           cache_add(c, &c->k, layer->indexer_size, cells * c->run->streams, &c->device->kv_other);
 }
 
-static bool cache_add_attention(const ctxfit_model *model, const cfi_run *run, uint32_t index, cache_formats *f, cfi_padding padding,
-                                cfi_memory_device *device)
+static bool cache_add_attention(const cache_run *c)
 {
-    const ctxfit_layer_info *layer = &model->layer[index];
+    const ctxfit_layer_info *layer = &c->model->layer[c->index];
     bool                     windowed = cfi_engine_layer_windowed(layer);
-    uint64_t                 rows = (windowed ? run->swa_cells : run->kv_cells) * run->streams; /* both fit 32 bits */
-    uint64_t                *total = windowed ? &device->kv_swa : &device->kv;
+    uint64_t                 rows = (windowed ? c->run->swa_cells : c->run->kv_cells) * c->run->streams; /* both fit 32 bits */
+    uint64_t                *total = windowed ? &c->device->kv_swa : &c->device->kv;
 
-    if (!cfi_engine_layer_caches(model, run, index))
+    if (!cfi_engine_layer_caches(c->model, c->run, c->index))
         return true;
-    return cache_add(&f->k, layer->cache_k_elems, rows, padding, total) &&
-           cache_add(&f->v, cache_v_elems(model, run, layer), rows, padding, total);
+    return cache_add(c, &c->k, layer->cache_k_elems, rows, total) &&
+           cache_add(c, &c->v, cache_v_elems(c->model, c->run, layer), rows, total);
 }
 
-static bool cache_add_layer(const ctxfit_model *model, const cfi_run *run, uint32_t index, cache_formats *f, cfi_padding padding,
-                            cfi_memory_device *device)
+static bool cache_add_layers(const cache_run *c)
 {
-    const ctxfit_layer_info *layer = &model->layer[index];
-    uint64_t                 rows = run->kv_cells * run->streams;
+    const ctxfit_layer_info *layer = &c->model->layer[c->index];
+    uint64_t                 rows = c->run->kv_cells * c->run->streams;
 
-    if (!cache_add_attention(model, run, index, f, padding, device))
+    if (!cache_add_attention(c))
         return false;
     if (layer->flags & CTXFIT_LAYER_F_NEXTN)
         return true;
     if (layer->compress_ratio != 0)
-        return cache_add_compressed(layer, run, f, padding, device);
-    return cache_add(&f->k, layer->indexer_size, rows, padding, &device->kv_other) &&
-           cache_add(&f->v, cache_indexer_v_elems(model, layer), rows, padding, &device->kv_other) &&
-           cache_add(&f->state, layer->conv_state_elems, run->n_seq, padding, &device->recurrent) &&
-           cache_add(&f->state, layer->recurrent_elems, run->n_seq, padding, &device->recurrent);
+        return cache_add_compressed(c);
+    return cache_add(c, &c->k, layer->indexer_size, rows, &c->device->kv_other) &&
+           cache_add(c, &c->v, cache_indexer_v_elems(c->model, layer), rows, &c->device->kv_other) &&
+           cache_add(c, &cache_f32, layer->conv_state_elems, c->run->n_seq, &c->device->recurrent) &&
+           cache_add(c, &cache_f32, layer->recurrent_elems, c->run->n_seq, &c->device->recurrent);
 }
 
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error)
 {
     const uint32_t all = model->info.layers + model->info.nextn_layers;
-    cache_formats  formats;
-    ctxfit_status  status = cache_format_read(run->type_k, &formats.k, error);
+    cache_run      c = {0};
+    ctxfit_status  status = cache_format_read(run->type_k, &c.k, error);
 
     if (status == CTXFIT_OK)
-        status = cache_format_read(run->type_v, &formats.v, error);
-    if (status == CTXFIT_OK)
-        status = cache_format_read(CTXFIT_QUANT_F32, &formats.state, error);
+        status = cache_format_read(run->type_v, &c.v, error);
     if (status != CTXFIT_OK)
         return status;
-    for (uint32_t i = 0; i < all; i++) {
-        uint32_t    device = run->kv_offload ? cfi_engine_layer_device(run, i) : run->device_count;
-        cfi_padding padding = device < run->device_count ? cfi_memory_padding(devices[device].backend) : CFI_PADDING_32;
+    c.model = model;
+    c.run = run;
+    for (; c.index < all; c.index += c.layers) {
+        uint32_t device = run->kv_offload ? cfi_engine_layer_device(run, c.index) : run->device_count;
 
-        if (!cache_add_layer(model, run, i, &formats, padding, &out->device[device]))
-            return cfi_fail(error, CTXFIT_E_OVERFLOW, "cache of layer %lu: more than 64 bits", (unsigned long)i);
+        c.layers = cfi_engine_layer_run(model, run, c.index);
+        c.padding = device < run->device_count ? cfi_memory_padding(devices[device].backend) : CFI_PADDING_32;
+        c.device = &out->device[device];
+        if (!cache_add_layers(&c))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "cache of layer %lu: more than 64 bits", (unsigned long)c.index);
     }
     return CTXFIT_OK;
 }

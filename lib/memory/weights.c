@@ -51,7 +51,7 @@ static uint64_t weights_rope_memories(const ctxfit_model *model, const cfi_run *
     uint64_t devices = 0;
 
     *host = false;
-    for (uint32_t i = 0; i < model->info.layers; i++) {
+    for (uint32_t i = 0; i < model->info.layers; i += cfi_engine_layer_run(model, run, i)) {
         uint32_t device = cfi_engine_layer_device(run, i);
 
         if ((model->arch->flags & CFI_ARCH_ROPE_FULL_ONLY) && cfi_engine_layer_windowed(&model->layer[i]))
@@ -66,12 +66,11 @@ static uint64_t weights_rope_memories(const ctxfit_model *model, const cfi_run *
 
 /* ---- without overrides: sums that the model keeps ---- */
 static bool weights_add_sums(const cfi_engine_device *devices, const cfi_run *run, const cfi_tensor_sums *sums, uint32_t device,
-                             uint32_t experts, cfi_memory *out)
+                             cfi_memory *out)
 {
     const uint64_t *padded = sums->padded[weights_padding(devices, run, device)];
-    const uint64_t *moved = sums->padded[weights_padding(devices, run, experts)];
 
-    return weights_add(out, device, padded[0]) && weights_add(out, experts, moved[1]);
+    return weights_add(out, device, padded[0]) && weights_add(out, device, padded[1]);
 }
 
 static bool weights_add_rope(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out)
@@ -83,10 +82,24 @@ static bool weights_add_rope(const ctxfit_model *model, const cfi_engine_device 
         return true;
     memories = weights_rope_memories(model, run, &host);
     for (uint32_t d = 0; d < run->device_count; d++) {
-        if ((memories >> d & 1) && !weights_add_sums(devices, run, &model->rope_sums, d, d, out))
+        if ((memories >> d & 1) && !weights_add_sums(devices, run, &model->rope_sums, d, out))
             return false;
     }
-    return !host || weights_add_sums(devices, run, &model->rope_sums, run->device_count, run->device_count, out);
+    return !host || weights_add_sums(devices, run, &model->rope_sums, run->device_count, out);
+}
+
+/* The layers from first on, before end, which are all on one device. */
+static bool weights_add_layers(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, uint32_t first,
+                               uint32_t end, uint32_t device, cfi_memory *out)
+{
+    const cfi_tensor_sums *before = &model->sums_before[first], *through = &model->sums_before[end];
+    uint32_t               moved = run->cpu_expert_layers < first ? first : run->cpu_expert_layers;
+    const cfi_tensor_sums *kept = &model->sums_before[moved < end ? moved : end];
+    cfi_padding            here = weights_padding(devices, run, device);
+
+    return weights_add(out, device, through->padded[here][0] - before->padded[here][0]) &&
+           weights_add(out, device, through->padded[here][1] - kept->padded[here][1]) &&
+           weights_add(out, run->device_count, kept->padded[CFI_PADDING_32][1] - before->padded[CFI_PADDING_32][1]);
 }
 
 static bool weights_from_sums(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out)
@@ -94,14 +107,13 @@ static bool weights_from_sums(const ctxfit_model *model, const cfi_engine_device
     const uint32_t host = run->device_count;
     const uint32_t all = model->info.layers + model->info.nextn_layers;
 
-    if (!weights_add_sums(devices, run, &model->input_sums, host, host, out) ||
-        !weights_add_sums(devices, run, &model->output_sums, run->output_device, run->output_device, out) ||
-        !weights_add_rope(model, devices, run, out))
+    if (!weights_add_sums(devices, run, &model->input_sums, host, out) ||
+        !weights_add_sums(devices, run, &model->output_sums, run->output_device, out) || !weights_add_rope(model, devices, run, out))
         return false;
-    for (uint32_t i = 0; i < all; i++) {
-        uint32_t device = cfi_engine_layer_device(run, i);
-
-        if (!weights_add_sums(devices, run, &model->layer_sums[i], device, i < run->cpu_expert_layers ? host : device, out))
+    for (uint32_t first = 0, end; first < all; first = end) {
+        end = cfi_engine_device_end(run, first);
+        end = end < all ? end : all;
+        if (!weights_add_layers(model, devices, run, first, end, cfi_engine_layer_device(run, first), out))
             return false;
     }
     return !weights_copy_for_output(model, run) || weights_add_tensor(devices, run, model->token_embd, run->output_device, out);
@@ -178,7 +190,10 @@ ctxfit_status cfi_memory_add_weights(const ctxfit_model *model, const cfi_engine
             return status;
         fits = weights_from_tensors(model, devices, run, &overrides, out);
     }
-    for (uint32_t i = 0; i < model->info.layers; i++)
-        out->device[cfi_engine_layer_device(run, i)].layers++;
+    for (uint32_t first = 0, end; first < model->info.layers; first = end) {
+        end = cfi_engine_device_end(run, first);
+        end = end < model->info.layers ? end : model->info.layers;
+        out->device[cfi_engine_layer_device(run, first)].layers += end - first;
+    }
     return fits ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_OVERFLOW, "weights: more than 64 bits");
 }

@@ -146,13 +146,45 @@ static void walk_layers(ctxfit_model *model)
         info->flags |= CTXFIT_MODEL_F_NO_CACHE;
 }
 
+/* a + b */
+static bool sum_up(const cfi_tensor_sums *a, const cfi_tensor_sums *b, cfi_tensor_sums *out)
+{
+    for (int part = 0; part < 2; part++) {
+        for (int padding = 0; padding < CFI_PADDING_COUNT; padding++)
+            if (!cfi_add_u64(a->padded[padding][part], b->padded[padding][part], &out->padded[padding][part]))
+                return false;
+        if (!cfi_add_u64(a->bytes[part], b->bytes[part], &out->bytes[part]) ||
+            !cfi_add_u64(a->parameters[part], b->parameters[part], &out->parameters[part]))
+            return false;
+    }
+    return true;
+}
+
+/* What lets a plan pass over layers without looking at each: sums before a layer, and runs of equal ones. */
+static ctxfit_status shorten_walks(ctxfit_model *model, ctxfit_error *error)
+{
+    uint32_t count = model->info.layers + model->info.nextn_layers;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!sum_up(&model->sums_before[i], &model->layer_sums[i], &model->sums_before[i + 1]))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "layer %u: the sizes of the model exceed 64 bits", (unsigned)i);
+    for (uint32_t i = count; i-- > 0;) {
+        bool same = i + 1 < count && memcmp(&model->layer[i], &model->layer[i + 1], sizeof *model->layer) == 0;
+
+        model->layer_run[i] = same ? model->layer_run[i + 1] + 1 : 1;
+    }
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error)
 {
     ctxfit_model_info *info = &model->info;
     ctxfit_status      status;
 
     model->layer_sums = cfi_arena_array(&model->arena, (size_t)info->layers + info->nextn_layers, sizeof *model->layer_sums);
-    if (model->layer_sums == NULL)
+    model->sums_before = cfi_arena_array(&model->arena, (size_t)info->layers + info->nextn_layers + 1, sizeof *model->sums_before);
+    model->layer_run = cfi_arena_array(&model->arena, (size_t)info->layers + info->nextn_layers, sizeof *model->layer_run);
+    if (model->layer_sums == NULL || model->sums_before == NULL || model->layer_run == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "model: out of memory");
     status = walk_tensors(model, error);
     if (status != CTXFIT_OK)
@@ -162,5 +194,5 @@ ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error)
         info->flags |= CTXFIT_MODEL_F_TIED;
     if (info->vocabulary == 0 && model->token_embd != NULL)
         info->vocabulary = (uint32_t)cfi_min_u64(model->token_embd->dims[1], UINT32_MAX);
-    return CTXFIT_OK;
+    return shorten_walks(model, error);
 }

@@ -59,7 +59,9 @@ struct ctxfit_model {
     const cfi_arch    *arch;        /* never NULL: the generic one for an unknown name */
     ctxfit_layer_info *layer;       /* info.layers + info.nextn_layers */
     cfi_tensor        *tensor;      /* info.tensor_count, in file order */
+    uint32_t          *layer_run;   /* per layer: how many equal ones stand here in a row, this one the first */
     cfi_tensor_sums   *layer_sums;  /* per layer; tensors of role LAYER only */
+    cfi_tensor_sums   *sums_before; /* of all layers before a layer; one more than there are layers */
     cfi_tensor_sums    input_sums;  /* role INPUT */
     cfi_tensor_sums    output_sums; /* role OUTPUT */
     cfi_tensor_sums    rope_sums;   /* role ROPE, one copy */

@@ -60,6 +60,20 @@ struct ctxfit_plan {
     uint32_t            limit_kind;
 };
 
+/* Inline for the request check, which costs little more than these. */
+static inline double cfi_plan_prompt_seconds(const ctxfit_plan *plan, int which, double prompt_tokens, double cached_tokens)
+{
+    const cfi_plan_cost *c = &plan->cost[which];
+    double               rest = prompt_tokens - cached_tokens;
+
+    return rest > 0 ? c->fixed + rest * (c->linear + (prompt_tokens + cached_tokens) * c->quadratic) : 0;
+}
+
+static inline double cfi_plan_token_seconds(const ctxfit_plan *plan, int which, double depth_tokens)
+{
+    return plan->cost[which].decode_fixed + plan->cost[which].decode_linear * depth_tokens;
+}
+
 /* capacity.c */
 void          cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw);
 uint32_t      cfi_plan_device_count(const cfi_question *q); /* host included */
@@ -88,7 +102,5 @@ uint32_t      cfi_plan_parts(const ctxfit_plan *plan, const cfi_question *q, cfi
 
 /* rates.c */
 void          cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q);
-double        cfi_plan_prompt_seconds(const ctxfit_plan *plan, int which, double prompt_tokens, double cached_tokens);
-double        cfi_plan_token_seconds(const ctxfit_plan *plan, int which, double depth_tokens);
 
 #endif

@@ -92,19 +92,6 @@ void cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q)
     sample_prompt(plan, &input);
 }
 
-double cfi_plan_prompt_seconds(const ctxfit_plan *plan, int which, double prompt_tokens, double cached_tokens)
-{
-    const cfi_plan_cost *c = &plan->cost[which];
-    double               rest = prompt_tokens - cached_tokens;
-
-    return rest > 0 ? c->fixed + rest * (c->linear + (prompt_tokens + cached_tokens) * c->quadratic) : 0;
-}
-
-double cfi_plan_token_seconds(const ctxfit_plan *plan, int which, double depth_tokens)
-{
-    return plan->cost[which].decode_fixed + plan->cost[which].decode_linear * depth_tokens;
-}
-
 ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, uint64_t depth_tokens, ctxfit_estimate *out)
 {
     ctxfit_estimate e = estimate(CTXFIT_BASIS_UNKNOWN, 0, 0, 0);
