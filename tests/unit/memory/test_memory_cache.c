@@ -7,7 +7,8 @@ typedef struct made_model {
     ctxfit_model      model;
     cfi_arch          arch;
     ctxfit_layer_info layer[4];
-    cfi_tensor_sums   sums[4];
+    uint32_t          layer_run[4];
+    cfi_tensor_sums   sums_before[5];
 } made_model;
 
 static void make(made_model *m, uint32_t layers, uint32_t nextn, uint32_t flags)
@@ -21,8 +22,10 @@ static void make(made_model *m, uint32_t layers, uint32_t nextn, uint32_t flags)
     m->model.info.trained_tokens = 8192;
     m->model.info.vocabulary = 1000;
     m->model.layer = m->layer;
-    m->model.layer_sums = m->sums;
+    m->model.layer_run = m->layer_run;
+    m->model.sums_before = m->sums_before;
     for (uint32_t i = 0; i < layers + nextn; i++) {
+        m->layer_run[i] = 1;
         m->layer[i].attention = CTXFIT_ATTENTION_FULL;
         m->layer[i].flags = CTXFIT_LAYER_F_CACHE | (i >= layers ? CTXFIT_LAYER_F_NEXTN : 0);
         m->layer[i].heads = m->layer[i].kv_heads = 4;
@@ -130,8 +133,8 @@ static void sizes_beyond_64_bits_are_an_overflow(void **state)
     run = engine_run(&m.model, &options, NULL, 0);
     assert_int_equal(cfi_memory_measure(&m.model, NULL, &run, &memory, &error), CTXFIT_E_OVERFLOW);
     m.layer[0].cache_k_elems = m.layer[1].cache_k_elems = 256;
-    m.sums[0].padded[CFI_PADDING_32][0] = UINT64_MAX;
-    m.sums[1].padded[CFI_PADDING_32][0] = 1;
+    m.model.input_sums.padded[CFI_PADDING_32][0] = UINT64_MAX;
+    m.model.output_sums.padded[CFI_PADDING_32][0] = 1;
     assert_int_equal(cfi_memory_measure(&m.model, NULL, &run, &memory, &error), CTXFIT_E_OVERFLOW);
 }
 
