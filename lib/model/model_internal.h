@@ -98,7 +98,5 @@ ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error);
 bool cfi_model_classify(const ctxfit_model *model, cfi_tensor *tensor);
 /* "blk.3.ffn_up.weight" -> "ffn_up.weight" and 3; NULL when the name has no block. */
 const char *cfi_model_split_name(const char *name, uint64_t *block);
-/* Is it `base` but for ".weight", ".bias", ".scale"? */
-bool cfi_model_name_is(const char *name, const char *base);
 
 #endif

@@ -1,27 +1,30 @@
 /* What a tensor's name says, and what it takes in memory. */
 #include "arch_internal.h"
 
-#define CFI_ROLE(name, role) {name, CFI_ROLE_##role},
-static const struct {
+typedef struct known_name {
     const char *name;
+    size_t      len;
     uint32_t    role;
-} roles[] = {
+    const char *arch; /* NULL: any */
+} known_name;
+
+#define CFI_ROLE(name, role) {name, sizeof name - 1, CFI_ROLE_##role, NULL},
+static const known_name roles[] = {
 #include "roles.def"
 };
 #undef CFI_ROLE
 
-#define CFI_NEXTN(arch, tensor) {arch, tensor},
-static const struct {
-    const char *arch;
-    const char *tensor;
-} nextn_loaded[] = {
+#define CFI_NEXTN(arch, tensor) {tensor, sizeof tensor - 1, CFI_ROLE_LAYER, arch},
+static const known_name nextn_loaded[] = {
 #include "nextn.def"
 };
 #undef CFI_NEXTN
 
-/* Routed experts, grouped ones included; llama.cpp b10472 common/arg.cpp (LLM_FFN_EXPS_REGEX). */
-static const char *const expert_names[] = {
-    "ffn_up_exps", "ffn_down_exps", "ffn_gate_exps", "ffn_gate_up_exps", "ffn_up_chexps", "ffn_down_chexps", "ffn_gate_chexps",
+/* Routed experts, grouped ones included; llama.cpp b10472 common/common.h:1089 (LLM_FFN_EXPS_REGEX). */
+#define EXPERT(name) {name, sizeof name - 1, CFI_ROLE_LAYER, NULL}
+static const known_name expert_names[] = {
+    EXPERT("ffn_up_exps"),   EXPERT("ffn_down_exps"),   EXPERT("ffn_gate_exps"),   EXPERT("ffn_gate_up_exps"),
+    EXPERT("ffn_up_chexps"), EXPERT("ffn_down_chexps"), EXPERT("ffn_gate_chexps"),
 };
 
 const char *cfi_model_split_name(const char *name, uint64_t *block)
@@ -41,50 +44,40 @@ const char *cfi_model_split_name(const char *name, uint64_t *block)
 /* Length of a name without ".weight", ".bias" and the like. */
 static size_t base_length(const char *name)
 {
-    static const char *const suffixes[] = {".weight", ".bias", ".scale", ".input_scale"};
-    size_t                   len = strlen(name);
+    static const known_name suffixes[] = {
+#define SUFFIX(text) {text, sizeof text - 1, 0, NULL}
+        SUFFIX(".weight"), SUFFIX(".bias"), SUFFIX(".scale"), SUFFIX(".input_scale"),
+#undef SUFFIX
+    };
+    size_t len = strlen(name);
 
-    for (size_t i = 0; i < CFI_COUNT(suffixes); i++) {
-        size_t tail = strlen(suffixes[i]);
-
-        if (len > tail && memcmp(name + len - tail, suffixes[i], tail) == 0)
-            return len - tail;
-    }
+    for (size_t i = 0; i < CFI_COUNT(suffixes); i++)
+        if (len > suffixes[i].len && memcmp(name + len - suffixes[i].len, suffixes[i].name, suffixes[i].len) == 0)
+            return len - suffixes[i].len;
     return len;
 }
 
-bool cfi_model_name_is(const char *name, const char *base)
+/* The row of a name, without its suffix, in a table; NULL when there is none. */
+static const known_name *find_name(const known_name *names, size_t count, const char *arch, const char *name, size_t len)
 {
-    size_t len = base_length(name);
-
-    return strlen(base) == len && memcmp(name, base, len) == 0;
+    for (size_t i = 0; i < count; i++)
+        if (names[i].len == len && memcmp(names[i].name, name, len) == 0 && (names[i].arch == NULL || strcmp(names[i].arch, arch) == 0))
+            return &names[i];
+    return NULL;
 }
 
-static bool is_expert(const char *name)
+static bool is(const char *name, size_t len, const char *wanted)
 {
-    if (strncmp(name, "ffn_", 4) != 0)
-        return false;
-    for (size_t i = 0; i < CFI_COUNT(expert_names); i++)
-        if (cfi_model_name_is(name, expert_names[i]))
-            return true;
-    return false;
-}
-
-static bool nextn_is_loaded(const char *arch, const char *name)
-{
-    for (size_t i = 0; i < CFI_COUNT(nextn_loaded); i++)
-        if (strcmp(nextn_loaded[i].arch, arch) == 0 && cfi_model_name_is(name, nextn_loaded[i].tensor))
-            return true;
-    return false;
+    return strlen(wanted) == len && memcmp(name, wanted, len) == 0;
 }
 
 static void classify_outside(const ctxfit_model *model, cfi_tensor *tensor)
 {
-    tensor->role = CFI_ROLE_OUTPUT;
-    for (size_t i = 0; i < CFI_COUNT(roles); i++)
-        if (cfi_model_name_is(tensor->name, roles[i].name))
-            tensor->role = roles[i].role;
-    if ((model->arch->flags & CFI_ARCH_NORM_AT_OUTPUT) != 0 && cfi_model_name_is(tensor->name, "token_embd_norm"))
+    size_t            len = base_length(tensor->name);
+    const known_name *known = find_name(roles, CFI_COUNT(roles), NULL, tensor->name, len);
+
+    tensor->role = known != NULL ? known->role : CFI_ROLE_OUTPUT;
+    if ((model->arch->flags & CFI_ARCH_NORM_AT_OUTPUT) != 0 && is(tensor->name, len, "token_embd_norm"))
         tensor->role = CFI_ROLE_OUTPUT;
     tensor->layer = tensor->role == CFI_ROLE_LAYER ? 0 : -1;
 }
@@ -94,6 +87,7 @@ bool cfi_model_classify(const ctxfit_model *model, cfi_tensor *tensor)
     const ctxfit_model_info *info = &model->info;
     uint64_t                 block;
     const char              *base = cfi_model_split_name(tensor->name, &block);
+    size_t                   len;
 
     tensor->flags = 0;
     if (base == NULL) {
@@ -102,14 +96,15 @@ bool cfi_model_classify(const ctxfit_model *model, cfi_tensor *tensor)
     }
     if (block >= (uint64_t)info->layers + info->nextn_layers)
         return false;
+    len = base_length(base);
     tensor->layer = (int32_t)block;
     tensor->role = CFI_ROLE_LAYER;
-    if (is_expert(base))
+    if (base[0] == 'f' && find_name(expert_names, CFI_COUNT(expert_names), NULL, base, len) != NULL)
         tensor->flags |= CFI_TENSOR_F_EXPERT;
     /* loaded for T5, never used; llama.cpp b10472 src/llama-arch.cpp:820 */
-    if (cfi_model_name_is(base, "cross_attn_rel_b"))
+    if (is(base, len, "cross_attn_rel_b"))
         tensor->role = CFI_ROLE_UNUSED;
-    if (block >= info->layers && !nextn_is_loaded(model->arch_name, base))
+    if (block >= info->layers && find_name(nextn_loaded, CFI_COUNT(nextn_loaded), model->arch_name, base, len) == NULL)
         tensor->role = CFI_ROLE_UNUSED;
     return true;
 }
