@@ -25,7 +25,7 @@ install_packages() {
 configure() { # folder, options...
     local dir=$out/$1
     shift
-    cmake -S . -B "$dir" -G Ninja -DCTXFIT_BUILD_TESTS=ON -DCTXFIT_WERROR=ON "$@"
+    cmake -S . -B "$dir" -G Ninja -DCTXFIT_BUILD_TESTS=ON -DCTXFIT_WERROR=ON -DCMAKE_PREFIX_PATH="$(examples/yyjson.sh "$out/yyjson")" "$@"
 }
 
 build_and_test() { # folder, options...

@@ -1,0 +1,141 @@
+/* The ctxfit command: what its files share. Everything goes through the public API. */
+#ifndef CTXFIT_CLI_H
+#define CTXFIT_CLI_H
+
+#include <ctxfit.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Exit codes. */
+enum { CLI_FITS = 0, CLI_DOES_NOT_FIT = 1, CLI_USAGE = 2, CLI_BAD_INPUT = 3 };
+
+/* What a plan is asked for, by words of a command line or by a line of a batch. */
+typedef struct cli_request {
+    const char         *model; /* borrowed */
+    const char         *hw;    /* borrowed */
+    ctxfit_file_type    file_type; /* 0: as it is */
+    uint32_t            json;
+    uint32_t            header_only; /* a .gguf file may lack its tensors' data: CTXFIT_CHOICE_* */
+    ctxfit_plan_options options;
+    ctxfit_request      check;
+    uint32_t            has_check;
+    char                repository[256]; /* model of an -hf option */
+    char                expected[256];   /* after a failure: what a value should have been */
+} cli_request;
+
+/* ---- cli_settings.c: settings by name, from text ---- */
+
+/* How a setting may stand in JSON; 0: on the command line only. */
+enum { CLI_JSON_TEXT = 1, CLI_JSON_NUMBER = 2, CLI_JSON_BOOL = 4, CLI_JSON_ARRAY = 8, CLI_JSON_MAY_BE_EMPTY = 16 };
+
+typedef struct cli_setting cli_setting;
+struct cli_setting {
+    const char *key;
+    uint32_t    json;
+    uint32_t    kind;
+    size_t      offset;
+    bool (*set)(cli_request *r, const char *value);
+};
+
+void               cli_request_init(cli_request *r);
+uint32_t           cli_setting_count(void);
+const cli_setting *cli_setting_at(uint32_t index); /* NULL past the end */
+/* False after r->expected was filled. */
+bool cli_set(cli_request *r, const cli_setting *setting, const char *value);
+/* Whether what belongs together is together; the key at fault otherwise, and r->expected. */
+const char *cli_request_fault(cli_request *r);
+
+/* ---- cli_options.c: words of a command line ---- */
+/* Reads the arguments of `plan`; false after an error was printed. */
+bool cli_parse_plan(int argc, char **argv, cli_request *out);
+
+/* ---- cli_nearest.c: the names nearest to what was typed ---- */
+#define CLI_NEAREST 3
+#define CLI_NAME_MAX 48u
+
+typedef struct cli_nearest {
+    const char *wanted;
+    char        name[CLI_NEAREST][CLI_NAME_MAX];
+    uint32_t    distance[CLI_NEAREST];
+} cli_nearest;
+
+void cli_nearest_init(cli_nearest *n, const char *wanted);
+void cli_nearest_offer(cli_nearest *n, const char *name, size_t length);
+/* "; did you mean a, b or c?" or "" */
+void cli_nearest_write(const cli_nearest *n, char *out, size_t cap);
+
+/* ---- cli_input.c ---- */
+/* Which model, and how it is read. */
+typedef struct cli_model_source {
+    const char      *name;
+    ctxfit_file_type file_type;
+    bool             header_only;
+} cli_model_source;
+
+cli_model_source cli_source_of(const cli_request *r);
+/* Opens a model by path or name; the status of the failure otherwise, with the message in *error. */
+ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
+/* Prints the error of a named input and returns the exit code that it means. */
+int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error);
+
+/* ---- cli_parse.c: numbers; false on anything else ---- */
+bool cli_parse_uint(const char *text, uint64_t most, uint64_t *out); /* "4096", "4096.0" */
+bool cli_parse_real(const char *text, double *out);                  /* finite, 0 or more */
+bool cli_parse_tokens(const char *text, uint64_t *out);              /* "131072", "128k" (times 1024), "1m" */
+bool cli_parse_bytes(const char *text, uint64_t *out);               /* "24GiB", "512MiB", "4096" */
+
+/* ---- cli_text.c ---- */
+typedef struct cli_style {
+    bool color;
+    bool utf8;
+    int  width;
+} cli_style;
+
+cli_style cli_style_of(FILE *stream);
+/* Text in a small rotating buffer: use at most eight in one printf. */
+const char *cli_bytes(uint64_t bytes);          /* "17.3 GiB", at most 9 characters */
+const char *cli_signed_bytes(int64_t bytes);    /* "-1.2 GiB" */
+const char *cli_count(uint64_t n);              /* "262,144" */
+const char *cli_seconds(double seconds);        /* "367 s", "25 min" */
+const char *cli_time_band(double seconds, double low, double high); /* "367 s (334 to 408)" */
+const char *cli_rate(const ctxfit_estimate *e); /* "85 tokens/s (71 to 96)" or "unknown" */
+/* Writes text in lines of at most `width` columns; lines behind the first start with `indent` spaces, and the first has used them. */
+void cli_wrap(FILE *out, int width, int indent, const char *text);
+
+/* ---- cli_render.c, cli_check.c, cli_advice.c: a plan for people ---- */
+void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_plan *plan, FILE *out);
+void cli_render_check(const cli_request *request, const ctxfit_plan *plan, const ctxfit_check *check, FILE *out);
+
+/* A list of things to change, with a heading before the first. */
+typedef struct cli_advice {
+    const cli_request  *request;
+    const ctxfit_model *model;
+    const ctxfit_hw    *hw;
+    FILE               *out;
+    int                 lines;
+} cli_advice;
+
+void cli_say(cli_advice *a, const char *heading, const char *change, const char *effect);
+/* Plans other options; true when they fit. */
+bool cli_try(const cli_advice *a, const ctxfit_model *model, const ctxfit_plan_options *options, ctxfit_plan **out);
+/* What to change where the plan does not fit: options that were tried and do. */
+void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out);
+/* What to change where a request does not pass. */
+void cli_advise_request(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_check *check, FILE *out);
+
+/* ---- cli_json.c: a plan for programs ---- */
+/* Writes the plan's JSON with what the command adds: "id" (JSON text, NULL for none) and "check" (NULL for none). False without memory. */
+bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const ctxfit_check *check, FILE *out);
+/* A JSON string; bytes that are no UTF-8 become U+FFFD. */
+void cli_write_json_string(const char *text, FILE *out);
+
+/* ---- commands ---- */
+int cli_plan(int argc, char **argv);
+int cli_model(int argc, char **argv);
+int cli_hw(int argc, char **argv);
+int cli_quant(int argc, char **argv);
+int cli_batch(int argc, char **argv);
+
+#endif

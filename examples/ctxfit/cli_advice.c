@@ -1,0 +1,161 @@
+#include "cli.h"
+
+#include <string.h>
+
+static const char heading[] = "What to change (each of these alone makes it fit)";
+
+void cli_say(cli_advice *a, const char *title, const char *change, const char *effect)
+{
+    const int column = 35;
+
+    if (a->lines++ == 0)
+        fprintf(a->out, "\n  %s\n", title);
+    if (strlen(change) > 30)
+        fprintf(a->out, "    %s\n%*s", change, column, "");
+    else
+        fprintf(a->out, "    %-30s ", change);
+    cli_wrap(a->out, cli_style_of(a->out).width, column, effect);
+}
+
+bool cli_try(const cli_advice *a, const ctxfit_model *model, const ctxfit_plan_options *options, ctxfit_plan **out)
+{
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+
+    if (ctxfit_plan_make(model, a->hw, options, NULL, out, NULL) != CTXFIT_OK)
+        return false;
+    (void)ctxfit_plan_get_summary(*out, &s);
+    if (s.fit != CTXFIT_FIT_NONE)
+        return true;
+    ctxfit_plan_free(*out);
+    *out = NULL;
+    return false;
+}
+
+static bool fits(const cli_advice *a, ctxfit_plan_options options)
+{
+    ctxfit_plan *plan;
+
+    if (options.ctx_tokens != CTXFIT_CTX_LARGEST)
+        options.flags |= CTXFIT_PLAN_F_NO_LIMITS;
+    if (!cli_try(a, a->model, &options, &plan))
+        return false;
+    ctxfit_plan_free(plan);
+    return true;
+}
+
+static void advise_context(cli_advice *a, const ctxfit_plan_summary *s)
+{
+    char option[64], effect[96];
+
+    if (s->max_ctx_seq_tokens == 0 || s->max_ctx_seq_tokens >= s->n_ctx_seq)
+        return;
+    (void)snprintf(option, sizeof option, "-c %llu", (unsigned long long)(s->max_ctx_seq_tokens * s->n_seq));
+    (void)snprintf(effect, sizeof effect, "%s tokens for a sequence", cli_count(s->max_ctx_seq_tokens));
+    cli_say(a, heading, option, effect);
+}
+
+static void advise_sequences(cli_advice *a, const ctxfit_plan_summary *s)
+{
+    char option[64], effect[96];
+
+    if (s->max_sequences == 0 || s->max_sequences >= s->n_seq || s->kv_unified)
+        return;
+    (void)snprintf(option, sizeof option, "-np %u -c %llu", (unsigned)s->max_sequences, (unsigned long long)(s->n_ctx_seq * s->max_sequences));
+    (void)snprintf(effect, sizeof effect, "fewer sequences of %s tokens each", cli_count(s->n_ctx_seq));
+    cli_say(a, heading, option, effect);
+}
+
+static void advise_cache_type(cli_advice *a)
+{
+    ctxfit_plan_options options = a->request->options;
+
+    if (options.kv_key != 0 || options.kv_value != 0)
+        return;
+    options.kv_key = options.kv_value = CTXFIT_QUANT_Q8_0;
+    if (fits(a, options))
+        cli_say(a, heading, "-ctk q8_0 -ctv q8_0", "half the KV cache");
+}
+
+static void advise_file_type(cli_advice *a)
+{
+    ctxfit_file_type best = 0;
+    char             option[64];
+
+    if (ctxfit_plan_best_file_type(a->model, a->hw, &a->request->options, NULL, &best, NULL) != CTXFIT_OK || best == 0)
+        return;
+    (void)snprintf(option, sizeof option, "--quant %s", ctxfit_file_type_name(best));
+    cli_say(a, heading, option, "the best file type that fits");
+}
+
+/* The fewest layers whose experts must move to the host. */
+static void advise_experts(cli_advice *a)
+{
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_plan_options options = a->request->options;
+    uint32_t            low = 0, high;
+    char                option[64];
+
+    (void)ctxfit_model_get_info(a->model, &info);
+    if (info.experts == 0 || options.cpu_expert_layers != 0)
+        return;
+    high = options.cpu_expert_layers = info.layers;
+    if (!fits(a, options))
+        return;
+    while (high - low > 1) {
+        options.cpu_expert_layers = low + (high - low) / 2;
+        if (fits(a, options))
+            high = options.cpu_expert_layers;
+        else
+            low = options.cpu_expert_layers;
+    }
+    (void)snprintf(option, sizeof option, "--n-cpu-moe %u", (unsigned)high);
+    cli_say(a, heading, option, "experts of these layers in host memory");
+}
+
+/* The most layers that can stay on the GPUs. */
+static void advise_gpu_layers(cli_advice *a)
+{
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_plan_options options = a->request->options;
+    uint32_t            low = 0, high;
+    char                option[64];
+
+    (void)ctxfit_model_get_info(a->model, &info);
+    if (options.gpu_layers != 0)
+        return;
+    high = info.layers + info.nextn_layers + 1;
+    while (high - low > 1) {
+        options.gpu_layers = low + (high - low) / 2;
+        if (fits(a, options))
+            low = options.gpu_layers;
+        else
+            high = options.gpu_layers;
+    }
+    if (low == 0)
+        return;
+    (void)snprintf(option, sizeof option, "-ngl %u", (unsigned)low);
+    cli_say(a, heading, option, "the rest of the layers in host memory");
+}
+
+void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out)
+{
+    cli_advice          a = {request, model, hw, out, 0};
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan_device  first = CTXFIT_PLAN_DEVICE_INIT;
+
+    (void)ctxfit_plan_get_summary(plan, &s);
+    (void)ctxfit_plan_get_device(plan, 0, &first);
+    if (s.fit != CTXFIT_FIT_NONE)
+        return;
+    advise_context(&a, &s);
+    advise_sequences(&a, &s);
+    advise_cache_type(&a);
+    advise_file_type(&a);
+    if (first.kind == CTXFIT_DEVICE_GPU) {
+        advise_experts(&a);
+        advise_gpu_layers(&a);
+    }
+    if (a.lines == 0)
+        fputs("\n  No single change of context, cache type, file type or placement makes it fit:\n"
+              "  a larger machine or a smaller model is needed\n", out);
+}

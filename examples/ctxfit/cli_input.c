@@ -1,0 +1,88 @@
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool is_readable(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+
+    if (file != NULL)
+        (void)fclose(file);
+    return file != NULL;
+}
+
+static ctxfit_status refuse(ctxfit_error *error, ctxfit_status status, const char *message)
+{
+    memset(error, 0, sizeof *error);
+    error->status = status;
+    (void)snprintf(error->message, sizeof error->message, "%s", message);
+    return status;
+}
+
+static ctxfit_status open_gguf(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
+{
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+    ctxfit_gguf        *gguf;
+    ctxfit_model       *as_stored;
+    ctxfit_status       status;
+
+    options.flags = source->header_only ? CTXFIT_GGUF_F_HEADER_ONLY : 0;
+    status = ctxfit_gguf_open(source->name, &options, NULL, &gguf, error);
+    if (status != CTXFIT_OK)
+        return status;
+    status = ctxfit_model_from_gguf(gguf, NULL, &as_stored, error);
+    ctxfit_gguf_free(gguf);
+    if (status != CTXFIT_OK || source->file_type == 0) {
+        *out = as_stored;
+        return status;
+    }
+    status = ctxfit_model_requantize(as_stored, source->file_type, NULL, out, error);
+    ctxfit_model_free(as_stored);
+    return status;
+}
+
+cli_model_source cli_source_of(const cli_request *r)
+{
+    cli_model_source source = {r->model, r->file_type, r->header_only == CTXFIT_CHOICE_ON};
+
+    return source;
+}
+
+ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
+{
+    const char *name = source->name;
+
+    *out = NULL;
+    if (ends_with(name, ".gguf"))
+        return open_gguf(source, out, error);
+    if (starts_with(name, "ollama:") || ends_with(name, "config.json") || starts_with(name, "http://") || starts_with(name, "https://"))
+        return refuse(error, CTXFIT_E_UNSUPPORTED, "this version reads GGUF files and catalog names (ctxfit model lists them)");
+    if (ctxfit_model_from_catalog(name, source->file_type, NULL, out, error) == CTXFIT_OK)
+        return CTXFIT_OK;
+    /* A file with another ending; otherwise the catalog's answer, with its suggestions, says more. */
+    if (error->status == CTXFIT_E_NOT_FOUND && is_readable(name))
+        return open_gguf(source, out, error);
+    return error->status;
+}
+
+int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error)
+{
+    fprintf(stderr, "ctxfit: %s '%s': %s", what, name, error->message);
+    if (error->offset != UINT64_MAX && error->offset != 0)
+        fprintf(stderr, " (at byte %llu)", (unsigned long long)error->offset);
+    fprintf(stderr, " [%s]\n", ctxfit_status_name(status));
+    return CLI_BAD_INPUT;
+}

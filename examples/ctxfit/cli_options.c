@@ -1,0 +1,257 @@
+#include "cli.h"
+
+#include <string.h>
+
+/* An option of the command line: the setting that it is, and its value where no word of value follows. */
+typedef struct option {
+    const char *names; /* separated by spaces */
+    const char *key;
+    const char *value; /* NULL: the next word */
+} option;
+
+/* What an option of llama-server means that a plan does not take. */
+typedef enum server_effect { NO_SIZE, NOT_COUNTED, NOT_FOLLOWED, SERVER_EFFECTS } server_effect;
+
+typedef struct server_option {
+    const char   *names;
+    int           words;
+    server_effect effect;
+} server_option;
+
+static const option options[] = {
+    {"--model -m", "model", NULL},
+    {"--hf-repo -hf -hfr", "hf_repo", NULL},
+    {"--header-only", "header_only", "1"},
+    {"--hw", "hw", NULL},
+    {"--quant", "quant", NULL},
+    {"--engine", "engine", NULL},
+    {"--ctx-size -c --ctx", "n_ctx", NULL},
+    {"--parallel -np", "n_seq", NULL},
+    {"--batch-size -b", "n_batch", NULL},
+    {"--ubatch-size -ub", "n_ubatch", NULL},
+    {"--kv", "kv", NULL},
+    {"--cache-type-k -ctk", "type_k", NULL},
+    {"--cache-type-v -ctv", "type_v", NULL},
+    {"--flash-attn -fa", "flash_attn", NULL},
+    {"--n-gpu-layers -ngl --gpu-layers", "ngl", NULL},
+    {"--split-mode -sm", "split_mode", NULL},
+    {"--tensor-split -ts", "tensor_split", NULL},
+    {"--n-cpu-moe -ncmoe", "n_cpu_moe", NULL},
+    {"--cpu-moe -cmoe", "cpu_moe", "1"},
+    {"--override-tensor -ot", "override_tensor", NULL},
+    {"--kv-unified -kvu", "kv_unified", "1"},
+    {"--no-kv-unified -no-kvu", "kv_unified", "0"},
+    {"--swa-full", "swa_full", "1"},
+    {"--kv-offload -kvo", "offload_kqv", "1"},
+    {"--no-kv-offload -nkvo", "offload_kqv", "0"},
+    {"--op-offload", "op_offload", "1"},
+    {"--no-op-offload", "op_offload", "0"},
+    {"--mmap", "mmap", "1"},
+    {"--no-mmap", "mmap", "0"},
+    {"--direct-io -dio --no-direct-io -ndio", "load_mode", "dio"},
+    {"--load-mode -lm", "load_mode", NULL},
+    {"--repack", "repack", "1"},
+    {"--no-repack -nr", "repack", "0"},
+    {"--outputs-max", "n_outputs_max", NULL},
+    {"--reserve", "reserve_bytes", NULL},
+    {"--fit-target -fitt", "fit_target", NULL},
+    {"--limit", "limit_tokens", NULL},
+    {"--limit-source", "limit_source", NULL},
+    {"--prefill-rate", "prefill_rate", NULL},
+    {"--decode-rate", "decode_rate", NULL},
+    {"--prompt", "prompt_tokens", NULL},
+    {"--cached", "cached_tokens", NULL},
+    {"--output", "output_tokens", NULL},
+    {"--deadline", "deadline_s", NULL},
+    {"--json", "json", "1"},
+};
+
+static const server_option server_options[] = {
+#define CLI_SERVER_OPTION(names, words, effect) {names, words, effect},
+#include "server_options.def"
+#undef CLI_SERVER_OPTION
+};
+
+/* A line under construction. */
+typedef struct line_reader {
+    cli_request *request;
+    char         noted[SERVER_EFFECTS][160]; /* options of llama-server that were met */
+} line_reader;
+
+static bool bad_value(const char *name, const char *value, const char *expected)
+{
+    fprintf(stderr, "ctxfit: %s '%s': expected %s\n", name, value, expected);
+    return false;
+}
+
+static bool has_name(const char *names, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *p = names; p != NULL; p = strchr(p, ' ')) {
+        p += *p == ' ';
+        if (strncmp(p, name, length) == 0 && (p[length] == ' ' || p[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static const option *find_option(const char *name)
+{
+    for (size_t i = 0; i < CLI_COUNT(options); i++)
+        if (has_name(options[i].names, name))
+            return &options[i];
+    return NULL;
+}
+
+static const server_option *find_server_option(const char *name)
+{
+    for (size_t i = 0; i < CLI_COUNT(server_options); i++)
+        if (has_name(server_options[i].names, name))
+            return &server_options[i];
+    return NULL;
+}
+
+static const cli_setting *find_setting(const char *key)
+{
+    for (uint32_t i = 0;; i++)
+        if (strcmp(cli_setting_at(i)->key, key) == 0)
+            return cli_setting_at(i);
+}
+
+static bool unknown_option(const char *name)
+{
+    cli_nearest nearest;
+    char        names[192];
+
+    cli_nearest_init(&nearest, name);
+    for (size_t i = 0; i < CLI_COUNT(options); i++) {
+        for (const char *p = options[i].names; *p != '\0';) {
+            size_t length = strcspn(p, " ");
+
+            cli_nearest_offer(&nearest, p, length);
+            p += length + (p[length] == ' ');
+        }
+    }
+    cli_nearest_write(&nearest, names, sizeof names);
+    fprintf(stderr, "ctxfit: unknown option '%.80s'%s (ctxfit plan --help lists them)\n", name, names);
+    return false;
+}
+
+/* "-fa" stood alone in older lines: it takes the next word only where that is a value. */
+static bool is_bare_flash(const option *o, const char *next)
+{
+    static const char *const values[] = {"on", "off", "auto", "1", "0", "true", "false"};
+
+    if (strcmp(o->key, "flash_attn") != 0)
+        return false;
+    for (size_t i = 0; next != NULL && i < CLI_COUNT(values); i++)
+        if (strcmp(next, values[i]) == 0)
+            return false;
+    return next == NULL || next[0] == '-';
+}
+
+static void note_server_option(line_reader *reader, const server_option *o, const char *name)
+{
+    char  *text = reader->noted[o->effect];
+    size_t used = strlen(text);
+
+    (void)snprintf(text + used, sizeof reader->noted[0] - used, used > 0 ? ", %s" : "%s", name);
+}
+
+static void print_notes(const line_reader *reader)
+{
+    static const char *const texts[SERVER_EFFECTS] = {
+        "no size depends on",
+        "not counted, its memory comes on top:",
+        "not followed; the machine is --hw, the model is MODEL:",
+    };
+
+    for (int i = 0; i < SERVER_EFFECTS; i++)
+        if (reader->noted[i][0] != '\0')
+            fprintf(stderr, "ctxfit: note: %s %s\n", texts[i], reader->noted[i]);
+}
+
+/* Reads one option and its value; *used counts the words. */
+static bool read_option(line_reader *reader, int left, char **argv, int *used)
+{
+    char                 name[64];
+    const char          *equals = strncmp(argv[0], "--", 2) == 0 ? strchr(argv[0], '=') : NULL;
+    const char          *value = equals != NULL ? equals + 1 : NULL, *next = value != NULL ? value : left > 1 ? argv[1] : NULL;
+    size_t               length = equals != NULL ? (size_t)(equals - argv[0]) : strlen(argv[0]);
+    const option        *o;
+    const server_option *s;
+
+    if (length >= sizeof name || memchr(argv[0], ' ', length) != NULL)
+        return unknown_option(argv[0]);
+    memcpy(name, argv[0], length);
+    name[length] = '\0';
+    o = find_option(name);
+    s = o == NULL ? find_server_option(name) : NULL;
+    if (s != NULL) {
+        *used = value != NULL ? 1 : 1 + s->words;
+        note_server_option(reader, s, name);
+        return *used <= left || bad_value("option", name, "a value behind it");
+    }
+    if (o == NULL)
+        return unknown_option(name);
+    if (o->value != NULL && value != NULL)
+        return bad_value(name, value, "no value");
+    if (o->value != NULL) {
+        value = o->value;
+    } else if (is_bare_flash(o, next)) {
+        value = "on";
+    } else {
+        if (next == NULL)
+            return bad_value("option", name, "a value behind it");
+        *used = value != NULL ? 1 : 2;
+        value = next;
+    }
+    return cli_set(reader->request, find_setting(o->key), value) || bad_value(name, value, reader->request->expected);
+}
+
+/* A pasted line starts with the program. */
+static bool is_program(const char *word)
+{
+    const char *slash = strrchr(word, '/');
+
+    word = slash != NULL ? slash + 1 : word;
+    return strcmp(word, "llama-server") == 0 || strcmp(word, "llama-cli") == 0;
+}
+
+static const char *option_of(const char *key)
+{
+    for (size_t i = 0; i < CLI_COUNT(options); i++)
+        if (strcmp(options[i].key, key) == 0)
+            return options[i].names;
+    return key;
+}
+
+bool cli_parse_plan(int argc, char **argv, cli_request *out)
+{
+    line_reader reader = {out, {{0}}};
+    const char *fault;
+
+    cli_request_init(out);
+    for (int i = 0, used; i < argc; i += used) {
+        used = 1;
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (!read_option(&reader, argc - i, argv + i, &used))
+                return false;
+        } else if (i == 0 && is_program(argv[i])) {
+            continue;
+        } else if (out->model == NULL) {
+            if (!cli_set(out, find_setting("model"), argv[i]))
+                return bad_value("model", argv[i], out->expected);
+        } else {
+            return bad_value("argument", argv[i], "one model only; quote a machine of several parts: --hw \"2*rtx-4090 host:64GiB\"");
+        }
+    }
+    fault = cli_request_fault(out);
+    if (fault != NULL) {
+        fprintf(stderr, "ctxfit: %.*s: expected %s\n", (int)strcspn(option_of(fault), " "), option_of(fault), out->expected);
+        return false;
+    }
+    print_notes(&reader);
+    return true;
+}

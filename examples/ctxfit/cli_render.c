@@ -1,0 +1,264 @@
+#include "cli.h"
+
+#include <string.h>
+
+#define BAR_CELLS 44
+
+/* One kind of memory in a bar and in the table. */
+typedef struct part {
+    const char *name;
+    const char *color; /* SGR code */
+    const char *utf8;
+    char        ascii;
+} part;
+
+enum { WEIGHTS, CACHE, STATE, COMPUTE, OUTPUT, PARTS };
+
+static const part parts[PARTS] = {
+    {"weights", "34", "\xe2\x96\x88", '#'}, {"KV cache", "32", "\xe2\x96\x93", '='}, {"state", "36", "\xe2\x96\x92", '%'},
+    {"compute", "33", "\xe2\x96\x91", '+'}, {"output", "35", "\xe2\x96\x91", '-'},
+};
+#define FREE_UTF8 "\xc2\xb7"
+
+static void part_bytes(const ctxfit_plan_device *d, uint64_t bytes[PARTS])
+{
+    bytes[WEIGHTS] = d->weights_bytes;
+    bytes[CACHE] = d->kv_bytes + d->kv_swa_bytes + d->kv_other_bytes;
+    bytes[STATE] = d->recurrent_bytes;
+    bytes[COMPUTE] = d->compute_bytes;
+    bytes[OUTPUT] = d->output_bytes;
+}
+
+static void put_cells(const cli_style *style, const part *p, int count, FILE *out)
+{
+    if (count <= 0)
+        return;
+    if (style->color)
+        fprintf(out, "\x1b[%sm", p->color);
+    for (int i = 0; i < count; i++) {
+        if (style->utf8)
+            fputs(p->utf8, out);
+        else
+            fputc(p->ascii, out);
+    }
+    if (style->color)
+        fputs("\x1b[0m", out);
+}
+
+/* The bar is as long as the device is large, or as what it would have to hold. */
+static void render_bar(const cli_style *style, const ctxfit_plan_device *d, FILE *out)
+{
+    uint64_t bytes[PARTS];
+    bool     stated = d->usable_bytes != UINT64_MAX;
+    uint64_t scale = stated && d->capacity_bytes > d->total_bytes ? d->capacity_bytes : d->total_bytes;
+    int      used = 0;
+    double   sum = 0;
+
+    part_bytes(d, bytes);
+    fprintf(out, "  %-7s |", d->name);
+    for (int i = 0; i < PARTS && scale > 0; i++) {
+        int end;
+
+        sum += (double)bytes[i];
+        end = (int)(sum / (double)scale * BAR_CELLS + 0.5);
+        put_cells(style, &parts[i], end - used, out);
+        used = end;
+    }
+    for (; used < BAR_CELLS; used++)
+        fputs(style->utf8 ? FREE_UTF8 : ".", out);
+    if (!stated)
+        fprintf(out, "| %s\n", cli_bytes(d->total_bytes));
+    else
+        fprintf(out, "| %s of %s\n", cli_bytes(d->total_bytes), cli_bytes(d->capacity_bytes));
+}
+
+static void sum_parts(const ctxfit_plan *plan, uint32_t count, uint64_t sums[PARTS])
+{
+    memset(sums, 0, PARTS * sizeof *sums);
+    for (uint32_t i = 0; i < count; i++) {
+        ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+        uint64_t           bytes[PARTS];
+
+        (void)ctxfit_plan_get_device(plan, i, &d);
+        part_bytes(&d, bytes);
+        for (int p = 0; p < PARTS; p++)
+            sums[p] += bytes[p];
+    }
+}
+
+static void render_bars(const cli_style *style, const ctxfit_plan *plan, uint32_t count, const uint64_t sums[PARTS], FILE *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+
+        (void)ctxfit_plan_get_device(plan, i, &d);
+        render_bar(style, &d, out);
+    }
+    fputs("         ", out);
+    for (int p = 0; p < PARTS; p++) {
+        if (sums[p] == 0)
+            continue;
+        fputs("  ", out);
+        put_cells(style, &parts[p], 1, out);
+        fprintf(out, " %s", parts[p].name);
+    }
+    fprintf(out, "  %s free\n\n", style->utf8 ? FREE_UTF8 : ".");
+}
+
+/* Columns that are empty on every device are left out. */
+static void render_table(const ctxfit_plan *plan, uint32_t count, const uint64_t sums[PARTS], FILE *out)
+{
+    fprintf(out, "  %-7s %6s", "", "layers");
+    for (int p = 0; p < PARTS; p++)
+        if (sums[p] != 0)
+            fprintf(out, " %9s", parts[p].name);
+    fprintf(out, " %9s %9s %9s\n", "total", "usable", "free");
+    for (uint32_t i = 0; i < count; i++) {
+        ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+        uint64_t           bytes[PARTS];
+        bool               stated;
+
+        (void)ctxfit_plan_get_device(plan, i, &d);
+        part_bytes(&d, bytes);
+        stated = d.usable_bytes != UINT64_MAX;
+        fprintf(out, "  %-7s %6u", d.name, (unsigned)d.layers);
+        for (int p = 0; p < PARTS; p++)
+            if (sums[p] != 0)
+                fprintf(out, " %9s", bytes[p] != 0 ? cli_bytes(bytes[p]) : "-");
+        fprintf(out, " %9s %9s %9s\n", cli_bytes(d.total_bytes), stated ? cli_bytes(d.usable_bytes) : "unstated",
+                stated ? cli_signed_bytes(d.free_bytes) : "-");
+    }
+    fputc('\n', out);
+}
+
+static void render_limits(const cli_style *style, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
+{
+    if (s->constraint_count == 0)
+        return;
+    fputs("  What limits the context of a sequence (-> binds)\n", out);
+    for (uint32_t i = 0; i < s->constraint_count; i++) {
+        ctxfit_constraint c = CTXFIT_CONSTRAINT_INIT;
+        bool              binds;
+
+        (void)ctxfit_plan_get_constraint(plan, i, &c);
+        binds = c.binding && c.limit_tokens != UINT64_MAX;
+        fprintf(out, "  %s %10s  %-13s ", binds ? "->" : "  ", c.limit_tokens == UINT64_MAX ? "no limit" : cli_count(c.limit_tokens),
+                ctxfit_limit_name(c.kind));
+        cli_wrap(out, style->width, 31, c.source);
+    }
+    fputc('\n', out);
+}
+
+static const char *basis_name(uint32_t basis)
+{
+    return basis == CTXFIT_BASIS_MEASURED ? ", from the measured rate" : "";
+}
+
+static void render_speed(const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
+{
+    ctxfit_estimate empty = CTXFIT_ESTIMATE_INIT, full = CTXFIT_ESTIMATE_INIT, prompt = CTXFIT_ESTIMATE_INIT;
+
+    (void)ctxfit_plan_get_decode_rate(plan, 0, &empty);
+    (void)ctxfit_plan_get_decode_rate(plan, s->n_ctx_seq, &full);
+    (void)ctxfit_plan_get_prompt_time(plan, s->n_ctx_seq, 0, &prompt);
+    fputs("  Speed (in brackets the band)\n", out);
+    fprintf(out, "    decode, empty context  %s%s\n", cli_rate(&empty), basis_name(empty.basis));
+    fprintf(out, "    decode, full context   %s%s\n", cli_rate(&full), basis_name(full.basis));
+    if (prompt.basis == CTXFIT_BASIS_UNKNOWN)
+        fputs("    prompt, full context   unknown\n\n", out);
+    else
+        fprintf(out, "    prompt, full context   %s%s\n\n", cli_time_band(prompt.value, prompt.low, prompt.high), basis_name(prompt.basis));
+}
+
+static const char *verdict(uint32_t fit)
+{
+    switch (fit) {
+    case CTXFIT_FIT_ALL:   return "FITS";
+    case CTXFIT_FIT_SPLIT: return "FITS, partly on the host";
+    case CTXFIT_FIT_NONE:  return "DOES NOT FIT";
+    }
+    return "UNKNOWN";
+}
+
+/* The binding constraint as a sentence. */
+static void render_binding(const cli_style *style, const ctxfit_plan *plan, FILE *out)
+{
+    ctxfit_constraint c = CTXFIT_CONSTRAINT_INIT;
+    char              text[320];
+
+    if (ctxfit_plan_get_constraint(plan, 0, &c) != CTXFIT_OK || c.limit_tokens == UINT64_MAX)
+        return;
+    if (c.limit_tokens == 0)
+        (void)snprintf(text, sizeof text, "No context fits at all: %s", c.source);
+    else
+        (void)snprintf(text, sizeof text, "The limit of a sequence is %s tokens: %s", cli_count(c.limit_tokens), c.source);
+    fputs("  ", out);
+    cli_wrap(out, style->width, 2, text);
+}
+
+static void render_verdict(const cli_style *style, const cli_request *request, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
+{
+    const char *color = s->fit == CTXFIT_FIT_NONE ? "1;31" : "1;32";
+
+    fputs("  ", out);
+    if (style->color)
+        fprintf(out, "\x1b[%sm", color);
+    fputs(verdict(s->fit), out);
+    if (style->color)
+        fputs("\x1b[0m", out);
+    fprintf(out, "  %s tokens", cli_count(s->n_ctx_seq));
+    if (s->n_seq > 1)
+        fprintf(out, " for each of %u sequences", (unsigned)s->n_seq);
+    if (request->options.ctx_tokens == CTXFIT_CTX_LARGEST && s->fit != CTXFIT_FIT_NONE)
+        fputs(" (the most that fits)", out);
+    if (s->margin_bytes == INT64_MAX)
+        fputc('\n', out);
+    else if (s->margin_bytes >= 0)
+        fprintf(out, ", %s to spare\n", cli_bytes((uint64_t)s->margin_bytes));
+    else
+        fprintf(out, ", %s missing\n", cli_bytes(UINT64_C(0) - (uint64_t)s->margin_bytes));
+    render_binding(style, plan, out);
+    fprintf(out, "  Largest context of a sequence: %s tokens; most sequences of %s: %u\n\n",
+            s->max_ctx_seq_tokens == UINT64_MAX ? "unlimited" : cli_count(s->max_ctx_seq_tokens), cli_count(s->n_ctx_seq),
+            (unsigned)s->max_sequences);
+}
+
+static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model, const ctxfit_plan_summary *s, FILE *out)
+{
+    ctxfit_model_info m = CTXFIT_MODEL_INFO_INIT;
+    char              text[512];
+
+    (void)ctxfit_model_get_info(model, &m);
+    (void)snprintf(text, sizeof text, "%.120s, %s (%s of tensors), on %.200s, %s %s", ctxfit_model_name(model),
+                   m.file_type != 0 ? ctxfit_file_type_name(m.file_type) : "formats as in the file", cli_bytes(m.tensor_bytes), request->hw,
+                   s->engine.name, s->engine.version);
+    fputs("\n  ", out);
+    cli_wrap(out, style->width, 2, text);
+    fputc('\n', out);
+}
+
+static void render_note(const cli_style *style, const char *text, FILE *out)
+{
+    fputs("  note: ", out);
+    cli_wrap(out, style->width, 8, text);
+}
+
+void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_plan *plan, FILE *out)
+{
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+    cli_style           style = cli_style_of(out);
+    uint64_t            sums[PARTS];
+
+    (void)ctxfit_plan_get_summary(plan, &s);
+    sum_parts(plan, s.device_count, sums);
+    render_title(&style, request, model, &s, out);
+    render_verdict(&style, request, plan, &s, out);
+    render_bars(&style, plan, s.device_count, sums, out);
+    render_table(plan, s.device_count, sums, out);
+    render_limits(&style, plan, &s, out);
+    render_speed(plan, &s, out);
+    for (uint32_t i = 0; i < s.warning_count; i++)
+        render_note(&style, ctxfit_plan_warning(plan, i), out);
+    if (!s.compute_exact)
+        render_note(&style, "compute buffers are an upper bound; weights, caches and output are exact", out);
+}

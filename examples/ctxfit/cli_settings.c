@@ -1,0 +1,457 @@
+#include "cli.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* How a value is read. */
+enum {
+    KIND_TEXT,   /* borrowed, into a const char * */
+    KIND_TOKENS, /* into a uint64_t */
+    KIND_COUNT,  /* 1 or more, into a uint32_t */
+    KIND_CHOICE, /* yes or no, into a CTXFIT_CHOICE_* */
+    KIND_FORMAT, /* a cache type, into a ctxfit_quant */
+    KIND_REAL,   /* above 0, into a double */
+    KIND_OTHER   /* by a function of its own */
+};
+
+static bool expected(cli_request *r, const char *what)
+{
+    (void)snprintf(r->expected, sizeof r->expected, "%s", what);
+    return false;
+}
+
+static bool is_one_of(const char *value, const char *a, const char *b, const char *c)
+{
+    return strcmp(value, a) == 0 || strcmp(value, b) == 0 || strcmp(value, c) == 0;
+}
+
+static bool set_file_type(cli_request *r, const char *value)
+{
+    cli_nearest nearest;
+    char        names[160];
+
+    r->file_type = ctxfit_file_type_from_name(value);
+    if (r->file_type != 0)
+        return true;
+    cli_nearest_init(&nearest, value);
+    for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
+        const char *name = ctxfit_file_type_name(ctxfit_file_type_at(i));
+
+        cli_nearest_offer(&nearest, name, strlen(name));
+    }
+    cli_nearest_write(&nearest, names, sizeof names);
+    (void)snprintf(r->expected, sizeof r->expected, "a file type such as Q4_K_M (ctxfit quant lists them)%s", names);
+    return false;
+}
+
+static bool set_ctx(cli_request *r, const char *value)
+{
+    if (strcmp(value, "native") == 0)
+        r->options.ctx_tokens = 0;
+    else if (strcmp(value, "max") == 0)
+        r->options.ctx_tokens = CTXFIT_CTX_LARGEST;
+    else if (!cli_parse_tokens(value, &r->options.ctx_tokens))
+        return expected(r, "a number of tokens (131072, 128k), native or max");
+    return true;
+}
+
+/* -1 is llama-server's own choice: four slots that share one cache (b10472 tools/server/server.cpp:151). */
+static bool set_sequences(cli_request *r, const char *value)
+{
+    uint64_t n;
+
+    if (is_one_of(value, "-1", "-1", "auto")) {
+        r->options.sequences = 4;
+        r->options.kv_unified = CTXFIT_CHOICE_ON;
+        return true;
+    }
+    if (!cli_parse_uint(value, UINT32_MAX, &n) || n == 0)
+        return expected(r, "a number of sequences, 1 or more (-1: as llama-server chooses)");
+    r->options.sequences = (uint32_t)n;
+    return true;
+}
+
+static bool read_format(cli_request *r, const char *value, ctxfit_quant *out)
+{
+    ctxfit_quant_info info = CTXFIT_QUANT_INFO_INIT;
+
+    *out = ctxfit_quant_from_name(value);
+    if (ctxfit_quant_get_info(*out, &info) == CTXFIT_OK && (info.flags & CTXFIT_QUANT_F_CACHE) != 0)
+        return true;
+    return expected(r, "a cache type: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl");
+}
+
+/* q8_0 or q8_0,q4_0 */
+static bool set_kv(cli_request *r, const char *value)
+{
+    char        key[32];
+    const char *comma = strchr(value, ',');
+    size_t      length = comma != NULL ? (size_t)(comma - value) : strlen(value);
+
+    if (length >= sizeof key)
+        return expected(r, "a cache type, or two with a comma between");
+    memcpy(key, value, length);
+    key[length] = '\0';
+    return read_format(r, key, &r->options.kv_key) && read_format(r, comma != NULL ? comma + 1 : key, &r->options.kv_value);
+}
+
+static bool set_gpu_layers(cli_request *r, const char *value)
+{
+    uint64_t layers;
+
+    if (is_one_of(value, "-1", "all", "auto")) {
+        r->options.gpu_layers = 0;
+        return true;
+    }
+    if (!cli_parse_uint(value, UINT32_MAX - 1, &layers))
+        return expected(r, "a number of layers, all or -1");
+    r->options.gpu_layers = layers == 0 ? CTXFIT_GPU_LAYERS_NONE : (uint32_t)layers;
+    return true;
+}
+
+static bool set_flash(cli_request *r, const char *value)
+{
+    if (is_one_of(value, "on", "1", "true"))
+        r->options.flash_attention = CTXFIT_CHOICE_ON;
+    else if (is_one_of(value, "off", "0", "false"))
+        r->options.flash_attention = CTXFIT_CHOICE_OFF;
+    else if (strcmp(value, "auto") == 0)
+        r->options.flash_attention = CTXFIT_CHOICE_DEFAULT;
+    else
+        return expected(r, "on, off or auto");
+    return true;
+}
+
+static bool set_split_mode(cli_request *r, const char *value)
+{
+    static const struct {
+        const char *name;
+        uint32_t    mode;
+    } modes[] = {{"layer", CTXFIT_SPLIT_LAYER}, {"none", CTXFIT_SPLIT_NONE}, {"row", CTXFIT_SPLIT_ROW}};
+
+    for (size_t i = 0; i < CLI_COUNT(modes); i++) {
+        if (strcmp(value, modes[i].name) == 0) {
+            r->options.split_mode = modes[i].mode;
+            return true;
+        }
+    }
+    return expected(r, "layer, none or row");
+}
+
+static bool set_tensor_split(cli_request *r, const char *value)
+{
+    char     piece[32];
+    double   split[CTXFIT_MAX_SPLIT] = {0};
+    uint32_t count = 0;
+
+    for (const char *p = value;; p++) {
+        size_t length = strcspn(p, ",/");
+
+        if (count == CTXFIT_MAX_SPLIT || length >= sizeof piece)
+            return expected(r, "up to 16 proportions with commas between, such as 3,1");
+        memcpy(piece, p, length);
+        piece[length] = '\0';
+        if (!cli_parse_real(piece, &split[count++]))
+            return expected(r, "up to 16 proportions with commas between, such as 3,1");
+        p += length;
+        if (*p == '\0')
+            break;
+    }
+    memcpy(r->options.tensor_split, split, sizeof split);
+    return true;
+}
+
+static bool set_cpu_moe(cli_request *r, const char *value)
+{
+    (void)value;
+    r->options.cpu_expert_layers = CTXFIT_ALL_LAYERS;
+    return true;
+}
+
+static bool set_n_cpu_moe(cli_request *r, const char *value)
+{
+    uint64_t layers;
+
+    if (!cli_parse_uint(value, CTXFIT_ALL_LAYERS - 1, &layers))
+        return expected(r, "a number of layers, 0 or more");
+    r->options.cpu_expert_layers = (uint32_t)layers;
+    return true;
+}
+
+/* One `pattern=buffer`, or several with commas between, behind those that are there. */
+static bool add_override(cli_request *r, const char *value, size_t length)
+{
+    char  *text = r->options.overrides;
+    size_t used = strlen(text), comma = used > 0 ? 1 : 0;
+
+    if (memchr(value, '=', length) == NULL)
+        return expected(r, "pattern=buffer, such as ffn_.*_exps=CPU");
+    if (used + comma + length >= sizeof r->options.overrides)
+        return expected(r, "at most 1,023 characters of overrides in all");
+    if (comma)
+        text[used] = ',';
+    memcpy(text + used + comma, value, length);
+    text[used + comma + length] = '\0';
+    return true;
+}
+
+static bool set_override_tensor(cli_request *r, const char *value)
+{
+    return add_override(r, value, strlen(value));
+}
+
+/* Pieces with semicolons between: `cmoe`, `ncmoe=N`, `ot=pattern=buffer`, `pattern=buffer`. */
+static bool set_overrides(cli_request *r, const char *value)
+{
+    char piece[sizeof r->options.overrides];
+
+    for (const char *p = value;; p++) {
+        size_t length = strcspn(p, ";");
+        bool   good;
+
+        if (length >= sizeof piece)
+            return expected(r, "at most 1,023 characters of overrides in all");
+        memcpy(piece, p, length);
+        piece[length] = '\0';
+        if (strcmp(piece, "cmoe") == 0)
+            good = set_cpu_moe(r, piece);
+        else if (strncmp(piece, "ncmoe=", 6) == 0)
+            good = set_n_cpu_moe(r, piece + 6);
+        else if (strncmp(piece, "ot=", 3) == 0)
+            good = add_override(r, piece + 3, length - 3);
+        else
+            good = add_override(r, piece, length);
+        if (!good)
+            return false;
+        p += length;
+        if (*p == '\0')
+            return true;
+    }
+}
+
+/* In the library 0 is the default; here it is llama.cpp's own 0, every token of a batch. */
+static bool set_outputs_max(cli_request *r, const char *value)
+{
+    uint64_t n;
+
+    if (!cli_parse_uint(value, UINT32_MAX, &n))
+        return expected(r, "a number of rows; 0: every token of a batch");
+    r->options.outputs_max = n == 0 ? UINT32_MAX : (uint32_t)n;
+    return true;
+}
+
+static bool set_reserve(cli_request *r, const char *value)
+{
+    if (!cli_parse_bytes(value, &r->options.reserve_bytes))
+        return expected(r, "a size such as 1GiB, or 0 for none");
+    if (r->options.reserve_bytes == 0)
+        r->options.reserve_bytes = CTXFIT_RESERVE_NONE;
+    return true;
+}
+
+/* llama.cpp's --fit-target counts MiB (b10472 common/arg.cpp, "-fitt"). */
+static bool set_fit_target(cli_request *r, const char *value)
+{
+    uint64_t mib;
+
+    if (!cli_parse_uint(value, UINT32_MAX, &mib))
+        return expected(r, "one number of MiB for all devices");
+    r->options.reserve_bytes = mib == 0 ? CTXFIT_RESERVE_NONE : mib << 20;
+    return true;
+}
+
+static bool set_load_mode(cli_request *r, const char *value)
+{
+    if (is_one_of(value, "mmap", "mlock", "mmap+mlock"))
+        r->options.mmap = strcmp(value, "mlock") == 0 ? CTXFIT_CHOICE_OFF : CTXFIT_CHOICE_ON;
+    else if (is_one_of(value, "none", "dio", "dio"))
+        r->options.mmap = CTXFIT_CHOICE_OFF;
+    else
+        return expected(r, "none, mmap, mlock, mmap+mlock or dio");
+    return true;
+}
+
+static bool copy_text(cli_request *r, char *out, size_t cap, const char *value)
+{
+    if (*value == '\0' || strlen(value) >= cap) {
+        (void)snprintf(r->expected, sizeof r->expected, "1 to %u characters", (unsigned)cap - 1);
+        return false;
+    }
+    memcpy(out, value, strlen(value) + 1);
+    return true;
+}
+
+static bool set_engine(cli_request *r, const char *value)
+{
+    return copy_text(r, r->options.engine, sizeof r->options.engine, value);
+}
+
+static bool set_limit_source(cli_request *r, const char *value)
+{
+    return copy_text(r, r->options.limit_source, sizeof r->options.limit_source, value);
+}
+
+/* USER/REPOSITORY[:FILE_TYPE]; without a file type llama.cpp takes Q4_K_M. */
+static bool set_repository(cli_request *r, const char *value)
+{
+    char *colon;
+
+    if (!copy_text(r, r->repository, sizeof r->repository, value))
+        return false;
+    colon = strchr(r->repository, ':');
+    if (colon != NULL)
+        *colon = '\0';
+    r->model = r->repository;
+    return set_file_type(r, colon != NULL ? colon + 1 : "Q4_K_M");
+}
+
+static bool set_solve(cli_request *r, const char *value)
+{
+    if (strcmp(value, "none") == 0)
+        r->options.flags |= CTXFIT_PLAN_F_NO_LIMITS;
+    else if (is_one_of(value, "ctx", "all", "all"))
+        r->options.flags &= ~(uint32_t)CTXFIT_PLAN_F_NO_LIMITS;
+    else
+        return expected(r, "none, ctx or all");
+    return true;
+}
+
+static bool set_json(cli_request *r, const char *value)
+{
+    (void)value;
+    r->json = 1;
+    return true;
+}
+
+#define REQUEST(member) offsetof(cli_request, member)
+#define OPTION(member) offsetof(cli_request, options.member)
+#define CHECK(member) offsetof(cli_request, check.member)
+#define TEXT CLI_JSON_TEXT
+#define NUMBER (CLI_JSON_NUMBER | CLI_JSON_TEXT)
+#define BOOL (CLI_JSON_BOOL | CLI_JSON_NUMBER | CLI_JSON_TEXT)
+
+static const cli_setting settings[] = {
+    {"model", TEXT, KIND_TEXT, REQUEST(model), NULL},
+    {"quant", TEXT, KIND_OTHER, 0, set_file_type},
+    {"header_only", BOOL, KIND_CHOICE, REQUEST(header_only), NULL},
+    {"hw", TEXT, KIND_TEXT, REQUEST(hw), NULL},
+    {"engine", TEXT, KIND_OTHER, 0, set_engine},
+    {"n_ctx", NUMBER, KIND_OTHER, 0, set_ctx},
+    {"n_seq", NUMBER, KIND_OTHER, 0, set_sequences},
+    {"n_batch", NUMBER, KIND_COUNT, OPTION(batch_tokens), NULL},
+    {"n_ubatch", NUMBER, KIND_COUNT, OPTION(ubatch_tokens), NULL},
+    {"type_k", TEXT, KIND_FORMAT, OPTION(kv_key), NULL},
+    {"type_v", TEXT, KIND_FORMAT, OPTION(kv_value), NULL},
+    {"flash_attn", BOOL, KIND_OTHER, 0, set_flash},
+    {"kv_unified", BOOL, KIND_CHOICE, OPTION(kv_unified), NULL},
+    {"swa_full", BOOL, KIND_CHOICE, OPTION(swa_full), NULL},
+    {"ngl", NUMBER, KIND_OTHER, 0, set_gpu_layers},
+    {"split_mode", TEXT, KIND_OTHER, 0, set_split_mode},
+    {"tensor_split", TEXT | CLI_JSON_ARRAY | CLI_JSON_MAY_BE_EMPTY, KIND_OTHER, 0, set_tensor_split},
+    {"overrides", TEXT | CLI_JSON_MAY_BE_EMPTY, KIND_OTHER, 0, set_overrides},
+    {"offload_kqv", BOOL, KIND_CHOICE, OPTION(kv_offload), NULL},
+    {"op_offload", BOOL, KIND_CHOICE, OPTION(op_offload), NULL},
+    {"n_outputs_max", NUMBER, KIND_OTHER, 0, set_outputs_max},
+    {"repack", BOOL, KIND_CHOICE, OPTION(repack), NULL},
+    {"mmap", BOOL, KIND_CHOICE, OPTION(mmap), NULL},
+    {"solve", TEXT, KIND_OTHER, 0, set_solve},
+    {"reserve_bytes", NUMBER, KIND_OTHER, 0, set_reserve},
+    {"limit_tokens", NUMBER, KIND_TOKENS, OPTION(limit_tokens), NULL},
+    {"limit_source", TEXT, KIND_OTHER, 0, set_limit_source},
+    {"prefill_rate", NUMBER, KIND_REAL, OPTION(measured_prefill_tokens_per_s), NULL},
+    {"decode_rate", NUMBER, KIND_REAL, OPTION(measured_decode_tokens_per_s), NULL},
+    {"prompt_tokens", NUMBER, KIND_TOKENS, CHECK(prompt_tokens), NULL},
+    {"cached_tokens", NUMBER, KIND_TOKENS, CHECK(cached_tokens), NULL},
+    {"output_tokens", NUMBER, KIND_TOKENS, CHECK(output_tokens), NULL},
+    {"deadline_s", NUMBER, KIND_REAL, CHECK(deadline_s), NULL},
+    /* of the command line only */
+    {"kv", 0, KIND_OTHER, 0, set_kv},
+    {"cpu_moe", 0, KIND_OTHER, 0, set_cpu_moe},
+    {"n_cpu_moe", 0, KIND_OTHER, 0, set_n_cpu_moe},
+    {"override_tensor", 0, KIND_OTHER, 0, set_override_tensor},
+    {"fit_target", 0, KIND_OTHER, 0, set_fit_target},
+    {"load_mode", 0, KIND_OTHER, 0, set_load_mode},
+    {"hf_repo", 0, KIND_OTHER, 0, set_repository},
+    {"json", 0, KIND_OTHER, 0, set_json},
+};
+
+uint32_t cli_setting_count(void)
+{
+    return (uint32_t)CLI_COUNT(settings);
+}
+
+const cli_setting *cli_setting_at(uint32_t index)
+{
+    return index < CLI_COUNT(settings) ? &settings[index] : NULL;
+}
+
+void cli_request_init(cli_request *r)
+{
+    static const ctxfit_plan_options default_options = CTXFIT_PLAN_OPTIONS_INIT;
+    static const ctxfit_request      no_request = CTXFIT_REQUEST_INIT;
+
+    memset(r, 0, sizeof *r);
+    r->options = default_options;
+    r->check = no_request;
+}
+
+static bool set_choice(cli_request *r, const char *value, uint32_t *out)
+{
+    if (is_one_of(value, "1", "true", "on"))
+        *out = CTXFIT_CHOICE_ON;
+    else if (is_one_of(value, "0", "false", "off"))
+        *out = CTXFIT_CHOICE_OFF;
+    else
+        return expected(r, "true or false");
+    return true;
+}
+
+bool cli_set(cli_request *r, const cli_setting *setting, const char *value)
+{
+    void    *target = (char *)r + setting->offset;
+    uint64_t n;
+
+    switch (setting->kind) {
+    case KIND_TEXT:
+        *(const char **)target = value;
+        return *value != '\0' || expected(r, "a name");
+    case KIND_TOKENS:
+        r->has_check |= target == (void *)&r->check.prompt_tokens || target == (void *)&r->check.output_tokens;
+        return cli_parse_tokens(value, target) || expected(r, "a number of tokens (131072, 128k)");
+    case KIND_COUNT:
+        if (!cli_parse_uint(value, UINT32_MAX, &n) || n == 0)
+            return expected(r, "a whole number, 1 or more");
+        *(uint32_t *)target = (uint32_t)n;
+        return true;
+    case KIND_CHOICE:
+        return set_choice(r, value, target);
+    case KIND_FORMAT:
+        return read_format(r, value, target);
+    case KIND_REAL:
+        return (cli_parse_real(value, target) && *(double *)target > 0) || expected(r, "a number above 0");
+    }
+    return setting->set(r, value);
+}
+
+const char *cli_request_fault(cli_request *r)
+{
+    const ctxfit_request *c = &r->check;
+
+    if (r->model == NULL) {
+        (void)expected(r, "a model: a catalog name or a .gguf file");
+        return "model";
+    }
+    if (r->hw == NULL) {
+        (void)expected(r, "a machine: mac-studio-m2-ultra-64gb, \"2*rtx-4090 host:64GiB\", host:64GiB");
+        return "hw";
+    }
+    if (c->cached_tokens > c->prompt_tokens) {
+        (void)expected(r, "no more than the tokens of the prompt");
+        return "cached_tokens";
+    }
+    if (c->deadline_s > 0 && !r->has_check) {
+        (void)expected(r, "a prompt or an output to hold against it");
+        return "deadline_s";
+    }
+    return NULL;
+}

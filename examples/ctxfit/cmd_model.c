@@ -1,0 +1,163 @@
+#include "cli.h"
+
+#include <string.h>
+
+static const char *attention_name(uint32_t attention)
+{
+    static const char *const names[] = {"-", "full", "sliding", "chunked", "latent"};
+
+    return attention < sizeof names / sizeof names[0] ? names[attention] : "?";
+}
+
+static const char *state_name(uint32_t state)
+{
+    static const char *const names[] = {"-", "mamba", "mamba2", "delta-net", "kda", "short-conv", "rwkv"};
+
+    return state < sizeof names / sizeof names[0] ? names[state] : "?";
+}
+
+static const char *ff_name(uint32_t feed_forward)
+{
+    static const char *const names[] = {"-", "plain", "gated", "experts"};
+
+    return feed_forward < sizeof names / sizeof names[0] ? names[feed_forward] : "?";
+}
+
+static int list_models(void)
+{
+    for (uint32_t i = 0; i < ctxfit_model_catalog_count(); i++)
+        printf("%-40s %s\n", ctxfit_model_catalog_id(i), ctxfit_model_catalog_hf_id(i));
+    return CLI_FITS;
+}
+
+static void print_rope(const ctxfit_model_info *m)
+{
+    static const char *const names[] = {"none", "linear", "yarn", "longrope", "llama3"};
+
+    if (m->rope_scaling == CTXFIT_ROPE_SCALING_NONE || m->rope_scaling >= sizeof names / sizeof names[0])
+        return;
+    printf("  rope scaling        %s", names[m->rope_scaling]);
+    if (m->rope_factor > 0)
+        printf(", factor %g", m->rope_factor);
+    if (m->rope_original_tokens != 0)
+        printf(", from %s tokens", cli_count(m->rope_original_tokens));
+    putchar('\n');
+}
+
+static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
+{
+    printf("%s\n", ctxfit_model_name(model));
+    printf("  architecture        %s%s\n", ctxfit_model_arch(model), (m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0 ? " (unknown: generic rules)" : "");
+    printf("  layers              %u", (unsigned)m->layers);
+    if (m->nextn_layers > 0)
+        printf(" and %u for next-token prediction", (unsigned)m->nextn_layers);
+    printf("\n  hidden width        %u\n  vocabulary          %s%s\n", (unsigned)m->embedding, cli_count(m->vocabulary),
+           (m->flags & CTXFIT_MODEL_F_TIED) != 0 ? ", tied with the output" : "");
+    printf("  trained context     %s\n", m->trained_tokens != 0 ? cli_count(m->trained_tokens) : "not stated");
+    print_rope(m);
+    if (m->experts > 0)
+        printf("  experts             %u, %u used\n", (unsigned)m->experts, (unsigned)m->experts_used);
+    printf("  parameters          %.3f B", (double)m->parameters / 1e9);
+    if (m->parameters_active != m->parameters)
+        printf(", %.3f B active", (double)m->parameters_active / 1e9);
+    printf("\n  tensors             %s, %s bytes (%s)%s%s\n", cli_count(m->tensor_count), cli_count(m->tensor_bytes), cli_bytes(m->tensor_bytes),
+           m->file_type != 0 ? ", " : "", m->file_type != 0 ? ctxfit_file_type_name(m->file_type) : "");
+}
+
+static bool same_kind(const ctxfit_layer_info *a, const ctxfit_layer_info *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void print_layers(const ctxfit_layer_info *l, uint32_t first, uint32_t last)
+{
+    char range[24];
+
+    (void)snprintf(range, sizeof range, first == last ? "%u" : "%u-%u", (unsigned)first, (unsigned)last);
+    printf("  %-9s %-8s %-10s %5u %5u %6u %6u %-8s %7u", range, attention_name(l->attention), state_name(l->state), (unsigned)l->heads,
+           (unsigned)l->kv_heads, (unsigned)l->cache_k_elems, (unsigned)l->cache_v_elems, ff_name(l->feed_forward),
+           (unsigned)(l->feed_forward == CTXFIT_FF_MOE ? l->expert_width : l->ff_width));
+    if (l->window_tokens != 0)
+        printf("  window %u", (unsigned)l->window_tokens);
+    if (l->attention != CTXFIT_ATTENTION_NONE && (l->flags & CTXFIT_LAYER_F_CACHE) == 0)
+        printf("  no cache of its own");
+    if ((l->flags & CTXFIT_LAYER_F_NEXTN) != 0)
+        printf("  next-token prediction");
+    putchar('\n');
+}
+
+/* One line for every run of equal layers. */
+static void print_all_layers(const ctxfit_model *model, uint32_t count)
+{
+    ctxfit_layer_info run = CTXFIT_LAYER_INFO_INIT;
+    uint32_t          first = 0;
+
+    printf("\n  %-9s %-8s %-10s %5s %5s %6s %6s %-8s %7s\n", "layers", "attend", "state", "heads", "kv", "K", "V", "ff", "width");
+    for (uint32_t i = 0; i < count; i++) {
+        ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
+
+        (void)ctxfit_model_get_layer(model, i, &layer);
+        if (i > 0 && !same_kind(&layer, &run)) {
+            print_layers(&run, first, i - 1);
+            first = i;
+        }
+        run = layer;
+    }
+    if (count > 0)
+        print_layers(&run, first, count - 1);
+}
+
+static void print_tensors(const ctxfit_model *model)
+{
+    const char *name;
+
+    for (uint64_t i = 0; (name = ctxfit_model_tensor_name(model, i)) != NULL; i++) {
+        ctxfit_tensor_info t = CTXFIT_TENSOR_INFO_INIT;
+
+        (void)ctxfit_model_get_tensor(model, i, &t);
+        printf("  %-40s %-8s %14llu  [", name, ctxfit_quant_name(t.quant), (unsigned long long)t.bytes);
+        for (uint32_t d = 0; d < t.n_dims && d < 4; d++)
+            printf(d > 0 ? ", %llu" : "%llu", (unsigned long long)t.dims[d]);
+        puts("]");
+    }
+}
+
+int cli_model(int argc, char **argv)
+{
+    cli_model_source  source = {NULL, 0, false};
+    const char       *bad = NULL;
+    bool              tensors = false;
+    ctxfit_model     *model;
+    ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_error      error;
+    ctxfit_status     status;
+
+    for (int i = 0; i < argc && bad == NULL; i++) {
+        if (strcmp(argv[i], "--tensors") == 0)
+            tensors = true;
+        else if (strcmp(argv[i], "--quant") == 0 && i + 1 < argc)
+            bad = (source.file_type = ctxfit_file_type_from_name(argv[++i])) == 0 ? argv[i] : NULL;
+        else if (strcmp(argv[i], "--header-only") == 0)
+            source.header_only = true;
+        else if (argv[i][0] != '-' && source.name == NULL)
+            source.name = argv[i];
+        else
+            bad = argv[i];
+    }
+    if (bad != NULL) {
+        fprintf(stderr, "ctxfit: '%s': usage: ctxfit model [MODEL] [--quant Q4_K_M] [--tensors] [--header-only]\n", bad);
+        return CLI_USAGE;
+    }
+    if (source.name == NULL)
+        return list_models();
+    status = cli_open_model(&source, &model, &error);
+    if (status != CTXFIT_OK)
+        return cli_fail("model", source.name, status, &error);
+    (void)ctxfit_model_get_info(model, &info);
+    print_info(model, &info);
+    print_all_layers(model, info.layers + info.nextn_layers);
+    if (tensors)
+        print_tensors(model);
+    ctxfit_model_free(model);
+    return CLI_FITS;
+}

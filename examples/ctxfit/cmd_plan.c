@@ -1,0 +1,74 @@
+#include "cli.h"
+
+static void print_for_people(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan,
+                             const ctxfit_check *check)
+{
+    cli_render_plan(request, model, plan, stdout);
+    if (check != NULL)
+        cli_render_check(request, plan, check, stdout);
+    cli_advise_fit(request, model, hw, plan, stdout);
+    if (check != NULL)
+        cli_advise_request(request, model, hw, check, stdout);
+}
+
+static int report(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan)
+{
+    ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_check        check = CTXFIT_CHECK_INIT, *checked = request->has_check ? &check : NULL;
+
+    (void)ctxfit_plan_get_summary(plan, &summary);
+    if (checked != NULL && ctxfit_plan_check(plan, &request->check, checked) != CTXFIT_OK) {
+        fputs("ctxfit: the request is out of range\n", stderr);
+        return CLI_USAGE;
+    }
+    if (!request->json) {
+        print_for_people(request, model, hw, plan, checked);
+    } else if (!cli_write_plan_json(plan, NULL, checked, stdout)) {
+        fputs("ctxfit: out of memory\n", stderr);
+        return CLI_BAD_INPUT;
+    }
+    return summary.fit == CTXFIT_FIT_NONE || check.outcome != CTXFIT_CHECK_OK ? CLI_DOES_NOT_FIT : CLI_FITS;
+}
+
+static int plan_on(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    ctxfit_plan  *plan;
+    ctxfit_error  error;
+    ctxfit_status status = ctxfit_plan_make(model, hw, &request->options, NULL, &plan, &error);
+    int           code;
+
+    if (status != CTXFIT_OK) {
+        code = cli_fail("plan", request->model, status, &error);
+        return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
+    }
+    code = report(request, model, hw, plan);
+    ctxfit_plan_free(plan);
+    return code;
+}
+
+int cli_plan(int argc, char **argv)
+{
+    cli_request      request;
+    cli_model_source source;
+    ctxfit_model    *model;
+    ctxfit_hw       *hw;
+    ctxfit_error     error;
+    ctxfit_status    status;
+    int              code;
+
+    if (!cli_parse_plan(argc, argv, &request))
+        return CLI_USAGE;
+    source = cli_source_of(&request);
+    status = cli_open_model(&source, &model, &error);
+    if (status != CTXFIT_OK)
+        return cli_fail("model", request.model, status, &error);
+    status = ctxfit_hw_parse(request.hw, NULL, &hw, &error);
+    if (status != CTXFIT_OK) {
+        ctxfit_model_free(model);
+        return cli_fail("hardware", request.hw, status, &error);
+    }
+    code = plan_on(&request, model, hw);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return code;
+}

@@ -1,0 +1,128 @@
+/* ctxfit: does this model, at this quantization and context, fit this machine under this engine? */
+#include "cli.h"
+
+#include <string.h>
+
+static const char help[] =
+    "ctxfit: does this model, at this quantization and context, fit this machine\n"
+    "under this engine?\n"
+    "\n"
+    "  ctxfit plan MODEL --hw SPEC [options]\n"
+    "      the verdict, the memory of each device, the limits, the speed\n"
+    "  ctxfit model [MODEL] [--quant T] [--tensors] [--header-only]\n"
+    "      what a model is made of; without MODEL the catalog\n"
+    "  ctxfit hw [SPEC]\n"
+    "      what a machine is made of; without SPEC the catalog\n"
+    "  ctxfit quant [MODEL]\n"
+    "      file types and tensor formats; with MODEL its size in each file type\n"
+    "  ctxfit batch < requests.jsonl\n"
+    "      one JSON object a line in, one a line out\n"
+    "\n"
+    "MODEL  a catalog name (qwen3-coder:30b, Qwen/Qwen3-8B) or a .gguf file (of a\n"
+    "       split one the first shard)\n"
+    "SPEC   \"2*rtx-4090 host:64GiB\", mac-studio-m2-ultra-64gb,\n"
+    "       \"gpu(backend=cuda,mem=24GiB,bw=1008GB/s) host:64GiB\", host:64GiB\n"
+    "\n"
+    "ctxfit plan --help lists the options of a plan.\n"
+    "\n"
+    "Examples\n"
+    "  ctxfit plan qwen3-coder:30b --quant Q4_K_M --hw mac-studio-m2-ultra-64gb\n"
+    "  ctxfit quant gemma-3-27b\n"
+    "  ctxfit hw \"2*rtx-3090 host:128GiB\"\n"
+    "\n"
+    "Exit codes: 0 fits, 1 does not fit, 2 wrong usage, 3 bad input.\n";
+
+static const char plan_help[] =
+    "ctxfit plan MODEL --hw SPEC [options]\n"
+    "\n"
+    "Options of llama-server have its names, so that a line of a start script can be\n"
+    "pasted behind `ctxfit plan`; those that no size depends on are read and named.\n"
+    "\n"
+    "Model and engine\n"
+    "  -m, --model MODEL           the same as MODEL; -hf USER/REPO[:T] names both\n"
+    "  --quant T                   file type (Q4_K_M); default: as it is\n"
+    "  --engine E                  llama.cpp, llama.cpp@b10472, llama.cpp@0.7.0;\n"
+    "                              default: the newest known\n"
+    "  --header-only               the .gguf file may lack its tensors' data\n"
+    "Context\n"
+    "  -c, --ctx-size, --ctx N     whole context: 131072, 128k, native (trained length,\n"
+    "                              the default) or max (the most that fits)\n"
+    "  -np, --parallel N           sequences that share it; -1: as llama-server chooses\n"
+    "  --kv-unified                one cache for all sequences\n"
+    "  -b, --batch-size N          -ub, --ubatch-size N\n"
+    "  --kv K[,V]                  cache types (q8_0); also -ctk, --cache-type-k and\n"
+    "                              -ctv, --cache-type-v\n"
+    "  -fa, --flash-attn on|off|auto\n"
+    "  --swa-full                  window caches as long as the context\n"
+    "  --outputs-max N             rows of logits of a batch; default: one a sequence;\n"
+    "                              0: every token\n"
+    "Placement\n"
+    "  -ngl, --n-gpu-layers N      layers on GPUs, counted from the last; default: all\n"
+    "  --cpu-moe                   all experts on the host; -ncmoe, --n-cpu-moe N: those\n"
+    "                              of the first N layers\n"
+    "  -ot, --override-tensor PATTERN=BUFFER\n"
+    "  -sm, --split-mode layer|none|row      -ts, --tensor-split 3,1\n"
+    "  --no-kv-offload  --no-op-offload  --no-mmap  --mlock  --no-repack\n"
+    "  --reserve SIZE              kept free on each GPU; default 1GiB; 0: nothing\n"
+    "Requests\n"
+    "  --limit N                   a limit from a config file; --limit-source TEXT says\n"
+    "                              where it stands\n"
+    "  --prompt N --cached N --output N --deadline SECONDS\n"
+    "                              hold a request against the plan\n"
+    "  --prefill-rate R            tokens/s measured on the machine, instead of the\n"
+    "  --decode-rate R             estimate\n"
+    "Output\n"
+    "  --json                      the plan as JSON (docs/command-line.md)\n"
+    "\n"
+    "Examples\n"
+    "  ctxfit plan qwen3-coder:30b --quant Q4_K_M --hw mac-studio-m2-ultra-64gb\n"
+    "  ctxfit plan gemma-3-27b --quant Q4_K_M --hw \"rtx-4090 host:64GiB\" -c max \\\n"
+    "      -ctk q8_0 -ctv q8_0\n"
+    "  ctxfit plan model-00001-of-00003.gguf --hw \"2*rtx-3090 host:128GiB\" -c 32k -np 4\n"
+    "  ctxfit plan qwen3-coder:30b --quant Q4_K_M --hw mac-studio-m2-ultra-64gb \\\n"
+    "      --limit 131072 --prompt 146760 --prefill-rate 400 --deadline 300\n"
+    "\n"
+    "Exit codes: 0 fits (and the request passes), 1 does not, 2 wrong usage,\n"
+    "3 bad input.\n";
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *help;
+    } commands[] = {
+        {"plan", cli_plan, plan_help}, {"model", cli_model, help}, {"hw", cli_hw, help}, {"quant", cli_quant, help}, {"batch", cli_batch, help},
+    };
+
+    if (argc < 2) {
+        fputs(help, stderr);
+        return CLI_USAGE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        if (!asks_for_help(argc - 2, argv + 2))
+            return commands[i].run(argc - 2, argv + 2);
+        fputs(commands[i].help, stdout);
+        return CLI_FITS;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("ctxfit %s\n", ctxfit_version_string());
+        return CLI_FITS;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        fputs(help, stdout);
+        return CLI_FITS;
+    }
+    fprintf(stderr, "ctxfit: '%s': expected plan, model, hw, quant or batch; see ctxfit --help\n", argv[1]);
+    return CLI_USAGE;
+}

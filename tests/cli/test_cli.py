@@ -1,0 +1,465 @@
+#!/usr/bin/env python3
+"""The ctxfit command from outside: exit codes, what it prints, and that no input stops it.
+
+  test_cli.py CTXFIT            runs the tests
+  test_cli.py CTXFIT --update   rewrites golden/*.txt, to be read as a diff
+"""
+import json
+import math
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+DATA = HERE.parent / "data"
+GOLDEN = HERE / "golden"
+CTXFIT = ""
+
+FITS, DOES_NOT_FIT, USAGE, BAD_INPUT = 0, 1, 2, 3
+MIB = 1 << 20
+CODER = ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "mac-studio-m2-ultra-64gb"]
+HEADER = DATA / "gguf" / "qwen-dense.gguf"
+
+
+def run(*words, stdin=b"", **env):
+    clean = {"PATH": os.environ["PATH"], "LC_ALL": "C", "NO_COLOR": "1"}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH"):
+        if name in os.environ:
+            clean[name] = os.environ[name]
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    return subprocess.run([CTXFIT, *map(str, words)], input=stdin, capture_output=True, env={**clean, **env}, timeout=120, cwd=DATA)
+
+
+def plan(*words):
+    """(exit code, plan as JSON) of a plan."""
+    done = run("plan", *words, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def batch(*lines):
+    """(exit code, answers); a line is bytes, text or an object."""
+    text = b"\n".join(x if isinstance(x, bytes) else x.encode() if isinstance(x, str) else json.dumps(x).encode() for x in lines)
+    done = run("batch", stdin=text)
+    return done.returncode, [json.loads(x) for x in done.stdout.splitlines()]
+
+
+def has_batch():
+    return run("batch").returncode == FITS
+
+
+# name: words of the command; the rest of the golden file is what it printed
+GOLDEN_CASES = {
+    "help": ["--help"],
+    "plan_help": ["plan", "--help"],
+    "hw_mac_studio": ["hw", "mac-studio-m2-ultra-64gb"],
+    "hw_two_gpus": ["hw", "2*rtx-4090 host:64GiB"],
+    "model_coder": ["model", "Qwen/Qwen3-Coder-30B-A3B-Instruct", "--quant", "q4_k_m"],
+    "model_header": ["model", "gguf/qwen-dense.gguf", "--header-only", "--tensors"],
+    "model_windows": ["model", "gemma-3-27b"],
+    "model_state": ["model", "qwen3-next-80b-a3b"],
+    "quant_coder": ["quant", "qwen3-coder:30b"],
+    "error_option": [*CODER, "--paralel", "4"],
+    "error_model": ["plan", "qwen3-coder:40b", "--hw", "host:64GiB"],
+    "error_hw": ["plan", "qwen3-coder:30b", "--hw", "2*rtx-4091 host:64GiB"],
+    "error_quant": [*CODER[:2], "--quant", "Q4_K_X", "--hw", "host:64GiB"],
+    "error_refused": ["plan", "deepseek-v3", "--hw", "host:512GiB", "-ctk", "q8_0"],
+    "story_overflow": [*CODER, "-c", "262144", "--limit", "131072", "--limit-source", "agent.yaml: context_length", "--prompt", "146760"],
+    "story_timeout": [*CODER, "-c", "262144", "--prompt", "146760", "--prefill-rate", "400", "--deadline", "300"],
+    "plan_too_large": ["plan", "gemma-3-27b", "--quant", "Q8_0", "--hw", "rtx-4090 host:64GiB", "-c", "32k"],
+    "plan_slots": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "2*rtx-3090 host:128GiB", "-c", "64k", "-np", "4"],
+}
+
+
+def golden_text(words):
+    done = run(*words)
+    shown = " ".join(f'"{w}"' if " " in w else w for w in words)
+    return f"$ ctxfit {shown}\n{done.stdout.decode()}{done.stderr.decode()}exit {done.returncode}\n"
+
+
+class Golden(unittest.TestCase):
+    def test_output_is_the_reviewed_one(self):
+        self.maxDiff = None
+        for name, words in GOLDEN_CASES.items():
+            with self.subTest(name):
+                self.assertEqual(golden_text(words), (GOLDEN / f"{name}.txt").read_text(), f"{name}; where the change is wanted: tests/cli/test_cli.py CTXFIT --update, and read the diff")
+
+    def test_every_golden_file_has_its_case(self):
+        self.assertEqual({p.stem for p in GOLDEN.glob("*.txt")}, set(GOLDEN_CASES))
+
+    def test_lines_fit_a_terminal(self):
+        for name in GOLDEN_CASES:
+            for line in (GOLDEN / f"{name}.txt").read_text().splitlines()[1:-1]:
+                if not name.startswith(("error", "model", "hw")):
+                    self.assertLessEqual(len(line), 90, f"{name}: {line}")
+
+
+class Story(unittest.TestCase):
+    """Qwen3-Coder-30B-A3B on a Mac Studio M2 Ultra with 64 GB: DESIGN section 1, every number from a fact."""
+
+    TRAINED, LIMIT, PROMPT, RATE, DEADLINE = 262144, 131072, 146760, 400, 300
+    KV = 48 * 2 * 4 * 128 * 2 * 262144  # layers, K and V, heads, head size, bytes of F16, tokens
+    WEIGHTS = 18550716416  # llama-quantize --dry-run of Qwen3-30B-A3B as Q4_K_M, which has the same tensors
+
+    def test_it_fits_at_its_trained_length(self):
+        code, p = plan(*CODER[1:], "-c", self.TRAINED)
+        gpu = p["devices"][0]
+        self.assertEqual((code, p["fit"]), (FITS, "all"))
+        self.assertEqual(p["model"]["tensor_bytes"], self.WEIGHTS)
+        self.assertEqual(gpu["kv_bytes"], self.KV)
+        self.assertEqual(sum(d["weights_bytes"] for d in p["devices"]), self.WEIGHTS)
+        self.assertEqual(gpu["capacity_bytes"], 65536 * MIB * 3 // 4)  # what macOS lets a GPU use above 36 GB
+        self.assertGreater(p["margin_bytes"], 0)
+        self.assertEqual(p["max_ctx_seq"], self.TRAINED)
+
+    def test_the_overflow_is_the_configured_number(self):
+        code, p = plan(*CODER[1:], "-c", self.TRAINED, "--limit", self.LIMIT, "--prompt", self.PROMPT)
+        check = p["check"]
+        self.assertEqual(code, DOES_NOT_FIT)
+        self.assertEqual((check["ok"], check["overflow"], check["too_slow"], check["no_fit"]), (False, True, False, False))
+        self.assertEqual(check["overflow_tokens"], self.PROMPT - self.LIMIT)
+        self.assertEqual((check["limit_tokens"], check["limit_kind"]), (self.LIMIT, "configured"))
+        self.assertEqual(p["constraints"][0]["kind"], "configured")
+        self.assertTrue(p["constraints"][0]["binding"])
+
+    def test_the_timeout_is_arithmetic(self):
+        code, p = plan(*CODER[1:], "-c", self.TRAINED, "--prompt", self.PROMPT, "--prefill-rate", self.RATE, "--deadline", self.DEADLINE)
+        check, seconds = p["check"], self.PROMPT / self.RATE
+        self.assertEqual(code, DOES_NOT_FIT)
+        self.assertEqual((check["overflow"], check["too_slow"]), (False, True))
+        self.assertAlmostEqual(check["expected_s"], seconds, 2)
+        self.assertEqual(math.ceil(check["expected_s"]), 367)
+        self.assertEqual(round(check["late_s"]), 67)
+        self.assertEqual(check["largest_prompt_tokens"], self.RATE * self.DEADLINE)
+
+    def test_the_text_names_both_lines_to_change(self):
+        done = run(*CODER, "-c", self.TRAINED, "--limit", self.LIMIT, "--limit-source", "agent.yaml: context_length", "--prompt", self.PROMPT,
+                   "--prefill-rate", self.RATE, "--deadline", self.DEADLINE)
+        text = done.stdout.decode()
+        self.assertEqual(done.returncode, DOES_NOT_FIT)
+        for words in ("OVERFLOW by 15,688 tokens", "agent.yaml: context_length", "raise 131,072 to 146,760", "made for 262,144", "TOO SLOW by 67 s",
+                      "a deadline of 367 s"):
+            self.assertIn(words, text.replace("\n" + " " * 35, " "))
+
+    def test_both_changed_it_passes(self):
+        code, p = plan(*CODER[1:], "-c", self.TRAINED, "--limit", self.PROMPT, "--prompt", self.PROMPT, "--prefill-rate", self.RATE,
+                       "--deadline", 367)
+        self.assertEqual((code, p["check"]["ok"]), (FITS, True))
+
+
+class ExitCodes(unittest.TestCase):
+    def check(self, code, *words):
+        done = run(*words)
+        self.assertEqual(done.returncode, code, f"{words}: {done.stderr.decode()}")
+        if code in (USAGE, BAD_INPUT):
+            self.assertEqual(done.stdout, b"", words)
+            self.assertTrue(done.stderr.decode().strip(), words)
+        return done.stderr.decode()
+
+    def test_help_and_version_are_no_failure(self):
+        for words in (["--help"], ["-h"], ["help"], ["--version"], ["plan", "--help"], ["batch", "--help"]):
+            self.check(FITS, *words)
+
+    def test_wrong_usage(self):
+        for words in ([], ["frob"], ["plan"], ["plan", "qwen3-8b"], ["plan", "qwen3-8b", "--hw"], ["plan", "qwen3-8b", "qwen3-4b", "--hw", "host:64GiB"],
+                      ["hw", "--x"], ["hw", "a", "b"], ["quant", "-x"], ["quant", "a", "b"], ["model", "--quant"], ["model", "x", "--quant", "nope"],
+                      ["batch", "x"]):
+            self.check(USAGE, *words)
+
+    def test_values_out_of_range_say_what_was_expected(self):
+        for option, value in [("-c", "-5"), ("-c", ""), ("-c", "lots"), ("-c", "1e400"), ("-c", "99999999999999999999"), ("-c", "0x10"),
+                              ("-c", "12k5"), ("-np", "0"), ("-np", "x"), ("-np", "5000000000"), ("-b", "0"), ("-ub", "-1"), ("-ub", ""),
+                              ("-ctk", "q4_k"), ("-ctk", ""), ("--kv", "q8_0,"), ("--kv", "a" * 99), ("-fa", "maybe"), ("-ngl", "-2"),
+                              ("-ngl", "4294967296"), ("-sm", "tensor"), ("-ts", ""), ("-ts", "1,,1"), ("-ts", "1,-1"), ("-ts", ",".join("1" * 17)),
+                              ("-ncmoe", "-1"), ("-ot", "nothing"), ("-ot", "a=" + "b" * 2000), ("--reserve", "1 potato"), ("--reserve", "-1GiB"),
+                              ("--limit", "NaN"), ("--prefill-rate", "nan"), ("--prefill-rate", "inf"), ("--prefill-rate", "-400"),
+                              ("--prefill-rate", "0"), ("--decode-rate", ""), ("--deadline", "0"), ("--prompt", "1.5"), ("--quant", ""),
+                              ("--quant", "Q9_K"), ("--engine", ""), ("--limit-source", "x" * 500), ("--outputs-max", "-1")]:
+            self.assertIn("expected", self.check(USAGE, *CODER, option, value), (option, value))
+
+    def test_a_request_needs_its_parts(self):
+        self.assertIn("--deadline", self.check(USAGE, *CODER, "--deadline", "3"))
+        self.assertIn("--cached", self.check(USAGE, *CODER, "--prompt", "10", "--cached", "11"))
+
+    def test_unknown_options_name_the_nearest(self):
+        self.assertIn("--parallel", self.check(USAGE, *CODER, "--paralel", "4"))
+        self.assertIn("--ctx-size", self.check(USAGE, *CODER, "--ctxsize", "4"))
+        self.check(USAGE, *CODER, "--" + "x" * 5000)
+        self.check(USAGE, *CODER, "--model -m", "x")
+
+    def test_bad_input(self):
+        for words in (["plan", "no-such-model", "--hw", "host:64GiB"], ["plan", "missing.gguf", "--hw", "host:64GiB"],
+                      ["plan", "qwen3-8b", "--hw", "no-such-machine"], ["plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "vllm"],
+                      ["plan", "", "--hw", "host:64GiB"][0:1] + ["ollama:qwen3:8b", "--hw", "host:64GiB"],
+                      ["model", "no-such-model"], ["hw", "gpu(mem=)"], ["hw", "host:-1GiB"], ["quant", "nope"]):
+            self.check(BAD_INPUT, *words)
+
+    def test_what_the_engine_refuses_is_told_with_its_reason(self):
+        # a latent cache has one type
+        self.assertIn("K (q8_0) and V (f16)", self.check(BAD_INPUT, "plan", "deepseek-v3", "--hw", "host:512GiB", "-ctk", "q8_0"))
+
+    def test_suggestions_for_names(self):
+        self.assertIn("qwen3-coder:30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
+        self.assertIn("rtx-4090", self.check(BAD_INPUT, "hw", "rtx-4091"))
+
+    def test_does_not_fit(self):
+        self.check(DOES_NOT_FIT, "plan", "qwen3-8b", "--hw", "host:8GiB")
+
+
+class Options(unittest.TestCase):
+    def resolved(self, *words):
+        return plan("qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", *words)[1]["resolved"]
+
+    def test_spellings_are_equal(self):
+        for a, b in [(["-c", "32768"], ["--ctx-size=32k"]), (["-c", "32768"], ["--ctx", "32768.0"]), (["-np", "4"], ["--parallel", "4"]),
+                     (["-b", "1024", "-ub", "256"], ["--batch-size", "1024", "--ubatch-size=256"]),
+                     (["--kv", "q8_0"], ["-ctk", "q8_0", "--cache-type-v", "Q8_0"]), (["-fa"], ["--flash-attn", "on"]),
+                     (["-ngl", "10"], ["--gpu-layers", "10"]), (["-ngl", "all"], []), (["-c", "native"], []), (["-c", "0"], []),
+                     (["--cpu-moe"], ["-cmoe"]), (["-nkvo"], ["--no-kv-offload"])]:
+            self.assertEqual(plan("qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", *a), plan("qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", *b), (a, b))
+
+    def test_context_is_shared_or_divided(self):
+        self.assertEqual(self.resolved("-c", "32768", "-np", "4")["n_ctx_seq"], 8192)
+        self.assertEqual(self.resolved("-c", "32768", "-np", "4", "--kv-unified")["n_ctx_seq"], 32768)
+        # tools/server/server.cpp: without a number four slots share one cache
+        auto = self.resolved("-c", "32768", "-np", "-1")
+        self.assertEqual((auto["n_seq"], auto["n_ctx_seq"], auto["kv_unified"]), (4, 32768, True))
+
+    def test_placement(self):
+        self.assertEqual(self.resolved("-ngl", "0")["gpu_layers"], 0)
+        self.assertEqual(self.resolved("-ngl", "10")["gpu_layers"], 10)
+        split = plan("qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", "-ts", "3,1")[1]["devices"]
+        self.assertGreater(split[0]["layers"], 2 * split[1]["layers"])
+        alone = plan("qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", "-sm", "none")[1]["devices"]
+        self.assertEqual(alone[1]["total_bytes"], 0)
+        kept = plan("qwen3-8b", "--hw", "rtx-4090 host:64GiB", "-c", "8192", "-ot", r"blk\.0\.ffn_.*=CPU")[1]["devices"]
+        plain = plan("qwen3-8b", "--hw", "rtx-4090 host:64GiB", "-c", "8192")[1]["devices"]
+        self.assertGreater(kept[-1]["weights_bytes"], plain[-1]["weights_bytes"])
+        self.assertEqual(kept[0]["weights_bytes"] + kept[1]["weights_bytes"], plain[0]["weights_bytes"] + plain[1]["weights_bytes"])
+
+    def test_reserve(self):
+        usable = [plan("qwen3-8b", "--hw", "rtx-4090 host:64GiB", "--reserve", r)[1]["devices"][0]["usable_bytes"] for r in ("0", "1GiB", "2GiB")]
+        self.assertEqual(usable, [24576 * MIB, 23552 * MIB, 22528 * MIB])
+        mib = plan("qwen3-8b", "--hw", "rtx-4090 host:64GiB", "--fit-target", "2048")[1]["devices"][0]["usable_bytes"]
+        self.assertEqual(mib, usable[2])
+
+    def test_a_line_of_llama_server_can_be_pasted(self):
+        line = ("./build/bin/llama-server -m qwen3-8b --host 0.0.0.0 --port 8080 -c 32768 -np 2 -ngl 99 -fa -ctk q8_0 -ctv q8_0 --jinja -t 8 "
+                "--mlock --no-mmap --temp 0.7 --top-k 20 -a mine --metrics --no-webui --slots -cb --reasoning-format deepseek").split()
+        done = run("plan", *line, "--hw", "rtx-4090 host:64GiB", "--json")
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertEqual(json.loads(done.stdout), plan("qwen3-8b", "-c", "32768", "-np", "2", "-fa", "on", "--kv", "q8_0", "--hw",
+                                                       "rtx-4090 host:64GiB", "--no-mmap")[1])
+        self.assertIn("no size depends on --host, --port", done.stderr.decode())
+
+    def test_a_repository_names_model_and_file_type(self):
+        code, p = plan("-hf", "unsloth/Qwen3-Coder-30B-A3B-Instruct-GGUF:Q5_K_M", "--hw", "rtx-5090 host:64GiB", "-c", "8192")
+        self.assertEqual((code, p["model"]["file_type"]), (FITS, "Q5_K_M"))
+
+    def test_memory_that_is_not_counted_is_said(self):
+        self.assertIn("--mmproj", run(*CODER, "--mmproj", "x.gguf").stderr.decode())
+
+    def test_a_real_header(self):
+        code, p = plan("gguf/qwen-dense.gguf", "--header-only", "--hw", "host:8GiB")
+        self.assertEqual((code, p["model"]["architecture"]), (FITS, "qwen"))
+        for i in range(0, HEADER.stat().st_size, 997):
+            with tempfile.NamedTemporaryFile(suffix=".gguf") as cut:
+                cut.write(HEADER.read_bytes()[:i])
+                cut.flush()
+                self.assertEqual(run("plan", cut.name, "--header-only", "--hw", "host:8GiB").returncode, BAD_INPUT, i)
+
+    def test_no_color_but_on_a_terminal(self):
+        for env in ({}, {"NO_COLOR": ""}, {"TERM": "xterm"}):
+            self.assertNotIn(b"\x1b", run(*CODER, **env).stdout)
+
+    def test_bar_follows_the_locale(self):
+        self.assertTrue(run(*CODER).stdout.isascii())
+        self.assertIn("\u2588", run(*CODER, LC_ALL="C.UTF-8").stdout.decode())
+
+
+class Json(unittest.TestCase):
+    DEVICE_SUM = ("weights_bytes", "kv_bytes", "kv_swa_bytes", "recurrent_bytes", "kv_other_bytes", "compute_bytes", "output_bytes")
+
+    def test_plan_has_the_documented_keys(self):
+        page = (HERE.parents[1] / "docs" / "command-line.md").read_text()
+        p = plan("gemma-3-27b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "--limit", "4096", "--prompt", "1000", "--deadline", "9")[1]
+        self.assertEqual(p["schema"], "ctxfit.plan/1")
+        todo = [p]
+        while todo:
+            for key, value in todo.pop().items():
+                self.assertIn(f"`{key}`", page)
+                todo += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, dict)]
+
+    def test_devices_sum_up_and_the_host_is_last(self):
+        for hw in ("host:64GiB", "rtx-4090 host:64GiB", "2*rtx-3090 host:64GiB", "mac-studio-m2-ultra-64gb", "2*dgx-spark"):
+            p = plan("gemma-3-27b", "--quant", "Q4_K_M", "--hw", hw)[1]
+            self.assertEqual(p["devices"][-1]["name"], "host")
+            self.assertEqual(p["total_bytes"], sum(d["total_bytes"] for d in p["devices"]))
+            for d in p["devices"]:
+                self.assertEqual(d["total_bytes"], sum(d[k] for k in self.DEVICE_SUM))
+
+    def test_the_largest_context_is_planned(self):
+        code, p = plan("gemma-3-27b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "-c", "max")
+        self.assertEqual((code, p["resolved"]["n_ctx_seq"]), (FITS, p["max_ctx_seq"]))
+
+
+class Batch(unittest.TestCase):
+    GOOD = {"id": "good", "model": "qwen3-8b", "quant": "Q4_K_M", "hw": "rtx-4090 host:64GiB", "n_ctx": 8192}
+
+    @classmethod
+    def setUpClass(cls):
+        if not has_batch():
+            raise unittest.SkipTest("built without yyjson")
+
+    def one(self, **changes):
+        code, answers = batch({**self.GOOD, **changes})
+        self.assertEqual(len(answers), 1)
+        return code, answers[0]
+
+    def test_answers_are_the_plans_of_the_command_line(self):
+        for keys, words in [
+                ({}, []), ({"n_ctx": "max"}, ["-c", "max"]), ({"n_ctx": "native"}, ["-c", "native"]), ({"n_seq": 4}, ["-np", "4"]),
+                ({"n_seq": 2, "kv_unified": True}, ["-np", "2", "--kv-unified"]), ({"kv_unified": "0"}, ["--no-kv-unified"]),
+                ({"n_batch": 1024, "n_ubatch": 128}, ["-b", "1024", "-ub", "128"]), ({"type_k": "q8_0", "type_v": "q4_0"}, ["--kv", "q8_0,q4_0"]),
+                ({"flash_attn": "off"}, ["-fa", "off"]), ({"flash_attn": False}, ["-fa", "off"]), ({"flash_attn": "auto"}, []),
+                ({"swa_full": 1}, ["--swa-full"]), ({"ngl": -1}, []), ({"ngl": 0}, ["-ngl", "0"]), ({"ngl": 12}, ["-ngl", "12"]),
+                ({"offload_kqv": 0}, ["--no-kv-offload"]), ({"op_offload": False}, ["--no-op-offload"]), ({"repack": 0}, ["--no-repack"]),
+                ({"mmap": "false"}, ["--no-mmap"]), ({"n_outputs_max": 0}, ["--outputs-max", "0"]), ({"n_outputs_max": 7}, ["--outputs-max", "7"]),
+                ({"overrides": r"ot=blk\.1\..*=CPU;blk\.2\.=CPU"}, ["-ot", r"blk\.1\..*=CPU", "-ot", r"blk\.2\.=CPU"]),
+                ({"reserve_bytes": 0}, ["--reserve", "0"]), ({"limit_tokens": 4096, "limit_source": "x"}, ["--limit", "4096", "--limit-source", "x"]),
+                ({"prefill_rate": 400, "decode_rate": 31.5}, ["--prefill-rate", "400", "--decode-rate", "31.5"]),
+                ({"engine": "llama.cpp@b10472"}, ["--engine", "llama.cpp@b10472"]), ({"solve": "all"}, []), ({"tensor_split": "", "overrides": ""}, []),
+                ({"mmap": None}, []), ({"prompt_tokens": 9000, "output_tokens": 100, "deadline_s": 5}, ["--prompt", "9000", "--output", "100", "--deadline", "5"])]:
+            expected = plan("qwen3-8b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "-c", "8192", *words)[1]
+            answer = self.one(**keys)[1]
+            self.assertEqual(answer.pop("id"), "good")
+            self.assertEqual(answer, expected, keys)
+
+    def test_split_as_text_or_array(self):
+        answers = [self.one(hw="2*rtx-4090 host:64GiB", tensor_split=s)[1] for s in ("3,1", [3, 1], [0.75, 0.25])]
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+
+    def test_experts_on_the_host(self):
+        moe = {"model": "qwen3-coder:30b", "hw": "rtx-4090 host:64GiB"}
+        for text, words in (("cmoe", ["--cpu-moe"]), ("ncmoe=5", ["--n-cpu-moe", "5"])):
+            expected = plan("qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "-c", "8192", *words)[1]
+            self.assertEqual(self.one(**moe, overrides=text)[1]["devices"], expected["devices"])
+
+    def test_ids_keep_their_type(self):
+        for given in ("a", "", "\u00e9\"\\\n", 7, -1.5, 12345678901234567890123, None):
+            self.assertEqual(self.one(id=given)[1]["id"], given)
+        self.assertIsNone(batch({k: v for k, v in self.GOOD.items() if k != "id"})[1][0]["id"])
+
+    def test_bad_lines_are_answered_and_the_rest_goes_on(self):
+        bad = [b"", b"   ", b"not json", b"{", b"[]", b"7", b"null", b'"x"', b'{"id":"good"', b'{"model":"qwen3-8b"} trailing', b"\x00\x01\x02", b"\xff\xfe{}",
+               b'{"model":"\xff","hw":"host:1GiB"}', b"{}", b'{"model":"qwen3-8b"}', b'{"hw":"host:8GiB"}', b"[" * 100000, b'{"a":' * 100000]
+        lines = []
+        for line in bad:
+            lines += [line, json.dumps(self.GOOD).encode()]
+        code, answers = batch(*lines)
+        self.assertEqual((code, len(answers)), (BAD_INPUT, len(lines)))
+        for i, answer in enumerate(answers):
+            if i % 2:
+                self.assertEqual((answer["schema"], answer["id"]), ("ctxfit.plan/1", "good"))
+            else:
+                self.assertEqual((answer["schema"], answer["line"]), ("ctxfit.error/1", i + 1), lines[i][:40])
+                self.assertTrue(answer["error"]["status"].startswith("CTXFIT_E_"))
+                self.assertTrue(answer["error"]["message"])
+
+    def test_errors_name_the_key(self):
+        for key, value, status in [
+                ("model", "no-such-model", "NOT_FOUND"), ("model", 5, "TYPE"), ("model", "a\u0000b", "TYPE"), ("model", "missing.gguf", "IO"),
+                ("hw", "nope", "NOT_FOUND"), ("hw", ["rtx-4090"], "TYPE"), ("hw", "", "INVALID_ARG"), ("quant", "Q9", "NOT_FOUND"), ("quant", 4, "TYPE"),
+                ("n_ctx", True, "TYPE"), ("n_ctx", [1], "TYPE"), ("n_ctx", "many", "INVALID_ARG"), ("n_ctx", -1, "INVALID_ARG"), ("n_ctx", 0.5, "INVALID_ARG"),
+                ("n_seq", 0, "INVALID_ARG"), ("n_batch", 1e99, "INVALID_ARG"), ("type_k", "q4_k", "INVALID_ARG"), ("flash_attn", "maybe", "INVALID_ARG"),
+                ("kv_unified", 2, "INVALID_ARG"), ("kv_unified", {}, "TYPE"), ("ngl", -2, "INVALID_ARG"), ("split_mode", "x", "INVALID_ARG"),
+                ("tensor_split", [], "TYPE"), ("tensor_split", ["a"], "TYPE"), ("tensor_split", [-1], "INVALID_ARG"), ("overrides", "x", "INVALID_ARG"),
+                ("solve", "some", "INVALID_ARG"), ("prefill_rate", "fast", "INVALID_ARG"), ("deadline_s", 9, "INVALID_ARG"), ("n_cxt", 1, "NOT_FOUND"),
+                ("id", [], "TYPE"), ("id", True, "TYPE")]:
+            code, answer = self.one(**{key: value})
+            self.assertEqual(code, BAD_INPUT, key)
+            self.assertEqual((answer["error"]["key"], answer["error"]["status"]), (key, f"CTXFIT_E_{status}"), answer)
+            self.assertEqual(answer["id"], None if key == "id" else "good")
+
+    def test_what_the_engine_refuses(self):
+        code, answer = self.one(model="deepseek-v3", hw="host:512GiB", type_k="q8_0")
+        self.assertEqual((code, answer["error"]["status"]), (BAD_INPUT, "CTXFIT_E_REFUSED"))
+
+    def test_does_not_fit_is_an_answer(self):
+        code, answer = self.one(hw="host:4GiB")
+        self.assertEqual((code, answer["fit"]), (FITS, "none"))
+
+    def test_a_key_twice_is_an_error(self):
+        self.assertEqual(batch(b'{"model":"qwen3-8b","hw":"host:8GiB","hw":"host:64GiB"}')[1][0]["error"]["key"], "hw")
+
+    def test_line_ends(self):
+        good = json.dumps(self.GOOD).encode()
+        for text, count in ((good, 1), (good + b"\n", 1), (good + b"\r\n" + good + b"\r\n", 2), (b"\xef\xbb\xbf" + good, 1), (b"", 0), (b"\n", 1)):
+            done = run("batch", stdin=text)
+            self.assertEqual(len(done.stdout.splitlines()), count)
+            self.assertEqual(done.returncode, BAD_INPUT if text == b"\n" else FITS)
+
+    def test_a_line_too_long_is_passed_over(self):
+        good = json.dumps(self.GOOD).encode()
+        code, answers = batch(good, b"x" * (17 << 20), good)
+        self.assertEqual((code, len(answers)), (BAD_INPUT, 3))
+        self.assertEqual(answers[1]["error"]["status"], "CTXFIT_E_LIMIT")
+        self.assertEqual(answers[0], answers[2])
+
+    def test_noise_is_answered_line_by_line(self):
+        noise = random.Random(1).randbytes(100000)
+        done = run("batch", stdin=noise)
+        self.assertEqual(len(done.stdout.splitlines()), noise.count(b"\n") + (not noise.endswith(b"\n")))
+        for line in done.stdout.splitlines():
+            self.assertEqual(json.loads(line)["schema"], "ctxfit.error/1")
+
+    def test_broken_requests_never_stop_it(self):
+        good, rng = json.dumps(self.GOOD).encode(), random.Random(2)
+        lines = []
+        for _ in range(2000):
+            line = bytearray(good)
+            for _ in range(rng.randint(1, 4)):
+                line[rng.randrange(len(line))] = rng.choice(b'{}[]",:0123456789eE+-.\\u \x00\x7f\xff')
+            lines.append(bytes(line))
+        done = run("batch", stdin=b"\n".join(lines))
+        self.assertIn(done.returncode, (FITS, BAD_INPUT))
+        self.assertEqual(len(done.stdout.splitlines()), len(lines))
+        for line in done.stdout.splitlines():
+            json.loads(line)
+
+    def test_an_answer_comes_before_the_next_request(self):
+        with subprocess.Popen([CTXFIT, "batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as talk:
+            for i in range(3):
+                talk.stdin.write(json.dumps({**self.GOOD, "id": i}).encode() + b"\n")
+                talk.stdin.flush()
+                self.assertEqual(json.loads(talk.stdout.readline())["id"], i)
+            talk.stdin.close()
+            self.assertEqual(talk.wait(), FITS)
+
+    def test_more_models_than_are_kept(self):
+        names = ["qwen3-8b", "qwen3-4b", "qwen3-14b", "qwen3-32b", "qwen3-1.7b", "qwen3-0.6b", "gemma-3-27b", "gemma-3-12b", "gemma-3-4b", "gemma-3-1b",
+                 "llama-3.1-8b", "llama-3.2-1b"]
+        lines = [{**self.GOOD, "model": n, "hw": f"gpu(backend=cuda,mem={24 + i}GiB) host:64GiB"} for i, n in enumerate(names)]
+        code, answers = batch(*lines, *lines)
+        self.assertEqual(code, FITS)
+        self.assertEqual(answers[:len(names)], answers[len(names):])
+
+
+def main():
+    global CTXFIT
+    CTXFIT = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    if "--update" in sys.argv:
+        GOLDEN.mkdir(exist_ok=True)
+        for name, words in GOLDEN_CASES.items():
+            (GOLDEN / f"{name}.txt").write_text(golden_text(words))
+        return
+    unittest.main(verbosity=1)
+
+
+if __name__ == "__main__":
+    main()
