@@ -58,8 +58,8 @@ static bool fail_type(batch_fault *fault, const cli_setting *s, yyjson_val *valu
     char message[192], types[96];
 
     (void)snprintf(types, sizeof types, "%s%s%s%s", (s->json & CLI_JSON_NUMBER) != 0 ? "a number or " : "",
-                   (s->json & CLI_JSON_BOOL) != 0 ? "true or false or " : "", (s->json & CLI_JSON_ARRAY) != 0 ? "an array of numbers or " : "",
-                   "a string");
+                   (s->json & CLI_JSON_BOOL) != 0 ? "true or false or " : "",
+                   (s->json & CLI_JSON_ARRAY) != 0 ? "an array of numbers or " : "", "a string");
     if (yyjson_is_str(value))
         (void)snprintf(message, sizeof message, "%s: a string with a NUL character", s->key);
     else

@@ -60,7 +60,8 @@ static void advise_sequences(cli_advice *a, const ctxfit_plan_summary *s)
 
     if (s->max_sequences == 0 || s->max_sequences >= s->n_seq || s->kv_unified)
         return;
-    (void)snprintf(option, sizeof option, "-np %u -c %llu", (unsigned)s->max_sequences, (unsigned long long)(s->n_ctx_seq * s->max_sequences));
+    (void)snprintf(option, sizeof option, "-np %u -c %llu", (unsigned)s->max_sequences,
+                   (unsigned long long)(s->n_ctx_seq * s->max_sequences));
     (void)snprintf(effect, sizeof effect, "fewer sequences of %s tokens each", cli_count(s->n_ctx_seq));
     cli_say(a, heading, option, effect);
 }

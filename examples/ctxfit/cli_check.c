@@ -7,6 +7,7 @@ static const char request_heading[] = "What to change for this request";
 void cli_render_check(const cli_request *request, const ctxfit_plan *plan, const ctxfit_check *check, FILE *out)
 {
     const ctxfit_request *r = &request->check;
+    bool                  named = check->limit_kind == CTXFIT_LIMIT_CONFIGURED && request->options.limit_source[0] != '\0';
     ctxfit_constraint     c = CTXFIT_CONSTRAINT_INIT;
     char                  text[320];
 
@@ -25,8 +26,7 @@ void cli_render_check(const cli_request *request, const ctxfit_plan *plan, const
         fputs("    NO FIT: the model does not fit with this context\n", out);
     if ((check->outcome & CTXFIT_CHECK_OVERFLOW) != 0) {
         (void)snprintf(text, sizeof text, "OVERFLOW by %s tokens: the limit is %s (%s%s)", cli_count(check->overflow_tokens),
-                       cli_count(check->limit_tokens),
-                       check->limit_kind == CTXFIT_LIMIT_CONFIGURED && request->options.limit_source[0] != '\0' ? "configured, " : "", c.source);
+                       cli_count(check->limit_tokens), named ? "configured, " : "", c.source);
         fputs("    ", out);
         cli_wrap(out, cli_style_of(out).width, 4, text);
     }

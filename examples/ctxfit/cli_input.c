@@ -80,7 +80,10 @@ ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out,
 
 int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error)
 {
-    fprintf(stderr, "ctxfit: %s '%s': %s", what, name, error->message);
+    if (strstr(error->message, name) != NULL)
+        fprintf(stderr, "ctxfit: %s", error->message);
+    else
+        fprintf(stderr, "ctxfit: %s '%s': %s", what, name, error->message);
     if (error->offset != UINT64_MAX && error->offset != 0)
         fprintf(stderr, " (at byte %llu)", (unsigned long long)error->offset);
     fprintf(stderr, " [%s]\n", ctxfit_status_name(status));

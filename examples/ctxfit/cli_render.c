@@ -196,7 +196,8 @@ static void render_binding(const cli_style *style, const ctxfit_plan *plan, FILE
     cli_wrap(out, style->width, 2, text);
 }
 
-static void render_verdict(const cli_style *style, const cli_request *request, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
+static void render_verdict(const cli_style *style, const cli_request *request, const ctxfit_plan *plan,
+                           const ctxfit_plan_summary *s, FILE *out)
 {
     const char *color = s->fit == CTXFIT_FIT_NONE ? "1;31" : "1;32";
 
@@ -223,7 +224,8 @@ static void render_verdict(const cli_style *style, const cli_request *request, c
             (unsigned)s->max_sequences);
 }
 
-static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model, const ctxfit_plan_summary *s, FILE *out)
+static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model,
+                         const ctxfit_plan_summary *s, FILE *out)
 {
     ctxfit_model_info m = CTXFIT_MODEL_INFO_INIT;
     char              text[512];

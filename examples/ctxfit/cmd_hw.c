@@ -18,7 +18,7 @@ static int list_machines(void)
 
 static void print_device(const ctxfit_device *d)
 {
-    printf("  %-40s %-8s memory %s", d->name, backend_name(d->backend), d->memory_bytes != 0 ? cli_bytes(d->memory_bytes) : "not stated");
+    printf("  %-28s %-6s memory %s", d->name, backend_name(d->backend), d->memory_bytes != 0 ? cli_bytes(d->memory_bytes) : "not stated");
     if (d->kind == CTXFIT_DEVICE_UNIFIED)
         printf(", GPU budget %s", cli_bytes(d->budget_bytes));
     if (d->free_bytes != 0)

@@ -47,7 +47,8 @@ static void print_rope(const ctxfit_model_info *m)
 static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
 {
     printf("%s\n", ctxfit_model_name(model));
-    printf("  architecture        %s%s\n", ctxfit_model_arch(model), (m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0 ? " (unknown: generic rules)" : "");
+    printf("  architecture        %s%s\n", ctxfit_model_arch(model),
+           (m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0 ? " (unknown: generic rules)" : "");
     printf("  layers              %u", (unsigned)m->layers);
     if (m->nextn_layers > 0)
         printf(" and %u for next-token prediction", (unsigned)m->nextn_layers);
@@ -60,51 +61,76 @@ static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
     printf("  parameters          %.3f B", (double)m->parameters / 1e9);
     if (m->parameters_active != m->parameters)
         printf(", %.3f B active", (double)m->parameters_active / 1e9);
-    printf("\n  tensors             %s, %s bytes (%s)%s%s\n", cli_count(m->tensor_count), cli_count(m->tensor_bytes), cli_bytes(m->tensor_bytes),
-           m->file_type != 0 ? ", " : "", m->file_type != 0 ? ctxfit_file_type_name(m->file_type) : "");
+    printf("\n  tensors             %s, %s bytes (%s)", cli_count(m->tensor_count), cli_count(m->tensor_bytes), cli_bytes(m->tensor_bytes));
+    printf("%s%s\n", m->file_type != 0 ? ", " : "", m->file_type != 0 ? ctxfit_file_type_name(m->file_type) : "");
 }
 
-static bool same_kind(const ctxfit_layer_info *a, const ctxfit_layer_info *b)
+static ctxfit_layer_info layer_at(const ctxfit_model *model, uint32_t index)
 {
-    return memcmp(a, b, sizeof *a) == 0;
+    ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
+
+    (void)ctxfit_model_get_layer(model, index, &layer);
+    return layer;
 }
 
-static void print_layers(const ctxfit_layer_info *l, uint32_t first, uint32_t last)
+static bool same_kind(const ctxfit_model *model, uint32_t a, uint32_t b)
 {
-    char range[24];
+    ctxfit_layer_info first = layer_at(model, a), second = layer_at(model, b);
 
-    (void)snprintf(range, sizeof range, first == last ? "%u" : "%u-%u", (unsigned)first, (unsigned)last);
-    printf("  %-9s %-8s %-10s %5u %5u %6u %6u %-8s %7u", range, attention_name(l->attention), state_name(l->state), (unsigned)l->heads,
-           (unsigned)l->kv_heads, (unsigned)l->cache_k_elems, (unsigned)l->cache_v_elems, ff_name(l->feed_forward),
-           (unsigned)(l->feed_forward == CTXFIT_FF_MOE ? l->expert_width : l->ff_width));
-    if (l->window_tokens != 0)
-        printf("  window %u", (unsigned)l->window_tokens);
-    if (l->attention != CTXFIT_ATTENTION_NONE && (l->flags & CTXFIT_LAYER_F_CACHE) == 0)
-        printf("  no cache of its own");
-    if ((l->flags & CTXFIT_LAYER_F_NEXTN) != 0)
-        printf("  next-token prediction");
+    return memcmp(&first, &second, sizeof first) == 0;
+}
+
+/* " 0-4, 6-10": the layers of the same kind as `kind`, from there on. */
+static void print_places(const ctxfit_model *model, uint32_t kind, uint32_t count)
+{
+    const char *before = " ";
+
+    for (uint32_t i = kind; i < count; i++) {
+        uint32_t last = i;
+
+        if (!same_kind(model, kind, i))
+            continue;
+        while (last + 1 < count && same_kind(model, kind, last + 1))
+            last++;
+        printf(last > i ? "%s%u-%u" : "%s%u", before, (unsigned)i, (unsigned)last);
+        before = ", ";
+        i = last;
+    }
+}
+
+static void print_kind(const ctxfit_model *model, uint32_t index, uint32_t count)
+{
+    ctxfit_layer_info l = layer_at(model, index);
+    uint32_t          layers = 0;
+
+    for (uint32_t i = index; i < count; i++)
+        layers += same_kind(model, index, i);
+    printf("  %6u %-8s %-10s %5u %5u %6u %6u %-8s %7u ", (unsigned)layers, attention_name(l.attention), state_name(l.state),
+           (unsigned)l.heads, (unsigned)l.kv_heads, (unsigned)l.cache_k_elems, (unsigned)l.cache_v_elems, ff_name(l.feed_forward),
+           (unsigned)(l.feed_forward == CTXFIT_FF_MOE ? l.expert_width : l.ff_width));
+    print_places(model, index, count);
+    if (l.window_tokens != 0)
+        printf("; window %u", (unsigned)l.window_tokens);
+    if (l.attention != CTXFIT_ATTENTION_NONE && (l.flags & CTXFIT_LAYER_F_CACHE) == 0)
+        printf("; no cache of its own");
+    if ((l.flags & CTXFIT_LAYER_F_NEXTN) != 0)
+        printf("; next-token prediction");
     putchar('\n');
 }
 
-/* One line for every run of equal layers. */
-static void print_all_layers(const ctxfit_model *model, uint32_t count)
+/* One line for every kind of layer, in the order of their first. */
+static void print_layers(const ctxfit_model *model, uint32_t count)
 {
-    ctxfit_layer_info run = CTXFIT_LAYER_INFO_INIT;
-    uint32_t          first = 0;
-
-    printf("\n  %-9s %-8s %-10s %5s %5s %6s %6s %-8s %7s\n", "layers", "attend", "state", "heads", "kv", "K", "V", "ff", "width");
+    printf("\n  %6s %-8s %-10s %5s %5s %6s %6s %-8s %7s  which\n", "layers", "attend", "state", "heads", "kv", "K", "V", "ff",
+           "width");
     for (uint32_t i = 0; i < count; i++) {
-        ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
+        bool is_new = true;
 
-        (void)ctxfit_model_get_layer(model, i, &layer);
-        if (i > 0 && !same_kind(&layer, &run)) {
-            print_layers(&run, first, i - 1);
-            first = i;
-        }
-        run = layer;
+        for (uint32_t earlier = 0; earlier < i && is_new; earlier++)
+            is_new = !same_kind(model, earlier, i);
+        if (is_new)
+            print_kind(model, i, count);
     }
-    if (count > 0)
-        print_layers(&run, first, count - 1);
 }
 
 static void print_tensors(const ctxfit_model *model)
@@ -155,7 +181,7 @@ int cli_model(int argc, char **argv)
         return cli_fail("model", source.name, status, &error);
     (void)ctxfit_model_get_info(model, &info);
     print_info(model, &info);
-    print_all_layers(model, info.layers + info.nextn_layers);
+    print_layers(model, info.layers + info.nextn_layers);
     if (tensors)
         print_tensors(model);
     ctxfit_model_free(model);

@@ -4,27 +4,29 @@
 
 static void list_file_types(void)
 {
-    printf("File types (what a file is quantized to), best first\n\n  %-16s %-10s %s\n", "name", "mostly", "");
+    printf("File types (what a file is quantized to), best first\n\n  %-16s %s\n", "name", "mostly");
     for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
         ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
 
         (void)ctxfit_file_type_get_info(ctxfit_file_type_at(i), &info);
-        printf("  %-16s %-10s %s\n", ctxfit_file_type_name(info.file_type), ctxfit_quant_name(info.base),
-               info.needs_imatrix ? "needs an importance matrix" : "");
+        if (info.needs_imatrix)
+            printf("  %-16s %-10s needs an importance matrix\n", ctxfit_file_type_name(info.file_type), ctxfit_quant_name(info.base));
+        else
+            printf("  %-16s %s\n", ctxfit_file_type_name(info.file_type), ctxfit_quant_name(info.base));
     }
 }
 
 static void list_formats(void)
 {
-    printf("\nTensor formats\n\n  %-16s %6s %6s %10s  %s\n", "name", "block", "bytes", "bits", "");
+    printf("\nTensor formats\n\n  %-16s %6s %6s %10s\n", "name", "block", "bytes", "bits");
     for (uint32_t i = 0; i < ctxfit_quant_count(); i++) {
         ctxfit_quant_info info = CTXFIT_QUANT_INFO_INIT;
 
         if (ctxfit_quant_get_info(ctxfit_quant_at(i), &info) != CTXFIT_OK || (info.flags & CTXFIT_QUANT_F_RETIRED) != 0)
             continue;
-        printf("  %-16s %6u %6u %10.4g  %s%s\n", ctxfit_quant_name(info.quant), (unsigned)info.block_elems, (unsigned)info.block_bytes,
-               8.0 * info.block_bytes / info.block_elems, (info.flags & CTXFIT_QUANT_F_CACHE) != 0 ? "cache type " : "",
-               (info.flags & CTXFIT_QUANT_F_HF) != 0 ? "checkpoint format" : "");
+        printf("  %-16s %6u %6u %10.4g%s%s\n", ctxfit_quant_name(info.quant), (unsigned)info.block_elems, (unsigned)info.block_bytes,
+               8.0 * info.block_bytes / info.block_elems, (info.flags & CTXFIT_QUANT_F_CACHE) != 0 ? "  cache type" : "",
+               (info.flags & CTXFIT_QUANT_F_HF) != 0 ? "  checkpoint format" : "");
     }
 }
 
@@ -38,7 +40,7 @@ static int list_sizes(const char *name)
 
     if (status != CTXFIT_OK)
         return cli_fail("model", name, status, &error);
-    printf("%s\n\n  %-16s %20s %12s\n", ctxfit_model_name(model), "file type", "bytes of tensors", "");
+    printf("%s\n\n  %-16s %20s\n", ctxfit_model_name(model), "file type", "bytes of tensors");
     for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
         ctxfit_model     *other;
         ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
@@ -46,7 +48,8 @@ static int list_sizes(const char *name)
         if (ctxfit_model_requantize(model, ctxfit_file_type_at(i), NULL, &other, NULL) != CTXFIT_OK)
             continue;
         (void)ctxfit_model_get_info(other, &info);
-        printf("  %-16s %20s %12s\n", ctxfit_file_type_name(ctxfit_file_type_at(i)), cli_count(info.tensor_bytes), cli_bytes(info.tensor_bytes));
+        printf("  %-16s %20s %12s\n", ctxfit_file_type_name(ctxfit_file_type_at(i)), cli_count(info.tensor_bytes),
+               cli_bytes(info.tensor_bytes));
         ctxfit_model_free(other);
     }
     ctxfit_model_free(model);

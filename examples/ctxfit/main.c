@@ -100,7 +100,8 @@ int main(int argc, char **argv)
         int (*run)(int argc, char **argv);
         const char *help;
     } commands[] = {
-        {"plan", cli_plan, plan_help}, {"model", cli_model, help}, {"hw", cli_hw, help}, {"quant", cli_quant, help}, {"batch", cli_batch, help},
+        {"plan", cli_plan, plan_help}, {"model", cli_model, help}, {"hw", cli_hw, help},
+        {"quant", cli_quant, help}, {"batch", cli_batch, help},
     };
 
     if (argc < 2) {
