@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""What pages name is there: other pages, files, functions, constants, structs; and docs/errors.md lists every status with its value."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+HEADERS = "\n".join(h.read_text() for h in sorted((ROOT / "include").rglob("*.h")))
+BUILD = "\n".join((ROOT / f).read_text() for f in ("CMakeLists.txt", "tests/CMakeLists.txt", "tests/run.sh"))
+
+
+def missing_links(page, text):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        if not re.match(r"https?:", target) and not (page.parent / target).exists():
+            yield f"no such page: {target}"
+
+
+def missing_files(text):
+    """'*' in a path stands for any text, '<word>' for what the reader puts there."""
+    for path in re.findall(r"`((?:lib|tests|examples|docs|include)/[^`\s]+)`", text):
+        if not any(ROOT.glob(re.sub(r"<\w+>", "*", path.rstrip("/")))):
+            yield f"no such file: {path}"
+
+
+def missing_names(text):
+    for name in set(re.findall(r"\b(?:ctxfit_[a-z0-9_]+(?=\(\))|CTXFIT_[A-Z0-9_]+\b(?!\*))", text)):
+        if not name.endswith("_") and not re.search(rf"\b{name}\b", HEADERS + BUILD):
+            yield f"no such name: {name}"
+
+
+def missing_statuses():
+    page = (ROOT / "docs/errors.md").read_text()
+    for name, value in re.findall(r"^    (CTXFIT_OK|CTXFIT_E_\w+)\s*= (-?\d+)", HEADERS, re.M):
+        if f"| `{name}` | {value} |" not in page:
+            yield f"docs/errors.md: no row for {name} = {value}"
+
+
+def main():
+    bad = list(missing_statuses())
+    for page in PAGES:
+        text = page.read_text()
+        faults = [*missing_links(page, text), *missing_files(text), *missing_names(text)]
+        bad += [f"{page.relative_to(ROOT)}: {fault}" for fault in faults]
+    print("\n".join(bad) or f"{len(PAGES)} pages agree with the tree")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
