@@ -74,7 +74,7 @@ static bool is(const char *name, size_t len, const char *wanted)
 static void classify_outside(const ctxfit_model *model, cfi_tensor *tensor)
 {
     size_t            len = base_length(tensor->name);
-    const known_name *known = find_name(roles, CFI_COUNT(roles), NULL, tensor->name, len);
+    const known_name *known = find_name(roles, CFI_COUNT(roles), "", tensor->name, len);
 
     tensor->role = known != NULL ? known->role : CFI_ROLE_OUTPUT;
     if ((model->arch->flags & CFI_ARCH_NORM_AT_OUTPUT) != 0 && is(tensor->name, len, "token_embd_norm"))
