@@ -68,12 +68,14 @@ const char *cli_bytes(uint64_t bytes)
 
 const char *cli_signed_bytes(int64_t bytes)
 {
-    char *text;
+    const char *size = cli_bytes(bytes < 0 ? UINT64_C(0) - (uint64_t)bytes : (uint64_t)bytes);
+    char       *text;
 
     if (bytes >= 0)
-        return cli_bytes((uint64_t)bytes);
+        return size;
     text = slot();
-    (void)snprintf(text, SLOT_BYTES, "-%s", cli_bytes(UINT64_C(0) - (uint64_t)bytes));
+    text[0] = '-';
+    memcpy(text + 1, size, strlen(size) + 1);
     return text;
 }
 

@@ -99,7 +99,7 @@ bool cfi_model_classify(const ctxfit_model *model, cfi_tensor *tensor)
     len = base_length(base);
     tensor->layer = (int32_t)block;
     tensor->role = CFI_ROLE_LAYER;
-    if (base[0] == 'f' && find_name(expert_names, CFI_COUNT(expert_names), NULL, base, len) != NULL)
+    if (base[0] == 'f' && find_name(expert_names, CFI_COUNT(expert_names), "", base, len) != NULL)
         tensor->flags |= CFI_TENSOR_F_EXPERT;
     /* loaded for T5, never used; llama.cpp b10472 src/llama-arch.cpp:820 */
     if (is(base, len, "cross_attn_rel_b"))
