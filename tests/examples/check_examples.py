@@ -22,6 +22,8 @@ CASES = [
                                    r"^ok, about \d+ s$"]),
     ("own_allocator", [], "", 0, [r"^fits|^does not fit", r"^peak \d+ of \d+ bytes, 0 left behind"]),
     ("own_allocator", ["no such model"], "", 3, [r"no such model", r", 0 left behind"]),
+    # Command-R has no grouped heads: 40 layers x 2 x 64 heads x 128 x 2 bytes x 8,192 = 10 GiB of cache beside 20 GiB of weights
+    ("newsletter", [], "", 0, [r"^command-r-v01 +35\.0 B .* no +yes", r"^qwen3-coder-30b-a3b +30\.5 B .* yes.* yes", r"^of \d+ models \d+ fit 24 GB"]),
     ("read_header", [HEADER], "", 0, [r"^GGUF version 3, 1 file", r'^general.architecture = "qwen"$', r"^token_embd.weight +F32"]),
     ("read_header", [HEADER + ".missing"], "", 3, [r"cannot open"]),
     ("describe_machine", ["rtx 4090 rtx 4090 host:65536MiB"], "", 0, [r"^2\*rtx-4090 host:64GiB$", r"1008 GB/s"]),  # NVIDIA's data sheet

@@ -7,7 +7,7 @@ end='<!-- end of quickstart -->'
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-NO_COLOR=1 ./examples/quickstart.sh >"$scratch/printed"
+LC_ALL=C.UTF-8 NO_COLOR=1 ./examples/quickstart.sh >"$scratch/printed"
 { echo '```text'; cat "$scratch/printed"; echo '```'; } >"$scratch/block"
 awk -v begin="$begin" -v end="$end" -v block="$scratch/block" '
     index($0, begin) == 1 { print; while ((getline line < block) > 0) print line; inside = 1 }
