@@ -49,7 +49,7 @@ step_text()      { python3 tests/house/check_text.py; }
 step_symbols()   { python3 tests/abi/check_symbols.py "$out/gcc/libctxfit.so" && tests/abi/check_size.sh "$out/gcc/libctxfit.so"; }
 step_consumers() { tests/consumer/run.sh "$out/consumer"; }
 step_docs()      { tests/house/check_docs.sh "$out/docs"; }
-step_quickstart(){ NO_COLOR=1 ./examples/quickstart.sh; }
+step_quickstart(){ tests/house/check_readme.sh; }
 step_bench()     { cmake -S . -B "$out/bench" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_BUILD_BENCH=ON -DCTXFIT_BUILD_EXAMPLES=OFF &&
                    cmake --build "$out/bench" -j "$jobs" && tests/bench/run.sh "$out/bench"; }
 

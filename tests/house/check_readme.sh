@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The first screen of README.md is what ./examples/quickstart.sh prints.   check_readme.sh [--write]
+# The output in README.md is what ./examples/quickstart.sh prints.   check_readme.sh [--write]
 set -eu
 cd "$(dirname "$0")/../.."
 begin='<!-- quickstart: '
@@ -8,7 +8,13 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 LC_ALL=C.UTF-8 NO_COLOR=1 ./examples/quickstart.sh >"$scratch/printed"
-{ echo '```text'; cat "$scratch/printed"; echo '```'; } >"$scratch/block"
+# The first answer is for everybody, the others are for those who open them. A line that starts with '# ' begins an answer.
+awk '
+    BEGIN                  { print "```text" }
+    /^# / && ++answers == 2 { print "```\n\n<details><summary>The rest of the story</summary>\n\n```text" }
+    answers == 1 && /^$/   { blank = blank "\n"; next }
+                           { printf "%s%s\n", answers == 1 ? blank : "", $0; blank = "" }
+    END                    { print "```"; if (answers > 1) print "\n</details>" }' "$scratch/printed" >"$scratch/block"
 awk -v begin="$begin" -v end="$end" -v block="$scratch/block" '
     index($0, begin) == 1 { print; while ((getline line < block) > 0) print line; inside = 1 }
     index($0, end) == 1   { inside = 0 }
