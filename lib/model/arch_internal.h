@@ -130,7 +130,7 @@ typedef enum cfi_beside_rule {
 } cfi_beside_rule;
 
 struct cfi_arch {
-    const char   *name;
+    char          name[20];
     cfi_layout_fn layout;
     uint8_t       experts; /* cfi_expert_rule */
     uint8_t       shared;  /* cfi_shared_rule */

@@ -49,11 +49,11 @@ typedef enum cfi_recipe_class {
 
 /* A tensor of a block: there when all of `when` hold and `unless` does not. */
 typedef struct cfi_recipe_row {
-    const char *name;
-    uint8_t     kind; /* cfi_recipe_class */
-    uint8_t     when[3];
-    uint8_t     unless;
-    uint8_t     dim[4];
+    char    name[32];
+    uint8_t kind; /* cfi_recipe_class */
+    uint8_t when[3];
+    uint8_t unless;
+    uint8_t dim[4];
 } cfi_recipe_row;
 
 /* Quantities that are not facts of a model or a layer, but decide shapes. 0 when nothing says them. */
@@ -78,7 +78,7 @@ typedef struct cfi_recipe_keys {
 #define CFI_RECIPE_BLOCKS 20
 
 typedef struct cfi_recipe {
-    const char *arch;
+    char        arch[20];
     uint32_t    features; /* 1 << CFI_BIT_x for each that its usual checkpoints have */
     uint8_t     block[CFI_RECIPE_BLOCKS];
 } cfi_recipe;

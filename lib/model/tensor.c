@@ -2,26 +2,26 @@
 #include "arch_internal.h"
 
 typedef struct known_name {
-    const char *name;
-    size_t      len;
-    uint32_t    role;
-    const char *arch; /* NULL: any */
+    char     name[24];
+    char     arch[16]; /* "": any */
+    uint32_t len;
+    uint32_t role;
 } known_name;
 
-#define CFI_ROLE(name, role) {name, sizeof name - 1, CFI_ROLE_##role, NULL},
+#define CFI_ROLE(name, role) {name, "", sizeof name - 1, CFI_ROLE_##role},
 static const known_name roles[] = {
 #include "roles.def"
 };
 #undef CFI_ROLE
 
-#define CFI_NEXTN(arch, tensor) {tensor, sizeof tensor - 1, CFI_ROLE_LAYER, arch},
+#define CFI_NEXTN(arch, tensor) {tensor, arch, sizeof tensor - 1, CFI_ROLE_LAYER},
 static const known_name nextn_loaded[] = {
 #include "nextn.def"
 };
 #undef CFI_NEXTN
 
 /* Routed experts, grouped ones included; llama.cpp b10472 common/common.h:1089 (LLM_FFN_EXPS_REGEX). */
-#define EXPERT(name) {name, sizeof name - 1, CFI_ROLE_LAYER, NULL}
+#define EXPERT(name) {name, "", sizeof name - 1, CFI_ROLE_LAYER}
 static const known_name expert_names[] = {
     EXPERT("ffn_up_exps"),   EXPERT("ffn_down_exps"),   EXPERT("ffn_gate_exps"),   EXPERT("ffn_gate_up_exps"),
     EXPERT("ffn_up_chexps"), EXPERT("ffn_down_chexps"), EXPERT("ffn_gate_chexps"),
@@ -45,7 +45,7 @@ const char *cfi_model_split_name(const char *name, uint64_t *block)
 static size_t base_length(const char *name)
 {
     static const known_name suffixes[] = {
-#define SUFFIX(text) {text, sizeof text - 1, 0, NULL}
+#define SUFFIX(text) {text, "", sizeof text - 1, 0}
         SUFFIX(".weight"), SUFFIX(".bias"), SUFFIX(".scale"), SUFFIX(".input_scale"),
 #undef SUFFIX
     };
@@ -61,7 +61,7 @@ static size_t base_length(const char *name)
 static const known_name *find_name(const known_name *names, size_t count, const char *arch, const char *name, size_t len)
 {
     for (size_t i = 0; i < count; i++)
-        if (names[i].len == len && memcmp(names[i].name, name, len) == 0 && (names[i].arch == NULL || strcmp(names[i].arch, arch) == 0))
+        if (names[i].len == len && memcmp(names[i].name, name, len) == 0 && (names[i].arch[0] == '\0' || strcmp(names[i].arch, arch) == 0))
             return &names[i];
     return NULL;
 }

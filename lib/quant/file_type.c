@@ -9,10 +9,10 @@ enum {
 };
 
 typedef struct file_type_row {
-    const char *name; /* NULL: no such id */
-    uint32_t    number;
-    uint32_t    base;
-    uint32_t    flags;
+    char     name[16]; /* "": no such id */
+    uint32_t number;
+    uint32_t base;
+    uint32_t flags;
 } file_type_row;
 
 static const file_type_row file_type_by_id[] = {
@@ -33,8 +33,8 @@ static const uint8_t file_types_by_size[] = {
 };
 
 static const struct {
-    const char *alias;
-    uint32_t    id;
+    char     alias[16];
+    uint32_t id;
 } file_type_aliases[] = {
 #define CFI_QUANT_ALIAS(alias, name)
 #define CFI_FILE_TYPE_ALIAS(alias, name) {alias, CFI_FILE_##name},
@@ -45,7 +45,7 @@ static const struct {
 
 static const file_type_row *find_file_type(ctxfit_file_type file_type)
 {
-    return file_type < CFI_COUNT(file_type_by_id) && file_type_by_id[file_type].name != NULL ? &file_type_by_id[file_type] : NULL;
+    return file_type < CFI_COUNT(file_type_by_id) && file_type_by_id[file_type].name[0] != '\0' ? &file_type_by_id[file_type] : NULL;
 }
 
 uint32_t ctxfit_file_type_count(void)
@@ -72,7 +72,7 @@ ctxfit_file_type ctxfit_file_type_from_name(const char *name)
     if (name == NULL)
         return 0;
     for (uint32_t id = 0; id < CFI_COUNT(file_type_by_id); id++)
-        if (file_type_by_id[id].name != NULL && cfi_equal_nocase(file_type_by_id[id].name, name))
+        if (file_type_by_id[id].name[0] != '\0' && cfi_equal_nocase(file_type_by_id[id].name, name))
             return id;
     for (size_t i = 0; i < CFI_COUNT(file_type_aliases); i++)
         if (cfi_equal_nocase(file_type_aliases[i].alias, name))
@@ -83,7 +83,7 @@ ctxfit_file_type ctxfit_file_type_from_name(const char *name)
 ctxfit_file_type ctxfit_file_type_from_ggml(uint32_t ggml_ftype)
 {
     for (uint32_t id = 0; id < CFI_COUNT(file_type_by_id); id++)
-        if (file_type_by_id[id].name != NULL && file_type_by_id[id].number == ggml_ftype)
+        if (file_type_by_id[id].name[0] != '\0' && file_type_by_id[id].number == ggml_ftype)
             return id;
     return 0;
 }

@@ -89,7 +89,7 @@ static const struct {
 /* NULL: no such id; retired formats are found. */
 static const cfi_quant_format *find_format(ctxfit_quant quant)
 {
-    return quant < CFI_COUNT(format_by_id) && format_by_id[quant].name != NULL ? &format_by_id[quant] : NULL;
+    return quant < CFI_COUNT(format_by_id) && format_by_id[quant].name[0] != '\0' ? &format_by_id[quant] : NULL;
 }
 
 const cfi_quant_format *cfi_quant_format_of(ctxfit_quant quant)
@@ -123,7 +123,7 @@ ctxfit_quant ctxfit_quant_from_name(const char *name)
     if (name == NULL)
         return 0;
     for (uint32_t id = 0; id < CFI_COUNT(format_by_id); id++)
-        if (format_by_id[id].name != NULL && cfi_equal_nocase(format_by_id[id].name, name))
+        if (format_by_id[id].name[0] != '\0' && cfi_equal_nocase(format_by_id[id].name, name))
             return id;
     for (size_t i = 0; i < CFI_COUNT(aliases); i++)
         if (cfi_equal_nocase(aliases[i].alias, name))

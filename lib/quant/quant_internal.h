@@ -21,7 +21,7 @@ enum {
 };
 
 typedef struct cfi_quant_format {
-    const char *name;         /* NULL: no such id */
+    char        name[20];     /* "": no such id */
     uint32_t    block_elems;  /* 0: retired */
     uint32_t    block_bytes;
     uint32_t    row_bytes;    /* of each row, besides its blocks */

@@ -14,7 +14,7 @@ typedef struct made_model {
 static void make(made_model *m, uint32_t layers, uint32_t nextn, uint32_t flags)
 {
     memset(m, 0, sizeof *m);
-    m->arch.name = "made";
+    strcpy(m->arch.name, "made");
     m->arch.flags = flags;
     m->model.arch = &m->arch;
     m->model.info.layers = layers;
