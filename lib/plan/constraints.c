@@ -139,8 +139,8 @@ ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, con
         if (q->usable[i] != CFI_NO_LIMIT)
             add_memory(&list, q, i, device_limit[i]);
     add_trained(&list, &plan->model);
-    add_engine(&list, &q->options);
     add_requested(&list, &q->options);
+    add_engine(&list, &q->options);
     sort(&list);
     plan->summary.constraint_count = list.count;
     return CTXFIT_OK;

@@ -136,6 +136,8 @@ static void engine_rounding_is_a_limit_of_its_own(void **state)
     /* 8192 / 3 = 2730, up to 2816: three of them are more than was asked for. */
     assert_int_equal(summary_of(plan).n_ctx, 8448);
     assert_int_equal(constraint_of(plan, CTXFIT_LIMIT_ENGINE).limit_tokens, 2816);
+    /* What binds is the division that was asked for, not the rounding in its favour. */
+    assert_int_equal(constraint_of(plan, CTXFIT_LIMIT_SLOTS).binding, 1);
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
