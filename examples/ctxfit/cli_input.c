@@ -41,6 +41,14 @@ static ctxfit_status open_gguf(const cli_model_source *source, ctxfit_model **ou
 
     options.flags = source->header_only ? CTXFIT_GGUF_F_HEADER_ONLY : 0;
     status = ctxfit_gguf_open(source->name, &options, NULL, &gguf, error);
+    if (status == CTXFIT_E_MALFORMED && !source->header_only) {
+        /* A download under way, or a header that was cut off on purpose: a plan needs no more. */
+        options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
+        if (ctxfit_gguf_open(source->name, &options, NULL, &gguf, NULL) == CTXFIT_OK) {
+            fprintf(stderr, "ctxfit: note: %s; the header is enough for a plan\n", error->message);
+            status = CTXFIT_OK;
+        }
+    }
     if (status != CTXFIT_OK)
         return status;
     status = ctxfit_model_from_gguf(gguf, NULL, &as_stored, error);
