@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""What pages name is there: other pages, files, functions, constants, structs; and docs/errors.md lists every status with its value."""
+"""What pages name is there: other pages, files, functions, constants. docs/errors.md has every status, docs/house.md every arrow."""
 import pathlib
 import re
 import sys
+
+from check_arrows import ARROWS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,8 +38,15 @@ def missing_statuses():
             yield f"docs/errors.md: no row for {name} = {value}"
 
 
+def missing_arrows():
+    page = (ROOT / "docs/house.md").read_text()
+    for module, targets in ARROWS.items():
+        if targets and not re.search(rf"\b{module}:\s+{', '.join(targets)}(\s\s|\n)", page):
+            yield f"docs/house.md: no arrow {module}: {', '.join(targets)}"
+
+
 def main():
-    bad = list(missing_statuses())
+    bad = [*missing_statuses(), *missing_arrows()]
     for page in PAGES:
         text = page.read_text()
         faults = [*missing_links(page, text), *missing_files(text), *missing_names(text)]
