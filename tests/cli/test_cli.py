@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The ctxfit command from outside: exit codes, what it prints, and that no input stops it.
 
-  test_cli.py CTXFIT            runs the tests
+  test_cli.py CTXFIT [ROWS]     runs the tests; ROWS: the folder of measured rows
   test_cli.py CTXFIT --update   rewrites golden/*.txt, to be read as a diff
 """
+import collections
+import csv
 import json
 import math
 import os
@@ -18,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE.parent / "data"
 GOLDEN = HERE / "golden"
 CTXFIT = ""
+ROWS = None
 
 FITS, DOES_NOT_FIT, USAGE, BAD_INPUT = 0, 1, 2, 3
 MIB = 1 << 20
@@ -449,9 +452,50 @@ class Batch(unittest.TestCase):
         self.assertEqual(answers[:len(names)], answers[len(names):])
 
 
+class Measured(unittest.TestCase):
+    """What llama.cpp allocates for small models of every architecture, asked for as its rows are written."""
+
+    ASKED = ("n_ctx n_seq n_batch n_ubatch type_k type_v flash_attn kv_unified swa_full ngl split_mode tensor_split overrides offload_kqv "
+             "op_offload n_outputs_max repack").split()
+    BYTES = {"weights": "weights_bytes", "kv": "kv_bytes", "kv_swa": "kv_swa_bytes", "recurrent": "recurrent_bytes",
+             "kv_other": "kv_other_bytes", "output_buffer": "output_bytes"}
+    RESOLVED = {"r_n_ctx": "n_ctx", "r_n_ctx_seq": "n_ctx_seq", "r_n_batch": "n_batch", "r_n_ubatch": "n_ubatch", "r_flash_attn": "flash_attn",
+                "kv_cells": "kv_cells", "swa_cells": "swa_cells"}
+
+    @staticmethod
+    def hardware(row):
+        kind, _, count = row["dev"].partition(":")
+        sizes = row["dev_mem_gib"].split(",")[:int(count or 0)]
+        return " ".join(f"gpu(backend={kind},mem={size}GiB)" for size in sizes) + " host:1TiB"
+
+    def test_every_row_is_answered_to_the_byte(self):
+        if ROWS is None or not has_batch():
+            self.skipTest("no rows, or built without yyjson")
+        runs = collections.defaultdict(list)
+        with open(ROWS / "archs.csv", newline="") as f:
+            for row in csv.DictReader(f):
+                request = {"model": str(ROWS / "archs" / row["file"]), "header_only": True, "hw": self.hardware(row), "engine": "llama.cpp@b10472",
+                           "mmap": False, "solve": "none", **{k: row[k] for k in self.ASKED}}
+                runs[json.dumps(request)].append(row)
+        code, answers = batch(*runs)
+        self.assertEqual((code, len(answers)), (FITS, len(runs)))
+        for (request, rows), answer in zip(runs.items(), answers):
+            devices = {d["name"]: d for d in answer["devices"]}
+            for name in {row["device"] for row in rows}:
+                # a device may have several buffers, with a row each
+                measured = {k: sum(int(row[k]) for row in rows if row["device"] == name) for k in self.BYTES}
+                self.assertEqual({k: devices[name][v] for k, v in self.BYTES.items()}, measured, (name, request))
+            wanted = {k: int(rows[0][k]) for k in self.RESOLVED}
+            if wanted["kv_cells"] == 0 and any(row["kv"] != "0" for row in rows):
+                del wanted["kv_cells"]  # one kind of cache did not tell its cells
+            self.assertEqual({k: int(answer["resolved"][self.RESOLVED[k]]) for k in wanted}, wanted, request)
+
+
 def main():
-    global CTXFIT
+    global CTXFIT, ROWS
     CTXFIT = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        ROWS = pathlib.Path(sys.argv.pop(1)).resolve()
     if "--update" in sys.argv:
         GOLDEN.mkdir(exist_ok=True)
         for name, words in GOLDEN_CASES.items():
