@@ -49,6 +49,21 @@ typedef struct cfi_tensor_sums {
     uint64_t parameters[2];
 } cfi_tensor_sums;
 
+/* What the compute buffer needs to know of all layers and tensors together. */
+typedef struct cfi_model_extent {
+    uint64_t largest_pair[2];  /* bytes of the two largest tensors of one layer: [0] all but routed experts, [1] routed experts */
+    uint64_t output_bytes;     /* of the output matrix */
+    uint64_t logit_elems;      /* per output: rows of the output matrix, and what they are padded to where that differs */
+    uint32_t full_layers;      /* of the trunk that attend to the whole context */
+    uint32_t window_layers;    /* to a window or chunk */
+    uint32_t indexer_layers;
+    uint32_t full_head;        /* widest key of a head in these */
+    uint32_t window_head;
+    uint32_t indexer_size;
+    uint32_t position_rows;    /* 1: learned positions, looked up like embeddings */
+    uint32_t reserved;
+} cfi_model_extent;
+
 typedef struct cfi_arch cfi_arch; /* arch_internal.h */
 
 struct ctxfit_model {
@@ -72,6 +87,7 @@ struct ctxfit_model {
     uint32_t           stated_kv_heads;   /* though the block may not attend */
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
     uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
+    cfi_model_extent   extent;
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 

@@ -1,0 +1,219 @@
+/* What is alive at the worst moment of a layer: docs/compute-buffer.md. */
+#include "compute_internal.h"
+
+static uint64_t query_bytes(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    return cfi_graph_tokens(graph, (uint64_t)layer->heads * layer->key_size);
+}
+
+static uint64_t result_bytes(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    return cfi_graph_tokens(graph, (uint64_t)layer->heads * layer->value_size);
+}
+
+static uint64_t layer_cells(const cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    if (graph->model->arch->flags & CFI_ARCH_NO_CACHE)
+        return graph->tokens;
+    return cfi_engine_layer_windowed(layer) ? graph->run->swa_cells : graph->run->kv_cells;
+}
+
+static bool is_quantized(ctxfit_quant quant)
+{
+    const cfi_quant_format *format = cfi_quant_format_of(quant);
+
+    return format == NULL || format->block_elems > 1;
+}
+
+static uint64_t row_bytes(cfi_graph *graph, ctxfit_quant quant, uint64_t elems, uint64_t rows)
+{
+    const cfi_quant_format *format = cfi_quant_format_of(quant);
+
+    if (format == NULL)
+        return cfi_graph_bytes(graph, elems, rows, 4);
+    return cfi_graph_bytes(graph, elems / format->block_elems * format->block_bytes, rows, 1);
+}
+
+uint64_t cfi_graph_cache(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    const cfi_run *run = graph->run;
+    uint64_t       rows = cfi_graph_mul(graph, layer_cells(graph, layer), run->streams);
+    uint64_t       values = run->flash || layer->cache_v_elems == 0 ? layer->cache_v_elems : graph->model->max_cache_v;
+
+    return cfi_graph_add(graph, row_bytes(graph, run->type_k, layer->cache_k_elems, rows),
+                         row_bytes(graph, run->type_v, values, rows));
+}
+
+/* Gate, up and their product: nothing is done in place. Without a gate the activation is, and the result needs room. */
+static uint64_t feed_forward(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t one = cfi_graph_tokens(graph, layer->ff_width);
+
+    if (layer->feed_forward == CTXFIT_FF_PLAIN)
+        return cfi_graph_add(graph, one, cfi_graph_mul(graph, 2, graph->hidden));
+    return cfi_graph_mul(graph, 3, one);
+}
+
+/* The same for the experts that a token uses; the result of every one of them goes where gate and up were, if it fits. Scores,
+ * probabilities, their order and the choice are small beside that. Shared experts and dense parts keep their input. */
+static uint64_t experts(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t one = cfi_graph_tokens(graph, (uint64_t)layer->expert_width * layer->experts_used);
+    uint64_t down = cfi_graph_tokens(graph, (uint64_t)graph->model->info.embedding * layer->experts_used);
+    uint64_t shared = cfi_graph_mul(graph, 3, cfi_graph_tokens(graph, layer->shared_width));
+    uint64_t total = cfi_graph_mul(graph, 3, one);
+
+    if (layer->experts == 0)
+        return 0;
+    if (down / 2 >= one)
+        total = cfi_graph_add(graph, total, down);
+    total = cfi_graph_add(graph, cfi_max_u64(total, shared), cfi_graph_mul(graph, 4, cfi_graph_tokens(graph, layer->experts)));
+    return layer->shared_width != 0 || layer->ff_width != 0 ? cfi_graph_add(graph, total, graph->hidden) : total;
+}
+
+/* Copies in F16 of what the kernel does not read as it is: of F32 everywhere (a cast in the graph), of other types on CUDA
+ * (ggml-cuda/fattn-common.cuh, inside the result's allocation). */
+static uint64_t flash_copy(cfi_graph *graph, ctxfit_quant quant, uint64_t elems, uint64_t rows)
+{
+    if (quant != CTXFIT_QUANT_F32 && (!graph->cuda || quant == CTXFIT_QUANT_F16))
+        return 0;
+    return cfi_graph_bytes(graph, elems, rows, 2);
+}
+
+/* Masks that an indexer's choice is made into: two in F16, or four halves without flash attention. MiniMax-M3 makes them in F32 for
+ * each group of heads, transposed on the way (src/models/minimax-m3.cpp). */
+static uint64_t sparse_masks(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t mask = cfi_graph_bytes(graph, layer_cells(graph, layer), graph->tokens, 2);
+
+    if (graph->model->arch->flags & CFI_ARCH_INDEXER_VALUES)
+        return cfi_graph_mul(graph, mask, 6 + 5 * (uint64_t)layer->indexer_heads);
+    return layer->indexer_size != 0 ? cfi_graph_mul(graph, mask, graph->run->flash ? 3 : 4) : 0;
+}
+
+/* The copies, or the matrix of scores in F32 without flash attention (and V of latent attention made contiguous). */
+static uint64_t attention_matrix(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    const cfi_run *run = graph->run;
+    uint64_t       cells = layer_cells(graph, layer);
+    uint64_t       rows = cfi_graph_mul(graph, cells, run->streams);
+    uint64_t       total = sparse_masks(graph, layer);
+
+    if (!run->flash) {
+        total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->heads, cells)));
+        return cfi_graph_add(graph, total, cfi_graph_bytes(graph, layer->kv_rank, rows, 2));
+    }
+    total = cfi_graph_add(graph, total, flash_copy(graph, run->type_k, layer->cache_k_elems, rows));
+    return cfi_graph_add(graph, total, flash_copy(graph, run->type_v, layer->cache_v_elems, rows));
+}
+
+/* The query absorbed into the compressed space, and put together with its rotated part. */
+static uint64_t latent_attention(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t       width = (uint64_t)layer->kv_rank + layer->rope_size;
+    const uint64_t part[] = {
+        cfi_graph_mul(graph, 2, graph->hidden),
+        cfi_graph_tokens(graph, layer->q_rank),
+        cfi_graph_mul(graph, 2, cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->heads, width))),
+        attention_matrix(graph, layer),
+        graph->run->type_k == CTXFIT_QUANT_F16 ? 0 : cfi_graph_tokens(graph, (uint64_t)layer->heads * layer->kv_rank),
+    };
+
+    return cfi_graph_sum(graph, part, CFI_COUNT(part));
+}
+
+static uint64_t attention(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t query = cfi_max_u64(query_bytes(graph, layer), result_bytes(graph, layer));
+    uint64_t kv = cfi_graph_tokens(graph, (uint64_t)layer->kv_heads * ((uint64_t)layer->key_size + layer->value_size));
+
+    if (layer->attention == CTXFIT_ATTENTION_NONE)
+        return 0;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT)
+        return latent_attention(graph, layer);
+    if (graph->flags & CFI_GRAPH_GATED_QUERY)
+        query = cfi_graph_mul(graph, 3, query);
+    query = cfi_graph_add(graph, cfi_max_u64(query, kv), attention_matrix(graph, layer));
+    if (is_quantized(graph->run->type_k) || is_quantized(graph->run->type_v)) /* rotated copies of K and V */
+        query = cfi_graph_add(graph, query, kv);
+    return query;
+}
+
+/* Tensors as wide as the state's inner width, and those of its groups, that live at once. */
+typedef struct state_width {
+    uint32_t inner;
+    uint32_t groups;
+} state_width;
+
+static state_width state_widths(uint32_t kind)
+{
+    switch (kind) {
+    case CTXFIT_STATE_MAMBA: return (state_width){6, 4};
+    case CTXFIT_STATE_MAMBA2: return (state_width){6, 3};
+    case CTXFIT_STATE_DELTA_NET: return (state_width){6, 3};
+    case CTXFIT_STATE_KDA: return (state_width){18, 0};
+    case CTXFIT_STATE_SHORT_CONV: return (state_width){6, 0};
+    case CTXFIT_STATE_RWKV: return (state_width){12, 0};
+    default: return (state_width){0, 0};
+    }
+}
+
+static uint64_t state(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    state_width    width = state_widths(layer->state);
+    uint64_t       groups = 2 * (uint64_t)cfi_max_u64(layer->state_groups, 1) * layer->state_size;
+    const uint64_t part[] = {
+        cfi_graph_mul(graph, width.inner, cfi_graph_tokens(graph, layer->state_inner)),
+        cfi_graph_mul(graph, width.groups, cfi_graph_tokens(graph, groups)),
+        cfi_graph_mul(graph, 3, cfi_graph_tokens(graph, layer->state_heads)),
+        cfi_graph_mul(graph, 2, cfi_graph_bytes(graph, layer->conv_state_elems, graph->run->n_seq, 4)),
+        cfi_graph_mul(graph, 2, cfi_graph_bytes(graph, layer->recurrent_elems, graph->run->n_seq, 4)),
+    };
+
+    return layer->state == CTXFIT_STATE_NONE ? 0 : cfi_graph_sum(graph, part, CFI_COUNT(part));
+}
+
+uint64_t cfi_graph_attended(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t heads = cfi_graph_mul(graph, layer->heads, (uint64_t)layer->key_size + layer->value_size);
+    uint64_t kv = cfi_graph_mul(graph, layer->kv_heads, (uint64_t)layer->key_size + layer->value_size);
+
+    if (layer->attention == CTXFIT_ATTENTION_NONE)
+        return 0;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT)
+        heads = cfi_graph_mul(graph, layer->heads, 2 * (uint64_t)layer->kv_rank + layer->rope_size);
+    return cfi_graph_add(graph, cfi_graph_tokens(graph, cfi_graph_add(graph, heads, kv)), graph->hidden);
+}
+
+uint64_t cfi_graph_expert_results(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t width = (uint64_t)graph->model->info.embedding + 2 * (uint64_t)layer->expert_width;
+
+    return cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->experts_used, width));
+}
+
+uint64_t cfi_graph_state_input(cfi_graph *graph)
+{
+    uint64_t widest = 0;
+
+    for (uint32_t i = 0; i < graph->model->info.layers; i += graph->model->layer_run[i])
+        widest = cfi_max_u64(widest, graph->model->layer[i].state_inner);
+    return cfi_graph_tokens(graph, 3 * widest);
+}
+
+uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    uint64_t query = cfi_max_u64(query_bytes(graph, layer), result_bytes(graph, layer));
+    uint64_t base = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept, graph->hidden), query);
+    uint64_t mixer = cfi_graph_add(graph, attention(graph, layer), state(graph, layer));
+    uint64_t feed = cfi_graph_add(graph, feed_forward(graph, layer), experts(graph, layer));
+
+    /* what attention leaves alive, or as a hole that the feed-forward part does not fit into */
+    if (graph->flags & CFI_GRAPH_PARALLEL)
+        feed = cfi_graph_add(graph, feed, cfi_graph_mul(graph, 3, query));
+    if (layer->attention == CTXFIT_ATTENTION_LATENT)
+        feed = cfi_graph_add(graph, feed, cfi_graph_mul(graph, 2, graph->hidden));
+    if (graph->run->flash && ((graph->flags & CFI_GRAPH_PARALLEL) || !is_quantized(graph->run->type_k)))
+        feed = cfi_graph_add(graph, feed, attention_matrix(graph, layer));
+    return cfi_graph_add(graph, base, cfi_max_u64(mixer, feed));
+}
