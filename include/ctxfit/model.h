@@ -152,7 +152,8 @@ CTXFIT_API ctxfit_status ctxfit_model_from_gguf(const ctxfit_gguf *gguf, const c
  * Makes a model from the built-in catalog, in the given file type (0 = as published).
  * `name` is an id ("qwen3-coder-30b-a3b"), a Hugging Face id ("Qwen/Qwen3-Coder-30B-A3B-Instruct") or another name that people
  * type ("qwen3-coder:30b"); letters in any case.
- * @return OK; E_NOT_FOUND (the message suggests the three nearest names); E_INVALID_ARG; E_NO_MEMORY; E_OVERFLOW.
+ * @return OK; E_NOT_FOUND (the message suggests the three nearest names); E_UNSUPPORTED, E_REFUSED (as ctxfit_model_requantize());
+ *         E_INVALID_ARG; E_NO_MEMORY; E_OVERFLOW.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_model_from_catalog(const char *name, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
@@ -163,7 +164,8 @@ CTXFIT_API ctxfit_status ctxfit_model_from_catalog(const char *name, ctxfit_file
  * `qwen3moe block_count=48 embedding_length=2048 attention.head_count=32 ... vocab_size=151936`. A value per layer is
  * written `[a,b*3]` (b three times; a list shorter than the layers is an error). Flags without a value are true. This is the form
  * of the catalog.
- * @return OK; E_MALFORMED (`offset`); E_INCOMPLETE; E_NOT_FOUND (architecture without a recipe); E_NO_MEMORY; E_INVALID_ARG; E_OVERFLOW.
+ * @return OK; E_MALFORMED (`offset`); E_INCOMPLETE; E_TYPE; E_NOT_FOUND (an architecture without a recipe, or a file type);
+ *         E_UNSUPPORTED, E_REFUSED (as ctxfit_model_requantize()); E_NO_MEMORY; E_INVALID_ARG; E_OVERFLOW.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_model_from_text(const char *text, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
@@ -177,8 +179,8 @@ CTXFIT_API ctxfit_status ctxfit_model_from_text(const char *text, ctxfit_file_ty
  * feed-forward, experts, state, norms).
  * @param layers first of `count` layers, trunk first; stride is layers[0].struct_size
  * @return OK; E_INVALID_ARG (NULL, count 0 or above 4,096, an unknown kind, trunk behind a next-token-prediction block); E_INCOMPLETE
- *         (the message names the missing number); E_NOT_FOUND (an architecture without a recipe, or a file type); E_STRUCT_SIZE;
- *         E_NEWER_STRUCT; E_NO_MEMORY; E_OVERFLOW.
+ *         (the message names the missing number); E_NOT_FOUND (an architecture without a recipe, or a file type); E_UNSUPPORTED,
+ *         E_REFUSED (as ctxfit_model_requantize()); E_STRUCT_SIZE; E_NEWER_STRUCT; E_NO_MEMORY; E_OVERFLOW.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_model_from_layers(const char *name, const char *arch, const ctxfit_model_info *info,
@@ -187,7 +189,8 @@ CTXFIT_API ctxfit_status ctxfit_model_from_layers(const char *name, const char *
 
 /**
  * The same model quantized to another file type, by the rules of llama-quantize, as if from full precision.
- * @return OK; E_NOT_FOUND (file type); E_INVALID_ARG; E_NO_MEMORY; E_OVERFLOW.
+ * @return OK; E_NOT_FOUND (file type); E_UNSUPPORTED (llama-quantize does not make that type); E_REFUSED (it stops at a tensor of this
+ *         model; the message names it); E_INVALID_ARG; E_NO_MEMORY; E_OVERFLOW.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_model_requantize(const ctxfit_model *model, ctxfit_file_type file_type,

@@ -96,7 +96,8 @@ typedef struct ctxfit_plan_options {
  * Plans a run. "It does not fit" is an answer (summary.fit), not an error.
  * @param options NULL = defaults
  * @return OK; E_REFUSED (the engine does not run this combination; the message is its reason); E_INVALID_ARG (a value outside its
- *         range; the message names it); E_NOT_FOUND (engine); E_OVERFLOW; E_NO_MEMORY; E_STRUCT_SIZE; E_NEWER_STRUCT.
+ *         range; the message names it); E_UNSUPPORTED (a choice that is not modelled yet: CTXFIT_SPLIT_ROW); E_LIMIT (too many or too
+ *         large patterns in `overrides`); E_NOT_FOUND (engine); E_OVERFLOW; E_NO_MEMORY; E_STRUCT_SIZE; E_NEWER_STRUCT.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
@@ -127,7 +128,7 @@ typedef struct ctxfit_plan_summary {
     uint32_t pipeline;           /**< 1 when inputs are kept four times to overlap devices */
     int64_t  margin_bytes;       /**< smallest usable - total of all devices; negative: bytes missing */
     uint64_t max_ctx_seq_tokens; /**< largest context of one sequence that fits with the other options as given; 0 = none */
-    uint32_t max_sequences;      /**< most sequences of n_ctx_seq each that fit; 0 = none */
+    uint32_t max_sequences;      /**< most sequences of n_ctx_seq each at the same time that fit; 0 = none */
     uint32_t compute_exact;      /**< 1: compute buffers are exact; 0: an upper bound */
     uint64_t weights_bytes;      /**< sums over all devices */
     uint64_t kv_bytes;           /**< kv + window kv + other caches */

@@ -1,4 +1,3 @@
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base_internal.h"
@@ -6,11 +5,19 @@
 /* Big enough that a model or a header of everyday size needs a handful of calls to the allocator. */
 #define CHUNK_BYTES ((size_t)16384)
 
+/* Aligned for whatever the library keeps; not every C11 library has max_align_t (Microsoft's C has not). */
+typedef union aligned_unit {
+    long long   integer;
+    long double real;
+    void       *pointer;
+    void (*function)(void);
+} aligned_unit;
+
 struct cfi_arena_chunk {
     cfi_arena_chunk *next;
     size_t           size; /* of the whole chunk, as allocated */
     size_t           used;
-    max_align_t      data[];
+    aligned_unit     data[];
 };
 
 static void *default_alloc(void *user, size_t size)
@@ -70,7 +77,7 @@ static cfi_arena_chunk *add_chunk(cfi_arena *arena, size_t payload)
 
 void *cfi_arena_alloc(cfi_arena *arena, size_t size)
 {
-    const size_t     alignment = _Alignof(max_align_t);
+    const size_t     alignment = _Alignof(aligned_unit);
     cfi_arena_chunk *chunk = arena->chunks;
     void            *memory;
 

@@ -2,6 +2,7 @@
 #ifndef CFI_BASE_INTERNAL_H
 #define CFI_BASE_INTERNAL_H
 
+#include <float.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -11,13 +12,16 @@
 #define CFI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define CFI_NO_OFFSET UINT64_MAX
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) && !defined(__clang__)
+#  define CFI_PRINTF(fmt, first) __attribute__((format(gnu_printf, fmt, first))) /* with __USE_MINGW_ANSI_STDIO */
+#elif defined(__GNUC__)
 #  define CFI_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #else
 #  define CFI_PRINTF(fmt, first)
 #endif
 
-/* ---- errors: fills *error (may be NULL) and returns status, so that `return cfi_fail(...)` reads well ---- */
+/* ---- errors: fills *error (may be NULL) and returns status, so that `return cfi_fail(...)` reads well. Control characters and
+ * what is no UTF-8, as names from files may hold, become '?' in the message. ---- */
 ctxfit_status cfi_fail(ctxfit_error *error, ctxfit_status status, const char *fmt, ...) CFI_PRINTF(3, 4);
 ctxfit_status cfi_fail_at(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, ...)
     CFI_PRINTF(5, 6);
@@ -53,6 +57,9 @@ static inline bool cfi_align_u64(uint64_t n, uint64_t alignment, uint64_t *out)
 
 static inline uint64_t cfi_min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint64_t cfi_max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* isfinite() of some systems converts its argument to float on the way. */
+static inline bool cfi_is_finite(double value) { return value >= -DBL_MAX && value <= DBL_MAX; }
 
 /* ---- memory ---- */
 ctxfit_allocator cfi_allocator_or_default(const ctxfit_allocator *allocator);
@@ -105,6 +112,10 @@ bool cfi_parse_number(const char *text, const char **end, double *out); /* digit
 bool cfi_parse_u64(const char *text, const char **end, uint64_t *out);  /* decimal digits only; false on none or overflow */
 /* "24GiB", "64 GB", "512MiB", "1.5TiB", "4096": bytes. A bare number is bytes. */
 bool cfi_parse_bytes(const char *text, const char **end, uint64_t *out);
+
+/* Bytes of the UTF-8 sequence at the start of a NUL-terminated text, 0 if it is none (RFC 3629: no overlong forms, no surrogates,
+ * nothing above U+10FFFF). */
+size_t cfi_utf8_length(const char *text);
 
 int  cfi_ascii_lower(int c);
 bool cfi_equal_nocase(const char *a, const char *b);

@@ -4,6 +4,19 @@
 
 _Static_assert(sizeof(ctxfit_error) == 256, "ctxfit_error is 256 bytes for ever");
 
+/* Names from files end up in messages, and messages on terminals and in logs. */
+static void make_printable(char *text)
+{
+    while (*text != '\0') {
+        size_t length = cfi_utf8_length(text);
+
+        if (length == 0 || (unsigned char)*text < 0x20 || *text == 0x7f)
+            *text++ = '?';
+        else
+            text += length;
+    }
+}
+
 static ctxfit_status fill(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, va_list args)
     CFI_PRINTF(5, 0);
 
@@ -15,6 +28,7 @@ static ctxfit_status fill(ctxfit_error *error, ctxfit_status status, uint64_t of
         error->offset = offset;
         error->detail = detail;
         (void)vsnprintf(error->message, sizeof error->message, fmt, args);
+        make_printable(error->message);
     }
     return status;
 }

@@ -14,6 +14,21 @@ bool cfi_equal_nocase(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
+size_t cfi_utf8_length(const char *text)
+{
+    static const unsigned char low[] = {0xA0, 0x90}, high[] = {0x9F, 0x8F};
+    const unsigned char       *p = (const unsigned char *)text;
+    size_t                     length = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    if ((p[0] == 0xE0 && p[1] < low[0]) || (p[0] == 0xED && p[1] > high[0]) || (p[0] == 0xF0 && p[1] < low[1]) ||
+        (p[0] == 0xF4 && p[1] > high[1]))
+        return 0;
+    return length;
+}
+
 void cfi_slug(const char *text, char *out, size_t cap)
 {
     size_t n = 0;
@@ -53,10 +68,10 @@ bool cfi_parse_u64(const char *text, const char **end, uint64_t *out)
 
 static double power_of_ten(int exponent)
 {
-    double value = 1, base = exponent < 0 ? 0.1 : 10;
+    double value = 1;
 
-    for (int n = exponent < 0 ? -exponent : exponent; n > 0; n--)
-        value *= base;
+    for (int n = 0; n < exponent; n++)
+        value *= 10;
     return value;
 }
 
@@ -86,6 +101,8 @@ bool cfi_parse_number(const char *text, const char **end, double *out)
             p = stop;
         }
     }
+    if (!cfi_is_finite(value))
+        return false;
     *out = value;
     if (end != NULL)
         *end = p;

@@ -47,14 +47,18 @@ ctxfit_status cfi_writer_finish(cfi_writer *w, size_t *out_len)
 
 void cfi_write_number(cfi_writer *w, double value, int digits)
 {
-    char  small[64];
-    char *comma;
-    int   n = snprintf(small, sizeof small, "%.*g", digits, value);
+    char small[64];
+    int  n = snprintf(small, sizeof small, "%.*g", digits, value);
 
-    /* The decimal point is the only thing that a locale changes here. */
-    comma = strchr(small, ',');
-    if (comma != NULL)
-        *comma = '.';
-    if (n > 0)
-        cfi_write_text(w, small, (size_t)n);
+    /* What is neither digit, sign nor exponent is the locale's decimal point, of one byte or more. */
+    for (int i = 0; i < n;) {
+        size_t plain = strspn(small + i, "0123456789+-e");
+
+        cfi_write_text(w, small + i, plain);
+        i += (int)plain;
+        if (i < n) {
+            cfi_write_text(w, ".", 1);
+            i += (int)strcspn(small + i, "0123456789");
+        }
+    }
 }

@@ -7,6 +7,8 @@
 #include "model/arch_internal.h"
 
 #define CFI_MAX_DEVICES 64u
+#define CFI_CTX_STEP      256u /* contexts are padded to it: llama.cpp b10472 src/llama-context.cpp:285 */
+#define CFI_MAX_SEQUENCES 256u /* LLAMA_MAX_SEQ, llama.cpp b10472 src/llama-cparams.h:8 */
 
 /* What the engine needs to know of a device. The memory module fills it from the machine; the host is not among them. */
 typedef struct cfi_engine_device {

@@ -1,11 +1,14 @@
 /* llama.cpp: from options to a run. */
+#include <float.h>
+
 #include "engine_internal.h"
 
 static ctxfit_status check_choice(uint32_t choice, const char *name, ctxfit_error *error)
 {
     if (choice <= CTXFIT_CHOICE_OFF)
         return CTXFIT_OK;
-    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s %lu: expected CTXFIT_CHOICE_*", name, (unsigned long)choice);
+    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s: %lu is no choice, expected default (0), on (1) or off (2)", name,
+                    (unsigned long)choice);
 }
 
 static ctxfit_status check_choices(const ctxfit_plan_options *options, ctxfit_error *error)
@@ -29,6 +32,16 @@ static ctxfit_status check_choices(const ctxfit_plan_options *options, ctxfit_er
     return status;
 }
 
+/* Proportions are summed up in single precision. */
+static ctxfit_status check_splits(const ctxfit_plan_options *options, ctxfit_error *error)
+{
+    for (size_t i = 0; i < CTXFIT_MAX_SPLIT; i++)
+        if (!(options->tensor_split[i] >= 0.0 && options->tensor_split[i] <= (double)FLT_MAX / CFI_MAX_DEVICES))
+            return cfi_fail(error, CTXFIT_E_INVALID_ARG, "tensor_split[%u]: expected a proportion, 0 or more and below 5e36",
+                            (unsigned)i);
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error)
 {
@@ -41,6 +54,8 @@ ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_op
         return status;
     out->build = out->engine.build;
     status = check_choices(options, error);
+    if (status == CTXFIT_OK)
+        status = check_splits(options, error);
     if (status != CTXFIT_OK)
         return status;
     out->kv_offload = options->kv_offload != CTXFIT_CHOICE_OFF;

@@ -1,8 +1,6 @@
 /* Context, slots, batch and cells: llama.cpp b10472 src/llama-context.cpp, src/llama-kv-cache-iswa.cpp. */
 #include "engine_internal.h"
 
-#define PAD_TOKENS   256u  /* GGML_PAD(n_ctx, 256), src/llama-context.cpp:285, and of the window cache */
-#define MAX_SEQ      256u  /* LLAMA_MAX_SEQ, src/llama-cparams.h:8 */
 #define BATCH_TOKENS  2048u /* common/common.h:443 */
 #define UBATCH_TOKENS 512u  /* common/common.h:444 */
 
@@ -58,7 +56,7 @@ static void context_cells(const ctxfit_model *model, cfi_run *run)
         return;
     window = window * (run->n_seq / run->streams) + run->n_ubatch;
     window = cfi_min_u64(run->n_ctx_seq, window);
-    run->swa_cells = run->swa_full ? run->n_ctx_seq : (window + PAD_TOKENS - 1) / PAD_TOKENS * PAD_TOKENS;
+    run->swa_cells = run->swa_full ? run->n_ctx_seq : (window + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
 }
 
 /* Rows of logits of the worst graph (src/llama-context.cpp:610, :267); llama-server asks for one per slot
@@ -88,10 +86,10 @@ static ctxfit_status context_sizes(const ctxfit_model *model, uint64_t asked, co
         batch = cfi_min_u64(asked, batch);
     run->n_batch = (uint32_t)batch;
     run->n_ubatch = (uint32_t)cfi_min_u64(batch, ubatch);
-    n_ctx = (asked + PAD_TOKENS - 1) / PAD_TOKENS * PAD_TOKENS;
+    n_ctx = (asked + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
     per_seq = n_ctx;
     if (!run->unified) {
-        per_seq = (n_ctx / run->n_seq + PAD_TOKENS - 1) / PAD_TOKENS * PAD_TOKENS;
+        per_seq = (n_ctx / run->n_seq + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
         n_ctx = per_seq * run->n_seq;
     }
     if (n_ctx > UINT32_MAX)
@@ -116,8 +114,8 @@ ctxfit_status cfi_engine_resolve_context(const ctxfit_model *model, const ctxfit
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctx_tokens %llu: at most %lu", (unsigned long long)asked,
                         (unsigned long)UINT32_MAX);
     run->n_seq = options->sequences != 0 ? options->sequences : 1;
-    if (run->n_seq > MAX_SEQ)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "n_seq_max must be <= %u", MAX_SEQ);
+    if (run->n_seq > CFI_MAX_SEQUENCES)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "n_seq_max must be <= %u", CFI_MAX_SEQUENCES);
     run->unified = options->kv_unified == CTXFIT_CHOICE_ON;
     run->swa_full = options->swa_full == CTXFIT_CHOICE_ON;
     run->streams = run->unified && !context_is_compressed(model) ? 1 : run->n_seq;

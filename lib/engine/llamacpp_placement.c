@@ -1,6 +1,4 @@
 /* Which device gets which layer: llama.cpp b10472 src/llama-model.cpp, load_tensors. */
-#include <float.h>
-
 #include "engine_internal.h"
 
 uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer)
@@ -28,20 +26,15 @@ uint32_t cfi_engine_layer_run(const ctxfit_model *model, const cfi_run *run, uin
 }
 
 /* The cumulative share of each device, in float as there (:1286-1317): by tensor_split, by free memory when that is all zero. */
-static ctxfit_status placement_splits(const ctxfit_plan_options *options, const cfi_engine_device *devices, uint32_t count,
-                                      float splits[CFI_MAX_DEVICES], ctxfit_error *error)
+static void placement_splits(const ctxfit_plan_options *options, const cfi_engine_device *devices, uint32_t count,
+                             float splits[CFI_MAX_DEVICES])
 {
     float sum = 0.0f;
     bool  given = false;
     bool  reported = false;
 
-    for (uint32_t d = 0; d < count && d < CTXFIT_MAX_SPLIT; d++) {
-        double share = options->tensor_split[d];
-
-        if (!(share >= 0.0 && share <= (double)FLT_MAX / CFI_MAX_DEVICES))
-            return cfi_fail(error, CTXFIT_E_INVALID_ARG, "tensor_split[%u]: expected a proportion of at least 0", (unsigned)d);
-        given = given || (float)share > 0.0f;
-    }
+    for (uint32_t d = 0; d < count && d < CTXFIT_MAX_SPLIT; d++)
+        given = given || (float)options->tensor_split[d] > 0.0f;
     for (uint32_t d = 0; d < count; d++)
         reported = reported || devices[d].free_bytes > 0;
     for (uint32_t d = 0; d < count; d++) {
@@ -53,7 +46,6 @@ static ctxfit_status placement_splits(const ctxfit_plan_options *options, const 
     }
     for (uint32_t d = 0; d < count; d++)
         splits[d] /= sum;
-    return CTXFIT_OK;
 }
 
 /* Layer `place` of the `count` that are on devices is beyond the devices up to one of share `split`: std::upper_bound of :1326. */
@@ -107,7 +99,6 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
 {
     const uint32_t all = model->info.layers + model->info.nextn_layers + 1;
     float          splits[CFI_MAX_DEVICES];
-    ctxfit_status  status;
     uint32_t       start;
 
     if (options->split_mode == CTXFIT_SPLIT_ROW)
@@ -124,9 +115,7 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
         run->first_layer[d] = all;
     run->output_device = device_count;
     if (run->gpu_layers > 0) {
-        status = placement_splits(options, devices, run->split_devices, splits, error);
-        if (status != CTXFIT_OK)
-            return status;
+        placement_splits(options, devices, run->split_devices, splits);
         run->first_layer[0] = start;
         for (uint32_t d = 1; d < run->split_devices; d++)
             run->first_layer[d] = start + placement_first_beyond(run->gpu_layers, splits[d - 1]);

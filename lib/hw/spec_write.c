@@ -161,6 +161,8 @@ ctxfit_status ctxfit_hw_write_spec(const ctxfit_hw *hw, char *buf, size_t cap, s
 
     if (out_len != NULL)
         *out_len = 0;
+    if (buf != NULL && cap > 0)
+        buf[0] = '\0';
     if (hw == NULL || (buf == NULL && cap > 0))
         return CTXFIT_E_INVALID_ARG;
     cfi_writer_init(&w, buf, cap);

@@ -1,5 +1,6 @@
 #include "plan_internal.h"
 
+/* `*out_fits` stays false for a file that llama-quantize does not make of this model. */
 static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                              ctxfit_file_type file_type, const ctxfit_allocator *allocator, bool *out_fits, ctxfit_error *error)
 {
@@ -8,6 +9,8 @@ static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, con
     ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
     ctxfit_status       status = ctxfit_model_requantize(model, file_type, allocator, &other, error);
 
+    if (status == CTXFIT_E_REFUSED)
+        return CTXFIT_OK;
     if (status != CTXFIT_OK)
         return status;
     status = ctxfit_plan_make(other, hw, options, allocator, &plan, error);
@@ -33,6 +36,7 @@ ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit
                                          const ctxfit_allocator *allocator, ctxfit_file_type *out_file_type, ctxfit_error *error)
 {
     ctxfit_plan_options only_this_context;
+    ctxfit_error        found;
     ctxfit_status       status;
 
     if (out_file_type == NULL)
@@ -51,11 +55,12 @@ ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit
 
         if (!is_candidate(ctxfit_file_type_at(i)))
             continue;
-        status = fits_as(model, hw, &only_this_context, ctxfit_file_type_at(i), allocator, &fits, error);
-        if (status == CTXFIT_E_REFUSED) /* llama-quantize makes no such file of this model */
-            continue;
-        if (status != CTXFIT_OK)
+        status = fits_as(model, hw, &only_this_context, ctxfit_file_type_at(i), allocator, &fits, &found);
+        if (status != CTXFIT_OK) {
+            if (error != NULL)
+                *error = found;
             return status;
+        }
         if (fits) {
             *out_file_type = ctxfit_file_type_at(i);
             return CTXFIT_OK;

@@ -57,7 +57,7 @@ static uint64_t largest_prompt(const ctxfit_plan *plan, const ctxfit_request *r)
     uint64_t limit = plan->limit_tokens > r->output_tokens ? plan->limit_tokens - r->output_tokens : 0;
     double   in_time;
 
-    if (plan->summary.fit == CTXFIT_FIT_NONE)
+    if (plan->summary.fit == CTXFIT_FIT_NONE || r->cached_tokens > limit)
         return 0;
     if (r->deadline_s <= 0)
         return limit;
@@ -99,7 +99,7 @@ ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *r
     status = cfi_copy_in(&r, sizeof r, sizeof r, request);
     if (status != CTXFIT_OK)
         return cfi_copy_none(out, sizeof *out, status);
-    if (r.flags != 0 || r.cached_tokens > r.prompt_tokens || !isfinite(r.deadline_s) || r.deadline_s < 0)
+    if (r.flags != 0 || r.cached_tokens > r.prompt_tokens || !cfi_is_finite(r.deadline_s) || r.deadline_s < 0)
         return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
     answer(plan, &r, &check);
     return cfi_copy_out(out, &check, sizeof check, sizeof check);

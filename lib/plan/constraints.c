@@ -41,7 +41,7 @@ static void add_requested(constraint_list *list, const ctxfit_plan_options *opti
     uint64_t                   asked = stated ? options->ctx_tokens : s->n_ctx;
     ctxfit_constraint         *c;
 
-    if (s->streams > 1) {
+    if (s->n_seq > 1 && !s->kv_unified) {
         c = add(list, CTXFIT_LIMIT_SLOTS, s->n_ctx_seq);
         (void)snprintf(c->source, sizeof c->source, "a context of %" PRIu64 " tokens divided among %" PRIu32 " sequences", asked,
                        s->n_seq);

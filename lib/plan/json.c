@@ -167,6 +167,10 @@ ctxfit_status ctxfit_plan_write_json(const ctxfit_plan *plan, const char *id, ch
 {
     cfi_json j = {{NULL, 0, 0}, false};
 
+    if (out_len != NULL)
+        *out_len = 0;
+    if (buf != NULL && cap > 0)
+        buf[0] = '\0';
     if (plan == NULL || (buf == NULL && cap > 0))
         return CTXFIT_E_INVALID_ARG;
     cfi_writer_init(&j.text, buf, cap);

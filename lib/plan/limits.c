@@ -1,14 +1,24 @@
 #include "plan_internal.h"
 
-/* The most sequences that llama.cpp runs (b10472 src/llama-cparams.h:8, LLAMA_MAX_SEQ). */
-#define MOST_SEQUENCES 256u
+uint64_t cfi_plan_whole_ctx(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t sequences)
+{
+    return q->options.kv_unified == CTXFIT_CHOICE_ON ? ctx_seq_tokens : ctx_seq_tokens * sequences;
+}
 
-/* The whole context is what the engine is asked for: one sequence's share times the sequences. */
-static ctxfit_status slack_at(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t ctx_seq_tokens, int64_t *out,
+/* llama.cpp counts the whole context in 32 bits. */
+uint64_t cfi_plan_most_ctx(const cfi_question *q, uint32_t sequences)
+{
+    uint64_t most = q->options.kv_unified == CTXFIT_CHOICE_ON ? UINT32_MAX : UINT32_MAX / sequences;
+
+    return cfi_max_u64(CFI_CTX_STEP, most / CFI_CTX_STEP * CFI_CTX_STEP);
+}
+
+/* `device` UINT32_MAX: the least slack of all. */
+static ctxfit_status slack_at(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t ctx_tokens, int64_t *out,
                               ctxfit_error *error)
 {
     cfi_answer    answer;
-    ctxfit_status status = cfi_plan_answer(q, ctx_seq_tokens * sequences, sequences, &answer, error);
+    ctxfit_status status = cfi_plan_answer(q, ctx_tokens, sequences, &answer, error);
 
     if (status == CTXFIT_OK)
         *out = device == UINT32_MAX ? cfi_plan_margin(q, &answer.memory) : cfi_plan_slack(q, &answer.memory, device);
@@ -31,23 +41,20 @@ static uint64_t next_guess(uint64_t fits, int64_t slack_fits, uint64_t too_large
     return fits + guess * CFI_CTX_STEP;
 }
 
-ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t most, uint64_t *out,
-                                    ctxfit_error *error)
+ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t *out, ctxfit_error *error)
 {
-    uint64_t      fits = CFI_CTX_STEP, too_large = most / CFI_CTX_STEP * CFI_CTX_STEP;
+    uint64_t      fits = CFI_CTX_STEP, too_large = cfi_plan_most_ctx(q, sequences);
     int64_t       slack_fits, slack_too_large;
     ctxfit_status status;
 
-    if (too_large < CFI_CTX_STEP)
-        too_large = CFI_CTX_STEP;
-    status = slack_at(q, device, sequences, too_large, &slack_too_large, error);
+    status = slack_at(q, device, sequences, cfi_plan_whole_ctx(q, too_large, sequences), &slack_too_large, error);
     if (status != CTXFIT_OK)
         return status;
     if (slack_too_large >= 0) {
         *out = CFI_NO_LIMIT;
         return CTXFIT_OK;
     }
-    status = slack_at(q, device, sequences, fits, &slack_fits, error);
+    status = slack_at(q, device, sequences, cfi_plan_whole_ctx(q, fits, sequences), &slack_fits, error);
     if (status != CTXFIT_OK)
         return status;
     if (slack_fits < 0) {
@@ -58,7 +65,7 @@ ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint
         uint64_t guess = next_guess(fits, slack_fits, too_large, slack_too_large, halve);
         int64_t  slack;
 
-        status = slack_at(q, device, sequences, guess, &slack, error);
+        status = slack_at(q, device, sequences, cfi_plan_whole_ctx(q, guess, sequences), &slack, error);
         if (status != CTXFIT_OK)
             return status;
         if (slack >= 0) {
@@ -75,15 +82,15 @@ ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint
 
 ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error)
 {
-    uint32_t fits = 0, too_many = MOST_SEQUENCES + 1;
+    uint32_t fits = 0, too_many = CFI_MAX_SEQUENCES + 1;
 
-    /* llama.cpp counts the whole context in 32 bits. */
+    /* Each has all its tokens at once, also in a cache that they share. */
     if (ctx_seq_tokens > 0)
         too_many = (uint32_t)cfi_min_u64(too_many, UINT32_MAX / ctx_seq_tokens + 1);
     while (too_many - fits > 1) {
         uint32_t      middle = fits + (too_many - fits) / 2;
         int64_t       slack;
-        ctxfit_status status = slack_at(q, UINT32_MAX, middle, ctx_seq_tokens, &slack, error);
+        ctxfit_status status = slack_at(q, UINT32_MAX, middle, ctx_seq_tokens * middle, &slack, error);
 
         if (status != CTXFIT_OK)
             return status;

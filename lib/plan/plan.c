@@ -1,41 +1,17 @@
-#include <math.h>
 #include <stddef.h>
 
 #include "plan_internal.h"
 
 #define OPTIONS_V1 sizeof(ctxfit_plan_options)
 
-static ctxfit_status check_choice(uint32_t value, const char *name, ctxfit_error *error)
-{
-    if (value <= CTXFIT_CHOICE_OFF)
-        return CTXFIT_OK;
-    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s: %u is no choice, expected default (0), on (1) or off (2)", name, (unsigned)value);
-}
-
 static bool is_rate(double value)
 {
-    return isfinite(value) && value >= 0;
+    return cfi_is_finite(value) && value >= 0;
 }
 
+/* What the engine does not check itself. */
 static ctxfit_status check_options(ctxfit_plan_options *o, ctxfit_error *error)
 {
-    const struct {
-        uint32_t    value;
-        const char *name;
-    } choices[] = {
-        {o->flash_attention, "flash_attention"}, {o->kv_unified, "kv_unified"}, {o->swa_full, "swa_full"},
-        {o->kv_offload, "kv_offload"}, {o->op_offload, "op_offload"}, {o->mmap, "mmap"}, {o->repack, "repack"},
-    };
-
-    for (size_t i = 0; i < CFI_COUNT(choices); i++) {
-        ctxfit_status status = check_choice(choices[i].value, choices[i].name, error);
-
-        if (status != CTXFIT_OK)
-            return status;
-    }
-    for (size_t i = 0; i < CTXFIT_MAX_SPLIT; i++)
-        if (!is_rate(o->tensor_split[i]))
-            return cfi_fail(error, CTXFIT_E_INVALID_ARG, "tensor_split[%u]: expected a finite number, 0 or more", (unsigned)i);
     if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
     if ((o->flags & ~(uint32_t)CTXFIT_PLAN_F_NO_LIMITS) != 0)
@@ -55,7 +31,7 @@ static ctxfit_status device_limits(const cfi_question *q, uint32_t sequences, ui
 
         limit[i] = CFI_NO_LIMIT;
         if (q->usable[i] != CFI_NO_LIMIT)
-            status = cfi_plan_device_limit(q, i, sequences, UINT32_MAX / sequences, &limit[i], error);
+            status = cfi_plan_device_limit(q, i, sequences, &limit[i], error);
         if (status != CTXFIT_OK)
             return status;
         *out_least = cfi_min_u64(*out_least, limit[i]);
@@ -112,11 +88,16 @@ static void sum_devices(ctxfit_plan *plan, const cfi_question *q)
     }
 }
 
-/* All layers and the output on GPUs, nothing moved to the host by an option. */
-static bool all_on_gpus(const cfi_question *q, const cfi_run *run)
+/* Nothing of the layers and the output on the host, but for the input tensors, which llama.cpp keeps there unless an override moves
+ * them. */
+static bool all_on_gpus(const cfi_question *q, const cfi_answer *answer)
 {
-    return run->gpu_layers > q->model->info.layers + q->model->info.nextn_layers && run->kv_offload && run->cpu_expert_layers == 0 &&
-           q->options.overrides[0] == '\0';
+    const cfi_memory_device *host = &answer->memory.device[q->device_count];
+    const uint64_t          *inputs = q->model->input_sums.padded[CFI_PADDING_32];
+
+    return answer->run.gpu_layers > q->model->info.layers + q->model->info.nextn_layers &&
+           (host->weights == 0 || host->weights == inputs[0] + inputs[1]) && host->kv == 0 && host->kv_swa == 0 &&
+           host->kv_other == 0 && host->recurrent == 0;
 }
 
 static void fill_summary(ctxfit_plan *plan, const cfi_question *q)
@@ -145,7 +126,7 @@ static void fill_summary(ctxfit_plan *plan, const cfi_question *q)
     if (s->margin_bytes < 0)
         s->fit = CTXFIT_FIT_NONE;
     else
-        s->fit = q->device_count == 0 || all_on_gpus(q, run) ? CTXFIT_FIT_ALL : CTXFIT_FIT_SPLIT;
+        s->fit = q->device_count == 0 || all_on_gpus(q, &plan->answer) ? CTXFIT_FIT_ALL : CTXFIT_FIT_SPLIT;
 }
 
 /* The context that is planned: what was asked for, or the largest that memory and training allow. */
@@ -153,14 +134,14 @@ static uint64_t planned_ctx(const cfi_question *q, uint32_t sequences, uint64_t 
 {
     if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)
         return q->options.ctx_tokens;
-    return (max_ctx_seq > 0 ? max_ctx_seq : CFI_CTX_STEP) * sequences;
+    return cfi_plan_whole_ctx(q, max_ctx_seq > 0 ? max_ctx_seq : CFI_CTX_STEP, sequences);
 }
 
-static uint64_t largest_ctx(const cfi_question *q, uint64_t memory_limit)
+static uint64_t largest_ctx(const cfi_question *q, uint32_t sequences, uint64_t memory_limit)
 {
-    uint64_t trained = q->model->info.trained_tokens;
+    uint64_t trained = q->model->info.trained_tokens, most = cfi_min_u64(memory_limit, cfi_plan_most_ctx(q, sequences));
 
-    return trained != 0 ? cfi_min_u64(trained, memory_limit) : memory_limit;
+    return trained != 0 ? cfi_min_u64(trained, most) : most;
 }
 
 static ctxfit_status fill(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
@@ -178,7 +159,7 @@ static ctxfit_status fill(ctxfit_plan *plan, cfi_question *q, ctxfit_error *erro
         status = device_limits(q, sequences, limit, &least, error);
     if (status != CTXFIT_OK)
         return status;
-    plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, least) : 0;
+    plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, sequences, least) : 0;
     status = cfi_plan_answer(q, planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens), sequences, &plan->answer, error);
     if (status != CTXFIT_OK)
         return status;

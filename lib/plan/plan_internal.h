@@ -9,8 +9,6 @@
 #define CFI_MAX_PLAN_DEVICES (CFI_MAX_DEVICES + 1)
 #define CFI_MAX_WARNINGS 16u
 #define CFI_NO_LIMIT UINT64_MAX
-/* llama.cpp pads every context to this (b10472 src/llama-context.cpp:285). */
-#define CFI_CTX_STEP 256u
 
 /* What stays the same while the context and the number of sequences vary. */
 typedef struct cfi_question {
@@ -86,9 +84,12 @@ int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
 
 /* limits.c */
-/* Largest context of one sequence for which the device's slack is not negative, CFI_NO_LIMIT if none up to `most`, 0 if never. */
-ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t most, uint64_t *out,
-                                    ctxfit_error *error);
+/* The whole context that gives one sequence `ctx_seq_tokens`: sequences with one cache share all of it. */
+uint64_t      cfi_plan_whole_ctx(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t sequences);
+/* The largest context of one sequence that the engine can count. */
+uint64_t      cfi_plan_most_ctx(const cfi_question *q, uint32_t sequences);
+/* Largest context of one sequence for which the device's slack is not negative, CFI_NO_LIMIT if it never is, 0 if always. */
+ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t *out, ctxfit_error *error);
 ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error);
 
 /* constraints.c */

@@ -1,5 +1,7 @@
 #include "test_support.h"
 
+#include <locale.h>
+
 #include "base/base_internal.h"
 
 static void every_status_has_its_own_name_and_message(void **state)
@@ -167,6 +169,83 @@ static void suggestions_keep_the_three_nearest(void **state)
     assert_string_equal(text, "did you mean rtx-4090, rtx-3090 or rtx-4080?");
 }
 
+static void assert_number(double value, int digits, const char *expected)
+{
+    char       text[64];
+    cfi_writer w;
+
+    cfi_writer_init(&w, text, sizeof text);
+    cfi_write_number(&w, value, digits);
+    assert_int_equal(cfi_writer_finish(&w, NULL), CTXFIT_OK);
+    assert_string_equal(text, expected);
+}
+
+/* Locales with a comma, and with a decimal point of two bytes; those that the machine has. */
+static void numbers_do_not_follow_the_locale(void **state)
+{
+    static const char *const locales[] = {"C", "de_DE.UTF-8", "fr_FR.UTF-8", "ps_AF.UTF-8"};
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(locales); i++) {
+        double      value = 0;
+        const char *end;
+
+        if (setlocale(LC_ALL, locales[i]) == NULL)
+            continue;
+        assert_number(0, 6, "0");
+        assert_number(1234.5, 6, "1234.5");
+        assert_number(-0.25, 6, "-0.25");
+        assert_number(1.5e-20, 3, "1.5e-20");
+        assert_number(1e300, 6, "1e+300");
+        assert_true(cfi_parse_number("82.5T", &end, &value));
+        assert_true(value == 82.5 && *end == 'T');
+    }
+    (void)setlocale(LC_ALL, "C");
+}
+
+static void numbers_are_finite(void **state)
+{
+    double      value = 7;
+    const char *end;
+
+    (void)state;
+    assert_true(cfi_parse_number("12345678e300", &end, &value));
+    assert_false(cfi_parse_number("1000000000e300", &end, &value));
+    assert_false(cfi_parse_number("inf", &end, &value));
+    assert_false(cfi_parse_number("-1", &end, &value));
+    assert_false(cfi_parse_number(".", &end, &value));
+}
+
+static void messages_are_printable_utf8(void **state)
+{
+    static const struct {
+        const char *given;
+        const char *expected;
+    } cases[] = {
+        {"plain", "plain"},
+        {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        {"\x1b[2Jcleared\r\n", "?[2Jcleared??"},
+        {"\x7f\x80\xc0\xaf", "????"},
+        {"\xed\xa0\x80", "???"},   /* a surrogate */
+        {"cut \xe2\x82", "cut ??"}, /* the start of a sequence */
+    };
+    ctxfit_error error;
+    char         long_text[400];
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        assert_int_equal(cfi_fail(&error, CTXFIT_E_MALFORMED, "%s", cases[i].given), CTXFIT_E_MALFORMED);
+        assert_string_equal(error.message, cases[i].expected);
+    }
+    /* Two bytes each: the end of the message falls into one. */
+    for (size_t i = 0; i + 2 < sizeof long_text; i += 2)
+        memcpy(long_text + i, "\xc3\xbc", 3);
+    (void)cfi_fail(&error, CTXFIT_E_MALFORMED, "%s", long_text);
+    assert_int_equal(strlen(error.message), sizeof error.message - 1);
+    for (const char *p = error.message; *p != '\0'; p += cfi_utf8_length(p))
+        assert_int_not_equal(cfi_utf8_length(p), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +258,9 @@ int main(void)
         cmocka_unit_test(sizes_are_read_as_people_write_them),
         cmocka_unit_test(slugs_ignore_case_and_separators),
         cmocka_unit_test(suggestions_keep_the_three_nearest),
+        cmocka_unit_test(numbers_do_not_follow_the_locale),
+        cmocka_unit_test(numbers_are_finite),
+        cmocka_unit_test(messages_are_printable_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,8 @@ static void null_arguments_are_refused(void **state)
     ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
     ctxfit_estimate     e = CTXFIT_ESTIMATE_INIT;
     ctxfit_allocator    half = {0};
+    char                text[8] = "rubbish";
+    size_t              length = 7;
 
     (void)state;
     assert_int_equal(ctxfit_plan_make(NULL, hw, NULL, NULL, &plan, NULL), CTXFIT_E_INVALID_ARG);
@@ -118,6 +120,9 @@ static void null_arguments_are_refused(void **state)
     assert_int_equal(ctxfit_plan_get_decode_rate(plan, 0, NULL), CTXFIT_E_INVALID_ARG);
     assert_int_equal(ctxfit_plan_get_prompt_time(plan, 1, 2, &e), CTXFIT_E_INVALID_ARG);
     assert_int_equal(ctxfit_plan_write_json(NULL, NULL, NULL, 0, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_plan_write_json(NULL, NULL, text, sizeof text, &length), CTXFIT_E_INVALID_ARG);
+    assert_string_equal(text, "");
+    assert_int_equal(length, 0);
     assert_int_equal(ctxfit_plan_write_json(plan, NULL, NULL, 5, NULL), CTXFIT_E_INVALID_ARG);
     assert_null(ctxfit_plan_warning(NULL, 0));
     assert_null(ctxfit_plan_warning(plan, 1000));

@@ -80,6 +80,19 @@ static void a_cached_prefix_costs_nothing_again(void **state)
     ctxfit_plan_free(plan);
 }
 
+/* A prompt cannot be shorter than what is cached of it. */
+static void no_prompt_passes_when_the_cached_part_is_too_long(void **state)
+{
+    ctxfit_plan *plan = plan_of(8192, 400, 50);
+
+    (void)state;
+    assert_int_equal(checked(plan, 9000, 8500, 0, 0).largest_prompt_tokens, 0);
+    assert_int_equal(checked(plan, 9000, 8192, 0, 0).largest_prompt_tokens, 8192);
+    assert_int_equal(checked(plan, 9000, 8192, 1, 0).largest_prompt_tokens, 0);
+    assert_int_equal(checked(plan, 9000, 8192, 0, 0.001).largest_prompt_tokens, 8192); /* nothing is left to compute */
+    ctxfit_plan_free(plan);
+}
+
 static void bands_enclose_what_is_expected(void **state)
 {
     ctxfit_plan    *plan = plan_of(131072, 0, 0);
@@ -172,6 +185,7 @@ int main(void)
         cmocka_unit_test(output_counts_against_the_context),
         cmocka_unit_test(largest_prompt_passes_and_one_more_does_not),
         cmocka_unit_test(a_cached_prefix_costs_nothing_again),
+        cmocka_unit_test(no_prompt_passes_when_the_cached_part_is_too_long),
         cmocka_unit_test(bands_enclose_what_is_expected),
         cmocka_unit_test(a_request_adds_up_from_prompt_and_output),
         cmocka_unit_test(unknown_speed_is_unknown_and_never_too_slow),

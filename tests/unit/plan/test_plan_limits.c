@@ -15,6 +15,7 @@ static void assert_largest(const char *name, const char *file_type, const char *
     ctxfit_model       *model = catalog_model(name, file_type);
     ctxfit_hw          *hw = machine(spec);
     uint32_t            sequences = o.sequences != 0 ? o.sequences : 1;
+    uint64_t            shares = o.kv_unified == CTXFIT_CHOICE_ON ? 1 : sequences; /* of the whole context */
     ctxfit_plan_summary s;
     ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
 
@@ -23,12 +24,12 @@ static void assert_largest(const char *name, const char *file_type, const char *
     s = plan_once(model, hw, &o);
     if (s.max_ctx_seq_tokens == 0) {
         assert_int_equal(s.fit, CTXFIT_FIT_NONE);
-        assert_true(margin_at(model, hw, o, 256 * (uint64_t)sequences, sequences) < 0);
+        assert_true(margin_at(model, hw, o, 256 * shares, sequences) < 0);
     } else {
         assert_int_not_equal(s.fit, CTXFIT_FIT_NONE);
-        assert_true(margin_at(model, hw, o, s.max_ctx_seq_tokens * sequences, sequences) >= 0);
+        assert_true(margin_at(model, hw, o, s.max_ctx_seq_tokens * shares, sequences) >= 0);
         if (s.max_ctx_seq_tokens < info.trained_tokens)
-            assert_true(margin_at(model, hw, o, (s.max_ctx_seq_tokens + 256) * sequences, sequences) < 0);
+            assert_true(margin_at(model, hw, o, (s.max_ctx_seq_tokens + 256) * shares, sequences) < 0);
         else
             assert_int_equal(s.max_ctx_seq_tokens, info.trained_tokens);
     }
@@ -123,6 +124,123 @@ static void slots_divide_the_context(void **state)
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
+}
+
+/* Sequences with one cache: each may use all of it, so memory limits the whole context, not a share. */
+static void a_shared_cache_is_not_divided(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(16384, 4);
+    ctxfit_plan        *plan;
+    ctxfit_constraint   memory;
+
+    (void)state;
+    o.kv_unified = CTXFIT_CHOICE_ON;
+    plan = planned(model, hw, &o);
+    memory = constraint_of(plan, CTXFIT_LIMIT_DEVICE);
+    assert_int_equal(summary_of(plan).fit, CTXFIT_FIT_ALL);
+    assert_true(memory.limit_tokens >= summary_of(plan).n_ctx_seq);
+    assert_int_equal(constraint_at(plan, 0).kind, CTXFIT_LIMIT_SLOTS);
+    assert_int_equal(constraint_at(plan, 0).limit_tokens, 16384);
+    assert_true(margin_at(model, hw, o, memory.limit_tokens, 4) >= 0);
+    assert_true(margin_at(model, hw, o, memory.limit_tokens + 256, 4) < 0);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* No trained length, no cache that grows, no stated memory: the engine's 32 bits are left. */
+static void the_largest_context_ends_where_the_engine_stops_counting(void **state)
+{
+    static const char text[] = "mamba block_count=2 embedding_length=64 feed_forward_length=0 attention.head_count=0 ssm.conv_kernel=4 "
+                               "ssm.inner_size=128 ssm.state_size=16 ssm.time_step_rank=4 vocab_size=512";
+    ctxfit_model       *model;
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(CTXFIT_CTX_LARGEST, 3);
+    ctxfit_plan_summary s;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_from_text(text, 0, NULL, &model, NULL), CTXFIT_OK);
+    s = plan_once(model, hw, &o);
+    assert_int_equal(s.max_ctx_seq_tokens, UINT32_MAX / 3 / 256 * 256);
+    assert_int_equal(s.n_ctx_seq, s.max_ctx_seq_tokens);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* `free` is what counts, and both views of unified memory have it. */
+static void free_memory_of_a_unified_machine_is_the_limit(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("mac-studio-m2-ultra-64gb(free=30GiB)");
+    ctxfit_plan_options o = options_with(131072, 1);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+    ctxfit_plan_device  gpu = CTXFIT_PLAN_DEVICE_INIT, host = CTXFIT_PLAN_DEVICE_INIT;
+
+    (void)state;
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &gpu), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_device(plan, 1, &host), CTXFIT_OK);
+    assert_int_equal(gpu.usable_bytes, UINT64_C(30) << 30);
+    assert_true(host.usable_bytes <= UINT64_C(30) << 30);
+    assert_int_equal(gpu.capacity_bytes, UINT64_C(48) << 30); /* three quarters of 64 GiB */
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* Two linked machines: each has its budget, and only the memory of the first is the host's too. */
+static void linked_machines_share_the_layers(void **state)
+{
+    ctxfit_model       *model = coder("Q8_0");
+    ctxfit_hw          *hw = machine("2*dgx-spark");
+    ctxfit_plan_options o = options_with(262144, 1);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+    ctxfit_plan_device  d[3] = {CTXFIT_PLAN_DEVICE_INIT, CTXFIT_PLAN_DEVICE_INIT, CTXFIT_PLAN_DEVICE_INIT};
+
+    (void)state;
+    assert_int_equal(summary_of(plan).device_count, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(ctxfit_plan_get_device(plan, i, &d[i]), CTXFIT_OK);
+    assert_int_equal(d[0].layers + d[1].layers, 48);
+    assert_true(d[0].layers > 0 && d[1].layers > 0);
+    assert_int_equal(d[0].kv_bytes + d[1].kv_bytes, UINT64_C(25769803776));
+    assert_int_equal(d[2].free_bytes, (int64_t)(d[2].usable_bytes - d[2].total_bytes - d[0].total_bytes));
+    assert_int_equal(d[1].free_bytes, (int64_t)(d[1].usable_bytes - d[1].total_bytes));
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* "split" says that something of the layers is on the host, not that an option could have put it there. */
+static void options_that_move_nothing_leave_all_on_the_gpu(void **state)
+{
+    static const struct {
+        const char *model;
+        uint32_t    cpu_expert_layers;
+        const char *overrides;
+        uint32_t    fit;
+    } cases[] = {
+        {"llama-3.1-8b", CTXFIT_ALL_LAYERS, "", CTXFIT_FIT_ALL},   /* no experts */
+        {"llama-3.1-8b", 0, "ffn_.*=CUDA0", CTXFIT_FIT_ALL},       /* where they are anyway */
+        {"llama-3.1-8b", 0, "no_such_tensor=CPU", CTXFIT_FIT_ALL},
+        {"llama-3.1-8b", 0, "token_embd=CUDA0", CTXFIT_FIT_ALL},
+        {"llama-3.1-8b", 0, "blk\\.3\\.ffn_up=CPU", CTXFIT_FIT_SPLIT},
+        {"qwen3-coder:30b", 1, "", CTXFIT_FIT_SPLIT},
+    };
+    ctxfit_hw *hw = machine("rtx-5090 host:64GiB");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model       *model = catalog_model(cases[i].model, "Q4_K_M");
+        ctxfit_plan_options o = options_with(8192, 1);
+
+        o.cpu_expert_layers = cases[i].cpu_expert_layers;
+        strcpy(o.overrides, cases[i].overrides);
+        assert_int_equal(plan_once(model, hw, &o).fit, cases[i].fit);
+        ctxfit_model_free(model);
+    }
+    ctxfit_hw_free(hw);
 }
 
 static void engine_rounding_is_a_limit_of_its_own(void **state)
@@ -240,6 +358,45 @@ static void best_file_type_fits_and_every_better_one_does_not(void **state)
     ctxfit_model_free(model);
 }
 
+/* A combination that the engine refuses is refused for every file type: no answer, not "none fits". */
+static void best_file_type_of_a_refused_run_is_refused(void **state)
+{
+    ctxfit_model       *model = coder("BF16");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_file_type    best = 1;
+    ctxfit_error        error;
+
+    (void)state;
+    o.kv_value = CTXFIT_QUANT_Q8_0;
+    o.flash_attention = CTXFIT_CHOICE_OFF;
+    assert_int_equal(ctxfit_plan_best_file_type(model, hw, &o, NULL, &best, &error), CTXFIT_E_REFUSED);
+    assert_int_equal(error.status, CTXFIT_E_REFUSED);
+    assert_int_equal(best, 0);
+    assert_int_equal(ctxfit_plan_best_file_type(NULL, hw, &o, NULL, &best, &error), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_plan_best_file_type(model, NULL, NULL, NULL, &best, &error), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_plan_best_file_type(model, hw, NULL, NULL, NULL, &error), CTXFIT_E_INVALID_ARG);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void success_leaves_the_error_alone(void **state)
+{
+    ctxfit_model       *model = catalog_model("deepseek-v2-lite", "BF16");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_file_type    best;
+    ctxfit_error        error, before;
+
+    (void)state;
+    memset(&error, 0x5a, sizeof error);
+    before = error;
+    assert_int_equal(ctxfit_plan_best_file_type(model, hw, &o, NULL, &best, &error), CTXFIT_OK);
+    assert_memory_equal(&error, &before, sizeof error);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +404,13 @@ int main(void)
         cmocka_unit_test(most_sequences_fit_and_one_more_does_not),
         cmocka_unit_test(the_smallest_limit_comes_first_and_binds),
         cmocka_unit_test(slots_divide_the_context),
+        cmocka_unit_test(a_shared_cache_is_not_divided),
+        cmocka_unit_test(the_largest_context_ends_where_the_engine_stops_counting),
+        cmocka_unit_test(free_memory_of_a_unified_machine_is_the_limit),
+        cmocka_unit_test(linked_machines_share_the_layers),
+        cmocka_unit_test(options_that_move_nothing_leave_all_on_the_gpu),
+        cmocka_unit_test(best_file_type_of_a_refused_run_is_refused),
+        cmocka_unit_test(success_leaves_the_error_alone),
         cmocka_unit_test(engine_rounding_is_a_limit_of_its_own),
         cmocka_unit_test(unified_memory_is_counted_once_against_the_machine),
         cmocka_unit_test(host_memory_that_is_not_stated_limits_nothing),
