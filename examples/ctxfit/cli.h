@@ -101,6 +101,11 @@ const char *cli_count(uint64_t n);              /* "262,144" */
 const char *cli_seconds(double seconds);        /* "367 s", "25 min" */
 const char *cli_time_band(double seconds, double low, double high); /* "367 s (334 to 408)" */
 const char *cli_rate(const ctxfit_estimate *e); /* "85 tokens/s (71 to 96)" or "unknown" */
+/* Bytes of the UTF-8 sequence at p, 0 if it is none (RFC 3629). */
+size_t cli_utf8_length(const unsigned char *p);
+/* Text out of files: what is no UTF-8, and what would steer a terminal, becomes '?'. */
+void cli_put(FILE *out, const char *text);
+void cli_clean(char *text);
 /* Writes text in lines of at most `width` columns; lines behind the first start with `indent` spaces, and the first has used them. */
 void cli_wrap(FILE *out, int width, int indent, const char *text);
 

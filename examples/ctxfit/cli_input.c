@@ -45,6 +45,7 @@ static ctxfit_status open_gguf(const cli_model_source *source, ctxfit_model **ou
         /* A download under way, or a header that was cut off on purpose: a plan needs no more. */
         options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
         if (ctxfit_gguf_open(source->name, &options, NULL, &gguf, NULL) == CTXFIT_OK) {
+            cli_clean(error->message);
             fprintf(stderr, "ctxfit: note: %s; the header is enough for a plan\n", error->message);
             status = CTXFIT_OK;
         }
@@ -88,10 +89,13 @@ ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out,
 
 int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error)
 {
-    if (strstr(error->message, name) != NULL)
-        fprintf(stderr, "ctxfit: %s", error->message);
-    else
-        fprintf(stderr, "ctxfit: %s '%s': %s", what, name, error->message);
+    fputs("ctxfit: ", stderr);
+    if (strstr(error->message, name) == NULL) {
+        fprintf(stderr, "%s '", what);
+        cli_put(stderr, name);
+        fputs("': ", stderr);
+    }
+    cli_put(stderr, error->message);
     if (error->offset != UINT64_MAX && error->offset != 0)
         fprintf(stderr, " (at byte %llu)", (unsigned long long)error->offset);
     fprintf(stderr, " [%s]\n", ctxfit_status_name(status));

@@ -5,27 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 sequence at p, 0 if it is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *p)
-{
-    size_t length = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, and what lies above U+10FFFF. */
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return length;
-}
-
 void cli_write_json_string(const char *text, FILE *out)
 {
     const unsigned char *p = (const unsigned char *)text;
 
     fputc('"', out);
     while (*p != '\0') {
-        size_t length = utf8_length(p);
+        size_t length = cli_utf8_length(p);
 
         if (length == 0) {
             fputs("\\ufffd", out);

@@ -45,17 +45,21 @@ static void put_cells(const cli_style *style, const part *p, int count, FILE *ou
         fputs("\x1b[0m", out);
 }
 
-/* The bar is as long as the device is large, or as what it would have to hold. */
+/* The bar is as long as the device is large, or as what it would have to hold. A device of unstated size has none. */
 static void render_bar(const cli_style *style, const ctxfit_plan_device *d, FILE *out)
 {
     uint64_t bytes[PARTS];
     bool     stated = d->usable_bytes != UINT64_MAX;
-    uint64_t scale = stated && d->capacity_bytes > d->total_bytes ? d->capacity_bytes : d->total_bytes;
+    uint64_t scale = d->capacity_bytes > d->total_bytes ? d->capacity_bytes : d->total_bytes;
     int      used = 0;
     double   sum = 0;
 
     part_bytes(d, bytes);
     fprintf(out, "  %-7s |", d->name);
+    if (!stated) {
+        fprintf(out, "%*s| %s\n", BAR_CELLS, "", cli_bytes(d->total_bytes));
+        return;
+    }
     for (int i = 0; i < PARTS && scale > 0; i++) {
         int end;
 
@@ -66,10 +70,7 @@ static void render_bar(const cli_style *style, const ctxfit_plan_device *d, FILE
     }
     for (; used < BAR_CELLS; used++)
         fputs(style->utf8 ? FREE_UTF8 : ".", out);
-    if (!stated)
-        fprintf(out, "| %s\n", cli_bytes(d->total_bytes));
-    else
-        fprintf(out, "| %s of %s\n", cli_bytes(d->total_bytes), cli_bytes(d->capacity_bytes));
+    fprintf(out, "| %s of %s\n", cli_bytes(d->total_bytes), cli_bytes(d->capacity_bytes));
 }
 
 static void sum_parts(const ctxfit_plan *plan, uint32_t count, uint64_t sums[PARTS])
@@ -234,6 +235,7 @@ static void render_title(const cli_style *style, const cli_request *request, con
     (void)snprintf(text, sizeof text, "%.120s, %s (%s of tensors), on %.200s, %s %s", ctxfit_model_name(model),
                    m.file_type != 0 ? ctxfit_file_type_name(m.file_type) : "formats as in the file", cli_bytes(m.tensor_bytes), request->hw,
                    s->engine.name, s->engine.version);
+    cli_clean(text);
     fputs("\n  ", out);
     cli_wrap(out, style->width, 2, text);
     fputc('\n', out);

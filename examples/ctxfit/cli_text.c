@@ -137,6 +137,53 @@ const char *cli_rate(const ctxfit_estimate *e)
     return text;
 }
 
+size_t cli_utf8_length(const unsigned char *p)
+{
+    size_t length = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    /* Overlong forms, surrogates, and what lies above U+10FFFF. */
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
+        return 0;
+    return length;
+}
+
+/* C0 with DEL, and C1 as UTF-8 (U+0080 to U+009F). */
+static bool is_control(const unsigned char *p)
+{
+    return p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && p[1] < 0xA0);
+}
+
+void cli_put(FILE *out, const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    while (*p != '\0') {
+        size_t length = cli_utf8_length(p);
+
+        if (length == 0 || is_control(p))
+            fputc('?', out);
+        else
+            fwrite(p, 1, length, out);
+        p += length > 0 ? length : 1;
+    }
+}
+
+void cli_clean(char *text)
+{
+    unsigned char *p = (unsigned char *)text;
+
+    while (*p != '\0') {
+        size_t length = cli_utf8_length(p);
+
+        if (length == 0 || is_control(p))
+            memset(p, '?', length > 0 ? length : 1);
+        p += length > 0 ? length : 1;
+    }
+}
+
 void cli_wrap(FILE *out, int width, int indent, const char *text)
 {
     int column = indent;

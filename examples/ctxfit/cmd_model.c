@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const char *attention_name(uint32_t attention)
@@ -46,9 +47,10 @@ static void print_rope(const ctxfit_model_info *m)
 
 static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
 {
-    printf("%s\n", ctxfit_model_name(model));
-    printf("  architecture        %s%s\n", ctxfit_model_arch(model),
-           (m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0 ? " (unknown: generic rules)" : "");
+    cli_put(stdout, ctxfit_model_name(model));
+    fputs("\n  architecture        ", stdout);
+    cli_put(stdout, ctxfit_model_arch(model));
+    puts((m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0 ? " (unknown: generic rules)" : "");
     printf("  layers              %u", (unsigned)m->layers);
     if (m->nextn_layers > 0)
         printf(" and %u for next-token prediction", (unsigned)m->nextn_layers);
@@ -141,9 +143,10 @@ static void print_tensors(const ctxfit_model *model)
         ctxfit_tensor_info t = CTXFIT_TENSOR_INFO_INIT;
 
         (void)ctxfit_model_get_tensor(model, i, &t);
-        printf("  %-40s %-8s %14llu  [", name, ctxfit_quant_name(t.quant), (unsigned long long)t.bytes);
+        printf("  %-8s %14" PRIu64 "  ", ctxfit_quant_name(t.quant), t.bytes);
+        cli_put(stdout, name);
         for (uint32_t d = 0; d < t.n_dims && d < 4; d++)
-            printf(d > 0 ? ", %llu" : "%llu", (unsigned long long)t.dims[d]);
+            printf(d > 0 ? ", %" PRIu64 : " [%" PRIu64, t.dims[d]);
         puts("]");
     }
 }

@@ -40,7 +40,8 @@ static int list_sizes(const char *name)
 
     if (status != CTXFIT_OK)
         return cli_fail("model", name, status, &error);
-    printf("%s\n\n  %-16s %20s\n", ctxfit_model_name(model), "file type", "bytes of tensors");
+    cli_put(stdout, ctxfit_model_name(model));
+    printf("\n\n  %-16s %20s\n", "file type", "bytes of tensors");
     for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
         ctxfit_model     *other;
         ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;

@@ -93,11 +93,20 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-int main(int argc, char **argv)
+/* An answer that could not be written is none. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fputs("ctxfit: the answer cannot be written\n", stderr);
+    return CLI_BAD_INPUT;
+}
+
+static int run(int argc, char **argv)
 {
     static const struct {
         const char *name;
-        int (*run)(int argc, char **argv);
+        int (*command)(int argc, char **argv);
         const char *help;
     } commands[] = {
         {"plan", cli_plan, plan_help}, {"model", cli_model, help}, {"hw", cli_hw, help},
@@ -112,7 +121,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) != 0)
             continue;
         if (!asks_for_help(argc - 2, argv + 2))
-            return commands[i].run(argc - 2, argv + 2);
+            return commands[i].command(argc - 2, argv + 2);
         fputs(commands[i].help, stdout);
         return CLI_FITS;
     }
@@ -126,4 +135,9 @@ int main(int argc, char **argv)
     }
     fprintf(stderr, "ctxfit: '%s': expected plan, model, hw, quant or batch; see ctxfit --help\n", argv[1]);
     return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    return finish(run(argc, argv));
 }

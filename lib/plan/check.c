@@ -20,6 +20,12 @@ static double request_seconds(const ctxfit_plan *plan, const ctxfit_request *r, 
     return seconds;
 }
 
+/* Times are compared to a billionth, so that the last bits of a platform's arithmetic decide nothing. */
+static double deadline_of(const ctxfit_request *r)
+{
+    return r->deadline_s * (1 + 1e-9);
+}
+
 /* The largest n >= 0 with a n^2 + b n + c <= 0, for a, b >= 0; negative when there is none. */
 static double largest_root(double a, double b, double c)
 {
@@ -35,7 +41,7 @@ static double prompt_in_time(const ctxfit_plan *plan, const ctxfit_request *r)
 {
     const cfi_plan_cost *k = &plan->cost[CFI_COST_EXPECTED];
     double               cached = (double)r->cached_tokens, output = (double)r->output_tokens;
-    double               constant = k->fixed - cached * (k->linear + cached * k->quadratic) - r->deadline_s;
+    double               constant = k->fixed - cached * (k->linear + cached * k->quadratic) - deadline_of(r);
     double               slope = k->linear, n;
     ctxfit_request       nothing_new = *r;
 
@@ -49,7 +55,7 @@ static double prompt_in_time(const ctxfit_plan *plan, const ctxfit_request *r)
     if (n > cached)
         return n;
     nothing_new.prompt_tokens = r->cached_tokens;
-    return request_seconds(plan, &nothing_new, CFI_COST_EXPECTED) <= r->deadline_s ? cached : 0;
+    return request_seconds(plan, &nothing_new, CFI_COST_EXPECTED) <= deadline_of(r) ? cached : 0;
 }
 
 static uint64_t largest_prompt(const ctxfit_plan *plan, const ctxfit_request *r)
@@ -81,7 +87,7 @@ static void answer(const ctxfit_plan *plan, const ctxfit_request *r, ctxfit_chec
     out->expected_s = request_seconds(plan, r, CFI_COST_EXPECTED);
     out->expected_low_s = request_seconds(plan, r, CFI_COST_LOW);
     out->expected_high_s = request_seconds(plan, r, CFI_COST_HIGH);
-    if (r->deadline_s > 0 && out->expected_s > r->deadline_s) {
+    if (r->deadline_s > 0 && out->expected_s > deadline_of(r)) {
         out->outcome |= CTXFIT_CHECK_TOO_SLOW;
         out->late_s = out->expected_s - r->deadline_s;
     }

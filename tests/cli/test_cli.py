@@ -278,6 +278,44 @@ class Options(unittest.TestCase):
         for env in ({}, {"NO_COLOR": ""}, {"TERM": "xterm"}):
             self.assertNotIn(b"\x1b", run(*CODER, **env).stdout)
 
+    def test_color_on_a_terminal(self):
+        try:
+            import pty
+        except ImportError:
+            self.skipTest("no terminals here")
+        for env, colored in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+            master, slave = pty.openpty()
+            with subprocess.Popen([CTXFIT, "plan", "qwen3-8b", "--hw", "host:64GiB"], stdout=slave, env={"PATH": os.environ["PATH"], **env}) as process:
+                os.close(slave)
+                text = b""
+                try:
+                    while piece := os.read(master, 65536):
+                        text += piece
+                except OSError:  # how a terminal ends on Linux
+                    pass
+                process.wait()
+            os.close(master)
+            self.assertEqual(b"\x1b[" in text, colored, env)
+
+    def test_names_out_of_files_steer_no_terminal(self):
+        evil = b"\x1b]0;x\x07\xc2\x9b31m"
+        header = HEADER.read_bytes()
+        at = header.index(b"token_embd.weight")
+        with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+            file.write(header[:at] + evil + header[at + len(evil):])
+            file.flush()
+            for words in (["model", file.name, "--header-only", "--tensors"], ["plan", file.name, "--hw", "host:8GiB"], ["plan", file.name, "--hw", "x"]):
+                done = run(*words)
+                for text in (done.stdout, done.stderr):
+                    self.assertFalse(any(b in text for b in (b"\x1b", b"\x07", b"\xc2\x9b")), words)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_an_answer_that_cannot_be_written_is_an_error(self):
+        for words in (CODER, ["model"], ["batch"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([CTXFIT, *words], input=b"{}\n", stdout=full, stderr=subprocess.PIPE)
+            self.assertIn(done.returncode, (BAD_INPUT,) if has_batch() else (BAD_INPUT, USAGE), words)
+
     def test_bar_follows_the_locale(self):
         self.assertTrue(run(*CODER).stdout.isascii())
         self.assertIn("\u2588", run(*CODER, LC_ALL="C.UTF-8").stdout.decode())
