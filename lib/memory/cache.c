@@ -69,6 +69,17 @@ static uint64_t cache_v_elems(const ctxfit_model *model, const cfi_run *run, con
     return model->max_cache_v;
 }
 
+/* Only hybrid models keep the layers that do not attend out of the cache. Elsewhere such a layer (Nemotron 49B, 253B) has an empty K,
+ * and without flash attention a V as wide as the widest. */
+static uint64_t cache_idle_v_elems(const ctxfit_model *model, const cfi_run *run, const ctxfit_layer_info *layer)
+{
+    const uint32_t other_memory = CFI_ARCH_HYBRID | CFI_ARCH_RECURRENT | CFI_ARCH_NO_CACHE;
+
+    if (run->flash || layer->attention != CTXFIT_ATTENTION_NONE || (model->arch->flags & other_memory) != 0)
+        return 0;
+    return model->max_cache_v;
+}
+
 /* The indexer's cache is made as any other, with one head: src/llama-kv-cache-msa.cpp:40. Where V follows from hparams it is there. */
 static uint64_t cache_indexer_v_elems(const ctxfit_model *model, const ctxfit_layer_info *layer)
 {
@@ -106,7 +117,7 @@ static bool cache_add_attention(const cache_run *c)
     uint64_t                *total = windowed ? &c->device->kv_swa : &c->device->kv;
 
     if (!cfi_engine_layer_caches(c->model, c->run, c->index))
-        return true;
+        return cache_add(c, &c->v, cache_idle_v_elems(c->model, c->run, layer), rows, total);
     return cache_add(c, &c->k, layer->cache_k_elems, rows, total) &&
            cache_add(c, &c->v, cache_v_elems(c->model, c->run, layer), rows, total);
 }

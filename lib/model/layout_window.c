@@ -1,7 +1,7 @@
 #include "arch_internal.h"
 
 enum { WHEN_NEEDED, WHEN_STATED, WHEN_DEFAULT, WHEN_UNLESS0 };
-enum { LAYERS_LAST, LAYERS_FIRST, LAYERS_LIST, LAYERS_ALL, LAYERS_LIST_OR_LAST, LAYERS_LIST_OR_FIRST, LAYERS_LIST_OR_ALL };
+enum { LAYERS_LAST, LAYERS_FIRST, LAYERS_LIST, LAYERS_ALL, LAYERS_LIST_OR_ALL };
 enum {
     FLAG_0 = 0,
     FLAG_FIXED = 1u << 0,
@@ -62,7 +62,7 @@ static bool in_pattern(const window_rule *rule, uint32_t period, uint32_t layer)
 {
     if (rule->layers == LAYERS_ALL || rule->layers == LAYERS_LIST_OR_ALL || period == 0)
         return true;
-    if (rule->layers == LAYERS_FIRST || rule->layers == LAYERS_LIST_OR_FIRST)
+    if (rule->layers == LAYERS_FIRST)
         return layer % period != 0;
     return layer % period < period - 1;
 }
@@ -72,12 +72,10 @@ static bool by_list(cfi_layout *l, const window_rule *rule)
     switch (rule->layers) {
     case LAYERS_LIST:
         return true;
-    case LAYERS_LIST_OR_LAST:
-    case LAYERS_LIST_OR_FIRST:
-    case LAYERS_LIST_OR_ALL:
-        return cfi_meta_count(l->meta, pattern_key) > 0;
-    default:
+    case LAYERS_ALL:
         return false;
+    default:
+        return cfi_meta_count(l->meta, pattern_key) > 0;
     }
 }
 

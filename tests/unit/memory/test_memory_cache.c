@@ -80,6 +80,21 @@ static void transposed_values_are_as_wide_as_the_widest(void **state)
     assert_int_equal(measure(&m, &options).kv, UINT64_C(8192) * 2 * (256 + 256 + 512));
 }
 
+static void layers_without_attention_hold_transposed_values_unless_the_model_is_hybrid(void **state)
+{
+    ctxfit_plan_options options = CTXFIT_PLAN_OPTIONS_INIT;
+    made_model          m;
+
+    (void)state;
+    make(&m, 2, 0, 0);
+    m.layer[1] = (ctxfit_layer_info){.feed_forward = CTXFIT_FF_GATED};
+    assert_int_equal(measure(&m, &options).kv, UINT64_C(8192) * 2 * (256 + 256));
+    options.flash_attention = CTXFIT_CHOICE_OFF;
+    assert_int_equal(measure(&m, &options).kv, UINT64_C(8192) * 2 * (256 + 256 + 256));
+    m.arch.flags = CFI_ARCH_HYBRID;
+    assert_int_equal(measure(&m, &options).kv, UINT64_C(8192) * 2 * (256 + 256));
+}
+
 /* llama.cpp b10472 src/llama-kv-cache-dsv4.cpp:1158-1277 */
 static void compressed_caches_keep_an_entry_for_many_tokens(void **state)
 {
@@ -155,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prediction_blocks_have_a_cache_only_in_older_builds),
         cmocka_unit_test(transposed_values_are_as_wide_as_the_widest),
+        cmocka_unit_test(layers_without_attention_hold_transposed_values_unless_the_model_is_hybrid),
         cmocka_unit_test(compressed_caches_keep_an_entry_for_many_tokens),
         cmocka_unit_test(sizes_beyond_64_bits_are_an_overflow),
         cmocka_unit_test(a_total_does_not_wrap),

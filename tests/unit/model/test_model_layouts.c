@@ -130,6 +130,8 @@ static void a_stated_period_overrides_the_architectures(void **state)
 {
     (void)state;
     assert_kinds("gemma3 block_count=4 " WINDOW "attention.sliding_window_pattern=2", "SFSF");
+    assert_kinds("gemma3 block_count=4 " WINDOW "attention.sliding_window_pattern=[0,1*2,0]", "FSSF");
+    assert_kinds("smallthinker block_count=4 " WINDOW "attention.sliding_window_pattern=[1*2,0*2]", "SSFF");
     assert_kinds("gemma3 block_count=4 " WINDOW "attention.sliding_window_pattern=1", "FFFF");
     assert_kinds("gemma3 block_count=4 " WINDOW "attention.sliding_window_pattern=0", "SSSS");
     assert_kinds("cohere2moe block_count=4 " WINDOW "attention.sliding_window_pattern=2", "FSFS");
