@@ -132,6 +132,18 @@ static void render_table(const ctxfit_plan *plan, uint32_t count, const uint64_t
     fputc('\n', out);
 }
 
+/* A limit in words; of one device among several it says which. */
+static void limit_words(const ctxfit_plan *plan, const ctxfit_constraint *c, char *out, size_t cap)
+{
+    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+
+    if (c->kind == CTXFIT_LIMIT_DEVICE && ctxfit_plan_get_device(plan, c->device, &d) == CTXFIT_OK)
+        (void)snprintf(out, cap, "%s (%s)", c->source, d.name);
+    else
+        (void)snprintf(out, cap, "%s", c->source);
+    cli_clean(out);
+}
+
 static void render_limits(const cli_style *style, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
 {
     if (s->constraint_count == 0)
@@ -140,12 +152,14 @@ static void render_limits(const cli_style *style, const ctxfit_plan *plan, const
     for (uint32_t i = 0; i < s->constraint_count; i++) {
         ctxfit_constraint c = CTXFIT_CONSTRAINT_INIT;
         bool              binds;
+        char              words[272];
 
         (void)ctxfit_plan_get_constraint(plan, i, &c);
+        limit_words(plan, &c, words, sizeof words);
         binds = c.binding && c.limit_tokens != UINT64_MAX;
         fprintf(out, "  %s %10s  %-13s ", binds ? "->" : "  ", c.limit_tokens == UINT64_MAX ? "no limit" : cli_count(c.limit_tokens),
                 ctxfit_limit_name(c.kind));
-        cli_wrap(out, style->width, 31, c.source);
+        cli_wrap(out, style->width, 31, words);
     }
     fputc('\n', out);
 }
@@ -185,14 +199,15 @@ static const char *verdict(uint32_t fit)
 static void render_binding(const cli_style *style, const ctxfit_plan *plan, FILE *out)
 {
     ctxfit_constraint c = CTXFIT_CONSTRAINT_INIT;
-    char              text[320];
+    char              words[272], text[352];
 
     if (ctxfit_plan_get_constraint(plan, 0, &c) != CTXFIT_OK || c.limit_tokens == UINT64_MAX)
         return;
+    limit_words(plan, &c, words, sizeof words);
     if (c.limit_tokens == 0)
-        (void)snprintf(text, sizeof text, "No context fits at all: %s", c.source);
+        (void)snprintf(text, sizeof text, "No context fits at all: %s", words);
     else
-        (void)snprintf(text, sizeof text, "The limit of a sequence is %s tokens: %s", cli_count(c.limit_tokens), c.source);
+        (void)snprintf(text, sizeof text, "The limit of a sequence is %s tokens: %s", cli_count(c.limit_tokens), words);
     fputs("  ", out);
     cli_wrap(out, style->width, 2, text);
 }

@@ -149,8 +149,8 @@ static void write_plan(cfi_json *j, const ctxfit_plan *plan, const char *id)
     cfi_json_i64(j, "margin_bytes", s->margin_bytes);
     cfi_json_bool(j, "compute_exact", s->compute_exact != 0);
     cfi_json_u64(j, "total_bytes", s->total_bytes);
-    cfi_json_u64(j, "max_ctx_seq", s->max_ctx_seq_tokens);
-    cfi_json_u64(j, "max_sequences", s->max_sequences);
+    cfi_json_u64(j, "max_ctx_seq", plan->limits_known ? s->max_ctx_seq_tokens : UINT64_MAX);
+    cfi_json_u64(j, "max_sequences", plan->limits_known ? s->max_sequences : UINT64_MAX);
     cfi_json_begin(j, "constraints", '[');
     for (uint32_t i = 0; i < s->constraint_count; i++)
         write_constraint(j, plan, &plan->constraint[i]);

@@ -159,6 +159,7 @@ static ctxfit_status fill(ctxfit_plan *plan, cfi_question *q, ctxfit_error *erro
         status = device_limits(q, sequences, limit, &least, error);
     if (status != CTXFIT_OK)
         return status;
+    plan->limits_known = solve;
     plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, sequences, least) : 0;
     status = cfi_plan_answer(q, planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens), sequences, &plan->answer, error);
     if (status != CTXFIT_OK)

@@ -56,6 +56,7 @@ struct ctxfit_plan {
     bool                decode_measured;
     uint64_t            limit_tokens;   /* that requests are held against */
     uint32_t            limit_kind;
+    bool                limits_known;   /* false: the options left them out */
 };
 
 /* Inline for the request check, which costs little more than these. */

@@ -379,6 +379,11 @@ class Batch(unittest.TestCase):
             self.assertEqual(answer.pop("id"), "good")
             self.assertEqual(answer, expected, keys)
 
+    def test_without_limits_they_are_not_known(self):
+        whole, short = self.one()[1], self.one(solve="none")[1]
+        self.assertEqual((short["max_ctx_seq"], short["max_sequences"]), (None, None))
+        self.assertEqual((short["devices"], short["fit"], short["resolved"]), (whole["devices"], whole["fit"], whole["resolved"]))
+
     def test_split_as_text_or_array(self):
         answers = [self.one(hw="2*rtx-4090 host:64GiB", tensor_split=s)[1] for s in ("3,1", [3, 1], [0.75, 0.25])]
         self.assertEqual(answers[0], answers[1])
