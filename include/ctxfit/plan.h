@@ -127,8 +127,8 @@ typedef struct ctxfit_plan_summary {
     uint32_t warning_count;      /**< places of ctxfit_plan_warning() */
     uint32_t pipeline;           /**< 1 when inputs are kept four times to overlap devices */
     int64_t  margin_bytes;       /**< smallest usable - total of all devices; negative: bytes missing */
-    uint64_t max_ctx_seq_tokens; /**< largest context of one sequence that fits with the other options as given; 0 = none or not asked for */
-    uint32_t max_sequences;      /**< most sequences of n_ctx_seq each at the same time that fit; 0 = none or not asked for */
+    uint64_t max_ctx_seq_tokens; /**< largest context of one sequence that fits with the other options as given; 0 = none or not asked */
+    uint32_t max_sequences;      /**< most sequences of n_ctx_seq each at the same time that fit; 0 = none or not asked */
     uint32_t compute_exact;      /**< 1: compute buffers are exact; 0: an upper bound */
     uint64_t weights_bytes;      /**< sums over all devices */
     uint64_t kv_bytes;           /**< kv + window kv + other caches */
