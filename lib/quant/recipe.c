@@ -158,7 +158,9 @@ static ctxfit_quant raise_value_of_70b(const recipe_run *run, uint32_t category,
     return format;
 }
 
-/* 0: none is defined. */
+#define SMALL_BLOCK_ELEMS 32u
+
+/* 0: none is defined. Formats of small blocks have none of smaller blocks, and give way to F16 (b11118; b10472 refuses these rows). */
 static ctxfit_quant fallback_of(ctxfit_quant format, const cfi_quant_tensor *tensor)
 {
     static const struct {
@@ -172,7 +174,7 @@ static ctxfit_quant fallback_of(ctxfit_quant format, const cfi_quant_tensor *ten
     for (size_t i = 0; i < CFI_COUNT(fallbacks); i++)
         if (fallbacks[i].format == format)
             return rows_suit(fallbacks[i].substitute, tensor) ? fallbacks[i].substitute : CFI_QUANT_F16;
-    return CFI_QUANT_NONE;
+    return cfi_quant_format_of(format)->block_elems <= SMALL_BLOCK_ELEMS ? CFI_QUANT_F16 : CFI_QUANT_NONE;
 }
 
 static bool wants_imatrix(const recipe_run *run, uint32_t category, ctxfit_quant format)

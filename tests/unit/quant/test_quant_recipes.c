@@ -509,6 +509,10 @@ static void rows_that_do_not_suit_a_format_take_its_substitute(void **state)
     assert_int_equal(m.tensor[2].to, CTXFIT_QUANT_Q5_0);
     assert_int_equal(m.tensor[3].to, CTXFIT_QUANT_F16);
     assert_int_equal(outcome.fallbacks, 2);
+    apply(&m, "Q8_0", &outcome); /* llama.cpp b11118 src/llama-quant.cpp (tensor_type_fallback) */
+    assert_int_equal(m.tensor[2].to, CTXFIT_QUANT_Q8_0);
+    assert_int_equal(m.tensor[3].to, CTXFIT_QUANT_F16);
+    assert_int_equal(outcome.fallbacks, 1);
 }
 
 static void what_the_file_is_already_stays_as_it_is(void **state)
@@ -552,7 +556,7 @@ static void refusals_name_the_tensor(void **state)
     (void)state;
     start_blocks(&m, "llama", 1, "attn_q.weight");
     add(&m, "blk.0.narrow.weight", 40, 512, 1);
-    assert_int_equal(apply_failing(&m, "Q4_0", &error), CTXFIT_E_REFUSED);
+    assert_int_equal(apply_failing(&m, "Q1_0", &error), CTXFIT_E_REFUSED);
     assert_non_null(strstr(error.message, "blk.0.narrow.weight"));
 
     start_blocks(&m, "qwen3moe", 1, "attn_q.weight");
