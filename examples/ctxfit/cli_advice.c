@@ -49,7 +49,8 @@ static void advise_context(cli_advice *a, const ctxfit_plan_summary *s)
 
     if (s->max_ctx_seq_tokens == 0 || s->max_ctx_seq_tokens >= s->n_ctx_seq)
         return;
-    (void)snprintf(option, sizeof option, "-c %llu", (unsigned long long)(s->max_ctx_seq_tokens * s->n_seq));
+    /* One cache for all is as long as what each may use. */
+    (void)snprintf(option, sizeof option, "-c %llu", (unsigned long long)(s->max_ctx_seq_tokens * (s->kv_unified ? 1 : s->n_seq)));
     (void)snprintf(effect, sizeof effect, "%s tokens for a sequence", cli_count(s->max_ctx_seq_tokens));
     cli_say(a, heading, option, effect);
 }

@@ -321,6 +321,79 @@ class Options(unittest.TestCase):
         self.assertIn("\u2588", run(*CODER, LC_ALL="C.UTF-8").stdout.decode())
 
 
+class Advice(unittest.TestCase):
+    """What is advised is tried again: it must do what it says."""
+
+    @staticmethod
+    def advised(*words):
+        """Words of options at the start of the lines under "What to change"."""
+        text = run(*words).stdout.decode().partition("What to change")[2]
+        return [line[4:35].split() for line in text.splitlines()[1:] if line.startswith("    -")]
+
+    def test_every_change_alone_makes_it_fit(self):
+        cases = [["gemma-3-27b", "--quant", "Q8_0", "--hw", "rtx-4090 host:64GiB", "-c", "32k"],
+                 ["qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb host:64GiB", "-c", "32k"],
+                 ["qwen3-8b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb host:64GiB", "-c", "160k", "-np", "4"],
+                 ["qwen3-8b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb host:64GiB", "-c", "64k", "-np", "4", "--kv-unified"],
+                 ["gpt-oss-120b", "--hw", "2*rtx-4090 host:128GiB", "-c", "16k"], ["qwen3-235b-a22b", "--quant", "Q4_K_M", "--hw", "host:128GiB"],
+                 ["llama-3.1-70b", "--quant", "Q4_K_M", "--hw", "mac-studio-m2-ultra-64gb", "-c", "128k"],
+                 ["falcon-h1-7b", "--quant", "Q8_0", "--hw", "gpu(backend=cuda,mem=8GiB) host:32GiB", "-np", "8"]]
+        count = 0
+        for words in cases:
+            self.assertEqual(run("plan", *words).returncode, DOES_NOT_FIT, words)
+            for change in self.advised("plan", *words):
+                count += 1
+                code, p = plan(*words, *change)
+                self.assertEqual(code, FITS, (words, change, p.get("fit")))
+        self.assertGreater(count, 2 * len(cases))
+
+    def test_the_next_larger_file_type_does_not_fit(self):
+        words = ["gemma-3-27b", "--hw", "rtx-4090 host:64GiB", "-c", "8192"]
+        best = next(c[1] for c in self.advised("plan", *words) if c[0] == "--quant")
+        sizes = [line.split() for line in run("quant", words[0]).stdout.decode().splitlines()[3:]]
+        names = [s[0] for s in sizes]
+        self.assertEqual(plan(*words, "--quant", best)[0], FITS)
+        self.assertEqual(plan(*words, "--quant", names[names.index(best) - 1])[0], DOES_NOT_FIT)
+
+    def test_the_largest_context_is_the_largest(self):
+        for words in (["qwen3-8b", "--quant", "Q8_0", "--hw", "rtx-3060-12gb host:64GiB"], ["gemma-3-27b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB"],
+                      ["qwen3-8b", "--quant", "Q8_0", "--hw", "rtx-3060-12gb host:64GiB", "-np", "3"],
+                      ["qwen3-8b", "--quant", "Q8_0", "--hw", "rtx-3060-12gb host:64GiB", "-np", "3", "--kv-unified"],
+                      ["deepseek-v2-lite", "--quant", "Q8_0", "--hw", "gpu(backend=cuda,mem=20GiB) host:64GiB"]):
+            p = plan(*words)[1]
+            sequences = 3 if "-np" in words and "--kv-unified" not in words else 1
+            largest = p["max_ctx_seq"]
+            self.assertLess(largest, p["model"]["trained_tokens"], words)
+            self.assertEqual(plan(*words, "-c", largest * sequences)[0], FITS, words)
+            self.assertEqual(plan(*words, "-c", (largest + 256) * sequences)[0], DOES_NOT_FIT, words)
+
+    def test_the_next_expert_layer_is_needed(self):
+        words = ["qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb host:64GiB", "-c", "32k"]
+        layers = next(int(c[1]) for c in self.advised("plan", *words) if c[0] == "--n-cpu-moe")
+        self.assertEqual(plan(*words, "--n-cpu-moe", layers)[0], FITS)
+        self.assertEqual(plan(*words, "--n-cpu-moe", layers - 1)[0], DOES_NOT_FIT)
+
+    def test_requests_pass_after_the_change(self):
+        for words in (["qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-5090 host:64GiB", "-c", "32k", "--prompt", "60000"],
+                      ["qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-5090 host:64GiB", "-c", "64k", "-np", "4", "--prompt", "20000", "--output", "500"],
+                      ["qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "-c", "max", "--prompt", "100000"]):
+            self.assertEqual(run("plan", *words).returncode, DOES_NOT_FIT)
+            changes = self.advised("plan", *words)
+            self.assertTrue(changes, words)
+            for change in changes:
+                code, p = plan(*words, *change)
+                self.assertEqual((code, p["check"]["ok"]), (FITS, True), (words, change))
+
+    def test_the_largest_prompt_passes_and_one_more_does_not(self):
+        for words in ([*CODER[1:], "--limit", "131072", "--prompt", "146760"],
+                      [*CODER[1:], "--prompt", "146760", "--prefill-rate", "400", "--deadline", "300"],
+                      [*CODER[1:], "--prompt", "146760", "--output", "2000", "--deadline", "400"],
+                      [*CODER[1:], "--prompt", "100000", "--cached", "80000", "--output", "100", "--deadline", "60"]):
+            largest = plan(*words)[1]["check"]["largest_prompt_tokens"]
+            self.assertEqual(plan(*words, "--prompt", largest)[0], FITS, words)
+            self.assertEqual(plan(*words, "--prompt", largest + 1)[0], DOES_NOT_FIT, words)
+
+
 class Json(unittest.TestCase):
     DEVICE_SUM = ("weights_bytes", "kv_bytes", "kv_swa_bytes", "recurrent_bytes", "kv_other_bytes", "compute_bytes", "output_bytes")
 
