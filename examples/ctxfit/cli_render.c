@@ -176,7 +176,7 @@ static void render_speed(const ctxfit_plan *plan, const ctxfit_plan_summary *s, 
     (void)ctxfit_plan_get_decode_rate(plan, 0, &empty);
     (void)ctxfit_plan_get_decode_rate(plan, s->n_ctx_seq, &full);
     (void)ctxfit_plan_get_prompt_time(plan, s->n_ctx_seq, 0, &prompt);
-    fputs("  Speed (in brackets the band)\n", out);
+    fprintf(out, "  Speed%s (in brackets the band)\n", s->fit == CTXFIT_FIT_NONE ? ", if it did fit" : "");
     fprintf(out, "    decode, empty context  %s%s\n", cli_rate(&empty), basis_name(empty.basis));
     fprintf(out, "    decode, full context   %s%s\n", cli_rate(&full), basis_name(full.basis));
     if (prompt.basis == CTXFIT_BASIS_UNKNOWN)
