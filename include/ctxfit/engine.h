@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/** An engine in a version. @since 0.1.0 */
+/** An engine in a version. Never grows: it is also a member of ctxfit_plan_summary. @since 0.1.0 */
 typedef struct ctxfit_engine_info {
     uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
     uint32_t build;       /**< build number that the rules are taken for (10472), 0 = the engine does not count builds */

@@ -83,6 +83,25 @@ void  cfi_handle_free(void *handle, size_t arena_offset);
 
 /* ---- structs that grow (DESIGN section 4) ---- */
 #define CFI_STRUCT_MAX 65536u
+/* `v1` below: bytes of a struct in the version that brought it, the least that any caller has. A member that is added leaves it. */
+enum {
+    CFI_V1_QUANT_INFO     = 24,
+    CFI_V1_FILE_TYPE_INFO = 24,
+    CFI_V1_GGUF_OPTIONS   = 40,
+    CFI_V1_GGUF_KEY       = 40,
+    CFI_V1_TENSOR_INFO    = 72,
+    CFI_V1_MODEL_INFO     = 120,
+    CFI_V1_LAYER_INFO     = 120,
+    CFI_V1_DEVICE         = 216,
+    CFI_V1_ENGINE_INFO    = 80, /* for ever: it is a member of ctxfit_plan_summary */
+    CFI_V1_PLAN_OPTIONS   = 1456,
+    CFI_V1_PLAN_SUMMARY   = 240,
+    CFI_V1_PLAN_DEVICE    = 240,
+    CFI_V1_CONSTRAINT     = 224,
+    CFI_V1_ESTIMATE       = 32,
+    CFI_V1_REQUEST        = 40,
+    CFI_V1_CHECK          = 72
+};
 /* Copies a caller's struct in: dst gets `known` bytes, what the caller does not have is 0; src NULL = all defaults. */
 ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src);
 /* Copies a result out: at most the caller's struct_size, the rest of the caller's struct is zeroed, struct_size kept. */

@@ -7,6 +7,8 @@ typedef struct engine_version {
     uint32_t    build;
 } engine_version;
 
+_Static_assert(sizeof(ctxfit_engine_info) == CFI_V1_ENGINE_INFO, "a member of another struct cannot grow");
+
 static const engine_version engine_versions[] = {
 #define CFI_ENGINE_VERSION(version, build, since, source) {version, build},
 #include "versions.def"
@@ -32,7 +34,7 @@ static ctxfit_status engine_write_info(ctxfit_engine_info *out, const char *vers
     info.known = known ? 1 : 0;
     memcpy(info.name, ENGINE_NAME, sizeof ENGINE_NAME);
     memcpy(info.version, version, (size_t)cfi_min_u64(strlen(version), sizeof info.version - 1));
-    return cfi_copy_out(out, &info, sizeof info, sizeof info);
+    return cfi_copy_out(out, &info, sizeof info, CFI_V1_ENGINE_INFO);
 }
 
 uint32_t ctxfit_engine_count(void)
@@ -45,7 +47,7 @@ ctxfit_status ctxfit_engine_get(uint32_t index, ctxfit_engine_info *out)
     if (out == NULL)
         return CTXFIT_E_INVALID_ARG;
     if (index >= CFI_COUNT(engine_versions))
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
+        return cfi_copy_none(out, CFI_V1_ENGINE_INFO, CTXFIT_E_NOT_FOUND);
     return engine_write_info(out, engine_versions[index].version, engine_versions[index].build, true);
 }
 
@@ -112,7 +114,7 @@ ctxfit_status ctxfit_engine_from_name(const char *name, ctxfit_engine_info *out,
 
     if (out == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "engine: out is NULL");
-    (void)cfi_copy_none(out, sizeof *out, CTXFIT_OK);
+    (void)cfi_copy_none(out, CFI_V1_ENGINE_INFO, CTXFIT_OK);
     if (name == NULL || *name == '\0')
         return ctxfit_engine_get(0, out);
     for (size_t i = 0; i < len; i++) {

@@ -1,11 +1,5 @@
 #include "gguf_internal.h"
 
-/* Sizes of the structs of 0.1.0, the smallest that a caller may have. */
-#define KEY_V1_BYTES         40
-#define TENSOR_INFO_V1_BYTES 72
-
-_Static_assert(sizeof(ctxfit_gguf_key) >= KEY_V1_BYTES && sizeof(ctxfit_tensor_info) >= TENSOR_INFO_V1_BYTES, "structs only grow");
-
 uint32_t ctxfit_gguf_version(const ctxfit_gguf *gguf) { return gguf != NULL ? gguf->version : 0; }
 uint32_t ctxfit_gguf_is_big_endian(const ctxfit_gguf *gguf) { return gguf != NULL && gguf->big_endian; }
 uint32_t ctxfit_gguf_shard_count(const ctxfit_gguf *gguf) { return gguf != NULL ? gguf->shard_count : 0; }
@@ -31,7 +25,7 @@ ctxfit_status ctxfit_gguf_get_key(const ctxfit_gguf *gguf, uint64_t index, ctxfi
     ctxfit_status       status;
 
     if (gguf == NULL || out == NULL)
-        return cfi_copy_none(out, KEY_V1_BYTES, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_GGUF_KEY, CTXFIT_E_INVALID_ARG);
     if (index < gguf->key_count) {
         key = &gguf->keys[index];
         facts.type = key->type;
@@ -40,7 +34,7 @@ ctxfit_status ctxfit_gguf_get_key(const ctxfit_gguf *gguf, uint64_t index, ctxfi
         facts.offset = key->offset;
         facts.bytes = key->bytes;
     }
-    status = cfi_copy_out(out, &facts, sizeof facts, KEY_V1_BYTES);
+    status = cfi_copy_out(out, &facts, sizeof facts, CFI_V1_GGUF_KEY);
     return status == CTXFIT_OK && index >= gguf->key_count ? CTXFIT_E_NOT_FOUND : status;
 }
 
@@ -333,7 +327,7 @@ ctxfit_status ctxfit_gguf_get_tensor(const ctxfit_gguf *gguf, uint64_t index, ct
     ctxfit_status          status;
 
     if (gguf == NULL || out == NULL)
-        return cfi_copy_none(out, TENSOR_INFO_V1_BYTES, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_TENSOR_INFO, CTXFIT_E_INVALID_ARG);
     if (index < gguf->tensor_count) {
         tensor = &gguf->tensors[index];
         facts.n_dims = tensor->n_dims;
@@ -344,6 +338,6 @@ ctxfit_status ctxfit_gguf_get_tensor(const ctxfit_gguf *gguf, uint64_t index, ct
         facts.ggml_type = tensor->ggml_type;
         facts.shard = tensor->shard;
     }
-    status = cfi_copy_out(out, &facts, sizeof facts, TENSOR_INFO_V1_BYTES);
+    status = cfi_copy_out(out, &facts, sizeof facts, CFI_V1_TENSOR_INFO);
     return status == CTXFIT_OK && index >= gguf->tensor_count ? CTXFIT_E_NOT_FOUND : status;
 }

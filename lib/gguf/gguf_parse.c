@@ -4,11 +4,10 @@
 
 #define START_BYTES       (4 + 4 + 8 + 8) /* magic, version, number of tensors, number of keys */
 #define DEFAULT_ALIGNMENT 32              /* without general.alignment: GGUF_DEFAULT_ALIGNMENT, ggml b10472 ggml/include/gguf.h */
-#define OPTIONS_V1_BYTES  40              /* ctxfit_gguf_options of 0.1.0 */
 
 ctxfit_status cfi_gguf_resolve_options(const ctxfit_gguf_options *given, ctxfit_gguf_options *out, ctxfit_error *error)
 {
-    ctxfit_status status = cfi_copy_in(out, sizeof *out, OPTIONS_V1_BYTES, given);
+    ctxfit_status status = cfi_copy_in(out, sizeof *out, CFI_V1_GGUF_OPTIONS, given);
 
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));

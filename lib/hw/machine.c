@@ -125,7 +125,7 @@ ctxfit_status cfi_hw_draft_end(cfi_hw_draft *draft, ctxfit_hw **out, char reason
 static ctxfit_status add_from_caller(cfi_hw_draft *draft, const void *device, char reason[CFI_HW_REASON])
 {
     ctxfit_device known;
-    ctxfit_status status = cfi_copy_in(&known, sizeof known, sizeof known, device);
+    ctxfit_status status = cfi_copy_in(&known, sizeof known, CFI_V1_DEVICE, device);
 
     if (status != CTXFIT_OK) {
         (void)snprintf(reason, CFI_HW_REASON, "%s", ctxfit_status_message(status));
@@ -153,7 +153,7 @@ ctxfit_status ctxfit_hw_from_devices(const ctxfit_device *devices, size_t count,
     if (count > CTXFIT_HW_MAX_DEVICES)
         return cfi_fail_at(error, CTXFIT_E_LIMIT, CFI_NO_OFFSET, CTXFIT_HW_MAX_DEVICES, "%zu devices; at most %d", count,
                            CTXFIT_HW_MAX_DEVICES);
-    status = cfi_struct_size(devices, sizeof *devices, &stride);
+    status = cfi_struct_size(devices, CFI_V1_DEVICE, &stride);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "device 0: struct_size is not that of ctxfit_device");
     status = cfi_hw_draft_begin(&draft, allocator);
@@ -182,8 +182,8 @@ uint32_t ctxfit_hw_device_count(const ctxfit_hw *hw)
 ctxfit_status ctxfit_hw_get_device(const ctxfit_hw *hw, uint32_t index, ctxfit_device *out)
 {
     if (hw == NULL || out == NULL)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_DEVICE, CTXFIT_E_INVALID_ARG);
     if (index >= hw->count)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
-    return cfi_copy_out(out, &hw->devices[index], sizeof *out, sizeof *out);
+        return cfi_copy_none(out, CFI_V1_DEVICE, CTXFIT_E_NOT_FOUND);
+    return cfi_copy_out(out, &hw->devices[index], sizeof *out, CFI_V1_DEVICE);
 }

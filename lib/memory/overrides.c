@@ -64,7 +64,8 @@ ctxfit_status cfi_overrides_read(const cfi_engine_device *devices, const cfi_run
             return cfi_fail_at(error, CTXFIT_E_INVALID_ARG, (uint64_t)(at - text), 0, "overrides: expected pattern=buffer at %lu",
                                (unsigned long)(at - text));
         if (out->patterns.patterns == CFI_MAX_OVERRIDES)
-            return cfi_fail(error, CTXFIT_E_LIMIT, "overrides: more than %u", CFI_MAX_OVERRIDES);
+            return cfi_fail_at(error, CTXFIT_E_LIMIT, (uint64_t)(at - text), CFI_MAX_OVERRIDES, "overrides: more than %u",
+                               CFI_MAX_OVERRIDES);
         pattern_len = (size_t)(equals - at);
         if (!overrides_find_buffer(devices, run, equals + 1, len - pattern_len - 1, &out->device[out->patterns.patterns]))
             return cfi_fail_at(error, CTXFIT_E_INVALID_ARG, (uint64_t)(equals + 1 - text), 0, "overrides: unknown buffer type '%.*s'",

@@ -24,6 +24,7 @@ typedef struct pattern_parser {
     const char      *end;
     const char      *what; /* NULL while all is well */
     ctxfit_status    status;
+    uint32_t         limit; /* of CTXFIT_E_LIMIT */
     uint32_t         depth;
 } pattern_parser;
 
@@ -37,6 +38,13 @@ static void parser_fail(pattern_parser *p, ctxfit_status status, const char *wha
     p->status = status;
 }
 
+static void parser_limit(pattern_parser *p, uint32_t limit, const char *what)
+{
+    if (p->what == NULL)
+        p->limit = limit;
+    parser_fail(p, CTXFIT_E_LIMIT, what);
+}
+
 static bool parser_has(const pattern_parser *p)
 {
     return p->what == NULL && p->at < p->end;
@@ -48,7 +56,7 @@ static cfi_pattern_step *parser_insert(pattern_parser *p, uint32_t place, uint32
     cfi_pattern_set *set = p->set;
 
     if (count > CFI_PATTERN_STEPS - set->count) {
-        parser_fail(p, CTXFIT_E_LIMIT, "the patterns are too large");
+        parser_limit(p, CFI_PATTERN_STEPS, "the patterns are too large");
         return NULL;
     }
     memmove(&set->step[place + count], &set->step[place], (set->count - place) * sizeof set->step[0]);
@@ -193,7 +201,7 @@ static void parse_group(pattern_parser *p)
         p->at += 2;
     }
     if (++p->depth > PATTERN_DEPTH) {
-        parser_fail(p, CTXFIT_E_LIMIT, "too many groups inside each other");
+        parser_limit(p, PATTERN_DEPTH, "too many groups inside each other");
         return;
     }
     parse_alternatives(p);
@@ -409,17 +417,17 @@ void cfi_pattern_set_init(cfi_pattern_set *set, const char *text)
 
 ctxfit_status cfi_pattern_set_add(cfi_pattern_set *set, const char *pattern, size_t len, ctxfit_error *error)
 {
-    pattern_parser p = {set, set->text, pattern, pattern + len, NULL, CTXFIT_OK, 0};
+    pattern_parser p = {set, set->text, pattern, pattern + len, NULL, CTXFIT_OK, 0, 0};
     uint32_t       start = set->count;
 
     if (p.end - p.text > INT16_MAX)
-        parser_fail(&p, CTXFIT_E_LIMIT, "the text is too long");
+        parser_limit(&p, INT16_MAX, "the text is too long");
     else
         parse_alternatives(&p);
     parser_emit(&p, set->count, PATTERN_MATCH, (int32_t)set->patterns, 0);
     parser_emit(&p, start, PATTERN_SPLIT, 1, (int32_t)(set->count - start) + 1);
     if (p.what != NULL)
-        return cfi_fail_at(error, p.status, (uint64_t)(p.at - set->text), 0, "override pattern '%.*s': %s at %lu",
+        return cfi_fail_at(error, p.status, (uint64_t)(p.at - set->text), p.limit, "override pattern '%.*s': %s at %lu",
                            (int)cfi_min_u64(len, 80), pattern, p.what, (unsigned long)(p.at - pattern));
     set->patterns++;
     return CTXFIT_OK;

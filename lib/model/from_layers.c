@@ -1,7 +1,5 @@
 #include "recipe_internal.h"
 
-#define LAYER_V1 sizeof(ctxfit_layer_info)
-
 static ctxfit_status check_layer(const ctxfit_layer_info *layer, size_t index, bool behind_nextn, ctxfit_error *error)
 {
     bool nextn = (layer->flags & CTXFIT_LAYER_F_NEXTN) != 0;
@@ -34,13 +32,13 @@ static ctxfit_status check_layers(const ctxfit_layer_info *layers, size_t count,
         ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
         uint32_t          size = 0;
 
-        status = cfi_struct_size(layer_at(layers, stride, i), LAYER_V1, &size);
+        status = cfi_struct_size(layer_at(layers, stride, i), CFI_V1_LAYER_INFO, &size);
         if (i == 0)
             stride = size;
         if (status == CTXFIT_OK && size != stride)
             status = CTXFIT_E_STRUCT_SIZE;
         if (status == CTXFIT_OK)
-            status = cfi_copy_in(&layer, sizeof layer, LAYER_V1, layer_at(layers, stride, i));
+            status = cfi_copy_in(&layer, sizeof layer, CFI_V1_LAYER_INFO, layer_at(layers, stride, i));
         if (status != CTXFIT_OK)
             return cfi_fail(error, status, "layer %zu: struct_size is not one that this library knows, or not that of layer 0", i);
         status = check_layer(&layer, i, i > *trunk, error);
@@ -58,7 +56,7 @@ static ctxfit_status copy_layers(ctxfit_model *model, const ctxfit_layer_info *l
     ctxfit_status status = cfi_model_new_layers(model, trunk, (uint32_t)count - trunk, error);
 
     for (size_t i = 0; i < count && status == CTXFIT_OK; i++) {
-        status = cfi_copy_in(&model->layer[i], sizeof model->layer[i], LAYER_V1, layer_at(layers, stride, i));
+        status = cfi_copy_in(&model->layer[i], sizeof model->layer[i], CFI_V1_LAYER_INFO, layer_at(layers, stride, i));
         model->layer[i].struct_size = (uint32_t)sizeof model->layer[i];
     }
     return status;
@@ -146,7 +144,7 @@ ctxfit_status ctxfit_model_from_layers(const char *name, const char *arch, const
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "info, layers or out is NULL, or the allocator lacks a function");
     if (count == 0 || count > CFI_MAX_LAYERS)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%zu layers, expected 1 to %u", count, CFI_MAX_LAYERS);
-    status = cfi_copy_in(&d.info, sizeof d.info, sizeof d.info, info);
+    status = cfi_copy_in(&d.info, sizeof d.info, CFI_V1_MODEL_INFO, info);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "info: struct_size is not one that this library knows");
     status = check_layers(layers, count, &d.trunk, error);

@@ -1,9 +1,5 @@
 #include "arch_internal.h"
 
-#define INFO_V1   sizeof(ctxfit_model_info)
-#define LAYER_V1  sizeof(ctxfit_layer_info)
-#define TENSOR_V1 sizeof(ctxfit_tensor_info)
-
 void ctxfit_model_free(ctxfit_model *model)
 {
     cfi_handle_free(model, offsetof(ctxfit_model, arena));
@@ -22,17 +18,17 @@ const char *ctxfit_model_arch(const ctxfit_model *model)
 ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out)
 {
     if (model == NULL || out == NULL)
-        return cfi_copy_none(out, INFO_V1, CTXFIT_E_INVALID_ARG);
-    return cfi_copy_out(out, &model->info, sizeof model->info, INFO_V1);
+        return cfi_copy_none(out, CFI_V1_MODEL_INFO, CTXFIT_E_INVALID_ARG);
+    return cfi_copy_out(out, &model->info, sizeof model->info, CFI_V1_MODEL_INFO);
 }
 
 ctxfit_status ctxfit_model_get_layer(const ctxfit_model *model, uint32_t index, ctxfit_layer_info *out)
 {
     if (model == NULL || out == NULL)
-        return cfi_copy_none(out, LAYER_V1, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_LAYER_INFO, CTXFIT_E_INVALID_ARG);
     if (index >= model->info.layers + model->info.nextn_layers)
-        return cfi_copy_none(out, LAYER_V1, CTXFIT_E_NOT_FOUND);
-    return cfi_copy_out(out, &model->layer[index], sizeof model->layer[index], LAYER_V1);
+        return cfi_copy_none(out, CFI_V1_LAYER_INFO, CTXFIT_E_NOT_FOUND);
+    return cfi_copy_out(out, &model->layer[index], sizeof model->layer[index], CFI_V1_LAYER_INFO);
 }
 
 const char *ctxfit_model_tensor_name(const ctxfit_model *model, uint64_t index)
@@ -46,9 +42,9 @@ ctxfit_status ctxfit_model_get_tensor(const ctxfit_model *model, uint64_t index,
     const cfi_tensor  *tensor;
 
     if (model == NULL || out == NULL)
-        return cfi_copy_none(out, TENSOR_V1, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_TENSOR_INFO, CTXFIT_E_INVALID_ARG);
     if (index >= model->info.tensor_count)
-        return cfi_copy_none(out, TENSOR_V1, CTXFIT_E_NOT_FOUND);
+        return cfi_copy_none(out, CFI_V1_TENSOR_INFO, CTXFIT_E_NOT_FOUND);
     tensor = &model->tensor[index];
     info.n_dims = tensor->n_dims;
     memcpy(info.dims, tensor->dims, sizeof info.dims);
@@ -57,5 +53,5 @@ ctxfit_status ctxfit_model_get_tensor(const ctxfit_model *model, uint64_t index,
     info.quant = tensor->quant;
     info.ggml_type = tensor->ggml_type;
     info.shard = tensor->shard;
-    return cfi_copy_out(out, &info, sizeof info, TENSOR_V1);
+    return cfi_copy_out(out, &info, sizeof info, CFI_V1_TENSOR_INFO);
 }

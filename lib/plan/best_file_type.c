@@ -42,7 +42,7 @@ ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit
     if (out_file_type == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "out_file_type is NULL");
     *out_file_type = 0;
-    status = cfi_copy_in(&only_this_context, sizeof only_this_context, sizeof only_this_context, options);
+    status = cfi_copy_in(&only_this_context, sizeof only_this_context, CFI_V1_PLAN_OPTIONS, options);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
     only_this_context.struct_size = (uint32_t)sizeof only_this_context;

@@ -101,12 +101,12 @@ ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *r
     ctxfit_status  status;
 
     if (plan == NULL || request == NULL || out == NULL)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
-    status = cfi_copy_in(&r, sizeof r, sizeof r, request);
+        return cfi_copy_none(out, CFI_V1_CHECK, CTXFIT_E_INVALID_ARG);
+    status = cfi_copy_in(&r, sizeof r, CFI_V1_REQUEST, request);
     if (status != CTXFIT_OK)
-        return cfi_copy_none(out, sizeof *out, status);
+        return cfi_copy_none(out, CFI_V1_CHECK, status);
     if (r.flags != 0 || r.cached_tokens > r.prompt_tokens || !cfi_is_finite(r.deadline_s) || r.deadline_s < 0)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_CHECK, CTXFIT_E_INVALID_ARG);
     answer(plan, &r, &check);
-    return cfi_copy_out(out, &check, sizeof check, sizeof check);
+    return cfi_copy_out(out, &check, sizeof check, CFI_V1_CHECK);
 }

@@ -2,8 +2,6 @@
 
 #include "plan_internal.h"
 
-#define OPTIONS_V1 sizeof(ctxfit_plan_options)
-
 static bool is_rate(double value)
 {
     return cfi_is_finite(value) && value >= 0;
@@ -191,7 +189,7 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
     *out = NULL;
     if (model == NULL || hw == NULL || !cfi_allocator_valid(allocator))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "model, hw or a function of the allocator is NULL");
-    status = cfi_copy_in(&q.options, sizeof q.options, OPTIONS_V1, options);
+    status = cfi_copy_in(&q.options, sizeof q.options, CFI_V1_PLAN_OPTIONS, options);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
     status = check_options(&q.options, error);
@@ -225,26 +223,26 @@ void ctxfit_plan_free(ctxfit_plan *plan)
 ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summary *out)
 {
     if (plan == NULL || out == NULL)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
-    return cfi_copy_out(out, &plan->summary, sizeof plan->summary, sizeof plan->summary);
+        return cfi_copy_none(out, CFI_V1_PLAN_SUMMARY, CTXFIT_E_INVALID_ARG);
+    return cfi_copy_out(out, &plan->summary, sizeof plan->summary, CFI_V1_PLAN_SUMMARY);
 }
 
 ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out)
 {
     if (plan == NULL || out == NULL)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_PLAN_DEVICE, CTXFIT_E_INVALID_ARG);
     if (index >= plan->summary.device_count)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
-    return cfi_copy_out(out, &plan->device[index], sizeof *plan->device, sizeof *plan->device);
+        return cfi_copy_none(out, CFI_V1_PLAN_DEVICE, CTXFIT_E_NOT_FOUND);
+    return cfi_copy_out(out, &plan->device[index], sizeof *plan->device, CFI_V1_PLAN_DEVICE);
 }
 
 ctxfit_status ctxfit_plan_get_constraint(const ctxfit_plan *plan, uint32_t index, ctxfit_constraint *out)
 {
     if (plan == NULL || out == NULL)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_CONSTRAINT, CTXFIT_E_INVALID_ARG);
     if (index >= plan->summary.constraint_count)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_NOT_FOUND);
-    return cfi_copy_out(out, &plan->constraint[index], sizeof *plan->constraint, sizeof *plan->constraint);
+        return cfi_copy_none(out, CFI_V1_CONSTRAINT, CTXFIT_E_NOT_FOUND);
+    return cfi_copy_out(out, &plan->constraint[index], sizeof *plan->constraint, CFI_V1_CONSTRAINT);
 }
 
 const char *ctxfit_plan_warning(const ctxfit_plan *plan, uint32_t index)

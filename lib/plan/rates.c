@@ -97,13 +97,13 @@ ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, uint64_t dept
     ctxfit_estimate e = estimate(CTXFIT_BASIS_UNKNOWN, 0, 0, 0);
 
     if (plan == NULL || out == NULL)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_ESTIMATE, CTXFIT_E_INVALID_ARG);
     if (plan->decode_known)
         e = estimate(plan->decode_measured ? CTXFIT_BASIS_MEASURED : CTXFIT_BASIS_CALIBRATED,
                      1 / cfi_plan_token_seconds(plan, CFI_COST_EXPECTED, (double)depth_tokens),
                      1 / cfi_plan_token_seconds(plan, CFI_COST_HIGH, (double)depth_tokens),
                      1 / cfi_plan_token_seconds(plan, CFI_COST_LOW, (double)depth_tokens));
-    return cfi_copy_out(out, &e, sizeof e, sizeof e);
+    return cfi_copy_out(out, &e, sizeof e, CFI_V1_ESTIMATE);
 }
 
 ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, uint64_t prompt_tokens, uint64_t cached_tokens, ctxfit_estimate *out)
@@ -111,11 +111,11 @@ ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, uint64_t prom
     ctxfit_estimate e = estimate(CTXFIT_BASIS_UNKNOWN, 0, 0, 0);
 
     if (plan == NULL || out == NULL || cached_tokens > prompt_tokens)
-        return cfi_copy_none(out, sizeof *out, CTXFIT_E_INVALID_ARG);
+        return cfi_copy_none(out, CFI_V1_ESTIMATE, CTXFIT_E_INVALID_ARG);
     if (plan->prompt_known)
         e = estimate(plan->prompt_measured ? CTXFIT_BASIS_MEASURED : CTXFIT_BASIS_CALIBRATED,
                      cfi_plan_prompt_seconds(plan, CFI_COST_EXPECTED, (double)prompt_tokens, (double)cached_tokens),
                      cfi_plan_prompt_seconds(plan, CFI_COST_LOW, (double)prompt_tokens, (double)cached_tokens),
                      cfi_plan_prompt_seconds(plan, CFI_COST_HIGH, (double)prompt_tokens, (double)cached_tokens));
-    return cfi_copy_out(out, &e, sizeof e, sizeof e);
+    return cfi_copy_out(out, &e, sizeof e, CFI_V1_ESTIMATE);
 }

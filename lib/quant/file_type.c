@@ -103,6 +103,6 @@ ctxfit_status ctxfit_file_type_get_info(ctxfit_file_type file_type, ctxfit_file_
         info.needs_imatrix = (row->flags & IMATRIX) != 0;
         info.flags         = row->flags & ~(uint32_t)IMATRIX;
     }
-    status = cfi_copy_out(out, &info, sizeof info, sizeof info);
+    status = cfi_copy_out(out, &info, sizeof info, CFI_V1_FILE_TYPE_INFO);
     return status == CTXFIT_OK && row == NULL ? CTXFIT_E_NOT_FOUND : status;
 }

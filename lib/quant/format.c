@@ -155,7 +155,7 @@ ctxfit_status ctxfit_quant_get_info(ctxfit_quant quant, ctxfit_quant_info *out)
         info.flags       = f->flags;
         info.ggml_type   = f->ggml_type;
     }
-    status = cfi_copy_out(out, &info, sizeof info, sizeof info);
+    status = cfi_copy_out(out, &info, sizeof info, CFI_V1_QUANT_INFO);
     return status == CTXFIT_OK && f == NULL ? CTXFIT_E_NOT_FOUND : status;
 }
 

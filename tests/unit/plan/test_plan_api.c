@@ -1,5 +1,7 @@
 #include "plan_fixture.h"
 
+#include "base/base_internal.h"
+
 static void plan_survives_every_failing_allocation(void **state)
 {
     ctxfit_model       *model = coder("Q4_K_M");
@@ -199,9 +201,79 @@ static void every_limit_has_a_name_of_its_own(void **state)
     assert_string_equal(ctxfit_limit_name(0), "unknown");
 }
 
+/* Names come from files and from callers: quotes, control characters, broken and unusual UTF-8. */
+static void json_holds_any_name(void **state)
+{
+    static const char   hostile[] = "\"\\\x01\x7f\xff\xed\xa0\x80\xc3\xbc\xf0\x9f\x98\x80</script>\xe2\x82";
+    static const char   escaped[] = "\"name\":\"\\\"\\\\\\u0001\x7f\\ufffd\\ufffd\\ufffd\\ufffd"
+                                    "\xc3\xbc\xf0\x9f\x98\x80</script>\\ufffd\\ufffd\"";
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_layer_info   layer = CTXFIT_LAYER_INFO_INIT;
+    ctxfit_model       *model = NULL;
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(1024, 1);
+    ctxfit_plan        *plan;
+    char               *json = malloc(65536);
+
+    (void)state;
+    assert_non_null(json);
+    info.embedding = 64;
+    info.vocabulary = 512;
+    info.trained_tokens = 4096;
+    layer.flags = CTXFIT_LAYER_F_CACHE;
+    layer.attention = CTXFIT_ATTENTION_FULL;
+    layer.feed_forward = CTXFIT_FF_GATED;
+    layer.heads = layer.kv_heads = 2;
+    layer.key_size = layer.value_size = 32;
+    layer.cache_k_elems = layer.cache_v_elems = 64;
+    layer.ff_width = 128;
+    assert_int_equal(ctxfit_model_from_layers(hostile, NULL, &info, &layer, 1, 0, NULL, &model, NULL), CTXFIT_OK);
+    o.limit_tokens = 512;
+    memset(o.limit_source, 0xff, sizeof o.limit_source); /* not even terminated */
+    plan = planned(model, hw, &o);
+    assert_int_equal(ctxfit_plan_write_json(plan, hostile, json, 65536, NULL), CTXFIT_OK);
+    assert_non_null(strstr(json, escaped));
+    for (const char *p = json; *p != '\0'; p += cfi_utf8_length(p)) {
+        assert_int_not_equal(cfi_utf8_length(p), 0);
+        assert_true((unsigned char)*p >= 0x20);
+    }
+    free(json);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void best_file_type_survives_every_failing_allocation(void **state)
+{
+    ctxfit_model       *model = catalog_model("llama-3.1-8b", "BF16");
+    ctxfit_hw          *hw = machine("gpu(backend=cuda,mem=12GiB) host:64GiB");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_status       status = CTXFIT_E_NO_MEMORY;
+    ctxfit_file_type    best = 0;
+
+    (void)state;
+    for (size_t n = 1; status != CTXFIT_OK; n++) {
+        test_allocator   t;
+        ctxfit_allocator a = test_allocator_make(&t, n);
+
+        status = ctxfit_plan_best_file_type(model, hw, &o, &a, &best, NULL);
+        assert_int_equal(t.live_blocks, 0);
+        if (status != CTXFIT_OK) {
+            assert_int_equal(status, CTXFIT_E_NO_MEMORY);
+            assert_int_equal(best, 0);
+        }
+        assert_true(n < 10000);
+    }
+    assert_int_not_equal(best, 0);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_holds_any_name),
+        cmocka_unit_test(best_file_type_survives_every_failing_allocation),
         cmocka_unit_test(plan_survives_every_failing_allocation),
         cmocka_unit_test(options_outside_their_range_are_named),
         cmocka_unit_test(options_of_a_newer_caller_are_refused_only_when_set),
