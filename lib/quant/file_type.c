@@ -91,17 +91,17 @@ ctxfit_file_type ctxfit_file_type_from_ggml(uint32_t ggml_ftype)
 ctxfit_status ctxfit_file_type_get_info(ctxfit_file_type file_type, ctxfit_file_type_info *out)
 {
     ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
-    const file_type_row  *row  = find_file_type(file_type);
+    const file_type_row  *row = find_file_type(file_type);
     ctxfit_status         status;
 
     if (out == NULL)
         return CTXFIT_E_INVALID_ARG;
     if (row != NULL) {
-        info.file_type     = file_type;
-        info.ggml_ftype    = row->number;
-        info.base          = row->base;
+        info.file_type = file_type;
+        info.ggml_ftype = row->number;
+        info.base = row->base;
         info.needs_imatrix = (row->flags & IMATRIX) != 0;
-        info.flags         = row->flags & ~(uint32_t)IMATRIX;
+        info.flags = row->flags & ~(uint32_t)IMATRIX;
     }
     status = cfi_copy_out(out, &info, sizeof info, CFI_V1_FILE_TYPE_INFO);
     return status == CTXFIT_OK && row == NULL ? CTXFIT_E_NOT_FOUND : status;

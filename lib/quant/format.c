@@ -143,17 +143,17 @@ ctxfit_quant ctxfit_quant_from_ggml(uint32_t ggml_type, uint32_t dialect)
 ctxfit_status ctxfit_quant_get_info(ctxfit_quant quant, ctxfit_quant_info *out)
 {
     ctxfit_quant_info       info = CTXFIT_QUANT_INFO_INIT;
-    const cfi_quant_format *f    = find_format(quant);
+    const cfi_quant_format *f = find_format(quant);
     ctxfit_status           status;
 
     if (out == NULL)
         return CTXFIT_E_INVALID_ARG;
     if (f != NULL) {
-        info.quant       = quant;
+        info.quant = quant;
         info.block_elems = f->block_elems;
         info.block_bytes = f->block_bytes;
-        info.flags       = f->flags;
-        info.ggml_type   = f->ggml_type;
+        info.flags = f->flags;
+        info.ggml_type = f->ggml_type;
     }
     status = cfi_copy_out(out, &info, sizeof info, CFI_V1_QUANT_INFO);
     return status == CTXFIT_OK && f == NULL ? CTXFIT_E_NOT_FOUND : status;

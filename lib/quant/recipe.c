@@ -116,10 +116,10 @@ static bool is_feed_forward(uint32_t category)
 /* All conditions that hold for a tensor that is the next of its category. */
 static uint32_t tensor_conditions(const recipe_run *run, const cfi_quant_slot *slot, const cfi_quant_tensor *tensor, uint32_t category)
 {
-    const uint32_t ordinal  = run->ordinal[category];
-    const uint32_t count    = category == CFI_CATEGORY_ATTN_VALUE ? run->value_count : run->facts->block_count;
+    const uint32_t ordinal = run->ordinal[category];
+    const uint32_t count = category == CFI_CATEGORY_ATTN_VALUE ? run->value_count : run->facts->block_count;
     const bool     by_block = is_feed_forward(category) && run->facts->experts > 1;
-    uint32_t       holds    = run->conditions | place_conditions(by_block ? (uint32_t)slot->layer : ordinal, count);
+    uint32_t       holds = run->conditions | place_conditions(by_block ? (uint32_t)slot->layer : ordinal, count);
 
     if (ordinal < 2)
         holds |= ORDINAL_2;
@@ -207,7 +207,7 @@ static ctxfit_status quantize_one(recipe_run *run, const cfi_quant_slot *slot, c
                                   ctxfit_error *error)
 {
     const bool     is_output = run->tied && slot->category == CFI_CATEGORY_TOKEN_EMBD;
-    const uint32_t category  = is_output ? CFI_CATEGORY_OUTPUT : slot->category;
+    const uint32_t category = is_output ? CFI_CATEGORY_OUTPUT : slot->category;
     ctxfit_quant   format;
 
     if (has_bad_block(run, slot, category))
@@ -251,12 +251,12 @@ static void start_run(recipe_run *run, ctxfit_file_type type, ctxfit_quant base,
                       const cfi_quant_slot *slots, size_t count)
 {
     memset(run, 0, sizeof *run);
-    run->facts      = facts;
-    run->type_bit   = UINT64_C(1) << type;
-    run->base       = base;
+    run->facts = facts;
+    run->type_bit = UINT64_C(1) << type;
+    run->base = base;
     run->conditions = model_conditions(facts);
-    run->is_70b     = counts_as_70b(facts);
-    run->tied       = true;
+    run->is_70b = counts_as_70b(facts);
+    run->tied = true;
     for (size_t i = 0; i < count; i++) {
         if (slots[i].category == CFI_CATEGORY_OUTPUT)
             run->tied = false;
@@ -269,8 +269,8 @@ ctxfit_status cfi_quant_recipe_run(ctxfit_file_type type, const cfi_quant_facts 
                                    cfi_quant_tensor *tensors, size_t count, cfi_quant_outcome *outcome, ctxfit_error *error)
 {
     const ctxfit_file_type source = facts->source != 0 ? facts->source : CTXFIT_FILE_TYPE_F16;
-    cfi_quant_outcome      found  = {0, 0, 0};
-    ctxfit_quant           base   = CFI_QUANT_NONE;
+    cfi_quant_outcome      found = {0, 0, 0};
+    ctxfit_quant           base = CFI_QUANT_NONE;
     recipe_run             run;
     ctxfit_status          status;
 
@@ -308,7 +308,7 @@ ctxfit_status cfi_quant_recipe_apply(ctxfit_file_type type, const cfi_quant_fact
                                      const ctxfit_allocator *allocator, cfi_quant_outcome *outcome, ctxfit_error *error)
 {
     const ctxfit_allocator memory = cfi_allocator_or_default(allocator);
-    cfi_quant_slot        *slots  = NULL;
+    cfi_quant_slot        *slots = NULL;
     ctxfit_status          status;
 
     if (outcome != NULL)

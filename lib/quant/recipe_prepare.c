@@ -57,7 +57,7 @@ static name_class classify(const char *name)
     const size_t      len = strlen(name), ending_len = sizeof ending - 1;
     name_class        result;
 
-    result.category    = category_of(name);
+    result.category = category_of(name);
     result.quantizable = len >= ending_len && strcmp(name + len - ending_len, ending) == 0 && !keeps_format(name);
     return result;
 }
@@ -77,7 +77,7 @@ static name_class classify_memoized(name_memo *memo, const char *name)
         hash = (hash ^ (unsigned char)*p) * 16777619u;
     hash %= MEMO_SLOTS;
     if (memo->name[hash] == NULL || strcmp(memo->name[hash], name) != 0) {
-        memo->name[hash]   = name;
+        memo->name[hash] = name;
         memo->result[hash] = classify(name);
     }
     return memo->result[hash];
@@ -87,8 +87,8 @@ static name_class classify_memoized(name_memo *memo, const char *name)
 static int32_t layer_of(const char *name, const char **out_rest)
 {
     static const char prefix[] = "blk.";
-    const char       *p        = name + sizeof prefix - 1;
-    int32_t           layer    = 0;
+    const char       *p = name + sizeof prefix - 1;
+    int32_t           layer = 0;
 
     *out_rest = name;
     if (strncmp(name, prefix, sizeof prefix - 1) != 0 || *p < '0' || *p > '9')
@@ -154,7 +154,7 @@ ctxfit_status cfi_quant_recipe_prepare(const cfi_quant_tensor *tensors, size_t c
                                        const ctxfit_allocator *allocator, ctxfit_error *error)
 {
     const ctxfit_allocator memory = cfi_allocator_or_default(allocator);
-    name_memo              memo   = {{NULL}, {{0, 0}}};
+    name_memo              memo = {{NULL}, {{0, 0}}};
     cfi_quant_slot        *scratch;
 
     if (count > UINT32_MAX || count > SIZE_MAX / sizeof *slots)
@@ -167,10 +167,10 @@ ctxfit_status cfi_quant_recipe_prepare(const cfi_quant_tensor *tensors, size_t c
         if (tensors[i].name == NULL)
             return cfi_fail(error, CTXFIT_E_INVALID_ARG, "tensor %zu has no name", i);
         memset(slot, 0, sizeof *slot);
-        slot->tensor      = (uint32_t)i;
-        slot->layer       = layer_of(tensors[i].name, &rest);
-        class_of_name     = classify_memoized(&memo, rest);
-        slot->category    = class_of_name.category;
+        slot->tensor = (uint32_t)i;
+        slot->layer = layer_of(tensors[i].name, &rest);
+        class_of_name = classify_memoized(&memo, rest);
+        slot->category = class_of_name.category;
         slot->quantizable = class_of_name.quantizable && dimensions_of(tensors[i].dims) >= 2;
     }
     if (is_ordered(tensors, slots, count))

@@ -59,7 +59,7 @@ static int row_fit(uint32_t row_backend, uint32_t row_class, uint32_t backend, b
 const cfi_speed_decode_constants *cfi_speed_decode_row(uint32_t backend, bool experts)
 {
     const cfi_speed_decode_constants *best = NULL;
-    int best_fit = 0;
+    int                               best_fit = 0;
 
     for (size_t i = 0; i < CFI_COUNT(decode_rows); i++) {
         int fit = row_fit(decode_rows[i].backend, decode_rows[i].class_id, backend, experts);
@@ -74,7 +74,7 @@ const cfi_speed_decode_constants *cfi_speed_decode_row(uint32_t backend, bool ex
 const cfi_speed_prefill_constants *cfi_speed_prefill_row(uint32_t backend, bool experts)
 {
     const cfi_speed_prefill_constants *best = NULL;
-    int best_fit = 0;
+    int                                best_fit = 0;
 
     if (backend == CTXFIT_BACKEND_CPU) /* the pooled row speaks for GPUs, and no source states a CPU's matrix rate */
         return NULL;

@@ -28,9 +28,9 @@ static void decode_time(const cfi_speed_input *input, uint64_t depth_tokens, cfi
     memset(out, 0, sizeof *out);
     out->known = true;
     for (uint32_t i = 0; i < input->count; i++) {
-        const cfi_speed_part *part = &input->parts[i];
+        const cfi_speed_part             *part = &input->parts[i];
         const cfi_speed_decode_constants *constants = cfi_speed_decode_row(part->backend, input->experts != 0);
-        double seconds;
+        double                            seconds;
 
         if (!part_seconds(part, constants, depth_tokens, &seconds)) {
             out->known = false;
@@ -43,9 +43,9 @@ static void decode_time(const cfi_speed_input *input, uint64_t depth_tokens, cfi
 void cfi_speed_decode(const cfi_speed_input *input, uint64_t depth_tokens, cfi_speed_estimate *out)
 {
     const cfi_speed_measured *measured = &input->measured;
-    cfi_speed_time time;
-    cfi_speed_estimate there;
-    double rate;
+    cfi_speed_time            time;
+    cfi_speed_estimate        there;
+    double                    rate;
 
     decode_time(input, depth_tokens, &time);
     cfi_speed_to_estimate(&time, 1.0, out);

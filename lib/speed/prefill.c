@@ -14,7 +14,7 @@ typedef struct {
 
 static pass_shape shape_of(const cfi_speed_input *input, uint64_t n_tokens)
 {
-    uint64_t ubatch = input->ubatch_tokens != 0 ? input->ubatch_tokens : DEFAULT_UBATCH_TOKENS;
+    uint64_t   ubatch = input->ubatch_tokens != 0 ? input->ubatch_tokens : DEFAULT_UBATCH_TOKENS;
     pass_shape shape;
 
     shape.passes = (double)(n_tokens / ubatch + (n_tokens % ubatch != 0 ? 1u : 0u));
@@ -46,10 +46,10 @@ static bool part_seconds(const cfi_speed_input *input, const cfi_speed_part *par
                          const cfi_speed_prefill_constants *constants, double *out)
 {
     pass_shape shape = shape_of(input, n_tokens);
-    double rate = cfi_speed_matrix_rate(part);
-    double flops = part->flops_per_token * (double)n_tokens;
-    double attention = attention_flops(part, (double)n_tokens, (double)depth_tokens);
-    double bytes = pass_bytes(part, shape);
+    double     rate = cfi_speed_matrix_rate(part);
+    double     flops = part->flops_per_token * (double)n_tokens;
+    double     attention = attention_flops(part, (double)n_tokens, (double)depth_tokens);
+    double     bytes = pass_bytes(part, shape);
 
     *out = 0.0;
     if (flops > 0.0 || attention > 0.0) {
@@ -87,9 +87,9 @@ static void prefill_time(const cfi_speed_input *input, uint64_t n_tokens, uint64
     memset(out, 0, sizeof *out);
     out->known = n_tokens > 0;
     for (uint32_t i = 0; i < input->count && out->known; i++) {
-        const cfi_speed_part *part = &input->parts[i];
+        const cfi_speed_part              *part = &input->parts[i];
         const cfi_speed_prefill_constants *constants = cfi_speed_prefill_row(part->backend, input->experts != 0);
-        double seconds;
+        double                             seconds;
 
         out->known = part_seconds(input, part, n_tokens, depth_tokens, constants, &seconds);
         if (!out->known || constants == NULL)
@@ -108,7 +108,7 @@ static void prefill_time(const cfi_speed_input *input, uint64_t n_tokens, uint64
 
 void cfi_speed_prefill(const cfi_speed_input *input, uint64_t n_tokens, uint64_t depth_tokens, cfi_speed_estimate *out)
 {
-    double measured = input->measured.prefill_tokens_per_s;
+    double         measured = input->measured.prefill_tokens_per_s;
     cfi_speed_time time;
 
     if (cfi_speed_usable(measured)) {
@@ -122,7 +122,7 @@ void cfi_speed_prefill(const cfi_speed_input *input, uint64_t n_tokens, uint64_t
 void cfi_speed_prompt_seconds(const cfi_speed_input *input, uint64_t n_tokens, uint64_t cached_tokens, cfi_speed_duration *out)
 {
     cfi_speed_estimate rate;
-    uint64_t rest = n_tokens > cached_tokens ? n_tokens - cached_tokens : 0;
+    uint64_t           rest = n_tokens > cached_tokens ? n_tokens - cached_tokens : 0;
 
     memset(out, 0, sizeof *out);
     if (rest == 0)
