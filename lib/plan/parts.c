@@ -15,40 +15,21 @@ static uint64_t used_share(uint64_t n, const ctxfit_layer_info *layer)
     return layer->experts > 0 ? (uint64_t)((double)n * layer->experts_used / layer->experts) : n;
 }
 
-static bool is_moved_to_host(const cfi_run *run, uint32_t layer)
+/* Weights of a layer of `home` that are kept in `place`. Decoding reads them where they are; of a prompt, what is on the host is copied to
+ * the device of its layer where operations are offloaded. */
+static void add_weights(part_builder *b, const ctxfit_layer_info *layer, uint32_t home, uint32_t place, int kind, uint64_t bytes,
+                        uint64_t parameters)
 {
-    return layer < run->cpu_expert_layers;
-}
+    uint32_t        host = b->q->device_count;
+    bool            copied = b->plan->answer.run.op_offload && place == host && home != host;
+    cfi_speed_part *reads = &b->parts[place], *computes = &b->parts[copied ? home : place];
 
-static void add_weights(cfi_speed_part *part, const ctxfit_layer_info *layer, const cfi_tensor_sums *sums, int kind)
-{
-    uint64_t active = kind == EXPERTS ? used_share(sums->bytes[kind], layer) : sums->bytes[kind];
-
-    part->weight_bytes_active += active;
-    part->weight_bytes_pass += sums->bytes[kind];
-}
-
-static void add_flops(cfi_speed_part *part, const ctxfit_layer_info *layer, const cfi_tensor_sums *sums, int kind)
-{
-    uint64_t parameters = kind == EXPERTS ? used_share(sums->parameters[kind], layer) : sums->parameters[kind];
-
-    part->flops_per_token += 2.0 * (double)parameters;
-}
-
-/* Experts on the host: decoding reads them there; a prompt copies them to the device of their layer where operations are offloaded. */
-static void add_host_experts(part_builder *b, cfi_speed_part *device, const ctxfit_layer_info *layer, const cfi_tensor_sums *sums)
-{
-    cfi_speed_part *host = &b->parts[b->q->device_count];
-    bool            copied = b->plan->answer.run.op_offload && device != host;
-
-    host->weight_bytes_active += used_share(sums->bytes[EXPERTS], layer);
-    if (copied) {
-        device->copied_bytes_per_pass += sums->bytes[EXPERTS];
-        add_flops(device, layer, sums, EXPERTS);
-    } else {
-        host->weight_bytes_pass += sums->bytes[EXPERTS];
-        add_flops(host, layer, sums, EXPERTS);
-    }
+    reads->weight_bytes_active += kind == EXPERTS ? used_share(bytes, layer) : bytes;
+    if (copied)
+        computes->copied_bytes_per_pass += bytes;
+    else
+        computes->weight_bytes_pass += bytes;
+    computes->flops_per_token += 2.0 * (double)(kind == EXPERTS ? used_share(parameters, layer) : parameters);
 }
 
 /* Two products per head and position: query with key, weight with value; two operations each. In the latent form, which llama.cpp
@@ -63,26 +44,14 @@ static double attention_flops(const ctxfit_layer_info *layer)
 
 static void add_layer(part_builder *b, uint32_t index)
 {
-    const ctxfit_model      *model = b->q->model;
-    const cfi_run           *run = &b->plan->answer.run;
-    const ctxfit_layer_info *layer = &model->layer[index];
-    const cfi_tensor_sums   *sums = &model->layer_sums[index];
-    cfi_speed_part          *part = &b->parts[cfi_engine_layer_device(run, index)];
-    bool                     windowed = layer->attention == CTXFIT_ATTENTION_SLIDING || layer->attention == CTXFIT_ATTENTION_CHUNKED;
+    const ctxfit_layer_info *layer = &b->q->model->layer[index];
+    cfi_speed_part          *part = &b->parts[cfi_engine_layer_device(&b->plan->answer.run, index)];
 
-    add_weights(part, layer, sums, DENSE);
-    add_flops(part, layer, sums, DENSE);
-    if (is_moved_to_host(run, index)) {
-        add_host_experts(b, part, layer, sums);
-    } else {
-        add_weights(part, layer, sums, EXPERTS);
-        add_flops(part, layer, sums, EXPERTS);
-    }
     if (layer->attention != CTXFIT_ATTENTION_NONE || layer->state != CTXFIT_STATE_NONE)
         part->blocks++;
     if (layer->feed_forward != CTXFIT_FF_NONE)
         part->blocks++;
-    if (windowed) {
+    if (cfi_engine_layer_windowed(layer)) {
         part->window_attention_flops_per_position += attention_flops(layer);
         part->window_tokens = cfi_max_u64(part->window_tokens, layer->window_tokens);
     } else if (layer->attention != CTXFIT_ATTENTION_NONE) {
@@ -90,17 +59,70 @@ static void add_layer(part_builder *b, uint32_t index)
     }
 }
 
-static void add_output(part_builder *b)
+/* Without overrides a layer's tensors are in one place, its routed experts perhaps in another. */
+static void add_layer_weights(part_builder *b, uint32_t index)
+{
+    const cfi_run           *run = &b->plan->answer.run;
+    const ctxfit_layer_info *layer = &b->q->model->layer[index];
+    const cfi_tensor_sums   *sums = &b->q->model->layer_sums[index];
+    uint32_t                 home = cfi_engine_layer_device(run, index);
+    uint32_t                 experts = index < run->cpu_expert_layers ? b->q->device_count : home;
+
+    add_weights(b, layer, home, home, DENSE, sums->bytes[DENSE], sums->parameters[DENSE]);
+    add_weights(b, layer, home, experts, EXPERTS, sums->bytes[EXPERTS], sums->parameters[EXPERTS]);
+}
+
+static void add_output_bytes(part_builder *b, uint32_t place, uint64_t bytes)
+{
+    b->parts[place].weight_bytes_active += bytes;
+    b->parts[place].weight_bytes_pass += bytes;
+}
+
+/* The token embedding as output matrix; NULL where there is another. */
+static const cfi_tensor *tied_output(const ctxfit_model *model)
+{
+    return model->has_output ? NULL : model->token_embd;
+}
+
+static void add_all_weights(part_builder *b)
 {
     const ctxfit_model *model = b->q->model;
-    const cfi_run      *run = &b->plan->answer.run;
-    cfi_speed_part     *part = &b->parts[run->output_device];
-    uint64_t            bytes = model->output_sums.bytes[DENSE];
+    const cfi_tensor   *tied = tied_output(model);
 
-    if (!model->has_output && model->token_embd != NULL)
-        bytes += model->token_embd->bytes;
-    part->weight_bytes_active += bytes;
-    part->weight_bytes_pass += bytes;
+    for (uint32_t i = 0; i < model->info.layers; i++)
+        add_layer_weights(b, i);
+    add_output_bytes(b, b->plan->answer.run.output_device, model->output_sums.bytes[DENSE] + (tied != NULL ? tied->bytes : 0));
+}
+
+/* With overrides any tensor may be anywhere. */
+static void add_tensor(part_builder *b, const cfi_overrides *overrides, const cfi_run *run, const cfi_tensor *tensor)
+{
+    uint32_t home = run->output_device, index = tensor->layer > 0 ? (uint32_t)tensor->layer : 0;
+    uint64_t parameters = tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3]; /* fit: the model was summed up */
+
+    if (tensor->role == CFI_ROLE_OUTPUT)
+        add_output_bytes(b, cfi_overrides_device(overrides, run, tensor, home), tensor->bytes);
+    if (tensor->role != CFI_ROLE_LAYER || index >= b->q->model->info.layers)
+        return;
+    home = cfi_engine_layer_device(run, index);
+    add_weights(b, &b->q->model->layer[index], home, cfi_overrides_device(overrides, run, tensor, home),
+                (tensor->flags & CFI_TENSOR_F_EXPERT) != 0 ? EXPERTS : DENSE, tensor->bytes, parameters);
+}
+
+static void add_placed_weights(part_builder *b)
+{
+    const ctxfit_model *model = b->q->model;
+    const cfi_tensor   *tied = tied_output(model);
+    cfi_run             run = b->plan->answer.run;
+    cfi_overrides       overrides;
+
+    run.overrides = b->q->options.overrides;
+    if (cfi_overrides_read(b->q->engine_device, &run, &overrides, NULL) != CTXFIT_OK)
+        return; /* measuring has read them before */
+    for (uint64_t i = 0; i < model->info.tensor_count; i++)
+        add_tensor(b, &overrides, &run, &model->tensor[i]);
+    if (tied != NULL)
+        add_output_bytes(b, cfi_overrides_device(&overrides, &run, tied, run.output_device), tied->bytes);
 }
 
 static void add_caches(part_builder *b)
@@ -136,7 +158,10 @@ uint32_t cfi_plan_parts(const ctxfit_plan *plan, const cfi_question *q, cfi_spee
     }
     for (uint32_t i = 0; i < q->model->info.layers; i++)
         add_layer(&b, i);
-    add_output(&b);
+    if (q->options.overrides[0] == '\0')
+        add_all_weights(&b);
+    else
+        add_placed_weights(&b);
     add_caches(&b);
     return count;
 }

@@ -123,6 +123,40 @@ static void a_request_adds_up_from_prompt_and_output(void **state)
     ctxfit_plan_free(plan);
 }
 
+/* However the experts come to the host, the same bytes are read there. */
+static void overrides_are_as_fast_as_the_option_that_moves_the_same(void **state)
+{
+    static const struct {
+        uint32_t    cpu_expert_layers;
+        const char *overrides;
+    } runs[] = {{CTXFIT_ALL_LAYERS, ""}, {0, "ffn_(up|down|gate)_exps=CPU"}, {0, "no_such_tensor=CPU"}, {0, ""}};
+    ctxfit_model   *model = coder("Q4_K_M");
+    ctxfit_hw      *hw = machine("rtx-4090 host:64GiB(bw=80GB/s)");
+    ctxfit_estimate decode[4], prompt[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        ctxfit_plan_options o = options_with(16384, 1);
+        ctxfit_plan        *plan;
+
+        o.cpu_expert_layers = runs[i].cpu_expert_layers;
+        strcpy(o.overrides, runs[i].overrides);
+        plan = planned(model, hw, &o);
+        decode[i].struct_size = prompt[i].struct_size = sizeof decode[i];
+        assert_int_equal(ctxfit_plan_get_decode_rate(plan, 4096, &decode[i]), CTXFIT_OK);
+        assert_int_equal(ctxfit_plan_get_prompt_time(plan, 8192, 0, &prompt[i]), CTXFIT_OK);
+        assert_int_equal(prompt[i].basis, CTXFIT_BASIS_CALIBRATED);
+        ctxfit_plan_free(plan);
+    }
+    assert_near(decode[1].value / decode[0].value, 1, 1e-6);
+    assert_near(prompt[1].value / prompt[0].value, 1, 1e-6);
+    assert_near(decode[2].value / decode[3].value, 1, 1e-6);
+    assert_near(prompt[2].value / prompt[3].value, 1, 1e-6);
+    assert_true(decode[0].value < decode[3].value && prompt[0].value > prompt[3].value);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void unknown_speed_is_unknown_and_never_too_slow(void **state)
 {
     ctxfit_model       *model = catalog_model("llama-3.1-8b", "Q4_K_M");
@@ -188,6 +222,7 @@ int main(void)
         cmocka_unit_test(no_prompt_passes_when_the_cached_part_is_too_long),
         cmocka_unit_test(bands_enclose_what_is_expected),
         cmocka_unit_test(a_request_adds_up_from_prompt_and_output),
+        cmocka_unit_test(overrides_are_as_fast_as_the_option_that_moves_the_same),
         cmocka_unit_test(unknown_speed_is_unknown_and_never_too_slow),
         cmocka_unit_test(what_does_not_fit_passes_no_request),
         cmocka_unit_test(check_rejects_impossible_requests),
