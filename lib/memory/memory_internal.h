@@ -30,6 +30,7 @@ uint32_t cfi_memory_engine_devices(const ctxfit_hw *hw, cfi_engine_device device
 /* Bytes of everything. E_OVERFLOW, or E_INVALID_ARG for an override that cannot be read. */
 ctxfit_status cfi_memory_measure(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                  ctxfit_error *error);
+/* UINT64_MAX when it does not fit. */
 uint64_t cfi_memory_device_total(const cfi_memory_device *device);
 
 /* The engine's name of a device's memory, as overrides give it ("CUDA0"). */

@@ -70,56 +70,53 @@ static void fail_type(cfi_meta *meta, const char *name, const char *type, const 
 
 /* ---- one value: false when absent or failed ---- */
 
-static bool get_number(cfi_meta *meta, const char *key, double *out)
-{
-    char name[KEY_BYTES];
+/* A value that is no list, of a file or of a text; `name` is the key in full. */
+typedef struct scalar {
+    char                  name[KEY_BYTES];
+    const cfi_gguf_key   *key;
+    const cfi_meta_entry *entry;
+} scalar;
 
+static bool find_scalar(cfi_meta *meta, const char *key, scalar *out)
+{
+    memset(out, 0, sizeof *out);
     if (meta->status != CTXFIT_OK)
         return false;
+    (void)cfi_meta_key_name(meta, key, out->name, sizeof out->name);
     if (meta->gguf != NULL) {
-        const cfi_gguf_key *found = find(meta, key, name);
-
-        if (found == NULL || found->type == CTXFIT_GGUF_ARRAY)
-            return false;
-        if (ctxfit_gguf_get_f64(meta->gguf, name, out) == CTXFIT_OK)
-            return true;
-        fail_type(meta, name, cfi_gguf_type_name(found->type), "a number");
-    } else {
-        const cfi_meta_entry *entry = cfi_meta_find_entry(meta, key);
-
-        if (entry == NULL || entry->value[0] == '[')
-            return false;
-        if (cfi_meta_entry_f64(entry, out))
-            return true;
-        fail_type(meta, key, "not a number", "a number");
+        out->key = cfi_gguf_find_key(meta->gguf, out->name);
+        return out->key != NULL && out->key->type != CTXFIT_GGUF_ARRAY;
     }
+    out->entry = cfi_meta_find_entry(meta, key);
+    return out->entry != NULL && out->entry->value[0] != '[';
+}
+
+static bool fail_scalar(cfi_meta *meta, const scalar *found, const char *expected)
+{
+    fail_type(meta, found->name, found->key != NULL ? cfi_gguf_type_name(found->key->type) : "something else", expected);
     return false;
+}
+
+static bool get_number(cfi_meta *meta, const char *key, double *out)
+{
+    scalar found;
+
+    if (!find_scalar(meta, key, &found))
+        return false;
+    if (found.key != NULL ? ctxfit_gguf_get_f64(meta->gguf, found.name, out) == CTXFIT_OK : cfi_meta_entry_f64(found.entry, out))
+        return true;
+    return fail_scalar(meta, &found, "a number");
 }
 
 static bool get_integer(cfi_meta *meta, const char *key, int64_t *out)
 {
-    char name[KEY_BYTES];
+    scalar found;
 
-    if (meta->status != CTXFIT_OK)
+    if (!find_scalar(meta, key, &found))
         return false;
-    if (meta->gguf != NULL) {
-        const cfi_gguf_key *found = find(meta, key, name);
-
-        if (found == NULL || found->type == CTXFIT_GGUF_ARRAY)
-            return false;
-        if (ctxfit_gguf_get_i64(meta->gguf, name, out) == CTXFIT_OK)
-            return true;
-        fail_type(meta, name, cfi_gguf_type_name(found->type), "an integer");
-    } else {
-        const cfi_meta_entry *entry = cfi_meta_find_entry(meta, key);
-
-        if (entry == NULL || entry->value[0] == '[')
-            return false;
-        if (cfi_meta_entry_i64(entry, out))
-            return true;
-        fail_type(meta, key, "not an integer", "an integer");
-    }
-    return false;
+    if (found.key != NULL ? ctxfit_gguf_get_i64(meta->gguf, found.name, out) == CTXFIT_OK : cfi_meta_entry_i64(found.entry, out))
+        return true;
+    return fail_scalar(meta, &found, "an integer");
 }
 
 static uint32_t checked_u32(cfi_meta *meta, const char *key, int64_t value)

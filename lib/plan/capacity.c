@@ -89,8 +89,9 @@ int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t
         for (uint32_t i = 0; i < q->device_count; i++) {
             const ctxfit_device *gpu = cfi_plan_hw_device(q, i);
 
-            if (gpu->kind == CTXFIT_DEVICE_UNIFIED && gpu->node == host->node)
-                total += cfi_memory_device_total(&memory->device[i]);
+            if (gpu->kind == CTXFIT_DEVICE_UNIFIED && gpu->node == host->node &&
+                !cfi_add_u64(total, cfi_memory_device_total(&memory->device[i]), &total))
+                total = UINT64_MAX;
         }
     }
     return difference(q->usable[device], total);

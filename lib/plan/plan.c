@@ -70,20 +70,23 @@ static void fill_devices(ctxfit_plan *plan, const cfi_question *q)
     }
 }
 
-static void sum_devices(ctxfit_plan *plan, const cfi_question *q)
+static ctxfit_status sum_devices(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error)
 {
     ctxfit_plan_summary *s = &plan->summary;
 
     for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
         const ctxfit_plan_device *d = &plan->device[i];
 
+        /* The parts are within the total, so they do not overflow either. */
+        if (!cfi_add_u64(s->total_bytes, d->total_bytes, &s->total_bytes) || d->total_bytes == UINT64_MAX)
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "plan: the bytes of all devices are more than 64 bits hold");
         s->weights_bytes += d->weights_bytes;
         s->kv_bytes += d->kv_bytes + d->kv_swa_bytes + d->kv_other_bytes;
         s->recurrent_bytes += d->recurrent_bytes;
         s->compute_bytes += d->compute_bytes;
         s->output_bytes += d->output_bytes;
-        s->total_bytes += d->total_bytes;
     }
+    return CTXFIT_OK;
 }
 
 /* Nothing of the layers and the output on the host, but for the input tensors, which llama.cpp keeps there unless an override moves
@@ -165,8 +168,8 @@ static ctxfit_status fill(ctxfit_plan *plan, cfi_question *q, ctxfit_error *erro
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
     fill_summary(plan, q);
     fill_devices(plan, q);
-    sum_devices(plan, q);
-    if (solve)
+    status = sum_devices(plan, q, error);
+    if (status == CTXFIT_OK && solve)
         status = cfi_plan_most_sequences(q, plan->summary.n_ctx_seq, &plan->summary.max_sequences, error);
     if (status == CTXFIT_OK)
         status = cfi_plan_constraints(plan, q, limit, error);

@@ -243,6 +243,43 @@ static void json_holds_any_name(void **state)
     ctxfit_model_free(model);
 }
 
+/* Each device's bytes fit 64 bits, those of both do not. */
+static void bytes_beyond_64_bits_are_an_overflow(void **state)
+{
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_layer_info   layers[2] = {CTXFIT_LAYER_INFO_INIT, CTXFIT_LAYER_INFO_INIT};
+    ctxfit_model       *model = NULL;
+    ctxfit_hw          *hw = machine("2*rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(UINT64_C(4294967040), 1);
+    ctxfit_plan        *plan = NULL;
+    ctxfit_error        error;
+
+    (void)state;
+    info.embedding = 64;
+    info.vocabulary = 512;
+    for (int i = 0; i < 2; i++) {
+        layers[i].flags = CTXFIT_LAYER_F_CACHE;
+        layers[i].attention = CTXFIT_ATTENTION_FULL;
+        layers[i].feed_forward = CTXFIT_FF_GATED;
+        layers[i].heads = layers[i].kv_heads = 2;
+        layers[i].key_size = layers[i].value_size = 32;
+        layers[i].cache_k_elems = layers[i].cache_v_elems = 1u << 30; /* 2 GiB a token, and as much of V */
+        layers[i].ff_width = 128;
+    }
+    assert_int_equal(ctxfit_model_from_layers("wide", NULL, &info, layers, 2, 0, NULL, &model, NULL), CTXFIT_OK);
+    o.flags = CTXFIT_PLAN_F_NO_LIMITS;
+    o.tensor_split[0] = o.tensor_split[1] = 1;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_OVERFLOW);
+    assert_null(plan);
+    o.ctx_tokens = 1024;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_OK);
+    assert_int_equal(summary_of(plan).kv_bytes, 2 * 1024 * (UINT64_C(1) << 32));
+    assert_int_equal(summary_of(plan).fit, CTXFIT_FIT_NONE);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void best_file_type_survives_every_failing_allocation(void **state)
 {
     ctxfit_model       *model = catalog_model("llama-3.1-8b", "BF16");
@@ -273,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_holds_any_name),
+        cmocka_unit_test(bytes_beyond_64_bits_are_an_overflow),
         cmocka_unit_test(best_file_type_survives_every_failing_allocation),
         cmocka_unit_test(plan_survives_every_failing_allocation),
         cmocka_unit_test(options_outside_their_range_are_named),
