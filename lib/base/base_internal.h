@@ -137,6 +137,7 @@ bool cfi_parse_bytes(const char *text, const char **end, uint64_t *out);
 size_t cfi_utf8_length(const char *text);
 
 int  cfi_ascii_lower(int c);
+static inline bool cfi_is_digit(int c) { return c >= '0' && c <= '9'; }
 bool cfi_equal_nocase(const char *a, const char *b);
 /* Canonical form of a name that people type: lower case, every run of other characters than [a-z0-9.] is one '-'. Truncates at cap. */
 void cfi_slug(const char *text, char *out, size_t cap);

@@ -17,10 +17,10 @@ static void make_printable(char *text)
     }
 }
 
-static ctxfit_status fill(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, va_list args)
+static ctxfit_status fill_error(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, va_list args)
     CFI_PRINTF(5, 0);
 
-static ctxfit_status fill(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, va_list args)
+static ctxfit_status fill_error(ctxfit_error *error, ctxfit_status status, uint64_t offset, uint64_t detail, const char *fmt, va_list args)
 {
     if (error != NULL) {
         memset(error, 0, sizeof *error);
@@ -38,7 +38,7 @@ ctxfit_status cfi_fail(ctxfit_error *error, ctxfit_status status, const char *fm
     va_list args;
 
     va_start(args, fmt);
-    (void)fill(error, status, CFI_NO_OFFSET, 0, fmt, args);
+    (void)fill_error(error, status, CFI_NO_OFFSET, 0, fmt, args);
     va_end(args);
     return status;
 }
@@ -48,7 +48,7 @@ ctxfit_status cfi_fail_at(ctxfit_error *error, ctxfit_status status, uint64_t of
     va_list args;
 
     va_start(args, fmt);
-    (void)fill(error, status, offset, detail, fmt, args);
+    (void)fill_error(error, status, offset, detail, fmt, args);
     va_end(args);
     return status;
 }

@@ -37,7 +37,7 @@ void cfi_slug(const char *text, char *out, size_t cap)
     for (; *text != '\0' && n + 1 < cap; text++) {
         int c = cfi_ascii_lower((unsigned char)*text);
 
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.') {
+        if ((c >= 'a' && c <= 'z') || cfi_is_digit(c) || c == '.') {
             if (gap && n > 0 && n + 2 < cap)
                 out[n++] = '-';
             gap = false;
@@ -55,7 +55,7 @@ bool cfi_parse_u64(const char *text, const char **end, uint64_t *out)
     uint64_t    value = 0;
     const char *p = text;
 
-    for (; *p >= '0' && *p <= '9'; p++)
+    for (; cfi_is_digit(*p); p++)
         if (!cfi_mul_u64(value, 10, &value) || !cfi_add_u64(value, (uint64_t)(*p - '0'), &value))
             return false;
     if (p == text)
@@ -81,16 +81,16 @@ bool cfi_parse_number(const char *text, const char **end, double *out)
     int         fraction = 0, digits = 0;
     const char *p = text;
 
-    for (; *p >= '0' && *p <= '9'; p++, digits++)
+    for (; cfi_is_digit(*p); p++, digits++)
         value = value * 10 + (*p - '0');
     if (*p == '.') {
-        for (p++; *p >= '0' && *p <= '9'; p++, digits++, fraction++)
+        for (p++; cfi_is_digit(*p); p++, digits++, fraction++)
             value = value * 10 + (*p - '0');
     }
     if (digits == 0 || digits > 300)
         return false;
     value /= power_of_ten(fraction);
-    if ((*p == 'e' || *p == 'E') && (p[1] == '+' || p[1] == '-' || (p[1] >= '0' && p[1] <= '9'))) {
+    if ((*p == 'e' || *p == 'E') && (p[1] == '+' || p[1] == '-' || cfi_is_digit(p[1]))) {
         bool        negative = p[1] == '-';
         const char *start = p[1] == '+' || p[1] == '-' ? p + 2 : p + 1;
         const char *stop;

@@ -53,7 +53,7 @@ static bool copy_keys(ctxfit_gguf *to, const ctxfit_gguf *from)
     return cfi_gguf_index_make(&to->key_index, &to->arena, to->keys, sizeof *to->keys, to->key_count);
 }
 
-static bool copy_tensors(ctxfit_gguf *to, const ctxfit_gguf *from, uint32_t shard)
+static bool append_tensors(ctxfit_gguf *to, const ctxfit_gguf *from, uint32_t shard)
 {
     for (uint32_t i = 0; i < from->tensor_count; i++) {
         cfi_gguf_tensor *tensor = &to->tensors[to->tensor_count];
@@ -103,7 +103,7 @@ static ctxfit_status join_ordered(ctxfit_gguf *joined, const ctxfit_gguf *const 
         return no_memory(error);
     for (uint32_t i = 0; i < count; i++) {
         joined->data_offsets[i] = ordered[i]->data_offsets[0];
-        if (!copy_tensors(joined, ordered[i], i))
+        if (!append_tensors(joined, ordered[i], i))
             return no_memory(error);
     }
     joined->alignment = ordered[0]->alignment;

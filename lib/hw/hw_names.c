@@ -67,22 +67,17 @@ static const struct {
 #undef ALIAS
 #undef SAME_AS
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static size_t digits_of(const char *token, uint32_t *out)
 {
     size_t n = 0;
 
     *out = 0;
-    while (is_digit(token[n]) && n < 7)
+    while (cfi_is_digit(token[n]) && n < 7)
         *out = *out * 10 + (uint32_t)(token[n++] - '0');
     return n;
 }
 
-static bool is_word(const char *token, const char (*words)[12], size_t count)
+static bool is_one_of(const char *token, const char (*words)[12], size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(token, words[i]) == 0)
@@ -96,7 +91,7 @@ static size_t glued_prefix(const char *token)
     for (size_t i = 0; i < CFI_COUNT(families); i++) {
         size_t n = strlen(families[i]);
 
-        if (strncmp(token, families[i], n) == 0 && is_digit(token[n]))
+        if (strncmp(token, families[i], n) == 0 && cfi_is_digit(token[n]))
             return n;
     }
     return 0;
@@ -107,7 +102,7 @@ static uint32_t form_of(const char *token)
     for (size_t i = 0; i < CFI_COUNT(form_words); i++) {
         size_t n = strlen(form_words[i].word);
 
-        if (strncmp(token, form_words[i].word, n) == 0 && (token[n] == '\0' || (is_digit(token[n]) && token[n + 1] == '\0')))
+        if (strncmp(token, form_words[i].word, n) == 0 && (token[n] == '\0' || (cfi_is_digit(token[n]) && token[n + 1] == '\0')))
             return form_words[i].form;
     }
     return 0;
@@ -166,13 +161,13 @@ static void take_token(name_key *key, const char *token, const char *next, bool 
         if (strcmp(token, rewrites[i].typed) == 0)
             token = rewrites[i].meant;
     if (key->core[0] == '\0') {
-        if (is_word(token, vendors, CFI_COUNT(vendors)) || is_word(token, families, CFI_COUNT(families)))
+        if (is_one_of(token, vendors, CFI_COUNT(vendors)) || is_one_of(token, families, CFI_COUNT(families)))
             return;
         token += glued_prefix(token);
     }
     if (strcmp(token, "core") == 0 || strcmp(token, "cores") == 0)
         take_cores(key, next);
-    else if (!is_word(token, noise, CFI_COUNT(noise)) && strcmp(token, "cpu") != 0 && !take_qualifier(key, token, after_cpu_cores))
+    else if (!is_one_of(token, noise, CFI_COUNT(noise)) && strcmp(token, "cpu") != 0 && !take_qualifier(key, token, after_cpu_cores))
         append_core(key, token);
 }
 

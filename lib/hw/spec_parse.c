@@ -259,7 +259,7 @@ static ctxfit_status read_pair(spec_reader *r, spec_item *item)
 }
 
 /* An optional "(key=value,...)". */
-static ctxfit_status read_keys(spec_reader *r, spec_item *item)
+static ctxfit_status read_item_keys(spec_reader *r, spec_item *item)
 {
     if (*r->at != '(')
         return CTXFIT_OK;
@@ -331,7 +331,7 @@ static ctxfit_status read_host(spec_reader *r)
     r->at += strlen("host:");
     status = read_bytes(r, true, &item.device.memory_bytes);
     if (status == CTXFIT_OK)
-        status = read_keys(r, &item);
+        status = read_item_keys(r, &item);
     if (status == CTXFIT_OK && !at_delimiter(r->at))
         status = expected(r, r->at, "a space");
     return status == CTXFIT_OK ? add_items(r, at, &item, 1) : status;
@@ -456,7 +456,7 @@ static ctxfit_status read_device(spec_reader *r, uint64_t count)
         item.device.kind = known.kind;
         memcpy(item.device.id, known.id, sizeof item.device.id);
     }
-    status = read_keys(r, &item);
+    status = read_item_keys(r, &item);
     if (status == CTXFIT_OK && !at_delimiter(r->at))
         status = expected(r, r->at, "a space");
     return status == CTXFIT_OK ? add_items(r, at, &item, count) : status;

@@ -86,13 +86,12 @@ static void parser_emit_char(pattern_parser *p, char c)
 }
 
 /* ---- classes: read again from the text whenever they are held against a character ---- */
-static bool is_digit(int c) { return c >= '0' && c <= '9'; }
-static bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool is_word(int c) { return is_digit(c) || c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z' && c < 128); }
+static bool is_white(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static bool is_word(int c) { return cfi_is_digit(c) || c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z' && c < 128); }
 
 static int hex_digit(int c)
 {
-    if (is_digit(c))
+    if (cfi_is_digit(c))
         return c - '0';
     c |= 32;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -131,12 +130,12 @@ static bool escape_read(const char **at, const char *end, int *c, char *kind)
 static bool kind_has(char kind, int c)
 {
     switch (kind) {
-    case 'd': return is_digit(c);
-    case 'D': return !is_digit(c);
+    case 'd': return cfi_is_digit(c);
+    case 'D': return !cfi_is_digit(c);
     case 'w': return is_word(c);
     case 'W': return !is_word(c);
-    case 's': return is_space(c);
-    default: return !is_space(c);
+    case 's': return is_white(c);
+    default: return !is_white(c);
     }
 }
 

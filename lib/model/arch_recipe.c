@@ -1,7 +1,7 @@
 /* From a recipe and layers to tensors: one walk to count, one to fill. */
 #include "recipe_internal.h"
 
-typedef struct recipe_run {
+typedef struct recipe_walk {
     const cfi_recipe *recipe;
     ctxfit_model     *model;
     cfi_meta         *meta;
@@ -15,7 +15,7 @@ typedef struct recipe_run {
     char             *names;
     uint64_t          count;
     size_t            name_bytes;
-} recipe_run;
+} recipe_walk;
 
 static uint64_t bit(cfi_recipe_bit which)
 {
@@ -58,7 +58,7 @@ static uint64_t read_features(const cfi_recipe *recipe, cfi_meta *meta, const ct
     return features;
 }
 
-static ctxfit_status read_ratios(recipe_run *run)
+static ctxfit_status read_ratios(recipe_walk *run)
 {
     static const char key[] = "attention.compress_ratios";
 
@@ -112,7 +112,7 @@ static uint64_t feed_forward_bits(const ctxfit_layer_info *l)
     return bits;
 }
 
-static uint64_t layer_bits(const recipe_run *run, uint32_t index)
+static uint64_t layer_bits(const recipe_walk *run, uint32_t index)
 {
     const ctxfit_layer_info *l = &run->model->layer[index];
     uint64_t                 bits = run->features | state_bit(l->state) | attention_bits(l) | feed_forward_bits(l);
@@ -168,7 +168,7 @@ static size_t write_name(char *out, const char *name, int64_t layer)
     return at + count + 1 + len;
 }
 
-static ctxfit_quant published_format(const recipe_run *run, const cfi_recipe_row *row, const cfi_tensor *t)
+static ctxfit_quant published_format(const recipe_walk *run, const cfi_recipe_row *row, const cfi_tensor *t)
 {
     uint64_t features = run->features;
     uint32_t mxfp4_block = cfi_quant_format_of(CTXFIT_QUANT_MXFP4)->block_elems;
@@ -185,7 +185,7 @@ static ctxfit_quant published_format(const recipe_run *run, const cfi_recipe_row
 }
 
 /* The next tensor. */
-static ctxfit_status fill_tensor(const recipe_run *run, const cfi_recipe_row *row, int64_t layer)
+static ctxfit_status fill_tensor(const recipe_walk *run, const cfi_recipe_row *row, int64_t layer)
 {
     static const ctxfit_layer_info no_layer = CTXFIT_LAYER_INFO_INIT;
     const ctxfit_layer_info       *l = layer < 0 ? &no_layer : &run->model->layer[layer];
@@ -213,7 +213,7 @@ static ctxfit_status fill_tensor(const recipe_run *run, const cfi_recipe_row *ro
 }
 
 /* Counts (run->tensor == NULL) or makes the tensors of one place: layer -1 those outside of layers. */
-static ctxfit_status walk_place(recipe_run *run, int64_t layer, uint64_t bits)
+static ctxfit_status walk_place(recipe_walk *run, int64_t layer, uint64_t bits)
 {
     for (const uint8_t *block = run->recipe->block; *block != CFI_BLOCK_END; block++) {
         uint32_t              count;
@@ -235,7 +235,7 @@ static ctxfit_status walk_place(recipe_run *run, int64_t layer, uint64_t bits)
     return CTXFIT_OK;
 }
 
-static ctxfit_status walk(recipe_run *run)
+static ctxfit_status walk(recipe_walk *run)
 {
     ctxfit_status status;
 
@@ -252,7 +252,7 @@ static ctxfit_status walk(recipe_run *run)
 ctxfit_status cfi_recipe_make_tensors(const cfi_recipe *recipe, cfi_meta *meta, ctxfit_model *model, ctxfit_quant source,
                                       bool as_published, ctxfit_error *error)
 {
-    recipe_run    run;
+    recipe_walk    run;
     ctxfit_status status;
 
     memset(&run, 0, sizeof run);

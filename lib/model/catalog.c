@@ -75,11 +75,6 @@ static const char *next_text(const char *text)
 static const char *const tuning_words[] = {"instruct", "it", "chat", "hf", "base", "pt", "gguf", "bf16", "fp8", "nvfp4", "latest"};
 static const char *const publishers[] = {"ai21", "c4ai", "meta", "nvidia"};
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static const char *last_component(const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -97,7 +92,7 @@ static bool canonical_name(const char *name, char out[NAME_MAX_BYTES])
     for (size_t i = 0; i < len; i++) {
         char c = (char)cfi_ascii_lower((unsigned char)name[i]);
 
-        if (c == '_' && i > 0 && is_digit(name[i - 1]) && is_digit(name[i + 1]))
+        if (c == '_' && i > 0 && cfi_is_digit(name[i - 1]) && cfi_is_digit(name[i + 1]))
             c = '.';
         else if (c == '_' || c == ':' || c == ' ')
             c = '-';

@@ -21,7 +21,7 @@ static ctxfit_status check_kind(cfi_meta *meta)
 
 /* ---- tensors ---- */
 
-static ctxfit_status copy_tensor(ctxfit_model *model, cfi_tensor *to, const cfi_gguf_tensor *from, ctxfit_error *error)
+static ctxfit_status take_tensor(ctxfit_model *model, cfi_tensor *to, const cfi_gguf_tensor *from, ctxfit_error *error)
 {
     if (from->quant == 0)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "tensor '%.64s': unknown format %u, so its size is unknown", from->name,
@@ -39,7 +39,7 @@ static ctxfit_status copy_tensor(ctxfit_model *model, cfi_tensor *to, const cfi_
     return CTXFIT_OK;
 }
 
-static ctxfit_status copy_tensors(ctxfit_model *model, const ctxfit_gguf *gguf, ctxfit_error *error)
+static ctxfit_status take_tensors(ctxfit_model *model, const ctxfit_gguf *gguf, ctxfit_error *error)
 {
     size_t                 count;
     const cfi_gguf_tensor *tensors = cfi_gguf_tensors(gguf, &count);
@@ -50,7 +50,7 @@ static ctxfit_status copy_tensors(ctxfit_model *model, const ctxfit_gguf *gguf, 
     if (model->tensor == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "model: out of memory for %zu tensors", count);
     for (size_t i = 0; i < count; i++) {
-        ctxfit_status status = copy_tensor(model, &model->tensor[i], &tensors[i], error);
+        ctxfit_status status = take_tensor(model, &model->tensor[i], &tensors[i], error);
 
         if (status != CTXFIT_OK)
             return status;
@@ -80,7 +80,7 @@ static ctxfit_status build(ctxfit_model *model, cfi_meta *meta)
     if (status == CTXFIT_OK)
         status = check_embedding(model, meta->gguf, meta->error);
     if (status == CTXFIT_OK)
-        status = copy_tensors(model, meta->gguf, meta->error);
+        status = take_tensors(model, meta->gguf, meta->error);
     if (status == CTXFIT_OK)
         status = cfi_model_refine(model, meta->error);
     if (status != CTXFIT_OK)

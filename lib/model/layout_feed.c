@@ -12,7 +12,7 @@ typedef struct feed_keys {
     uint32_t every; /* experts in the second of so many layers */
 } feed_keys;
 
-static feed_keys read_keys(cfi_layout *l)
+static feed_keys read_feed_keys(cfi_layout *l)
 {
     cfi_meta *meta = l->meta;
     feed_keys keys = {0};
@@ -91,7 +91,7 @@ static bool has_experts(const feed_keys *keys, uint32_t layer)
 
 void cfi_layout_feed_forward(cfi_layout *l)
 {
-    feed_keys keys = read_keys(l);
+    feed_keys keys = read_feed_keys(l);
     bool      list = cfi_meta_count(l->meta, "feed_forward_length") > 0; /* then 0 means that a layer has no such part */
     bool      marked; /* the layers with experts are listed, docs/model-text.md */
 

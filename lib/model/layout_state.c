@@ -12,7 +12,7 @@ typedef struct state_keys {
     uint32_t groups;
 } state_keys;
 
-static state_keys read_keys(cfi_layout *l, uint32_t kind)
+static state_keys read_state_keys(cfi_layout *l, uint32_t kind)
 {
     state_keys keys = {0};
 
@@ -58,7 +58,7 @@ static void set_state(cfi_layout *l, ctxfit_layer_info *layer, const state_keys 
 
 static void set_states(cfi_layout *l, uint32_t kind)
 {
-    state_keys keys = read_keys(l, kind);
+    state_keys keys = read_state_keys(l, kind);
 
     for (uint32_t i = 0; i < l->info->layers; i++) {
         if (!cfi_layout_is_state(&l->layer[i]))
@@ -107,7 +107,7 @@ void cfi_layout_hybrid_mamba2(cfi_layout *l)
 /* Every layer has both. */
 void cfi_layout_falcon_h1(cfi_layout *l)
 {
-    state_keys keys = read_keys(l, CTXFIT_STATE_MAMBA2);
+    state_keys keys = read_state_keys(l, CTXFIT_STATE_MAMBA2);
 
     cfi_layout_heads(l);
     cfi_layout_caches(l, l->count);
@@ -118,7 +118,7 @@ void cfi_layout_falcon_h1(cfi_layout *l)
 /* A layer is one thing: a feed-forward part where it has a width, otherwise attention or, without KV heads, a state. */
 void cfi_layout_nemotron_h(cfi_layout *l)
 {
-    state_keys keys = read_keys(l, CTXFIT_STATE_MAMBA2);
+    state_keys keys = read_state_keys(l, CTXFIT_STATE_MAMBA2);
 
     cfi_layout_heads(l);
     (void)cfi_meta_layers_u32(l->meta, "feed_forward_length", l->count, 0, &l->layer[0].ff_width, sizeof(ctxfit_layer_info));
@@ -137,7 +137,7 @@ void cfi_layout_nemotron_h(cfi_layout *l)
 /* Of every `full_attention_interval` layers the last one attends, if there is no list; NextN blocks attend. */
 void cfi_layout_delta_net(cfi_layout *l)
 {
-    state_keys keys = read_keys(l, CTXFIT_STATE_DELTA_NET);
+    state_keys keys = read_state_keys(l, CTXFIT_STATE_DELTA_NET);
     uint32_t   interval = cfi_meta_u32(l->meta, "full_attention_interval", 4);
     bool       listed = cfi_meta_layers_u32(l->meta, "attention.recurrent_layers", l->count, 0, &l->layer[0].state,
                                             sizeof(ctxfit_layer_info));

@@ -237,7 +237,7 @@ bool cfi_meta_list_next(cfi_meta_list *list, int64_t *out)
     return true;
 }
 
-static void fill(uint32_t *out, size_t stride, uint32_t from, uint32_t count, uint32_t value)
+static void fill_layers(uint32_t *out, size_t stride, uint32_t from, uint32_t count, uint32_t value)
 {
     for (uint32_t i = from; i < count; i++)
         memcpy((char *)out + i * stride, &value, sizeof value);
@@ -252,16 +252,16 @@ bool cfi_meta_layers_u32(cfi_meta *meta, const char *key, uint32_t count, uint32
     if (!cfi_meta_list_open(&list, meta, key)) {
         bool has = get_integer(meta, key, &value);
 
-        fill(out, stride, 0, count, has ? checked_u32(meta, key, value) : fallback);
+        fill_layers(out, stride, 0, count, has ? checked_u32(meta, key, value) : fallback);
         return has;
     }
-    fill(out, stride, 0, count, fallback);
+    fill_layers(out, stride, 0, count, fallback);
     if (list.count != meta->blocks && list.count != meta->trunk) {
         cfi_meta_fail(meta, CTXFIT_E_MALFORMED, "key '%s': a list of %llu values, expected one for each of %u layers",
                       cfi_meta_key_name(meta, key, name, sizeof name), (unsigned long long)list.count, (unsigned)meta->blocks);
         return false;
     }
     for (uint32_t i = 0; i < count && cfi_meta_list_next(&list, &value); i++)
-        fill(out, stride, i, i + 1, checked_u32(meta, key, value));
+        fill_layers(out, stride, i, i + 1, checked_u32(meta, key, value));
     return true;
 }

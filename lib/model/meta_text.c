@@ -14,7 +14,7 @@ static bool is_key_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-static const char *skip_spaces(const char *at)
+static const char *after_spaces(const char *at)
 {
     while (is_space(*at))
         at++;
@@ -189,7 +189,7 @@ static uint32_t count_words(const char *at)
 {
     uint32_t count = 0;
 
-    for (at = skip_spaces(at); *at != '\0' && count <= MAX_WORDS; at = skip_spaces(at)) {
+    for (at = after_spaces(at); *at != '\0' && count <= MAX_WORDS; at = after_spaces(at)) {
         count++;
         while (*at != '\0' && !is_space(*at))
             at++;
@@ -199,7 +199,7 @@ static uint32_t count_words(const char *at)
 
 ctxfit_status cfi_meta_open_text(cfi_meta *meta, const char *text, cfi_arena *arena, ctxfit_error *error)
 {
-    const char     *at = skip_spaces(text);
+    const char     *at = after_spaces(text);
     const char     *arch = at;
     cfi_meta_entry *entry;
     uint32_t        count;
@@ -219,7 +219,7 @@ ctxfit_status cfi_meta_open_text(cfi_meta *meta, const char *text, cfi_arena *ar
     if (meta->arch == NULL || entry == NULL)
         return meta->status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "model text: out of memory");
     meta->entry = entry;
-    for (at = skip_spaces(at); *at != '\0'; at = skip_spaces(at)) {
+    for (at = after_spaces(at); *at != '\0'; at = after_spaces(at)) {
         if (parse_word(meta, at, &entry[meta->entry_count], &at) != CTXFIT_OK)
             return meta->status;
         meta->entry_count++;

@@ -69,7 +69,7 @@ const ctxfit_device *cfi_plan_hw_device(const cfi_question *q, uint32_t device)
     return &cfi_hw_devices(q->hw, &count)[q->hw_device[device]];
 }
 
-static int64_t difference(uint64_t usable, uint64_t total)
+static int64_t signed_difference(uint64_t usable, uint64_t total)
 {
     uint64_t distance = usable > total ? usable - total : total - usable;
     int64_t  bounded = (int64_t)cfi_min_u64(distance, INT64_MAX);
@@ -94,7 +94,7 @@ int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t
                 total = UINT64_MAX;
         }
     }
-    return difference(q->usable[device], total);
+    return signed_difference(q->usable[device], total);
 }
 
 int64_t cfi_plan_margin(const cfi_question *q, const cfi_memory *memory)

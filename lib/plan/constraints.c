@@ -97,7 +97,7 @@ static void add_memory(constraint_list *list, const cfi_question *q, uint32_t de
         (void)snprintf(c->source, sizeof c->source, "%s of %s", budget ? "GPU budget of unified memory" : "memory", hw->name);
 }
 
-static bool sorts_before(const ctxfit_constraint *a, const ctxfit_constraint *b)
+static bool binds_before(const ctxfit_constraint *a, const ctxfit_constraint *b)
 {
     /* Length before rope scaling is advice: it never binds. */
     bool advice_a = a->kind == CTXFIT_LIMIT_ROPE_SCALING, advice_b = b->kind == CTXFIT_LIMIT_ROPE_SCALING;
@@ -116,7 +116,7 @@ static void sort(constraint_list *list)
         ctxfit_constraint moved = all[i];
         uint32_t          at = i;
 
-        for (; at > 0 && sorts_before(&moved, &all[at - 1]); at--)
+        for (; at > 0 && binds_before(&moved, &all[at - 1]); at--)
             all[at] = all[at - 1];
         all[at] = moved;
     }

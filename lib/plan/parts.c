@@ -95,7 +95,7 @@ static void add_all_weights(part_builder *b)
 }
 
 /* With overrides any tensor may be anywhere. */
-static void add_tensor(part_builder *b, const cfi_overrides *overrides, const cfi_run *run, const cfi_tensor *tensor)
+static void add_placed_tensor(part_builder *b, const cfi_overrides *overrides, const cfi_run *run, const cfi_tensor *tensor)
 {
     uint32_t home = run->output_device, index = tensor->layer > 0 ? (uint32_t)tensor->layer : 0;
     uint64_t parameters = tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3]; /* fit: the model was summed up */
@@ -120,7 +120,7 @@ static void add_placed_weights(part_builder *b)
     if (cfi_overrides_read(b->q->engine_device, &run, &overrides, NULL) != CTXFIT_OK)
         return; /* measuring has read them before */
     for (uint64_t i = 0; i < model->info.tensor_count; i++)
-        add_tensor(b, &overrides, &run, &model->tensor[i]);
+        add_placed_tensor(b, &overrides, &run, &model->tensor[i]);
     if (tied != NULL)
         add_output_bytes(b, cfi_overrides_device(&overrides, &run, tied, run.output_device), tied->bytes);
 }

@@ -145,7 +145,7 @@ static uint64_t largest_ctx(const cfi_question *q, uint32_t sequences, uint64_t 
     return trained != 0 ? cfi_min_u64(trained, most) : most;
 }
 
-static ctxfit_status fill(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
+static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
 {
     uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
     uint32_t      sequences = q->options.sequences != 0 ? q->options.sequences : 1;
@@ -209,7 +209,7 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
     if (plan->device == NULL || plan->model_name == NULL || plan->model_arch == NULL)
         status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
     else
-        status = fill(plan, &q, error);
+        status = fill_plan(plan, &q, error);
     if (status != CTXFIT_OK) {
         ctxfit_plan_free(plan);
         return status;

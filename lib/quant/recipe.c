@@ -49,7 +49,7 @@ typedef struct recipe_run {
     uint32_t               ordinal[CFI_CATEGORY_COUNT];
 } recipe_run;
 
-static bool is_quantized(ctxfit_quant quant)
+static bool is_quantized_format(ctxfit_quant quant)
 {
     const cfi_quant_format *f = cfi_quant_format_of(quant);
 
@@ -288,7 +288,7 @@ ctxfit_status cfi_quant_recipe_run(ctxfit_file_type type, const cfi_quant_facts 
 
         if (!slots[i].quantizable)
             continue;
-        if (is_quantized(base)) {
+        if (is_quantized_format(base)) {
             status = quantize_one(&run, &slots[i], tensor, &found, error);
             if (status != CTXFIT_OK) {
                 keep_all(tensors, count);
@@ -297,7 +297,7 @@ ctxfit_status cfi_quant_recipe_run(ctxfit_file_type type, const cfi_quant_facts 
         } else {
             tensor->to = base;
         }
-        found.requantized += is_quantized(tensor->from) && tensor->to != tensor->from;
+        found.requantized += is_quantized_format(tensor->from) && tensor->to != tensor->from;
     }
     if (outcome != NULL)
         *outcome = found;

@@ -1,17 +1,17 @@
 /* Decode: every byte of the active weights and of the cache in sight is read once per token; each block costs a fixed time on top. */
 #include "speed_internal.h"
 
-static uint64_t visible(uint64_t depth_tokens, uint64_t window_tokens)
+static uint64_t visible_tokens(uint64_t depth_tokens, uint64_t window_tokens)
 {
     return cfi_min_u64(depth_tokens, window_tokens);
 }
 
 /* Seconds that one token spends on a part; false: cannot be known. */
-static bool part_seconds(const cfi_speed_part *part, const cfi_speed_decode_constants *constants, uint64_t depth_tokens, double *out)
+static bool decode_seconds(const cfi_speed_part *part, const cfi_speed_decode_constants *constants, uint64_t depth_tokens, double *out)
 {
     double weights = (double)part->weight_bytes_active + (double)part->state_bytes;
     double cache = (double)part->kv_bytes_per_position * (double)depth_tokens +
-                   (double)part->window_bytes_per_position * (double)visible(depth_tokens, part->window_tokens);
+                   (double)part->window_bytes_per_position * (double)visible_tokens(depth_tokens, part->window_tokens);
 
     *out = (double)part->blocks * constants->seconds_per_block;
     if (weights + cache <= 0.0)
@@ -32,7 +32,7 @@ static void decode_time(const cfi_speed_input *input, uint64_t depth_tokens, cfi
         const cfi_speed_decode_constants *constants = cfi_speed_decode_row(part->backend, input->experts != 0);
         double                            seconds;
 
-        if (!part_seconds(part, constants, depth_tokens, &seconds)) {
+        if (!decode_seconds(part, constants, depth_tokens, &seconds)) {
             out->known = false;
             return;
         }

@@ -32,7 +32,7 @@ static double pass_bytes(const cfi_speed_part *part, pass_shape shape)
 }
 
 /* Operations of attention when n tokens follow depth others: each sees the mean of what is before it, or its window. */
-static double attention_flops(const cfi_speed_part *part, double n_tokens, double depth_tokens)
+static double prompt_attention_flops(const cfi_speed_part *part, double n_tokens, double depth_tokens)
 {
     double mean = depth_tokens + n_tokens / 2.0;
     double window = (double)part->window_tokens;
@@ -42,13 +42,13 @@ static double attention_flops(const cfi_speed_part *part, double n_tokens, doubl
 }
 
 /* Seconds that the whole prompt spends on a part; false: cannot be known. */
-static bool part_seconds(const cfi_speed_input *input, const cfi_speed_part *part, uint64_t n_tokens, uint64_t depth_tokens,
-                         const cfi_speed_prefill_constants *constants, double *out)
+static bool prefill_seconds(const cfi_speed_input *input, const cfi_speed_part *part, uint64_t n_tokens, uint64_t depth_tokens,
+                            const cfi_speed_prefill_constants *constants, double *out)
 {
     pass_shape shape = shape_of(input, n_tokens);
     double     rate = cfi_speed_matrix_rate(part);
     double     flops = part->flops_per_token * (double)n_tokens;
-    double     attention = attention_flops(part, (double)n_tokens, (double)depth_tokens);
+    double     attention = prompt_attention_flops(part, (double)n_tokens, (double)depth_tokens);
     double     bytes = pass_bytes(part, shape);
 
     *out = 0.0;
@@ -91,7 +91,7 @@ static void prefill_time(const cfi_speed_input *input, uint64_t n_tokens, uint64
         const cfi_speed_prefill_constants *constants = cfi_speed_prefill_row(part->backend, input->experts != 0);
         double                             seconds;
 
-        out->known = part_seconds(input, part, n_tokens, depth_tokens, constants, &seconds);
+        out->known = prefill_seconds(input, part, n_tokens, depth_tokens, constants, &seconds);
         if (!out->known || constants == NULL)
             continue;
         cfi_speed_add(out, seconds, constants->low, constants->high);
