@@ -1,35 +1,77 @@
 /* An upper bound of the compute buffers: docs/compute-buffer.md. */
 #include "compute_internal.h"
 
-#define PIPELINE_COPIES 4u /* GGML_SCHED_MAX_COPIES, llama.cpp b10472 ggml/CMakeLists.txt */
-#define OFFLOAD_OUTPUTS 32u
+#define PIPELINE_COPIES 4u  /* GGML_SCHED_MAX_COPIES, llama.cpp b10472 ggml/src/ggml-backend.cpp */
+#define LAYER_KINDS     8u  /* that are told apart before a layer is looked at again */
+#define NO_DEVICE       UINT32_MAX
 
 /* Where operations run that do not run where their layer is. */
 typedef struct compute_place {
-    uint32_t host;
-    uint32_t offload;        /* the device that computes with weights of the host; UINT32_MAX for none */
-    uint32_t host_layers;    /* layers below are on the host */
-    uint32_t host_experts;   /* layers below have their routed experts there */
-    bool     split;          /* some layers are here, some there */
-    bool     moved;          /* overrides: any tensor may be anywhere */
+    const cfi_engine_device *devices;
+    uint32_t                 host;
+    uint32_t                 offload;       /* the device that computes with weights of the host, or NO_DEVICE */
+    uint32_t                 offload_batch; /* rows from which it does */
+    uint32_t                 host_layers;   /* layers below are on the host */
+    uint32_t                 host_experts;  /* layers below have their routed experts there */
+    bool                     split;         /* some layers are here, some there */
+    bool                     host_parts;    /* overrides: of some layers, parts beside routed experts are on the host */
+    bool                     crossed;       /* overrides: of some layers, parts are on another device */
+    uint32_t                 output_device; /* of the output matrix */
 } compute_place;
 
 /* ggml_backend_sched_backend_id_from_cur: the first device that takes operations over weights of the host. */
 static compute_place find_place(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
 {
-    compute_place place = {run->device_count, UINT32_MAX, model->info.layers, run->cpu_expert_layers, false, false};
+    compute_place place = {devices, run->device_count, NO_DEVICE, 0, model->info.layers, run->cpu_expert_layers, false, false, false,
+                           run->output_device};
 
-    place.moved = run->overrides != NULL && run->overrides[0] != '\0';
     if (run->device_count > 0)
         place.host_layers = (uint32_t)cfi_min_u64(run->first_layer[0], model->info.layers);
+    place.host_experts = (uint32_t)cfi_min_u64(place.host_experts, model->info.layers);
     place.split = run->device_count > 0 && (place.host_layers > 0 || run->split_devices > 1);
-    for (uint32_t d = run->device_count; run->op_offload && d-- > 0;) {
+    for (uint32_t d = run->split_devices; run->op_offload && d-- > 0;) {
         uint32_t batch = cfi_engine_get_backend(devices[d].backend, run->build).offload_batch;
 
-        if (batch != 0 && run->graph_tokens >= batch)
+        if (batch != 0 && run->graph_tokens >= batch) {
             place.offload = d;
+            place.offload_batch = batch;
+        }
     }
     return place;
+}
+
+/* What overrides move: experts or other tensors to the host, anything to another device, the output matrix. */
+static ctxfit_status find_moved(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, compute_place *place,
+                                ctxfit_error *error)
+{
+    cfi_overrides overrides;
+    ctxfit_status status = cfi_overrides_read(devices, run, &overrides, error);
+
+    for (uint64_t i = 0; status == CTXFIT_OK && i < model->info.tensor_count; i++) {
+        const cfi_tensor *tensor = &model->tensor[i];
+        uint32_t          home = run->output_device;
+        uint32_t          at;
+
+        if (tensor->role == CFI_ROLE_LAYER)
+            home = cfi_engine_layer_device(run, tensor->layer > 0 ? (uint32_t)tensor->layer : 0);
+        else if (tensor->role != CFI_ROLE_OUTPUT)
+            continue;
+        at = cfi_overrides_device(&overrides, run, tensor, home);
+        if (at == home)
+            continue;
+        if (tensor->role == CFI_ROLE_OUTPUT)
+            place->output_device = strcmp(tensor->name, "output.weight") == 0 ? at : place->output_device;
+        else if (at != place->host)
+            place->crossed = true;
+        else if (tensor->flags & CFI_TENSOR_F_EXPERT)
+            place->host_experts = model->info.layers;
+        else
+            place->host_parts = true;
+    }
+    if (status == CTXFIT_OK && model->token_embd != NULL && !model->has_output)
+        place->output_device = cfi_overrides_device(&overrides, run, model->token_embd, run->output_device);
+    place->split = place->split || (place->crossed || place->host_parts);
+    return status;
 }
 
 static uint64_t input_copies(const cfi_graph *graph)
@@ -38,125 +80,176 @@ static uint64_t input_copies(const cfi_graph *graph)
 }
 
 /* ---- layers ---- */
-/* The worst of layers [first, end), each with `extra` of its K and V copied beside it. */
-static uint64_t layers_peak(cfi_graph *graph, uint32_t first, uint32_t end, bool cache)
+typedef uint64_t (*layer_size)(cfi_graph *graph, const compute_place *place, uint32_t device, const ctxfit_layer_info *layer);
+
+/* The largest of layers [first, end); equal ones are looked at once. */
+static uint64_t layers_peak(cfi_graph *graph, const compute_place *place, uint32_t d, uint32_t first, uint32_t end, layer_size size)
 {
-    uint64_t peak = 0;
+    const ctxfit_model      *model = graph->model;
+    const ctxfit_layer_info *kind[LAYER_KINDS];
+    uint32_t                 kinds = 0;
+    uint64_t                 peak = 0;
 
-    end = (uint32_t)cfi_min_u64(end, graph->model->info.layers);
-    for (uint32_t i = first; i < end; i += graph->model->layer_run[i]) {
-        const ctxfit_layer_info *layer = &graph->model->layer[i];
-        uint64_t                 bytes = cfi_graph_layer(graph, layer);
+    for (uint32_t i = first; i < end && i < model->info.layers; i += model->layer_run[i]) {
+        const ctxfit_layer_info *layer = &model->layer[i];
+        uint32_t                 k = 0;
 
-        peak = cfi_max_u64(peak, cache ? cfi_graph_add(graph, bytes, cfi_graph_mul(graph, 3, cfi_graph_cache(graph, layer)) / 2) : bytes);
+        while (k < kinds && k < LAYER_KINDS && memcmp(kind[k], layer, sizeof *layer) != 0)
+            k++;
+        if (k < kinds && k < LAYER_KINDS)
+            continue;
+        kind[kinds % LAYER_KINDS] = layer;
+        kinds++;
+        peak = cfi_max_u64(peak, size(graph, place, d, layer));
     }
     return peak;
 }
 
-/* Two tensors of weights at once: while one is used, the hole of the one before may be too small for the next. */
-static uint64_t weight_copies(cfi_graph *graph, bool dense)
+static uint64_t own_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
-    const cfi_model_extent *extent = &graph->model->extent;
-    uint64_t                bytes = dense ? cfi_max_u64(extent->largest_pair[0], extent->largest_pair[1]) : extent->largest_pair[1];
-
-    return cfi_graph_add(graph, bytes, 4 * graph->alignment);
+    (void)place;
+    (void)d;
+    return cfi_graph_layer(graph, layer, NULL);
 }
 
-/* Queries, keys, values and results of layers whose attention runs on the host cross over; results of experts there come back. */
-static uint64_t crossing(cfi_graph *graph, const compute_place *place, const cfi_engine_device *devices, uint32_t d)
+static uint64_t guest_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    const cfi_model_extent *extent = &graph->model->extent;
+    const cfi_graph_weights weights = {{extent->largest[0], extent->largest[1]}, {extent->largest_pair[0], extent->largest_pair[1]}};
+
+    (void)place;
+    (void)d;
+    return cfi_graph_layer(graph, layer, &weights);
+}
+
+/* The layer is on a device, its routed experts are not. */
+static uint64_t guest_experts(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    const cfi_model_extent *extent = &graph->model->extent;
+    const cfi_graph_weights weights = {{0, extent->largest[1]}, {0, extent->largest_pair[1]}};
+
+    (void)place;
+    (void)d;
+    if (layer->experts == 0)
+        return 0;
+    return cfi_graph_add(graph, cfi_graph_layer(graph, layer, &weights), cfi_graph_expert_results(graph, layer));
+}
+
+/* What all used experts return, computed on the host. */
+static uint64_t expert_results(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    (void)place;
+    (void)d;
+    return layer->experts != 0 ? cfi_graph_expert_results(graph, layer) : 0;
+}
+
+/* Queries, keys, values and results of attention that runs on the host cross over. */
+static uint64_t crossing(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     const cfi_run *run = graph->run;
-    const uint32_t all = graph->model->info.layers;
-    uint64_t       worst = 0;
 
-    for (uint32_t i = 0; i < all; i += graph->model->layer_run[i]) {
-        const ctxfit_layer_info *layer = &graph->model->layer[i];
-        uint64_t                 bytes = 0;
+    if (run->kv_offload &&
+        (!run->flash || cfi_engine_flash_possible(place->devices[d].backend, layer, run->type_k, run->type_v)))
+        return 0;
+    return cfi_graph_mul(graph, 2 * input_copies(graph), cfi_graph_attended(graph, layer));
+}
 
-        if (!run->kv_offload || (run->flash && !cfi_engine_flash_possible(devices[d].backend, layer, run->type_k, run->type_v)))
-            bytes = cfi_graph_mul(graph, 2 * input_copies(graph), cfi_graph_attended(graph, layer));
-        if (layer->experts != 0 && (i < place->host_experts || place->moved))
-            bytes = cfi_graph_add(graph, bytes, cfi_graph_expert_results(graph, layer));
-        worst = cfi_max_u64(worst, bytes);
-    }
-    return worst;
+static uint64_t state_input(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    (void)place;
+    (void)d;
+    return cfi_graph_state_input(graph, layer);
 }
 
 /* Layers of its own, and those of the host that it computes, with their weights brought along. */
-static uint64_t device_layers(cfi_graph *graph, const compute_place *place, const cfi_engine_device *devices, uint32_t d)
+static uint64_t device_layers(cfi_graph *graph, const compute_place *place, uint32_t d)
 {
-    const cfi_run *run = graph->run;
-    const uint32_t all = graph->model->info.layers;
-    uint64_t       peak = place->moved ? layers_peak(graph, 0, all, false)
-                                       : layers_peak(graph, run->first_layer[d], run->first_layer[d + 1], false);
-    uint64_t       guest = 0;
+    const cfi_run          *run = graph->run;
+    const cfi_model_extent *extent = &graph->model->extent;
+    const uint32_t          all = graph->model->info.layers;
+    const uint32_t          first = place->crossed ? 0 : run->first_layer[d];
+    const uint32_t          end = place->crossed ? all : run->first_layer[d + 1];
+    const uint32_t          brought = place->host_parts ? all : place->host_layers; /* layers below have weights on the host */
+    uint64_t                peak = layers_peak(graph, place, d, first, end, own_layer);
+    uint64_t                guest;
+    uint64_t                hole;
 
-    peak = cfi_graph_add(graph, peak, crossing(graph, place, devices, d));
-    if (d != place->offload)
-        return peak;
-    const uint64_t brought[] = {layers_peak(graph, 0, place->host_experts, false), crossing(graph, place, devices, d),
-                                weight_copies(graph, false)};
-
-    if (place->moved || place->host_layers > 0)
-        guest = cfi_graph_add(graph, layers_peak(graph, 0, place->moved ? all : place->host_layers, true), weight_copies(graph, true));
+    graph->crossing = layers_peak(graph, place, d, 0, all, crossing);
+    peak = cfi_graph_add(graph, peak, graph->crossing);
     if (place->host_experts > 0)
-        guest = cfi_max_u64(guest, cfi_graph_sum(graph, brought, CFI_COUNT(brought)));
-    if (guest == 0)
+        peak = cfi_graph_add(graph, peak, layers_peak(graph, place, d, 0, place->host_experts, expert_results));
+    if (d != place->offload || (brought == 0 && place->host_experts == 0))
         return peak;
-    return cfi_graph_add(graph, cfi_max_u64(peak, guest), weight_copies(graph, true) / 2);
+    guest = layers_peak(graph, place, d, 0, brought, guest_layer);
+    guest = cfi_max_u64(guest, layers_peak(graph, place, d, 0, place->host_experts, guest_experts));
+    /* weights leave a hole that the largest tensor of a later layer may not fit into */
+    hole = run->flash && run->type_k == CTXFIT_QUANT_F16 ? extent->largest[0] : cfi_max_u64(extent->largest[0], extent->largest[1]);
+    return cfi_graph_add(graph, cfi_max_u64(peak, guest), hole);
 }
 
-/* Layers on the host, and what devices do not compute of theirs. */
-static uint64_t host_layers(cfi_graph *graph, const compute_place *place, const cfi_engine_device *devices)
+/* ---- the host ---- */
+/* Of a layer on the host whose products a device computes: K and V on their way to the cache; states stay. */
+static uint64_t kept_on_host(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    uint64_t kv = cfi_graph_mul(graph, layer->kv_heads, (uint64_t)layer->key_size + layer->value_size);
+
+    (void)d;
+    if (graph->model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT))
+        return cfi_graph_layer(graph, layer, NULL);
+    if (graph->run->flash &&
+        !cfi_engine_flash_possible(place->devices[place->offload].backend, layer, graph->run->type_k, graph->run->type_v))
+        return cfi_graph_mul(graph, 2, cfi_graph_layer(graph, layer, NULL));
+    if (graph->model->extent.fused_qkv) /* views of all three */
+        kv = cfi_graph_mul(graph, 2, cfi_graph_add(graph, kv, cfi_graph_mul(graph, layer->heads, layer->key_size)));
+    return layer->attention == CTXFIT_ATTENTION_NONE ? 0 : cfi_graph_tokens(graph, kv);
+}
+
+/* Attention of a device's layer that has no kernel there, with the layer's cache brought over. */
+static uint64_t attention_guest(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     const cfi_run *run = graph->run;
-    const uint32_t all = graph->model->info.layers;
-    uint64_t       peak = layers_peak(graph, 0, place->host_layers, false);
-    uint64_t       guests = 0;
-    uint64_t       standing_guests = 0;
-    uint32_t       count;
+    uint64_t       cache;
 
-    if (!run->kv_offload || place->moved)
-        peak = cfi_max_u64(peak, layers_peak(graph, 0, all, false));
-    if (place->host_experts > 0 && place->offload == UINT32_MAX)
-        peak = cfi_max_u64(peak, layers_peak(graph, 0, place->host_experts, false));
-    for (uint32_t i = place->host_layers; run->flash && i < all; i += count) {
-        const ctxfit_layer_info *layer = &graph->model->layer[i];
-        uint32_t                 d = cfi_engine_layer_device(run, i);
-        uint64_t                 bytes;
-
-        count = cfi_engine_layer_run(graph->model, run, i);
-        if (d == place->host || layer->attention == CTXFIT_ATTENTION_NONE ||
-            cfi_engine_flash_possible(devices[d].backend, layer, run->type_k, run->type_v))
-            continue;
-        bytes = cfi_graph_mul(graph, 2, cfi_graph_add(graph, cfi_graph_layer(graph, layer), cfi_graph_cache(graph, layer)));
-        guests = cfi_max_u64(guests, bytes);
-        if (run->pipeline)
-            standing_guests = cfi_graph_add(graph, standing_guests, cfi_graph_mul(graph, PIPELINE_COPIES * (uint64_t)count, bytes));
-    }
-    return cfi_graph_add(graph, cfi_max_u64(peak, guests), standing_guests);
+    if (layer->attention == CTXFIT_ATTENTION_NONE ||
+        cfi_engine_flash_possible(place->devices[d].backend, layer, run->type_k, run->type_v))
+        return 0;
+    cache = cfi_graph_cache(graph, layer);
+    if (layer->attention == CTXFIT_ATTENTION_LATENT) /* V is a part of K, and copied again */
+        cache = cfi_graph_mul(graph, 2, cache);
+    return cfi_graph_add(graph, cfi_graph_mul(graph, 2, cfi_graph_attended(graph, layer)), cache);
 }
 
-/* ---- output ---- */
-static uint64_t logits(cfi_graph *graph, const compute_place *place, uint32_t d, uint64_t layers)
+/* In a pipeline what is brought over stands in copies for every layer. */
+static uint64_t attention_guests(cfi_graph *graph, const compute_place *place)
 {
-    const ctxfit_model *model = graph->model;
-    bool                own = graph->run->output_device == d || place->moved;
-    bool                guest = d == place->offload && (place->moved || graph->run->output_device == place->host) &&
-                 graph->outputs >= OFFLOAD_OUTPUTS;
-    uint64_t            total = cfi_graph_bytes(graph, model->extent.logit_elems, graph->outputs, sizeof(float));
+    uint64_t total = 0;
 
-    if (!own && !guest)
-        return 0;
-    if (guest)
-        total = cfi_graph_add(graph, total, cfi_graph_add(graph, model->extent.output_bytes, graph->alignment));
-    if ((model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) || model->layer[0].attention == CTXFIT_ATTENTION_LATENT)
-        return cfi_graph_add(graph, total, layers);
-    if (guest || place->split)
-        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, 4, graph->hidden));
-    if (guest)
-        total = cfi_graph_add(graph, total, weight_copies(graph, true) / 2);
-    return cfi_graph_add(graph, total, cfi_graph_mul(graph, graph->kept + 3, graph->hidden));
+    for (uint32_t d = 0; graph->run->flash && d < place->host; d++) {
+        uint32_t first = graph->run->first_layer[d];
+        uint32_t end = (uint32_t)cfi_min_u64(graph->run->first_layer[d + 1], graph->model->info.layers);
+        uint64_t peak = layers_peak(graph, place, d, first, end, attention_guest);
+
+        if (!graph->run->pipeline)
+            total = cfi_max_u64(total, peak);
+        else if (first < end)
+            total = cfi_graph_add(graph, total, cfi_graph_mul(graph, PIPELINE_COPIES * (uint64_t)(end - first), peak));
+    }
+    return total;
+}
+
+static uint64_t host_layers(cfi_graph *graph, const compute_place *place)
+{
+    const uint32_t all = graph->model->info.layers;
+    const bool     offloads = place->offload != NO_DEVICE;
+    uint64_t       peak;
+
+    if (!graph->run->kv_offload)
+        peak = layers_peak(graph, place, place->host, 0, all, own_layer);
+    else
+        peak = layers_peak(graph, place, place->host, 0, place->host_parts ? all : place->host_layers, offloads ? kept_on_host : own_layer);
+    if (place->host_experts > 0 && !offloads)
+        peak = cfi_max_u64(peak, layers_peak(graph, place, place->host, 0, place->host_experts, own_layer));
+    return cfi_max_u64(peak, attention_guests(graph, place));
 }
 
 /* ---- buffers ---- */
@@ -165,57 +258,71 @@ static uint64_t per_layer_views(const cfi_graph *graph, const compute_place *pla
 {
     const cfi_run *run = graph->run;
 
-    if (d == place->host || (run->first_layer[d] == 0 && !place->moved))
+    if ((place->crossed || place->host_parts) && !graph->host)
+        return 2 + (uint64_t)graph->model->info.layers;
+    if (graph->host || run->first_layer[d] == 0)
         return 2;
-    return 2 + (uint64_t)graph->model->info.layers;
+    return 6 + (uint64_t)(run->first_layer[d + 1] - run->first_layer[d]);
 }
 
-/* What comes from outside and stays: inputs, the hidden state or embeddings, and their further copies. */
-static uint64_t standing(cfi_graph *graph, const compute_place *place, uint32_t d, bool first)
-{
-    uint64_t copies = input_copies(graph);
-    uint64_t rows = cfi_graph_input_rows(graph);
-    uint64_t total = cfi_graph_mul(graph, copies, cfi_graph_inputs(graph));
-
-    if (copies > 1)
-        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, copies, rows));
-    if (d == place->host)
-        total = cfi_graph_add(graph, total, rows);
-    if (graph->mixed && first) {
-        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, copies > 1 ? 9 : graph->run->flash ? 2 : 3, rows));
-        total = cfi_graph_add(graph, total, cfi_graph_bytes(graph, 16, graph->tokens, copies));
-    }
-    if (place->split) { /* what crosses when a layer is cut in two */
-        uint64_t cut = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept - 1, graph->hidden), cfi_graph_state_input(graph));
-
-        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, copies, cut));
-    }
-    if (place->split && copies == 1) /* holes between what crosses */
-        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, 4, graph->hidden));
-    total = cfi_graph_add(graph, total, cfi_graph_mul(graph, copies * per_layer_views(graph, place, d), cfi_graph_per_layer_rows(graph)));
-    return cfi_graph_add(graph, total, cfi_graph_mul(graph, copies, cfi_graph_position_rows(graph)));
-}
-
-/* DeepSeek-V3.2: each layer with an indexer has a leaf of its choice, which no one frees. */
+/* DeepSeek-V3.2: every layer has a leaf for the choice of its indexer, which no one frees. */
 #define INDEXER_CHOICE 2048u
 
 static uint64_t indexer_leaves(cfi_graph *graph)
 {
-    uint64_t one = cfi_graph_tokens(graph, cfi_min_u64(INDEXER_CHOICE, graph->run->kv_cells));
-    uint64_t total = cfi_graph_mul(graph, graph->model->extent.full_layers, one);
+    const cfi_model_extent *extent = &graph->model->extent;
 
-    return graph->model->extent.indexer_layers != 0 ? total : 0;
+    if (extent->indexer_layers == 0)
+        return 0;
+    return cfi_graph_mul(graph, extent->full_layers,
+                         cfi_graph_tokens(graph, cfi_min_u64(INDEXER_CHOICE, graph->run->kv_cells)));
+}
+
+/* What crosses from one device to another: hidden states, and tensors of a layer that is cut in two. */
+static uint64_t cut(cfi_graph *graph, const compute_place *place, uint32_t d)
+{
+    uint64_t total;
+
+    if (!place->split)
+        return 0;
+    total = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept - 1, graph->hidden),
+                          layers_peak(graph, place, d, 0, graph->model->info.layers, state_input));
+    if (graph->run->pipeline)
+        return cfi_graph_mul(graph, PIPELINE_COPIES, total);
+    return cfi_graph_add(graph, total, cfi_graph_mul(graph, 4, graph->hidden)); /* and holes between them */
+}
+
+/* What comes from outside and stays: inputs, embeddings, and their further copies. */
+static uint64_t standing(cfi_graph *graph, const compute_place *place, uint32_t d, uint64_t inputs)
+{
+    const bool     first = graph->host || graph->run->first_layer[d] == 0 || d == place->offload;
+    const uint64_t copies = input_copies(graph);
+    const uint64_t rows = cfi_graph_input_rows(graph);
+    const uint64_t mixed = graph->mixed && first ? (copies > 1 ? 9 : graph->host ? 2 : 1) : 0;
+    const uint64_t part[] = {
+        cfi_graph_mul(graph, copies, inputs),
+        copies > 1 ? cfi_graph_mul(graph, copies, rows) : 0,
+        graph->host ? rows : 0,
+        cfi_graph_mul(graph, mixed, rows),
+        mixed != 0 ? cfi_graph_bytes(graph, 16, graph->tokens, copies) : 0,
+        cut(graph, place, d),
+        cfi_graph_mul(graph, copies * per_layer_views(graph, place, d), cfi_graph_per_layer_rows(graph)),
+        cfi_graph_mul(graph, copies, cfi_graph_position_rows(graph)),
+        indexer_leaves(graph),
+    };
+
+    return cfi_graph_sum(graph, part, CFI_COUNT(part));
 }
 
 /* Looked-up embeddings and inputs when layers are elsewhere. */
-static uint64_t host_inputs(cfi_graph *graph)
+static uint64_t host_inputs(cfi_graph *graph, uint64_t inputs)
 {
-    uint64_t       copies = input_copies(graph);
-    uint64_t       rows = cfi_graph_input_rows(graph);
+    const uint64_t copies = input_copies(graph);
+    const uint64_t rows = cfi_graph_input_rows(graph);
     const uint64_t part[] = {
         rows,
         graph->hidden,
-        cfi_graph_mul(graph, copies, cfi_graph_inputs(graph)),
+        cfi_graph_mul(graph, copies, inputs),
         cfi_graph_bytes(graph, 4, graph->tokens, copies),
         cfi_graph_per_layer_rows(graph),
         cfi_graph_mul(graph, copies, cfi_graph_position_rows(graph)),
@@ -227,32 +334,119 @@ static uint64_t host_inputs(cfi_graph *graph)
     return cfi_graph_sum(graph, part, CFI_COUNT(part));
 }
 
-static uint64_t buffer_bound(cfi_graph *graph, const compute_place *place, const cfi_engine_device *devices, uint32_t d)
+/* ---- logits ---- */
+/* Hidden states below the logits, in the usual layer: none where the feed-forward tensors are so wide that a hidden state always goes
+ * to the hole at the bottom. Simulated for llama and qwen3moe graphs in 2,000 sizes: docs/compute-buffer.md. */
+static uint64_t plain_logits_hidden(const cfi_graph *graph)
 {
-    const bool host = d == place->host;
-    uint64_t   layers = host ? host_layers(graph, place, devices) : device_layers(graph, place, devices, d);
-    uint64_t   worst = cfi_max_u64(layers, logits(graph, place, d, layers));
-    uint64_t   total;
+    const ctxfit_layer_info *layer = &graph->model->layer[graph->model->info.layers - 1];
+    const uint64_t           embedding = graph->model->info.embedding;
+    const uint64_t           query = (uint64_t)layer->heads * layer->key_size;
+    const uint64_t           inner = layer->experts != 0 ? (uint64_t)layer->expert_width * layer->experts_used : layer->ff_width;
 
-    total = cfi_graph_add(graph, standing(graph, place, d, host || graph->run->first_layer[d] == 0 || d == place->offload), worst);
-    total = cfi_graph_add(graph, total, indexer_leaves(graph));
-    return host ? cfi_max_u64(worst == 0 ? 0 : total, host_inputs(graph)) : total;
+    if (layer->experts != 0)
+        return query >= embedding ? 2 : 5;
+    if (5 * inner >= 19 * embedding || (query >= embedding && 5 * inner >= 13 * embedding))
+        return 0;
+    return 5;
+}
+
+/* One device has everything. */
+static bool is_whole(const cfi_graph *graph, const compute_place *place)
+{
+    return !graph->host && !place->split && place->host_experts == 0;
+}
+
+/* And no attention goes to the host, and no two masks of the same size leave holes that compete. */
+static bool is_plain(const cfi_graph *graph, const compute_place *place)
+{
+    return is_whole(graph, place) && (graph->flags & CFI_GRAPH_PLAIN) && graph->crossing == 0 &&
+           (graph->model->extent.window_layers == 0 || graph->run->swa_cells < graph->run->kv_cells);
+}
+
+/* Whether a buffer holds logits, and whether the output matrix is brought to it for that. */
+static bool has_logits(const cfi_graph *graph, const compute_place *place, uint32_t d, bool *guest)
+{
+    bool taken = place->output_device == place->host && place->offload != NO_DEVICE && graph->outputs >= place->offload_batch;
+
+    *guest = taken && d == place->offload;
+    return *guest || (place->output_device == d && !taken);
+}
+
+/* What is in the buffer beside or below the logits, `standing` and all it ever held being `below`. */
+static uint64_t logits(cfi_graph *graph, const compute_place *place, uint64_t inputs, uint64_t standing, uint64_t below, bool guest)
+{
+    const ctxfit_model *model = graph->model;
+    const bool states = (graph->flags & CFI_GRAPH_UNKNOWN) != 0 || model->layer[0].attention == CTXFIT_ATTENTION_LATENT ||
+                        (model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0;
+    uint64_t   matrix = cfi_graph_bytes(graph, model->extent.logit_elems, graph->outputs, sizeof(float));
+    uint64_t   total = cfi_graph_add(graph, matrix, cfi_graph_bytes(graph, model->info.embedding, graph->outputs, sizeof(float)));
+
+    if (is_plain(graph, place)) {
+        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, plain_logits_hidden(graph) + graph->kept - 2, graph->hidden));
+        return graph->mixed ? cfi_graph_add(graph, cfi_graph_add(graph, total, inputs), cfi_graph_mul(graph, 4, graph->hidden)) : total;
+    }
+    if (guest)
+        total = cfi_graph_add(graph, total, cfi_graph_add(graph, model->extent.output_bytes, model->extent.largest[0]));
+    if (states && !(is_whole(graph, place) && (graph->flags & CFI_GRAPH_LOW_LOGITS))) {
+        /* they lie below the one tensor that is left, or begin behind it */
+        return cfi_graph_add(graph, total, place->split ? below : cfi_min_u64(below, cfi_graph_mul(graph, graph->mixed ? 2 : 1, matrix)));
+    }
+    total = cfi_graph_add(graph, total, cfi_graph_mul(graph, graph->kept + 2 + 4 * place->split, graph->hidden));
+    return cfi_graph_add(graph, total, standing);
+}
+
+static uint64_t device_bound(cfi_graph *graph, const compute_place *place, uint32_t d)
+{
+    uint64_t inputs = cfi_graph_inputs(graph);
+    uint64_t stands = standing(graph, place, d, inputs);
+    uint64_t total = cfi_graph_add(graph, stands, device_layers(graph, place, d));
+    bool     guest;
+
+    if (has_logits(graph, place, d, &guest))
+        total = cfi_max_u64(total, logits(graph, place, inputs, stands, total, guest));
+    return total;
+}
+
+static uint64_t host_bound(cfi_graph *graph, const compute_place *place)
+{
+    uint64_t inputs = cfi_graph_inputs(graph);
+    uint64_t least = host_inputs(graph, inputs);
+    uint64_t layers = host_layers(graph, place);
+    uint64_t stands;
+    uint64_t total;
+    bool     guest;
+    bool     output = has_logits(graph, place, place->host, &guest);
+
+    if (layers == 0 && !output)
+        return least;
+    stands = standing(graph, place, place->host, inputs);
+    total = cfi_graph_add(graph, stands, layers);
+    if (output)
+        total = cfi_max_u64(total, logits(graph, place, inputs, stands, total, guest));
+    return cfi_max_u64(total, least);
 }
 
 ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                      ctxfit_error *error)
 {
-    const compute_place place = find_place(model, devices, run);
-    bool                overflow = false;
+    compute_place place = find_place(model, devices, run);
+    cfi_graph     graph;
+    bool          overflow;
 
-    for (uint32_t d = 0; d <= place.host; d++) {
-        cfi_graph graph;
+    if (run->overrides != NULL && run->overrides[0] != '\0') {
+        ctxfit_status status = find_moved(model, devices, run, &place, error);
 
-        if (d >= run->split_devices && d < place.host) /* takes no part */
-            continue;
-        cfi_graph_init(&graph, model, run, d < place.host ? devices[d].backend : CTXFIT_BACKEND_CPU);
-        out->device[d].compute = buffer_bound(&graph, &place, devices, d);
-        out->device[d].compute_low = 0;
+        if (status != CTXFIT_OK)
+            return status;
+    }
+    cfi_graph_init(&graph, model, run);
+    cfi_graph_enter(&graph, CTXFIT_BACKEND_CPU, true);
+    out->device[place.host].compute = host_bound(&graph, &place);
+    overflow = graph.overflow;
+    for (uint32_t d = 0; d < run->split_devices; d++) {
+        cfi_graph_enter(&graph, devices[d].backend, false);
+        out->device[d].compute = device_bound(&graph, &place, d);
         overflow = overflow || graph.overflow;
     }
     return overflow ? cfi_fail(error, CTXFIT_E_OVERFLOW, "compute buffers: more than 64 bits") : CTXFIT_OK;

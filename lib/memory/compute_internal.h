@@ -6,8 +6,17 @@
 
 enum {
     CFI_GRAPH_PARALLEL    = 1u << 0, /* feed-forward beside attention: both results wait for the sum */
-    CFI_GRAPH_GATED_QUERY = 1u << 1  /* queries carry a gate as wide as they are */
+    CFI_GRAPH_GATED_QUERY = 1u << 1, /* queries carry a gate as wide as they are */
+    CFI_GRAPH_PLAIN       = 1u << 2, /* the usual layer and nothing else: where logits land is known */
+    CFI_GRAPH_LOW_LOGITS  = 1u << 3, /* logits land close above the inputs, though layers keep states */
+    CFI_GRAPH_UNKNOWN     = 1u << 4  /* an architecture without rules */
 };
+
+/* Weights of the host that a layer's operations bring to the device: the largest, and the two largest together. */
+typedef struct cfi_graph_weights {
+    uint64_t largest[2]; /* [0] all but routed experts, [1] routed experts */
+    uint64_t pair[2];
+} cfi_graph_weights;
 
 /* One buffer's view of the worst prompt graph. A size beyond 64 bits sets `overflow` and counts as 0. */
 typedef struct cfi_graph {
@@ -19,21 +28,61 @@ typedef struct cfi_graph {
     uint64_t            hidden;    /* bytes of one hidden state of all tokens */
     uint64_t            kept;      /* hidden states alive throughout a layer */
     uint32_t            flags;     /* CFI_GRAPH_* */
+    uint32_t            backend;   /* CTXFIT_BACKEND_* */
+    uint64_t            crossing;  /* bytes that go to attention on the host and come back */
     bool                mixed;     /* the graph prepares batches of tokens and embedding rows */
     bool                cuda;      /* kernels of CUDA */
+    bool                host;      /* the buffer of the host */
     bool                overflow;
 } cfi_graph;
 
 /* ---- sizes ---- */
-uint64_t cfi_graph_add(cfi_graph *graph, uint64_t a, uint64_t b);
-uint64_t cfi_graph_mul(cfi_graph *graph, uint64_t a, uint64_t b);
-uint64_t cfi_graph_sum(cfi_graph *graph, const uint64_t *part, size_t count);
-/* `rows` rows of `elems` elements of `size` bytes, padded. */
-uint64_t cfi_graph_bytes(cfi_graph *graph, uint64_t elems, uint64_t rows, uint64_t size);
-/* The same in F32 for every token. */
-uint64_t cfi_graph_tokens(cfi_graph *graph, uint64_t elems);
+static inline uint64_t cfi_graph_add(cfi_graph *graph, uint64_t a, uint64_t b)
+{
+    uint64_t sum = 0;
 
-void cfi_graph_init(cfi_graph *graph, const ctxfit_model *model, const cfi_run *run, uint32_t backend);
+    if (!cfi_add_u64(a, b, &sum))
+        graph->overflow = true;
+    return sum;
+}
+
+static inline uint64_t cfi_graph_mul(cfi_graph *graph, uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+
+    if ((a | b) <= UINT32_MAX) /* spares the division of the check */
+        return a * b;
+    if (!cfi_mul_u64(a, b, &product))
+        graph->overflow = true;
+    return product;
+}
+
+static inline uint64_t cfi_graph_sum(cfi_graph *graph, const uint64_t *part, size_t count)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < count; i++)
+        total = cfi_graph_add(graph, total, part[i]);
+    return total;
+}
+
+/* `rows` rows of `elems` elements of `size` bytes, padded; alignments are powers of two. */
+static inline uint64_t cfi_graph_bytes(cfi_graph *graph, uint64_t elems, uint64_t rows, uint64_t size)
+{
+    uint64_t bytes = cfi_graph_mul(graph, cfi_graph_mul(graph, elems, rows), size);
+
+    return cfi_graph_add(graph, bytes, graph->alignment - 1) & ~(graph->alignment - 1);
+}
+
+/* The same in F32 for every token. */
+static inline uint64_t cfi_graph_tokens(cfi_graph *graph, uint64_t elems)
+{
+    return cfi_graph_bytes(graph, elems, graph->tokens, sizeof(float));
+}
+
+/* What all buffers share; then the view of one. */
+void cfi_graph_init(cfi_graph *graph, const ctxfit_model *model, const cfi_run *run);
+void cfi_graph_enter(cfi_graph *graph, uint32_t backend, bool host);
 
 /* ---- compute_inputs.c ---- */
 /* Masks, positions, cache rows, output ids: what layers read. */
@@ -44,14 +93,14 @@ uint64_t cfi_graph_per_layer_rows(cfi_graph *graph);
 uint64_t cfi_graph_position_rows(cfi_graph *graph);
 
 /* ---- compute_layer.c ---- */
-/* Everything that is alive at the worst moment of a layer, the inputs above left out. */
-uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer);
+/* Everything that is alive at the worst moment of a layer, the inputs above left out; weights may be NULL: they are here. */
+uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer, const cfi_graph_weights *weights);
 /* Query, key, value and result of a layer's attention. */
 uint64_t cfi_graph_attended(cfi_graph *graph, const ctxfit_layer_info *layer);
 /* What all used experts of a layer return, and two of their inner tensors. */
 uint64_t cfi_graph_expert_results(cfi_graph *graph, const ctxfit_layer_info *layer);
-/* The projections of the widest state in the model. */
-uint64_t cfi_graph_state_input(cfi_graph *graph);
+/* A recurrent layer's projections. */
+uint64_t cfi_graph_state_input(cfi_graph *graph, const ctxfit_layer_info *layer);
 /* A layer's K and V as they are cached, for when they are copied to where attention runs. */
 uint64_t cfi_graph_cache(cfi_graph *graph, const ctxfit_layer_info *layer);
 

@@ -44,29 +44,42 @@ uint64_t cfi_graph_cache(cfi_graph *graph, const ctxfit_layer_info *layer)
                          row_bytes(graph, run->type_v, values, rows));
 }
 
+/* What brought weights add to `parts` inner tensors of `one` byte each, of which `earlier` are there when the last weights come. */
+static uint64_t with_weights(cfi_graph *graph, const uint64_t parts, uint64_t earlier, const cfi_graph_weights *weights, int kind)
+{
+    if (weights == NULL)
+        return parts;
+    return cfi_max_u64(cfi_graph_add(graph, parts, weights->largest[kind]), cfi_graph_add(graph, earlier, weights->pair[kind]));
+}
+
 /* Gate, up and their product: nothing is done in place. Without a gate the activation is, and the result needs room. */
-static uint64_t feed_forward(cfi_graph *graph, const ctxfit_layer_info *layer)
+static uint64_t feed_forward(cfi_graph *graph, const ctxfit_layer_info *layer, const cfi_graph_weights *weights)
 {
     uint64_t one = cfi_graph_tokens(graph, layer->ff_width);
+    uint64_t result = cfi_graph_mul(graph, 2, graph->hidden);
 
+    if (layer->ff_width == 0)
+        return 0;
     if (layer->feed_forward == CTXFIT_FF_PLAIN)
-        return cfi_graph_add(graph, one, cfi_graph_mul(graph, 2, graph->hidden));
-    return cfi_graph_mul(graph, 3, one);
+        return with_weights(graph, cfi_graph_add(graph, one, result), cfi_graph_add(graph, one, result), weights, 0);
+    return with_weights(graph, cfi_graph_mul(graph, 3, one), cfi_graph_mul(graph, 2, one), weights, 0);
 }
 
 /* The same for the experts that a token uses; the result of every one of them goes where gate and up were, if it fits. Scores,
  * probabilities, their order and the choice are small beside that. Shared experts and dense parts keep their input. */
-static uint64_t experts(cfi_graph *graph, const ctxfit_layer_info *layer)
+static uint64_t experts(cfi_graph *graph, const ctxfit_layer_info *layer, const cfi_graph_weights *weights)
 {
     uint64_t one = cfi_graph_tokens(graph, (uint64_t)layer->expert_width * layer->experts_used);
     uint64_t down = cfi_graph_tokens(graph, (uint64_t)graph->model->info.embedding * layer->experts_used);
     uint64_t shared = cfi_graph_mul(graph, 3, cfi_graph_tokens(graph, layer->shared_width));
-    uint64_t total = cfi_graph_mul(graph, 3, one);
+    uint64_t inner = cfi_graph_mul(graph, 3, one);
+    uint64_t total;
 
     if (layer->experts == 0)
         return 0;
     if (down / 2 >= one)
-        total = cfi_graph_add(graph, total, down);
+        inner = cfi_graph_add(graph, inner, down);
+    total = with_weights(graph, inner, cfi_graph_add(graph, one, cfi_max_u64(one, down)), weights, 1);
     total = cfi_graph_add(graph, cfi_max_u64(total, shared), cfi_graph_mul(graph, 4, cfi_graph_tokens(graph, layer->experts)));
     return layer->shared_width != 0 || layer->ff_width != 0 ? cfi_graph_add(graph, total, graph->hidden) : total;
 }
@@ -103,6 +116,8 @@ static uint64_t attention_matrix(cfi_graph *graph, const ctxfit_layer_info *laye
         total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->heads, cells)));
         return cfi_graph_add(graph, total, cfi_graph_bytes(graph, layer->kv_rank, rows, 2));
     }
+    if (!cfi_engine_flash_possible(graph->backend, layer, run->type_k, run->type_v)) /* it runs on the host */
+        return total;
     total = cfi_graph_add(graph, total, flash_copy(graph, run->type_k, layer->cache_k_elems, rows));
     return cfi_graph_add(graph, total, flash_copy(graph, run->type_v, layer->cache_v_elems, rows));
 }
@@ -133,10 +148,9 @@ static uint64_t attention(cfi_graph *graph, const ctxfit_layer_info *layer)
         return latent_attention(graph, layer);
     if (graph->flags & CFI_GRAPH_GATED_QUERY)
         query = cfi_graph_mul(graph, 3, query);
-    query = cfi_graph_add(graph, cfi_max_u64(query, kv), attention_matrix(graph, layer));
     if (is_quantized(graph->run->type_k) || is_quantized(graph->run->type_v)) /* rotated copies of K and V */
-        query = cfi_graph_add(graph, query, kv);
-    return query;
+        kv = cfi_graph_mul(graph, 2, kv);
+    return cfi_graph_add(graph, cfi_graph_add(graph, query, kv), attention_matrix(graph, layer));
 }
 
 /* Tensors as wide as the state's inner width, and those of its groups, that live at once. */
@@ -182,7 +196,8 @@ uint64_t cfi_graph_attended(cfi_graph *graph, const ctxfit_layer_info *layer)
         return 0;
     if (layer->attention == CTXFIT_ATTENTION_LATENT)
         heads = cfi_graph_mul(graph, layer->heads, 2 * (uint64_t)layer->kv_rank + layer->rope_size);
-    return cfi_graph_add(graph, cfi_graph_tokens(graph, cfi_graph_add(graph, heads, kv)), graph->hidden);
+    heads = cfi_graph_add(graph, cfi_graph_tokens(graph, cfi_graph_add(graph, heads, kv)), graph->hidden);
+    return cfi_graph_add(graph, heads, sparse_masks(graph, layer));
 }
 
 uint64_t cfi_graph_expert_results(cfi_graph *graph, const ctxfit_layer_info *layer)
@@ -192,22 +207,33 @@ uint64_t cfi_graph_expert_results(cfi_graph *graph, const ctxfit_layer_info *lay
     return cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->experts_used, width));
 }
 
-uint64_t cfi_graph_state_input(cfi_graph *graph)
+uint64_t cfi_graph_state_input(cfi_graph *graph, const ctxfit_layer_info *layer)
 {
-    uint64_t widest = 0;
-
-    for (uint32_t i = 0; i < graph->model->info.layers; i += graph->model->layer_run[i])
-        widest = cfi_max_u64(widest, graph->model->layer[i].state_inner);
-    return cfi_graph_tokens(graph, 3 * widest);
+    return cfi_graph_mul(graph, 3, cfi_graph_tokens(graph, layer->state_inner));
 }
 
-uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer)
+/* Hidden states and queries that are alive, or holes that nothing fits into, in every part of a layer. */
+static uint64_t layer_base(cfi_graph *graph, uint64_t query)
+{
+    uint64_t total = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept, graph->hidden), query);
+
+    if (query < graph->hidden) /* a hidden state does not fit where a query was */
+        total = cfi_graph_add(graph, total, cfi_graph_bytes(graph, graph->model->info.embedding, graph->outputs, sizeof(float)));
+    if (graph->mixed && (query != graph->hidden || !graph->run->flash))
+        total = cfi_graph_add(graph, total, graph->hidden);
+    return total;
+}
+
+uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer, const cfi_graph_weights *weights)
 {
     uint64_t query = cfi_max_u64(query_bytes(graph, layer), result_bytes(graph, layer));
-    uint64_t base = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept, graph->hidden), query);
     uint64_t mixer = cfi_graph_add(graph, attention(graph, layer), state(graph, layer));
-    uint64_t feed = cfi_graph_add(graph, feed_forward(graph, layer), experts(graph, layer));
+    uint64_t feed = cfi_graph_add(graph, feed_forward(graph, layer, weights), experts(graph, layer, weights));
 
+    if (weights != NULL) { /* K and V of its cache come along, and are used one after the other */
+        mixer = cfi_graph_add(graph, mixer, weights->largest[0]);
+        mixer = cfi_graph_add(graph, mixer, cfi_graph_mul(graph, 3, cfi_graph_cache(graph, layer)) / 2);
+    }
     /* what attention leaves alive, or as a hole that the feed-forward part does not fit into */
     if (graph->flags & CFI_GRAPH_PARALLEL)
         feed = cfi_graph_add(graph, feed, cfi_graph_mul(graph, 3, query));
@@ -215,5 +241,5 @@ uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer)
         feed = cfi_graph_add(graph, feed, cfi_graph_mul(graph, 2, graph->hidden));
     if (graph->run->flash && ((graph->flags & CFI_GRAPH_PARALLEL) || !is_quantized(graph->run->type_k)))
         feed = cfi_graph_add(graph, feed, attention_matrix(graph, layer));
-    return cfi_graph_add(graph, base, cfi_max_u64(mixer, feed));
+    return cfi_graph_add(graph, layer_base(graph, query), cfi_max_u64(mixer, feed));
 }

@@ -166,7 +166,7 @@ static void extend_by_layer(cfi_model_extent *extent, const ctxfit_layer_info *l
     }
 }
 
-/* The two largest tensors of a layer are put together in `pair`, whose other half holds the larger one. */
+/* The two largest tensors of a layer. */
 typedef struct layer_pair {
     uint64_t first;
     uint64_t second;
@@ -188,7 +188,10 @@ static void extend_by_tensor(ctxfit_model *model, layer_pair (*pairs)[2], const 
             pair->second = tensor->bytes;
         }
         sum = pair->first + pair->second; /* at most info.tensor_bytes */
+        extent->largest[part] = cfi_max_u64(extent->largest[part], tensor->bytes);
         extent->largest_pair[part] = cfi_max_u64(extent->largest_pair[part], sum);
+        if (tensor->layer == 0 && strcmp(tensor->name, "blk.0.attn_qkv.weight") == 0)
+            extent->fused_qkv = 1;
     } else if (strcmp(tensor->name, "position_embd.weight") == 0) {
         extent->position_rows = 1;
     } else if (strcmp(tensor->name, "output.weight") == 0) {
