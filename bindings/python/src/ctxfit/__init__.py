@@ -1,0 +1,93 @@
+"""Does this language model, at this quantization and context, fit this machine; how much context, how fast, and what limits it?
+
+    import ctxfit
+
+    model = ctxfit.Model.from_catalog("qwen3-coder-30b-a3b", quant="Q4_K_M")
+    plan = ctxfit.plan(model, ctxfit.Hardware("mac-studio-m2-ultra-64gb"), ctx=262144, kv="q8_0")
+    plan.fits, plan.max_context, plan.devices[0].kv_bytes, plan.binding
+    plan.check(prompt=146_760, deadline_s=300)
+
+Everything is immutable and can be used from many threads. Sizes are bytes, contexts are tokens.
+"""
+from __future__ import annotations
+
+from . import _enums, _records
+from ._batch import Answer, batch
+from ._engines import engine, engines
+from ._enums import *  # noqa: F403
+from ._errors import (
+    Closed,
+    Error,
+    Incomplete,
+    InputOutput,
+    InvalidArgument,
+    LibraryError,
+    LimitReached,
+    Malformed,
+    MissingKey,
+    NotFound,
+    OutOfMemory,
+    Refused,
+    TooLarge,
+    Truncated,
+    Unsupported,
+    WrongType,
+)
+from ._gguf import Gguf, Metadata
+from ._hardware import Hardware, HardwareEntry
+from ._layout import VERSION as __version__
+from ._library import lib as _lib
+from ._model import Model, ModelEntry
+from ._plan import Plan, best_file_type, limit_name, plan
+from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
+from ._records import *  # noqa: F403
+
+#: version of the C library that runs, as text and as one comparable number
+library_version: str = _lib.ctxfit_version_string().decode()
+library_version_number: int = _lib.ctxfit_version_number()
+
+__all__ = [
+    "__version__",
+    "Answer",
+    "batch",
+    "best_file_type",
+    "Closed",
+    "engine",
+    "engines",
+    "Error",
+    "file_type",
+    "file_type_from_ggml",
+    "file_types",
+    "Gguf",
+    "Hardware",
+    "HardwareEntry",
+    "Incomplete",
+    "InputOutput",
+    "InvalidArgument",
+    "library_version",
+    "library_version_number",
+    "LibraryError",
+    "limit_name",
+    "LimitReached",
+    "Malformed",
+    "Metadata",
+    "MissingKey",
+    "Model",
+    "ModelEntry",
+    "NotFound",
+    "OutOfMemory",
+    "Plan",
+    "plan",
+    "quant",
+    "quant_from_ggml",
+    "quants",
+    "Refused",
+    "row_bytes",
+    "tensor_bytes",
+    "TooLarge",
+    "Truncated",
+    "Unsupported",
+    "WrongType",
+]
+__all__ += _enums.__all__
+__all__ += _records.__all__

@@ -1,0 +1,311 @@
+# Made by generate.py from include/ctxfit/*.h: do not edit.
+"""Enumerations of the library. Values are those of C and never change."""
+from __future__ import annotations
+
+import enum
+
+
+class Status(enum.IntEnum):
+    """Values of ctxfit_status."""
+
+    OK = 0
+    #: NULL where a pointer is needed, or a value outside its range
+    INVALID_ARG = -1
+    #: the allocator returned NULL
+    NO_MEMORY = -2
+    #: unknown name or missing key; the message holds the nearest names
+    NOT_FOUND = -3
+    #: *out_len says how many bytes (without the NUL) are needed
+    BUFFER_SIZE = -4
+    #: struct_size unset or absurd
+    STRUCT_SIZE = -5
+    #: the caller set a field that this library does not know
+    NEWER_STRUCT = -6
+    #: a byte count does not fit in 64 bits
+    OVERFLOW = -7
+    #: a file could not be opened or read; detail is errno
+    IO = -8
+    #: more input is needed: detail is the prefix length wanted, bytes
+    TRUNCATED = -10
+    #: broken input: offset says where
+    MALFORMED = -11
+    #: well-formed but beyond this version
+    UNSUPPORTED = -12
+    #: a limit of the options was hit; detail is the limit
+    LIMIT = -13
+    #: the key exists with another type; the message names both
+    TYPE = -14
+    #: a model lacks a required fact; the message names it
+    INCOMPLETE = -15
+    #: the engine refuses this combination; the message is its reason
+    REFUSED = -16
+
+
+class Dialect(enum.IntEnum):
+    """Whose numbering a GGUF uses."""
+
+    GGML = 0
+    IK = 1
+
+
+class QuantFlags(enum.IntFlag):
+    """Flags of QuantInfo."""
+
+    #: a ggml tensor format (can be in a GGUF)
+    GGML = 1
+    #: llama.cpp accepts it as a KV cache type
+    CACHE = 2
+    #: a plain number format, not quantized
+    FLOAT = 4
+    #: a format of Hugging Face or MLX checkpoints
+    HF = 8
+    #: once existed; files with it can no longer be loaded
+    RETIRED = 16
+    #: a plain integer format, not quantized
+    INT = 32
+    #: only ik_llama.cpp knows it; ggml_type is a number of CTXFIT_DIALECT_IK
+    IK = 64
+
+
+class FileTypeFlags(enum.IntFlag):
+    """Flags of FileTypeInfo."""
+
+    #: once existed; llama.cpp no longer makes or loads it
+    RETIRED = 1
+    #: llama-quantize does not make it, so no rule says which tensor gets which format
+    NO_RECIPE = 2
+    #: superseded, or for models trained in that format: nothing to recommend for any model
+    UNCOMMON = 4
+
+
+class GgufType(enum.IntEnum):
+    """Types of a metadata value, as numbered in the format."""
+
+    UINT8 = 0
+    INT8 = 1
+    UINT16 = 2
+    INT16 = 3
+    UINT32 = 4
+    INT32 = 5
+    FLOAT32 = 6
+    BOOL = 7
+    STRING = 8
+    ARRAY = 9
+    UINT64 = 10
+    INT64 = 11
+    FLOAT64 = 12
+
+
+class GgufFlags(enum.IntFlag):
+    """Flags of ctxfit_gguf_options."""
+
+    #: the file may lack tensor data: a header saved alone, a download that goes on
+    HEADER_ONLY = 1
+
+
+class Attention(enum.IntEnum):
+    """How a layer attends."""
+
+    NONE = 0
+    #: every earlier token (multi-head, grouped-query, multi-query)
+    FULL = 1
+    #: the last window_tokens
+    SLIDING = 2
+    #: the current chunk of window_tokens
+    CHUNKED = 3
+    #: multi-head latent attention: one compressed vector per token is cached
+    LATENT = 4
+
+
+class State(enum.IntEnum):
+    """What keeps a state of constant size in a layer, beside or instead of attention."""
+
+    NONE = 0
+    MAMBA = 1
+    MAMBA2 = 2
+    #: gated delta net (Qwen3-Next, Qwen3.5)
+    DELTA_NET = 3
+    #: Kimi delta attention
+    KDA = 4
+    #: LFM2
+    SHORT_CONV = 5
+    RWKV = 6
+
+
+class FeedForward(enum.IntEnum):
+    """Feed-forward part of a layer."""
+
+    NONE = 0
+    #: up, down
+    PLAIN = 1
+    #: gate, up, down
+    GATED = 2
+    #: experts (gated or not), perhaps with shared ones
+    MOE = 3
+
+
+class LayerFlags(enum.IntFlag):
+    """Flags of a layer."""
+
+    #: owns a KV cache; without it attention reuses an earlier layer's, or caches nothing
+    CACHE = 1
+    #: a next-token-prediction block behind the trunk; not loaded unless drafting
+    NEXTN = 2
+    #: experts have no gate matrix
+    PLAIN_EXPERTS = 4
+
+
+class RopeScaling(enum.IntEnum):
+    """How positions are stretched beyond the length of pre-training."""
+
+    NONE = 0
+    LINEAR = 1
+    YARN = 2
+    LONGROPE = 3
+    #: per-frequency factors stored as a tensor
+    LLAMA3 = 4
+
+
+class ModelFlags(enum.IntFlag):
+    """Flags of a model."""
+
+    #: the output matrix is the token embedding
+    TIED = 1
+    #: no rules for this architecture: generic cache, compute only as a band
+    UNKNOWN_ARCH = 2
+    #: tensors were read from a file, not derived from a recipe
+    FROM_FILE = 4
+    #: no attention at all
+    RECURRENT = 8
+    #: attention and recurrent state
+    HYBRID = 16
+    #: encoders and diffusion models: nothing is cached
+    NO_CACHE = 32
+    #: the source states no trained length: trained_tokens is 0
+    CONTEXT_UNSTATED = 64
+
+
+class DeviceKind(enum.IntEnum):
+    """What a device is."""
+
+    #: host memory and the CPU; always the last device
+    HOST = 1
+    #: memory of its own
+    GPU = 2
+    #: shares the host's memory, up to its budget
+    UNIFIED = 3
+
+
+class Backend(enum.IntEnum):
+    """Through which interface an engine drives a device. Values are frozen."""
+
+    DEFAULT = 0
+    CPU = 1
+    CUDA = 2
+    METAL = 3
+    ROCM = 4
+    VULKAN = 5
+    SYCL = 6
+    #: another host through a network; no properties of its own
+    RPC = 7
+
+
+class Choice(enum.IntEnum):
+    """A choice that an engine leaves open; 0 is the engine's default."""
+
+    DEFAULT = 0
+    ON = 1
+    OFF = 2
+
+
+class Split(enum.IntEnum):
+    """How several devices share a model."""
+
+    DEFAULT = 0
+    LAYER = 1
+    NONE = 2
+    ROW = 3
+
+
+class PlanFlags(enum.IntFlag):
+    """Flags of ctxfit_plan_options."""
+
+    #: only this context: no search for the largest one or for more sequences (fastest)
+    NO_LIMITS = 1
+
+
+class Fit(enum.IntEnum):
+    """Whether it fits."""
+
+    UNKNOWN = 0
+    #: every part fits, and every layer is on a GPU (or the machine has none)
+    ALL = 1
+    #: every part fits, with some weights or caches on the host beside a GPU
+    SPLIT = 2
+    #: at least one device has too little memory
+    NONE = 3
+
+
+class Limit(enum.IntEnum):
+    """What can limit the context of one sequence."""
+
+    #: limit_tokens of the options
+    CONFIGURED = 1
+    #: the context that was asked for
+    REQUESTED = 2
+    #: the context that was asked for, divided among the sequences
+    SLOTS = 3
+    #: what the model is made for
+    TRAINED = 4
+    #: length before rope scaling: beyond it quality may fall; never binding
+    ROPE_SCALING = 5
+    #: memory of a device
+    DEVICE = 6
+    #: the part of unified memory that a GPU may use
+    GPU_BUDGET = 7
+    #: host memory
+    HOST = 8
+    #: a rule of the engine
+    ENGINE = 9
+
+
+class Basis(enum.IntEnum):
+    """Where an estimate comes from."""
+
+    UNKNOWN = 0
+    CALIBRATED = 1
+    MEASURED = 2
+
+
+class Outcome(enum.IntFlag):
+    """Outcome of a check, bits."""
+
+    OK = 0
+    OVERFLOW = 1
+    TOO_SLOW = 2
+    NO_FIT = 4
+
+
+__all__ = [
+    "Attention",
+    "Backend",
+    "Basis",
+    "Choice",
+    "DeviceKind",
+    "Dialect",
+    "FeedForward",
+    "FileTypeFlags",
+    "Fit",
+    "GgufFlags",
+    "GgufType",
+    "LayerFlags",
+    "Limit",
+    "ModelFlags",
+    "Outcome",
+    "PlanFlags",
+    "QuantFlags",
+    "RopeScaling",
+    "Split",
+    "State",
+    "Status",
+]

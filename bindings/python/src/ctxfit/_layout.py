@@ -1,0 +1,792 @@
+# Made by generate.py from include/ctxfit/*.h: do not edit.
+"""Constants, structs and functions of the C library."""
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Dict, List, Tuple
+
+VERSION = "0.1.0"
+
+CTXFIT_VERSION_MAJOR = 0
+CTXFIT_VERSION_MINOR = 1
+CTXFIT_VERSION_PATCH = 0
+CTXFIT_VERSION_NUMBER = 256
+CTXFIT_OK = 0
+CTXFIT_E_INVALID_ARG = -1
+CTXFIT_E_NO_MEMORY = -2
+CTXFIT_E_NOT_FOUND = -3
+CTXFIT_E_BUFFER_SIZE = -4
+CTXFIT_E_STRUCT_SIZE = -5
+CTXFIT_E_NEWER_STRUCT = -6
+CTXFIT_E_OVERFLOW = -7
+CTXFIT_E_IO = -8
+CTXFIT_E_TRUNCATED = -10
+CTXFIT_E_MALFORMED = -11
+CTXFIT_E_UNSUPPORTED = -12
+CTXFIT_E_LIMIT = -13
+CTXFIT_E_TYPE = -14
+CTXFIT_E_INCOMPLETE = -15
+CTXFIT_E_REFUSED = -16
+CTXFIT_QUANT_DEFAULT = 0
+CTXFIT_QUANT_F32 = 1
+CTXFIT_QUANT_F16 = 2
+CTXFIT_QUANT_BF16 = 3
+CTXFIT_QUANT_Q4_0 = 4
+CTXFIT_QUANT_Q4_1 = 5
+CTXFIT_QUANT_Q5_0 = 6
+CTXFIT_QUANT_Q5_1 = 7
+CTXFIT_QUANT_Q8_0 = 8
+CTXFIT_QUANT_Q2_K = 10
+CTXFIT_QUANT_Q3_K = 11
+CTXFIT_QUANT_Q4_K = 12
+CTXFIT_QUANT_Q5_K = 13
+CTXFIT_QUANT_Q6_K = 14
+CTXFIT_QUANT_IQ4_NL = 20
+CTXFIT_QUANT_MXFP4 = 39
+CTXFIT_DIALECT_GGML = 0
+CTXFIT_DIALECT_IK = 1
+CTXFIT_QUANT_F_GGML = 1
+CTXFIT_QUANT_F_CACHE = 2
+CTXFIT_QUANT_F_FLOAT = 4
+CTXFIT_QUANT_F_HF = 8
+CTXFIT_QUANT_F_RETIRED = 16
+CTXFIT_QUANT_F_INT = 32
+CTXFIT_QUANT_F_IK = 64
+CTXFIT_FILE_TYPE_DEFAULT = 0
+CTXFIT_FILE_TYPE_F32 = 1
+CTXFIT_FILE_TYPE_F16 = 2
+CTXFIT_FILE_TYPE_Q4_0 = 3
+CTXFIT_FILE_TYPE_Q8_0 = 8
+CTXFIT_FILE_TYPE_Q2_K = 11
+CTXFIT_FILE_TYPE_Q3_K_M = 13
+CTXFIT_FILE_TYPE_Q4_K_S = 15
+CTXFIT_FILE_TYPE_Q4_K_M = 16
+CTXFIT_FILE_TYPE_Q5_K_M = 18
+CTXFIT_FILE_TYPE_Q6_K = 19
+CTXFIT_FILE_TYPE_IQ4_XS = 31
+CTXFIT_FILE_TYPE_BF16 = 33
+CTXFIT_FILE_TYPE_MXFP4_MOE = 39
+CTXFIT_FILE_TYPE_F_RETIRED = 1
+CTXFIT_FILE_TYPE_F_NO_RECIPE = 2
+CTXFIT_FILE_TYPE_F_UNCOMMON = 4
+CTXFIT_GGUF_UINT8 = 0
+CTXFIT_GGUF_INT8 = 1
+CTXFIT_GGUF_UINT16 = 2
+CTXFIT_GGUF_INT16 = 3
+CTXFIT_GGUF_UINT32 = 4
+CTXFIT_GGUF_INT32 = 5
+CTXFIT_GGUF_FLOAT32 = 6
+CTXFIT_GGUF_BOOL = 7
+CTXFIT_GGUF_STRING = 8
+CTXFIT_GGUF_ARRAY = 9
+CTXFIT_GGUF_UINT64 = 10
+CTXFIT_GGUF_INT64 = 11
+CTXFIT_GGUF_FLOAT64 = 12
+CTXFIT_GGUF_F_HEADER_ONLY = 1
+CTXFIT_ATTENTION_NONE = 0
+CTXFIT_ATTENTION_FULL = 1
+CTXFIT_ATTENTION_SLIDING = 2
+CTXFIT_ATTENTION_CHUNKED = 3
+CTXFIT_ATTENTION_LATENT = 4
+CTXFIT_STATE_NONE = 0
+CTXFIT_STATE_MAMBA = 1
+CTXFIT_STATE_MAMBA2 = 2
+CTXFIT_STATE_DELTA_NET = 3
+CTXFIT_STATE_KDA = 4
+CTXFIT_STATE_SHORT_CONV = 5
+CTXFIT_STATE_RWKV = 6
+CTXFIT_FF_NONE = 0
+CTXFIT_FF_PLAIN = 1
+CTXFIT_FF_GATED = 2
+CTXFIT_FF_MOE = 3
+CTXFIT_LAYER_F_CACHE = 1
+CTXFIT_LAYER_F_NEXTN = 2
+CTXFIT_LAYER_F_PLAIN_EXPERTS = 4
+CTXFIT_ROPE_SCALING_NONE = 0
+CTXFIT_ROPE_SCALING_LINEAR = 1
+CTXFIT_ROPE_SCALING_YARN = 2
+CTXFIT_ROPE_SCALING_LONGROPE = 3
+CTXFIT_ROPE_SCALING_LLAMA3 = 4
+CTXFIT_MODEL_F_TIED = 1
+CTXFIT_MODEL_F_UNKNOWN_ARCH = 2
+CTXFIT_MODEL_F_FROM_FILE = 4
+CTXFIT_MODEL_F_RECURRENT = 8
+CTXFIT_MODEL_F_HYBRID = 16
+CTXFIT_MODEL_F_NO_CACHE = 32
+CTXFIT_MODEL_F_CONTEXT_UNSTATED = 64
+CTXFIT_HW_MAX_DEVICES = 64
+CTXFIT_HW_RESERVE_NONE = 18446744073709551615
+CTXFIT_DEVICE_HOST = 1
+CTXFIT_DEVICE_GPU = 2
+CTXFIT_DEVICE_UNIFIED = 3
+CTXFIT_BACKEND_DEFAULT = 0
+CTXFIT_BACKEND_CPU = 1
+CTXFIT_BACKEND_CUDA = 2
+CTXFIT_BACKEND_METAL = 3
+CTXFIT_BACKEND_ROCM = 4
+CTXFIT_BACKEND_VULKAN = 5
+CTXFIT_BACKEND_SYCL = 6
+CTXFIT_BACKEND_RPC = 7
+CTXFIT_CTX_LARGEST = 18446744073709551615
+CTXFIT_RESERVE_NONE = 18446744073709551615
+CTXFIT_GPU_LAYERS_NONE = 4294967295
+CTXFIT_ALL_LAYERS = 4294967295
+CTXFIT_MAX_SPLIT = 16
+CTXFIT_CHOICE_DEFAULT = 0
+CTXFIT_CHOICE_ON = 1
+CTXFIT_CHOICE_OFF = 2
+CTXFIT_SPLIT_DEFAULT = 0
+CTXFIT_SPLIT_LAYER = 1
+CTXFIT_SPLIT_NONE = 2
+CTXFIT_SPLIT_ROW = 3
+CTXFIT_PLAN_F_NO_LIMITS = 1
+CTXFIT_FIT_UNKNOWN = 0
+CTXFIT_FIT_ALL = 1
+CTXFIT_FIT_SPLIT = 2
+CTXFIT_FIT_NONE = 3
+CTXFIT_LIMIT_CONFIGURED = 1
+CTXFIT_LIMIT_REQUESTED = 2
+CTXFIT_LIMIT_SLOTS = 3
+CTXFIT_LIMIT_TRAINED = 4
+CTXFIT_LIMIT_ROPE_SCALING = 5
+CTXFIT_LIMIT_DEVICE = 6
+CTXFIT_LIMIT_GPU_BUDGET = 7
+CTXFIT_LIMIT_HOST = 8
+CTXFIT_LIMIT_ENGINE = 9
+CTXFIT_BASIS_UNKNOWN = 0
+CTXFIT_BASIS_CALIBRATED = 1
+CTXFIT_BASIS_MEASURED = 2
+CTXFIT_CHECK_OK = 0
+CTXFIT_CHECK_OVERFLOW = 1
+CTXFIT_CHECK_TOO_SLOW = 2
+CTXFIT_CHECK_NO_FIT = 4
+
+
+class ctxfit_error(ctypes.Structure):
+    status: int
+    reserved0: int
+    offset: int
+    detail: int
+    message: bytes
+    _fields_ = [
+        ("status", ctypes.c_int32),
+        ("reserved0", ctypes.c_uint32),
+        ("offset", ctypes.c_uint64),
+        ("detail", ctypes.c_uint64),
+        ("message", ctypes.c_char * 232),
+    ]
+
+
+class ctxfit_quant_info(ctypes.Structure):
+    struct_size: int
+    quant: int
+    block_elems: int
+    block_bytes: int
+    flags: int
+    ggml_type: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("quant", ctypes.c_uint32),
+        ("block_elems", ctypes.c_uint32),
+        ("block_bytes", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("ggml_type", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_file_type_info(ctypes.Structure):
+    struct_size: int
+    file_type: int
+    ggml_ftype: int
+    base: int
+    needs_imatrix: int
+    flags: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("file_type", ctypes.c_uint32),
+        ("ggml_ftype", ctypes.c_uint32),
+        ("base", ctypes.c_uint32),
+        ("needs_imatrix", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_gguf_options(ctypes.Structure):
+    struct_size: int
+    flags: int
+    file_bytes: int
+    max_header_bytes: int
+    max_keys: int
+    max_tensors: int
+    max_string_bytes: int
+    dialect: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("file_bytes", ctypes.c_uint64),
+        ("max_header_bytes", ctypes.c_uint64),
+        ("max_keys", ctypes.c_uint32),
+        ("max_tensors", ctypes.c_uint32),
+        ("max_string_bytes", ctypes.c_uint32),
+        ("dialect", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_gguf_key(ctypes.Structure):
+    struct_size: int
+    type: int
+    element_type: int
+    reserved0: int
+    count: int
+    offset: int
+    bytes: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("type", ctypes.c_uint32),
+        ("element_type", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+        ("count", ctypes.c_uint64),
+        ("offset", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+    ]
+
+
+class ctxfit_tensor_info(ctypes.Structure):
+    struct_size: int
+    n_dims: int
+    dims: ctypes.Array[ctypes.c_uint64]
+    offset: int
+    bytes: int
+    quant: int
+    ggml_type: int
+    shard: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("n_dims", ctypes.c_uint32),
+        ("dims", ctypes.c_uint64 * 4),
+        ("offset", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("quant", ctypes.c_uint32),
+        ("ggml_type", ctypes.c_uint32),
+        ("shard", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_layer_info(ctypes.Structure):
+    struct_size: int
+    flags: int
+    attention: int
+    state: int
+    feed_forward: int
+    heads: int
+    kv_heads: int
+    key_size: int
+    value_size: int
+    window_tokens: int
+    cache_k_elems: int
+    cache_v_elems: int
+    kv_rank: int
+    q_rank: int
+    rope_size: int
+    indexer_heads: int
+    indexer_size: int
+    conv_kernel: int
+    state_size: int
+    state_inner: int
+    state_heads: int
+    state_groups: int
+    conv_state_elems: int
+    recurrent_elems: int
+    ff_width: int
+    experts: int
+    experts_used: int
+    expert_width: int
+    shared_width: int
+    compress_ratio: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("attention", ctypes.c_uint32),
+        ("state", ctypes.c_uint32),
+        ("feed_forward", ctypes.c_uint32),
+        ("heads", ctypes.c_uint32),
+        ("kv_heads", ctypes.c_uint32),
+        ("key_size", ctypes.c_uint32),
+        ("value_size", ctypes.c_uint32),
+        ("window_tokens", ctypes.c_uint32),
+        ("cache_k_elems", ctypes.c_uint32),
+        ("cache_v_elems", ctypes.c_uint32),
+        ("kv_rank", ctypes.c_uint32),
+        ("q_rank", ctypes.c_uint32),
+        ("rope_size", ctypes.c_uint32),
+        ("indexer_heads", ctypes.c_uint32),
+        ("indexer_size", ctypes.c_uint32),
+        ("conv_kernel", ctypes.c_uint32),
+        ("state_size", ctypes.c_uint32),
+        ("state_inner", ctypes.c_uint32),
+        ("state_heads", ctypes.c_uint32),
+        ("state_groups", ctypes.c_uint32),
+        ("conv_state_elems", ctypes.c_uint32),
+        ("recurrent_elems", ctypes.c_uint32),
+        ("ff_width", ctypes.c_uint32),
+        ("experts", ctypes.c_uint32),
+        ("experts_used", ctypes.c_uint32),
+        ("expert_width", ctypes.c_uint32),
+        ("shared_width", ctypes.c_uint32),
+        ("compress_ratio", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_model_info(ctypes.Structure):
+    struct_size: int
+    flags: int
+    layers: int
+    nextn_layers: int
+    embedding: int
+    embedding_inputs: int
+    vocabulary: int
+    heads: int
+    experts: int
+    experts_used: int
+    per_layer_embedding: int
+    rope_scaling: int
+    rope_factor: float
+    rope_original_tokens: int
+    trained_tokens: int
+    parameters: int
+    parameters_active: int
+    tensor_count: int
+    tensor_bytes: int
+    data_bytes: int
+    file_type: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("layers", ctypes.c_uint32),
+        ("nextn_layers", ctypes.c_uint32),
+        ("embedding", ctypes.c_uint32),
+        ("embedding_inputs", ctypes.c_uint32),
+        ("vocabulary", ctypes.c_uint32),
+        ("heads", ctypes.c_uint32),
+        ("experts", ctypes.c_uint32),
+        ("experts_used", ctypes.c_uint32),
+        ("per_layer_embedding", ctypes.c_uint32),
+        ("rope_scaling", ctypes.c_uint32),
+        ("rope_factor", ctypes.c_double),
+        ("rope_original_tokens", ctypes.c_uint64),
+        ("trained_tokens", ctypes.c_uint64),
+        ("parameters", ctypes.c_uint64),
+        ("parameters_active", ctypes.c_uint64),
+        ("tensor_count", ctypes.c_uint64),
+        ("tensor_bytes", ctypes.c_uint64),
+        ("data_bytes", ctypes.c_uint64),
+        ("file_type", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_device(ctypes.Structure):
+    struct_size: int
+    kind: int
+    backend: int
+    node: int
+    memory_bytes: int
+    free_bytes: int
+    budget_bytes: int
+    budget_recent_bytes: int
+    reserve_bytes: int
+    bandwidth_bytes_per_s: int
+    link_bytes_per_s: int
+    fp16_flops_per_s: float
+    int8_ops_per_s: float
+    id: bytes
+    name: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("backend", ctypes.c_uint32),
+        ("node", ctypes.c_uint32),
+        ("memory_bytes", ctypes.c_uint64),
+        ("free_bytes", ctypes.c_uint64),
+        ("budget_bytes", ctypes.c_uint64),
+        ("budget_recent_bytes", ctypes.c_uint64),
+        ("reserve_bytes", ctypes.c_uint64),
+        ("bandwidth_bytes_per_s", ctypes.c_uint64),
+        ("link_bytes_per_s", ctypes.c_uint64),
+        ("fp16_flops_per_s", ctypes.c_double),
+        ("int8_ops_per_s", ctypes.c_double),
+        ("id", ctypes.c_char * 64),
+        ("name", ctypes.c_char * 64),
+    ]
+
+
+class ctxfit_engine_info(ctypes.Structure):
+    struct_size: int
+    build: int
+    known: int
+    reserved0: int
+    name: bytes
+    version: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("build", ctypes.c_uint32),
+        ("known", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+        ("name", ctypes.c_char * 32),
+        ("version", ctypes.c_char * 32),
+    ]
+
+
+class ctxfit_plan_options(ctypes.Structure):
+    struct_size: int
+    flags: int
+    ctx_tokens: int
+    reserve_bytes: int
+    limit_tokens: int
+    sequences: int
+    batch_tokens: int
+    ubatch_tokens: int
+    outputs_max: int
+    kv_key: int
+    kv_value: int
+    flash_attention: int
+    kv_unified: int
+    swa_full: int
+    kv_offload: int
+    op_offload: int
+    mmap: int
+    repack: int
+    split_mode: int
+    gpu_layers: int
+    cpu_expert_layers: int
+    tensor_split: ctypes.Array[ctypes.c_double]
+    measured_prefill_tokens_per_s: float
+    measured_decode_tokens_per_s: float
+    engine: bytes
+    overrides: bytes
+    limit_source: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("ctx_tokens", ctypes.c_uint64),
+        ("reserve_bytes", ctypes.c_uint64),
+        ("limit_tokens", ctypes.c_uint64),
+        ("sequences", ctypes.c_uint32),
+        ("batch_tokens", ctypes.c_uint32),
+        ("ubatch_tokens", ctypes.c_uint32),
+        ("outputs_max", ctypes.c_uint32),
+        ("kv_key", ctypes.c_uint32),
+        ("kv_value", ctypes.c_uint32),
+        ("flash_attention", ctypes.c_uint32),
+        ("kv_unified", ctypes.c_uint32),
+        ("swa_full", ctypes.c_uint32),
+        ("kv_offload", ctypes.c_uint32),
+        ("op_offload", ctypes.c_uint32),
+        ("mmap", ctypes.c_uint32),
+        ("repack", ctypes.c_uint32),
+        ("split_mode", ctypes.c_uint32),
+        ("gpu_layers", ctypes.c_uint32),
+        ("cpu_expert_layers", ctypes.c_uint32),
+        ("tensor_split", ctypes.c_double * 16),
+        ("measured_prefill_tokens_per_s", ctypes.c_double),
+        ("measured_decode_tokens_per_s", ctypes.c_double),
+        ("engine", ctypes.c_char * 64),
+        ("overrides", ctypes.c_char * 1024),
+        ("limit_source", ctypes.c_char * 128),
+    ]
+
+
+class ctxfit_plan_summary(ctypes.Structure):
+    struct_size: int
+    fit: int
+    n_ctx: int
+    n_ctx_seq: int
+    n_seq: int
+    n_batch: int
+    n_ubatch: int
+    flash_attention: int
+    kv_unified: int
+    streams: int
+    kv_cells: int
+    swa_cells: int
+    gpu_layers: int
+    output_device: int
+    device_count: int
+    constraint_count: int
+    warning_count: int
+    pipeline: int
+    margin_bytes: int
+    max_ctx_seq_tokens: int
+    max_sequences: int
+    compute_exact: int
+    weights_bytes: int
+    kv_bytes: int
+    recurrent_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    total_bytes: int
+    engine: ctxfit_engine_info
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("fit", ctypes.c_uint32),
+        ("n_ctx", ctypes.c_uint64),
+        ("n_ctx_seq", ctypes.c_uint64),
+        ("n_seq", ctypes.c_uint32),
+        ("n_batch", ctypes.c_uint32),
+        ("n_ubatch", ctypes.c_uint32),
+        ("flash_attention", ctypes.c_uint32),
+        ("kv_unified", ctypes.c_uint32),
+        ("streams", ctypes.c_uint32),
+        ("kv_cells", ctypes.c_uint64),
+        ("swa_cells", ctypes.c_uint64),
+        ("gpu_layers", ctypes.c_uint32),
+        ("output_device", ctypes.c_uint32),
+        ("device_count", ctypes.c_uint32),
+        ("constraint_count", ctypes.c_uint32),
+        ("warning_count", ctypes.c_uint32),
+        ("pipeline", ctypes.c_uint32),
+        ("margin_bytes", ctypes.c_int64),
+        ("max_ctx_seq_tokens", ctypes.c_uint64),
+        ("max_sequences", ctypes.c_uint32),
+        ("compute_exact", ctypes.c_uint32),
+        ("weights_bytes", ctypes.c_uint64),
+        ("kv_bytes", ctypes.c_uint64),
+        ("recurrent_bytes", ctypes.c_uint64),
+        ("compute_bytes", ctypes.c_uint64),
+        ("output_bytes", ctypes.c_uint64),
+        ("total_bytes", ctypes.c_uint64),
+        ("engine", ctxfit_engine_info),
+    ]
+
+
+class ctxfit_plan_device(ctypes.Structure):
+    struct_size: int
+    kind: int
+    backend: int
+    layers: int
+    capacity_bytes: int
+    usable_bytes: int
+    weights_bytes: int
+    kv_bytes: int
+    kv_swa_bytes: int
+    recurrent_bytes: int
+    kv_other_bytes: int
+    compute_bytes: int
+    compute_low_bytes: int
+    output_bytes: int
+    total_bytes: int
+    free_bytes: int
+    name: bytes
+    id: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("backend", ctypes.c_uint32),
+        ("layers", ctypes.c_uint32),
+        ("capacity_bytes", ctypes.c_uint64),
+        ("usable_bytes", ctypes.c_uint64),
+        ("weights_bytes", ctypes.c_uint64),
+        ("kv_bytes", ctypes.c_uint64),
+        ("kv_swa_bytes", ctypes.c_uint64),
+        ("recurrent_bytes", ctypes.c_uint64),
+        ("kv_other_bytes", ctypes.c_uint64),
+        ("compute_bytes", ctypes.c_uint64),
+        ("compute_low_bytes", ctypes.c_uint64),
+        ("output_bytes", ctypes.c_uint64),
+        ("total_bytes", ctypes.c_uint64),
+        ("free_bytes", ctypes.c_int64),
+        ("name", ctypes.c_char * 64),
+        ("id", ctypes.c_char * 64),
+    ]
+
+
+class ctxfit_constraint(ctypes.Structure):
+    struct_size: int
+    kind: int
+    device: int
+    binding: int
+    limit_tokens: int
+    slack_bytes: int
+    source: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("device", ctypes.c_uint32),
+        ("binding", ctypes.c_uint32),
+        ("limit_tokens", ctypes.c_uint64),
+        ("slack_bytes", ctypes.c_int64),
+        ("source", ctypes.c_char * 192),
+    ]
+
+
+class ctxfit_estimate(ctypes.Structure):
+    struct_size: int
+    basis: int
+    value: float
+    low: float
+    high: float
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("basis", ctypes.c_uint32),
+        ("value", ctypes.c_double),
+        ("low", ctypes.c_double),
+        ("high", ctypes.c_double),
+    ]
+
+
+class ctxfit_request(ctypes.Structure):
+    struct_size: int
+    flags: int
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    deadline_s: float
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("prompt_tokens", ctypes.c_uint64),
+        ("cached_tokens", ctypes.c_uint64),
+        ("output_tokens", ctypes.c_uint64),
+        ("deadline_s", ctypes.c_double),
+    ]
+
+
+class ctxfit_check(ctypes.Structure):
+    struct_size: int
+    outcome: int
+    overflow_tokens: int
+    limit_tokens: int
+    limit_kind: int
+    reserved0: int
+    expected_s: float
+    expected_low_s: float
+    expected_high_s: float
+    late_s: float
+    largest_prompt_tokens: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("outcome", ctypes.c_uint32),
+        ("overflow_tokens", ctypes.c_uint64),
+        ("limit_tokens", ctypes.c_uint64),
+        ("limit_kind", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+        ("expected_s", ctypes.c_double),
+        ("expected_low_s", ctypes.c_double),
+        ("expected_high_s", ctypes.c_double),
+        ("late_s", ctypes.c_double),
+        ("largest_prompt_tokens", ctypes.c_uint64),
+    ]
+
+
+#: every struct, by its name in C
+STRUCTS: Dict[str, Any] = {
+    "ctxfit_error": ctxfit_error,
+    "ctxfit_quant_info": ctxfit_quant_info,
+    "ctxfit_file_type_info": ctxfit_file_type_info,
+    "ctxfit_gguf_options": ctxfit_gguf_options,
+    "ctxfit_gguf_key": ctxfit_gguf_key,
+    "ctxfit_tensor_info": ctxfit_tensor_info,
+    "ctxfit_layer_info": ctxfit_layer_info,
+    "ctxfit_model_info": ctxfit_model_info,
+    "ctxfit_device": ctxfit_device,
+    "ctxfit_engine_info": ctxfit_engine_info,
+    "ctxfit_plan_options": ctxfit_plan_options,
+    "ctxfit_plan_summary": ctxfit_plan_summary,
+    "ctxfit_plan_device": ctxfit_plan_device,
+    "ctxfit_constraint": ctxfit_constraint,
+    "ctxfit_estimate": ctxfit_estimate,
+    "ctxfit_request": ctxfit_request,
+    "ctxfit_check": ctxfit_check,
+}
+
+#: every function: what it returns and takes
+FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
+    "ctxfit_version_number": (ctypes.c_uint32, []),
+    "ctxfit_version_string": (ctypes.c_char_p, []),
+    "ctxfit_status_name": (ctypes.c_char_p, [ctypes.c_int32]),
+    "ctxfit_status_message": (ctypes.c_char_p, [ctypes.c_int32]),
+    "ctxfit_quant_count": (ctypes.c_uint32, []),
+    "ctxfit_quant_at": (ctypes.c_uint32, [ctypes.c_uint32]),
+    "ctxfit_quant_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_quant_from_name": (ctypes.c_uint32, [ctypes.c_char_p]),
+    "ctxfit_quant_from_ggml": (ctypes.c_uint32, [ctypes.c_uint32, ctypes.c_uint32]),
+    "ctxfit_quant_get_info": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_quant_info)]),
+    "ctxfit_quant_row_bytes": (ctypes.c_int32, [ctypes.c_uint32, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_quant_tensor_bytes": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_file_type_count": (ctypes.c_uint32, []),
+    "ctxfit_file_type_at": (ctypes.c_uint32, [ctypes.c_uint32]),
+    "ctxfit_file_type_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_file_type_from_name": (ctypes.c_uint32, [ctypes.c_char_p]),
+    "ctxfit_file_type_from_ggml": (ctypes.c_uint32, [ctypes.c_uint32]),
+    "ctxfit_file_type_get_info": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_file_type_info)]),
+    "ctxfit_gguf_parse": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_gguf_open": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_gguf_join": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_gguf_free": (None, [ctypes.c_void_p]),
+    "ctxfit_gguf_version": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_gguf_is_big_endian": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_gguf_shard_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_gguf_split_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_gguf_data_offset": (ctypes.c_uint64, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_gguf_alignment": (ctypes.c_uint64, [ctypes.c_void_p]),
+    "ctxfit_gguf_key_count": (ctypes.c_uint64, [ctypes.c_void_p]),
+    "ctxfit_gguf_key_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint64]),
+    "ctxfit_gguf_get_key": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_gguf_key)]),
+    "ctxfit_gguf_find_key": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_gguf_get_u64": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_gguf_get_i64": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_int64)]),
+    "ctxfit_gguf_get_f64": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_double)]),
+    "ctxfit_gguf_get_bool": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint32)]),
+    "ctxfit_gguf_get_string": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_gguf_get_array_i64": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_int64)]),
+    "ctxfit_gguf_get_array_f64": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_double)]),
+    "ctxfit_gguf_get_array_count": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_gguf_tensor_count": (ctypes.c_uint64, [ctypes.c_void_p]),
+    "ctxfit_gguf_tensor_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint64]),
+    "ctxfit_gguf_find_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_gguf_get_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_tensor_info)]),
+    "ctxfit_model_from_gguf": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_from_catalog": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_from_text": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_from_layers": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_requantize": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_free": (None, [ctypes.c_void_p]),
+    "ctxfit_model_name": (ctypes.c_char_p, [ctypes.c_void_p]),
+    "ctxfit_model_arch": (ctypes.c_char_p, [ctypes.c_void_p]),
+    "ctxfit_model_get_info": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_model_info)]),
+    "ctxfit_model_get_layer": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_layer_info)]),
+    "ctxfit_model_tensor_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint64]),
+    "ctxfit_model_get_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_tensor_info)]),
+    "ctxfit_model_catalog_count": (ctypes.c_uint32, []),
+    "ctxfit_model_catalog_id": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_model_catalog_hf_id": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_model_catalog_source": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_hw_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_hw_from_devices": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_hw_free": (None, [ctypes.c_void_p]),
+    "ctxfit_hw_device_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_hw_get_device": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_device)]),
+    "ctxfit_hw_write_spec": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_hw_catalog_count": (ctypes.c_uint32, []),
+    "ctxfit_hw_catalog_id": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_hw_catalog_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_hw_catalog_source": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_engine_count": (ctypes.c_uint32, []),
+    "ctxfit_engine_get": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_engine_info)]),
+    "ctxfit_engine_from_name": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_engine_info), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_make": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_free": (None, [ctypes.c_void_p]),
+    "ctxfit_plan_get_summary": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_plan_summary)]),
+    "ctxfit_plan_get_device": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_plan_device)]),
+    "ctxfit_plan_get_constraint": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_constraint)]),
+    "ctxfit_limit_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_plan_warning": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_plan_get_decode_rate": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_estimate)]),
+    "ctxfit_plan_get_prompt_time": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctxfit_estimate)]),
+    "ctxfit_plan_check": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_check)]),
+    "ctxfit_plan_best_file_type": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+}

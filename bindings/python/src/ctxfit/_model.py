@@ -1,0 +1,205 @@
+"""Models."""
+from __future__ import annotations
+
+import ctypes
+from typing import Iterable, Mapping, NamedTuple, Optional, SupportsIndex, Tuple, Union
+
+from . import _convert
+from . import _layout as L
+from ._enums import Dialect
+from ._errors import InvalidArgument
+from ._gguf import DEFAULT_MAX_BYTES, Fetch, Gguf, Source
+from ._library import Handle, ask, lib
+from ._records import Layer, ModelInfo, TensorInfo
+
+
+class ModelEntry(NamedTuple):
+    """One entry of the model catalog."""
+
+    #: what Model.from_catalog() calls it
+    id: str
+    #: its name on Hugging Face
+    hf_id: str
+    #: where its facts come from
+    source: str
+
+
+class Model(Handle):
+    """What must be stored and computed: layers, caches, experts, and every tensor with its format."""
+
+    __slots__ = ()
+    _free = lib.ctxfit_model_free
+
+    def __init__(self) -> None:
+        raise TypeError("a Model is made by Model.open(), .from_catalog(), .from_text(), .from_gguf() or .from_layers()")
+
+    # ---- making one -----------------------------------------------------------------------------------------------------------
+    @classmethod
+    def open(
+        cls,
+        source: Source,
+        *,
+        fetch: Optional[Fetch] = None,
+        quant: Optional[str] = None,
+        header_only: bool = False,
+        dialect: Union[Dialect, str, None] = None,
+        max_bytes: SupportsIndex = DEFAULT_MAX_BYTES,
+        headers: Optional[Mapping[str, str]] = None,
+        timeout: float = 30.0,
+        retries: SupportsIndex = 3,
+    ) -> Model:
+        """A model from a GGUF file: a path, https://..., or hf://organisation/repository/file.gguf[@revision].
+
+        Of a split file name the first shard. Of a remote file only the header is transferred. With `fetch(offset, length)`, which
+        returns bytes, `source` is only a name. `quant` quantizes what was read to another file type.
+        """
+        if fetch is None:
+            gguf = Gguf.open(
+                source, header_only=header_only, dialect=dialect, max_bytes=max_bytes, headers=headers, timeout=timeout, retries=retries
+            )
+        else:
+            _convert.path(source, "source")
+            gguf = Gguf.fetch(fetch, header_only=header_only, dialect=dialect, max_bytes=max_bytes)
+        with gguf:
+            if gguf.shard_count < gguf.split_count:
+                raise InvalidArgument(f"source: one of {gguf.split_count} shards; Gguf.fetch() each, Gguf.join() them, and Model.from_gguf()")
+            model = cls.from_gguf(gguf)
+        return model if quant is None else model.requantize(quant)
+
+    @classmethod
+    def from_gguf(cls, gguf: Gguf) -> Model:
+        """A model from a header."""
+        if not isinstance(gguf, Gguf):
+            raise TypeError(f"gguf: expected Gguf, not {type(gguf).__name__}")
+        return cls._wrap(cls._make(lib.ctxfit_model_from_gguf, gguf._handle()))
+
+    @classmethod
+    def from_catalog(cls, name: str, quant: Optional[str] = None) -> Model:
+        """A model by its id, its Hugging Face id, or another name that people type, in a file type (None: as published)."""
+        return cls._wrap(cls._make(lib.ctxfit_model_from_catalog, _convert.encoded(name, "name"), _convert.file_type(quant, "quant")))
+
+    @classmethod
+    def from_text(cls, text: str, quant: Optional[str] = None) -> Model:
+        """A model from one line of text: the architecture and its metadata keys, "llama block_count=32 embedding_length=4096 ..."."""
+        return cls._wrap(cls._make(lib.ctxfit_model_from_text, _convert.encoded(text, "text"), _convert.file_type(quant, "quant")))
+
+    @classmethod
+    def from_layers(
+        cls, info: ModelInfo, layers: Iterable[Layer], *, name: str = "", arch: Optional[str] = None, quant: Optional[str] = None
+    ) -> Model:
+        """A model from your own description. `arch` names the recipe for its tensors; None derives them from the layers' numbers."""
+        if not isinstance(info, ModelInfo):
+            raise TypeError(f"info: expected ModelInfo, not {type(info).__name__}")
+        whole = L.ctxfit_model_info()
+        _convert.fill(whole, info, formats="file_type")
+        items = list(layers)
+        structs = (L.ctxfit_layer_info * len(items))()
+        for struct, layer in zip(structs, items):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers: expected Layer, not {type(layer).__name__}")
+            _convert.fill(struct, layer)
+        if not items:
+            raise InvalidArgument("layers: expected at least one Layer")
+        return cls._wrap(
+            cls._make(
+                lib.ctxfit_model_from_layers,
+                _convert.encoded(name, "name"),
+                None if arch is None else _convert.encoded(arch, "arch"),
+                ctypes.byref(whole),
+                ctypes.byref(structs),
+                len(items),
+                _convert.file_type(quant, "quant"),
+            )
+        )
+
+    def requantize(self, quant: str) -> Model:
+        """The same model in another file type, by the rules of llama-quantize, as if from full precision."""
+        wanted = _convert.file_type(_convert.text(quant, "quant"), "quant")
+        return self._wrap(self._make(lib.ctxfit_model_requantize, self._handle(), wanted))
+
+    @staticmethod
+    def catalog() -> Tuple[ModelEntry, ...]:
+        """Every model that is known by name."""
+        return tuple(
+            ModelEntry(
+                lib.ctxfit_model_catalog_id(i).decode(),
+                lib.ctxfit_model_catalog_hf_id(i).decode(),
+                lib.ctxfit_model_catalog_source(i).decode(),
+            )
+            for i in range(lib.ctxfit_model_catalog_count())
+        )
+
+    # ---- what it is -----------------------------------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """Name for people, "" if unnamed."""
+        owner = self._handle()
+        return str(lib.ctxfit_model_name(owner).decode("utf-8", "replace"))
+
+    @property
+    def arch(self) -> str:
+        """Architecture as in `general.architecture`."""
+        owner = self._handle()
+        return str(lib.ctxfit_model_arch(owner).decode("utf-8", "replace"))
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts of the whole model."""
+        return ModelInfo._of(ask(L.ctxfit_model_info, lib.ctxfit_model_get_info, self._handle()))
+
+    @property
+    def file_type(self) -> Optional[str]:
+        """File type as stated or as asked for; None where it is unknown."""
+        return self.info.file_type
+
+    @property
+    def parameters(self) -> int:
+        """Elements of all tensors that are loaded."""
+        return self.info.parameters
+
+    @property
+    def trained_tokens(self) -> int:
+        """Context that the model is made for, 0 where it is not stated."""
+        return self.info.trained_tokens
+
+    @property
+    def layers(self) -> Tuple[Layer, ...]:
+        """The layers of the trunk, and behind them blocks that predict the next tokens."""
+        owner = self._handle()
+        info = ask(L.ctxfit_model_info, lib.ctxfit_model_get_info, owner)
+        return tuple(
+            Layer._of(ask(L.ctxfit_layer_info, lib.ctxfit_model_get_layer, owner, i)) for i in range(info.layers + info.nextn_layers)
+        )
+
+    @property
+    def tensors(self) -> Tuple[TensorInfo, ...]:
+        """Every tensor with its shape, format and size."""
+        owner = self._handle()
+        count = ask(L.ctxfit_model_info, lib.ctxfit_model_get_info, owner).tensor_count
+        return tuple(
+            TensorInfo._of(
+                ask(L.ctxfit_tensor_info, lib.ctxfit_model_get_tensor, owner, i),
+                lib.ctxfit_model_tensor_name(owner, i).decode("utf-8", "replace"),
+            )
+            for i in range(count)
+        )
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<closed Model>"
+        info = self.info
+        return f"<Model {self.name or self.arch}, {info.file_type or 'mixed'}, {info.parameters / 1e9:.2f} B parameters>"
+
+
+def as_model(value: Union[Model, str], quant: Optional[str] = None) -> Model:
+    """A model from what a request names: a Model, a .gguf file or address, or a name of the catalog."""
+    if isinstance(value, Model):
+        return value if quant is None else value.requantize(quant)
+    if not isinstance(value, str):
+        raise TypeError(f"model: expected Model or str, not {type(value).__name__}")
+    if "://" in value or value.lower().endswith(".gguf"):
+        return Model.open(value, quant=quant)
+    return Model.from_catalog(value, quant)
+
+
+__all__ = ["Model", "ModelEntry"]

@@ -1,0 +1,398 @@
+"""Plans: does this model fit this machine, with how much context, how fast, and what limits it."""
+from __future__ import annotations
+
+import ctypes
+import json
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
+
+from . import _convert
+from . import _layout as L
+from ._enums import Fit, Limit, PlanFlags, Split
+from ._errors import InvalidArgument
+from ._hardware import Hardware, as_hardware
+from ._html import plan_html
+from ._library import Handle, ask, error_of, format_name, known, lib, read_text
+from ._model import Model
+from ._records import Check, Constraint, Engine, Estimate, PlanDevice, Summary
+
+_MOST_32 = ctypes.c_uint32(-1).value
+_MOST_64 = ctypes.c_uint64(-1).value
+
+Tokens = Union[SupportsIndex, str]
+
+
+class Plan(Handle):
+    """An answer of ctxfit.plan(). It needs neither the model nor the machine that it was made from."""
+
+    __slots__ = ("_facts",)
+    _free = lib.ctxfit_plan_free
+    _facts: Optional[L.ctxfit_plan_summary]
+
+    def __init__(self) -> None:
+        raise TypeError("a Plan is made by ctxfit.plan()")
+
+    def _summary(self) -> L.ctxfit_plan_summary:
+        owner = self._handle()
+        facts = getattr(self, "_facts", None)
+        if facts is None:
+            facts = self._facts = ask(L.ctxfit_plan_summary, lib.ctxfit_plan_get_summary, owner)
+        return facts
+
+    # ---- the verdict ----------------------------------------------------------------------------------------------------------
+    @property
+    def summary(self) -> Summary:
+        """What the engine makes of the options, the verdict, and sums over all devices."""
+        return Summary._of(self._summary())
+
+    @property
+    def fit(self) -> Fit:
+        """Whether it fits: on GPUs alone, with a part on the host, or not."""
+        return known(Fit, self._summary().fit)
+
+    @property
+    def fits(self) -> bool:
+        """Whether every device has enough memory."""
+        return self.fit in (Fit.ALL, Fit.SPLIT)
+
+    @property
+    def margin_bytes(self) -> int:
+        """Least memory that is left on any device; negative: bytes missing."""
+        return self._summary().margin_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """Memory of weights, caches, state, compute and output on all devices."""
+        return self._summary().total_bytes
+
+    @property
+    def max_context(self) -> int:
+        """Largest context of one sequence that fits with the other options as given; 0 = none."""
+        return self._summary().max_ctx_seq_tokens
+
+    @property
+    def max_sequences(self) -> int:
+        """Most sequences of the planned length that fit; 0 = none."""
+        return self._summary().max_sequences
+
+    @property
+    def context(self) -> int:
+        """Whole context, after the engine's rounding."""
+        return self._summary().n_ctx
+
+    @property
+    def context_per_sequence(self) -> int:
+        """Context of one sequence, after the engine's rounding."""
+        return self._summary().n_ctx_seq
+
+    @property
+    def engine(self) -> Engine:
+        """Whose rules were followed."""
+        return Engine._of(self._summary().engine)
+
+    # ---- the parts ------------------------------------------------------------------------------------------------------------
+    @property
+    def devices(self) -> Tuple[PlanDevice, ...]:
+        """Memory of each device; the host is the last."""
+        owner = self._handle()
+        return tuple(
+            PlanDevice._of(ask(L.ctxfit_plan_device, lib.ctxfit_plan_get_device, owner, i)) for i in range(self._summary().device_count)
+        )
+
+    @property
+    def constraints(self) -> Tuple[Constraint, ...]:
+        """Every limit of one sequence's context, the smallest first."""
+        owner = self._handle()
+        return tuple(
+            Constraint._of(ask(L.ctxfit_constraint, lib.ctxfit_plan_get_constraint, owner, i))
+            for i in range(self._summary().constraint_count)
+        )
+
+    @property
+    def binding(self) -> Optional[Constraint]:
+        """The limit that stops the context from being longer."""
+        owner = self._handle()
+        if self._summary().constraint_count == 0:
+            return None
+        return Constraint._of(ask(L.ctxfit_constraint, lib.ctxfit_plan_get_constraint, owner, 0))
+
+    @property
+    def warnings(self) -> Tuple[str, ...]:
+        """What a user should know, in words."""
+        owner = self._handle()
+        return tuple(lib.ctxfit_plan_warning(owner, i).decode("utf-8", "replace") for i in range(self._summary().warning_count))
+
+    # ---- speed and requests ---------------------------------------------------------------------------------------------------
+    def decode_rate(self, depth: SupportsIndex = 0) -> Estimate:
+        """Tokens per second of one sequence with `depth` tokens in its context."""
+        tokens = _convert.whole(depth, "depth", 0, _MOST_64)
+        return Estimate._of(ask(L.ctxfit_estimate, lib.ctxfit_plan_get_decode_rate, self._handle(), tokens))
+
+    def prompt_time(self, prompt: SupportsIndex, cached: SupportsIndex = 0) -> Estimate:
+        """Seconds to process a prompt of which the first `cached` tokens are cached already."""
+        tokens = _convert.whole(prompt, "prompt", 0, _MOST_64)
+        known_tokens = _convert.whole(cached, "cached", 0, _MOST_64)
+        return Estimate._of(ask(L.ctxfit_estimate, lib.ctxfit_plan_get_prompt_time, self._handle(), tokens, known_tokens))
+
+    def check(
+        self,
+        prompt: SupportsIndex,
+        *,
+        cached: SupportsIndex = 0,
+        output: SupportsIndex = 0,
+        deadline_s: Union[SupportsFloat, None] = None,
+    ) -> Check:
+        """Holds a request against the plan: does it fit the context, and is it done in time? Tokens, and seconds for everything."""
+        request = L.ctxfit_request(
+            struct_size=ctypes.sizeof(L.ctxfit_request),
+            prompt_tokens=_convert.whole(prompt, "prompt", 0, _MOST_64),
+            cached_tokens=_convert.whole(cached, "cached", 0, _MOST_64),
+            output_tokens=_convert.whole(output, "output", 0, _MOST_64),
+        )
+        if request.cached_tokens > request.prompt_tokens:
+            raise InvalidArgument(f"cached: {request.cached_tokens} tokens of a prompt of {request.prompt_tokens}")
+        if deadline_s is not None:
+            request.deadline_s = _convert.real(deadline_s, "deadline_s")
+            if request.deadline_s == 0:
+                raise InvalidArgument("deadline_s: expected more than 0 seconds, or None for no deadline")
+        return Check._of(ask(L.ctxfit_check, lib.ctxfit_plan_check, self._handle(), ctypes.byref(request)))
+
+    # ---- text -----------------------------------------------------------------------------------------------------------------
+    def to_json(self, id: Optional[str] = None) -> str:
+        """The plan as the command prints it ("schema":"ctxfit.plan/1")."""
+        return read_text(lib.ctxfit_plan_write_json, self._handle(), None if id is None else _convert.encoded(id, "id"))
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The plan as to_json() writes it, in Python's types."""
+        made = json.loads(self.to_json())
+        assert isinstance(made, dict)
+        return made
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<closed Plan>"
+        facts = self._summary()
+        return f"<Plan: fit {self.fit.name.lower()}, {facts.n_ctx} tokens, {facts.total_bytes / 2**30:.2f} GiB, largest context {facts.max_ctx_seq_tokens}>"
+
+    def _repr_html_(self) -> str:
+        """Memory bars for notebooks."""
+        return plan_html(self.summary, self.devices, self.constraints, self.warnings)
+
+
+def plan(
+    model: Model,
+    hw: Union[Hardware, str],
+    *,
+    ctx: Optional[Tokens] = None,
+    parallel: Optional[SupportsIndex] = None,
+    kv: Union[str, Tuple[str, str], None] = None,
+    kv_key: Optional[str] = None,
+    kv_value: Optional[str] = None,
+    engine: Optional[str] = None,
+    gpu_layers: Union[SupportsIndex, str, None] = None,
+    cpu_expert_layers: Union[SupportsIndex, str, None] = None,
+    tensor_split: Optional[Iterable[SupportsFloat]] = None,
+    split_mode: Union[Split, str, None] = None,
+    overrides: Union[str, Mapping[str, str], Sequence[str], None] = None,
+    batch: Optional[SupportsIndex] = None,
+    ubatch: Optional[SupportsIndex] = None,
+    outputs_max: Union[SupportsIndex, str, None] = None,
+    flash_attention: Optional[bool] = None,
+    kv_unified: Optional[bool] = None,
+    swa_full: Optional[bool] = None,
+    kv_offload: Optional[bool] = None,
+    op_offload: Optional[bool] = None,
+    mmap: Optional[bool] = None,
+    repack: Optional[bool] = None,
+    reserve_bytes: Optional[SupportsIndex] = None,
+    limit: Optional[SupportsIndex] = None,
+    limit_source: Optional[str] = None,
+    prefill_rate: Optional[SupportsFloat] = None,
+    decode_rate: Optional[SupportsFloat] = None,
+    limits: bool = True,
+) -> Plan:
+    """Plans a run of a model on a machine. What is left out, or None, is the engine's default. "It does not fit" is an answer.
+
+    ctx             whole context in tokens, shared by the sequences; None: the trained length; "max": the most that fits
+    parallel        sequences
+    kv              cache type of keys and values ("q8_0"), or of both (("q8_0", "f16")); kv_key and kv_value name one of them
+    engine          "llama.cpp", "llama.cpp@b10472"
+    gpu_layers      layers on GPUs, the output layer being one more; 0: none; "all"
+    cpu_expert_layers   the first n layers keep their experts on the host; "all"
+    tensor_split    proportions per device
+    split_mode      "layer", "none" or "row"
+    overrides       "pattern=buffer" pieces as text, in a sequence, or as a mapping
+    batch, ubatch   tokens that one call, and one pass, may process
+    outputs_max     rows of logits that a batch may ask for; "all": every token
+    flash_attention, kv_unified, swa_full, kv_offload, op_offload, mmap, repack   True or False
+    reserve_bytes   kept free on each GPU; 0: nothing
+    limit           a number of tokens from elsewhere that requests are held against, and limit_source, where it stands
+    prefill_rate, decode_rate   tokens/s as measured on the machine, used instead of the estimates
+    limits          False: only this context, without the largest one (fastest)
+    """
+    options = plan_options({name: value for name, value in locals().items() if value is not None and name not in ("model", "hw")})
+    if not isinstance(model, Model):
+        raise TypeError(f"model: expected Model, not {type(model).__name__}; Model.open() and Model.from_catalog() make one")
+    machine = as_hardware(hw)
+    return Plan._wrap(Plan._make(lib.ctxfit_plan_make, model._handle(), machine._handle(), ctypes.byref(options)))
+
+
+def best_file_type(model: Model, hw: Union[Hardware, str], **options: Any) -> Optional[str]:
+    """The best (largest) file type of the model that still fits, with options as those of plan(); None when none does."""
+    unknown = set(options) - set(_SETTERS)
+    if unknown:
+        raise TypeError(f"best_file_type() got an unexpected option {sorted(unknown)[0]!r}; it takes those of plan()")
+    if not isinstance(model, Model):
+        raise TypeError(f"model: expected Model, not {type(model).__name__}")
+    made = plan_options({name: value for name, value in options.items() if value is not None})
+    machine = as_hardware(hw)
+    out = ctypes.c_uint32()
+    error = L.ctxfit_error()
+    status = lib.ctxfit_plan_best_file_type(
+        model._handle(), machine._handle(), ctypes.byref(made), None, ctypes.byref(out), ctypes.byref(error)
+    )
+    if status:
+        raise error_of(status, error)
+    return format_name(lib.ctxfit_file_type_name, out.value)
+
+
+# ---- options ------------------------------------------------------------------------------------------------------------------
+def _ctx(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    if isinstance(value, str):
+        if value.lower() not in ("max", "native"):
+            raise InvalidArgument(f"{name}: expected tokens, 'max' or 'native', not {value!r}")
+        options.ctx_tokens = L.CTXFIT_CTX_LARGEST if value.lower() == "max" else 0
+    else:
+        options.ctx_tokens = _convert.whole(value, name, 0, L.CTXFIT_CTX_LARGEST - 1)
+
+
+def _kv(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise InvalidArgument(f"{name}: expected one cache type, or two: of keys and of values")
+        options.kv_key, options.kv_value = _convert.quant(value[0], f"{name}[0]"), _convert.quant(value[1], f"{name}[1]")
+    else:
+        options.kv_key = options.kv_value = _convert.quant(value, name)
+
+
+def _cache_type(field: str) -> Any:
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        setattr(options, field, _convert.quant(value, name))
+
+    return store
+
+
+def _count(field: str, least: int) -> Any:
+    """A number for which C's 0 means the default, so that 0 cannot be asked for."""
+    most = _convert.kinds_of(L.ctxfit_plan_options)[field](-1).value
+
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        setattr(options, field, _convert.whole(value, name, least, most - 1))
+
+    return store
+
+
+def _count_or(field: str, of_zero: int, of_all: Optional[int]) -> Any:
+    """A number of which C spells 0, or "all", otherwise."""
+    most = _convert.kinds_of(L.ctxfit_plan_options)[field](-1).value
+
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        if isinstance(value, str) and of_all is not None:
+            if value.lower() != "all":
+                raise InvalidArgument(f"{name}: expected a number or 'all', not {value!r}")
+            setattr(options, field, of_all)
+        else:
+            setattr(options, field, _convert.whole(value, name, 0, most - 1) or of_zero)
+
+    return store
+
+
+def _choice(field: str) -> Any:
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        setattr(options, field, _convert.switch(value, name))
+
+    return store
+
+
+def _plain(field: str) -> Any:
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        _convert.set_field(options, field, value, name)
+
+    return store
+
+
+def _rate(field: str) -> Any:
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        rate = _convert.real(value, name)
+        if rate == 0:
+            raise InvalidArgument(f"{name}: expected more than 0 tokens/s, or None for the estimate")
+        setattr(options, field, rate)
+
+    return store
+
+
+def _split_mode(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    options.split_mode = _convert.member(value, name, Split)
+
+
+def _overrides(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    if isinstance(value, Mapping):
+        pieces = [f"{_convert.text(p, name)}={_convert.text(b, name)}" for p, b in value.items()]
+        value = ";".join(pieces)
+    elif isinstance(value, (tuple, list)):
+        value = ";".join(_convert.text(piece, name) for piece in value)
+    _convert.set_field(options, "overrides", value, name)
+
+
+def _limits(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, not {value!r}")
+    options.flags = 0 if value else PlanFlags.NO_LIMITS
+
+
+#: argument of plan() -> what stores it
+_SETTERS: Dict[str, Any] = {
+    "ctx": _ctx,
+    "parallel": _count("sequences", 1),
+    "kv": _kv,
+    "kv_key": _cache_type("kv_key"),
+    "kv_value": _cache_type("kv_value"),
+    "engine": _plain("engine"),
+    "gpu_layers": _count_or("gpu_layers", L.CTXFIT_GPU_LAYERS_NONE, 0),
+    "cpu_expert_layers": _count_or("cpu_expert_layers", 0, L.CTXFIT_ALL_LAYERS),
+    "tensor_split": _plain("tensor_split"),
+    "split_mode": _split_mode,
+    "overrides": _overrides,
+    "batch": _count("batch_tokens", 1),
+    "ubatch": _count("ubatch_tokens", 1),
+    "outputs_max": _count_or("outputs_max", 0, _MOST_32),
+    "flash_attention": _choice("flash_attention"),
+    "kv_unified": _choice("kv_unified"),
+    "swa_full": _choice("swa_full"),
+    "kv_offload": _choice("kv_offload"),
+    "op_offload": _choice("op_offload"),
+    "mmap": _choice("mmap"),
+    "repack": _choice("repack"),
+    "reserve_bytes": _count_or("reserve_bytes", L.CTXFIT_RESERVE_NONE, None),
+    "limit": _count("limit_tokens", 1),
+    "limit_source": _plain("limit_source"),
+    "prefill_rate": _rate("measured_prefill_tokens_per_s"),
+    "decode_rate": _rate("measured_decode_tokens_per_s"),
+    "limits": _limits,
+}
+
+
+def plan_options(given: Mapping[str, object]) -> L.ctxfit_plan_options:
+    """C's options from arguments of plan() that are not None."""
+    options = L.ctxfit_plan_options(struct_size=ctypes.sizeof(L.ctxfit_plan_options))
+    for name, setter in _SETTERS.items():  # in this order: kv is for both cache types, kv_key and kv_value go over it
+        if name in given:
+            setter(options, name, given[name])
+    return options
+
+
+def limit_name(kind: Limit) -> str:
+    """Name of a limit as to_dict() has it: "trained", "device_memory"."""
+    return str(lib.ctxfit_limit_name(_convert.member(kind, "kind", Limit)).decode())
+
+
+__all__ = ["Plan", "best_file_type", "limit_name", "plan"]

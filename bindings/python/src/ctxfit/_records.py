@@ -1,0 +1,658 @@
+# Made by generate.py from include/ctxfit/*.h: do not edit.
+"""What the library answers, as frozen dataclasses. Sizes are bytes, contexts tokens, rates per second."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from . import _layout as L
+from ._enums import (
+    Attention,
+    Backend,
+    Basis,
+    DeviceKind,
+    FeedForward,
+    FileTypeFlags,
+    Fit,
+    GgufType,
+    LayerFlags,
+    Limit,
+    ModelFlags,
+    Outcome,
+    QuantFlags,
+    RopeScaling,
+    State,
+)
+from ._library import format_name, known, lib
+
+
+@dataclass(frozen=True)
+class QuantInfo:
+    """What a format is."""
+
+    #: the format itself
+    name: Optional[str]
+    #: elements per block
+    block_elems: int
+    #: bytes per block, its own scales included; what rows or tensors add is in ctxfit_quant_tensor_bytes()
+    block_bytes: int
+    #: QuantFlags
+    flags: QuantFlags
+    #: ggml's number, or None
+    ggml_type: Optional[int]
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_quant_info) -> QuantInfo:
+        return cls(
+            format_name(lib.ctxfit_quant_name, s.quant),
+            s.block_elems,
+            s.block_bytes,
+            known(QuantFlags, s.flags),
+            None if s.ggml_type == 0xffffffff else s.ggml_type,
+        )
+
+
+@dataclass(frozen=True)
+class FileTypeInfo:
+    """What a file type is."""
+
+    #: the file type itself
+    name: Optional[str]
+    #: number in general.file_type, or None
+    ggml_ftype: Optional[int]
+    #: format that most tensors get
+    base: Optional[str]
+    #: True: llama-quantize refuses it without an importance matrix for some tensors
+    needs_imatrix: bool
+    #: FileTypeFlags
+    flags: FileTypeFlags
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_file_type_info) -> FileTypeInfo:
+        return cls(
+            format_name(lib.ctxfit_file_type_name, s.file_type),
+            None if s.ggml_ftype == 0xffffffff else s.ggml_ftype,
+            format_name(lib.ctxfit_quant_name, s.base),
+            bool(s.needs_imatrix),
+            known(FileTypeFlags, s.flags),
+        )
+
+
+@dataclass(frozen=True)
+class GgufKey:
+    """One key."""
+
+    name: str
+    #: GgufType
+    type: GgufType
+    #: of an array, otherwise the same as type
+    element_type: GgufType
+    #: elements of an array, otherwise 1
+    count: int
+    #: of the value's first byte in the file: a string's length, an array's first element
+    offset: int
+    #: from there: a string's length and text, an array's elements
+    bytes: int
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_gguf_key, name: str) -> GgufKey:
+        return cls(
+            name,
+            known(GgufType, s.type),
+            known(GgufType, s.element_type),
+            s.count,
+            s.offset,
+            s.bytes,
+        )
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor."""
+
+    name: str
+    #: 0 to 4
+    n_dims: int
+    #: unused ones are 1
+    dims: Tuple[int, ...]
+    #: from the start of the data section of its file, bytes
+    offset: int
+    #: without padding
+    bytes: int
+    #: 0 when the number is unknown: then bytes is 0 too
+    quant: Optional[str]
+    #: as in the file
+    ggml_type: int
+    #: file of a split model, from 0
+    shard: int
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_tensor_info, name: str) -> TensorInfo:
+        return cls(
+            name,
+            s.n_dims,
+            tuple(s.dims),
+            s.offset,
+            s.bytes,
+            format_name(lib.ctxfit_quant_name, s.quant),
+            s.ggml_type,
+            s.shard,
+        )
+
+    @property
+    def shape(self) -> Tuple[int, ...]:
+        """The dimensions that it has; the first is the length of a row."""
+        return self.dims[: self.n_dims]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer. Zero where it does not apply."""
+
+    #: LayerFlags
+    flags: LayerFlags = LayerFlags(0)
+    #: Attention
+    attention: Attention = Attention(0)
+    #: State
+    state: State = State(0)
+    #: FeedForward
+    feed_forward: FeedForward = FeedForward(0)
+    #: attention heads (of queries)
+    heads: int = 0
+    #: as cached: 1 for latent attention; 0 without attention
+    kv_heads: int = 0
+    #: per head, elements, of the computation
+    key_size: int = 0
+    #: per head, elements, of the computation
+    value_size: int = 0
+    #: sliding: window; chunked: chunk
+    window_tokens: int = 0
+    #: elements of K cached per token
+    cache_k_elems: int = 0
+    #: elements of V cached per token; 0 for latent attention
+    cache_v_elems: int = 0
+    #: latent attention: compressed width
+    kv_rank: int = 0
+    #: latent attention: rank of the query projection, 0 = none
+    q_rank: int = 0
+    #: rotated elements of a head
+    rope_size: int = 0
+    #: sparse attention: heads of the indexer, 0 = none
+    indexer_heads: int = 0
+    #: sparse attention: key elements that the indexer caches per token
+    indexer_size: int = 0
+    #: of the state: convolution length
+    conv_kernel: int = 0
+    #: of the state: per head or channel (d_state)
+    state_size: int = 0
+    #: of the state: inner width (d_inner)
+    state_inner: int = 0
+    #: of the state: heads, or the time-step rank of Mamba
+    state_heads: int = 0
+    #: of the state: groups
+    state_groups: int = 0
+    #: kept per sequence for the convolution, F32 elements
+    conv_state_elems: int = 0
+    #: kept per sequence for the recurrence, F32 elements
+    recurrent_elems: int = 0
+    #: dense feed-forward width; with experts: of the dense part beside them, 0 = none
+    ff_width: int = 0
+    #: routed experts in all
+    experts: int = 0
+    #: routed experts per token
+    experts_used: int = 0
+    #: feed-forward width of one routed expert
+    expert_width: int = 0
+    #: feed-forward width of all shared experts together
+    shared_width: int = 0
+    #: tokens that share one entry of the layer's compressed cache beside the window (DeepSeek-V4), 0 = none
+    compress_ratio: int = 0
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_layer_info) -> Layer:
+        return cls(
+            known(LayerFlags, s.flags),
+            known(Attention, s.attention),
+            known(State, s.state),
+            known(FeedForward, s.feed_forward),
+            s.heads,
+            s.kv_heads,
+            s.key_size,
+            s.value_size,
+            s.window_tokens,
+            s.cache_k_elems,
+            s.cache_v_elems,
+            s.kv_rank,
+            s.q_rank,
+            s.rope_size,
+            s.indexer_heads,
+            s.indexer_size,
+            s.conv_kernel,
+            s.state_size,
+            s.state_inner,
+            s.state_heads,
+            s.state_groups,
+            s.conv_state_elems,
+            s.recurrent_elems,
+            s.ff_width,
+            s.experts,
+            s.experts_used,
+            s.expert_width,
+            s.shared_width,
+            s.compress_ratio,
+        )
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The whole model."""
+
+    #: ModelFlags
+    flags: ModelFlags = ModelFlags(0)
+    #: of the trunk
+    layers: int = 0
+    #: next-token-prediction blocks behind the trunk
+    nextn_layers: int = 0
+    #: hidden width
+    embedding: int = 0
+    #: width of the embedding input (larger with deepstack vision features)
+    embedding_inputs: int = 0
+    #: tokens: rows of the embedding
+    vocabulary: int = 0
+    #: of the widest layer
+    heads: int = 0
+    #: of the layer with most
+    experts: int = 0
+    #: per token, in that layer
+    experts_used: int = 0
+    #: Gemma-3n/4: width of the per-layer embedding, 0 = none
+    per_layer_embedding: int = 0
+    #: RopeScaling
+    rope_scaling: RopeScaling = RopeScaling(0)
+    #: 0 = none or unstated
+    rope_factor: float = 0.0
+    #: length before scaling, 0 = unstated
+    rope_original_tokens: int = 0
+    #: context that the model is made for, scaling included
+    trained_tokens: int = 0
+    #: of all tensors that are loaded; tied embeddings count once
+    parameters: int = 0
+    #: without the routed experts that a token does not use
+    parameters_active: int = 0
+    #: in the file
+    tensor_count: int = 0
+    #: of all tensors in the file, unpadded
+    tensor_bytes: int = 0
+    #: of the file's data section: each tensor padded to its alignment
+    data_bytes: int = 0
+    #: as stated or as asked for; 0 = unknown
+    file_type: Optional[str] = None
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_model_info) -> ModelInfo:
+        return cls(
+            known(ModelFlags, s.flags),
+            s.layers,
+            s.nextn_layers,
+            s.embedding,
+            s.embedding_inputs,
+            s.vocabulary,
+            s.heads,
+            s.experts,
+            s.experts_used,
+            s.per_layer_embedding,
+            known(RopeScaling, s.rope_scaling),
+            s.rope_factor,
+            s.rope_original_tokens,
+            s.trained_tokens,
+            s.parameters,
+            s.parameters_active,
+            s.tensor_count,
+            s.tensor_bytes,
+            s.data_bytes,
+            format_name(lib.ctxfit_file_type_name, s.file_type),
+        )
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device. What is 0 is unknown. As input of ctxfit_hw_from_devices() 0 means the catalog's value where id is a catalog id."""
+
+    #: DeviceKind
+    kind: DeviceKind
+    #: Backend
+    backend: Backend = Backend(0)
+    #: machine it sits in, from 0, when several are linked
+    node: int = 0
+    #: as reported by the driver, or the advertised size; host: 0 = not stated
+    memory_bytes: int = 0
+    #: free now; 0 = not stated, then all of it
+    free_bytes: int = 0
+    #: unified: what the GPU may use at most; otherwise the same as memory_bytes
+    budget_bytes: int = 0
+    #: Apple: the larger budget of recent macOS, by observation; otherwise as budget_bytes
+    budget_recent_bytes: int = 0
+    #: host and unified: kept for the operating system
+    reserve_bytes: int = 0
+    #: of its memory
+    bandwidth_bytes_per_s: int = 0
+    #: to the host (PCIe) or, for a linked machine, to its neighbour; one direction
+    link_bytes_per_s: int = 0
+    #: dense matrix rate with FP32 accumulation where known; a whole number
+    fp16_flops_per_s: float = 0.0
+    #: dense; a whole number
+    int8_ops_per_s: float = 0.0
+    #: catalog id, or "gpu", "unified", "host"
+    id: str = ""
+    #: for people; not part of a spec
+    name: str = ""
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_device) -> Device:
+        return cls(
+            known(DeviceKind, s.kind),
+            known(Backend, s.backend),
+            s.node,
+            s.memory_bytes,
+            s.free_bytes,
+            s.budget_bytes,
+            s.budget_recent_bytes,
+            s.reserve_bytes,
+            s.bandwidth_bytes_per_s,
+            s.link_bytes_per_s,
+            s.fp16_flops_per_s,
+            s.int8_ops_per_s,
+            s.id.decode("utf-8", "replace"),
+            s.name.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine in a version. Never grows: it is also a member of Summary."""
+
+    #: build number that the rules are taken for (10472), 0 = the engine does not count builds
+    build: int
+    #: True: a version that the rules were measured or read for; False: nearest rules are used
+    known: bool
+    #: "llama.cpp"
+    name: str
+    #: "0.7.0"
+    version: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_engine_info) -> Engine:
+        return cls(
+            s.build,
+            bool(s.known),
+            s.name.decode("utf-8", "replace"),
+            s.version.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the engine makes of the options, and the verdict."""
+
+    #: Fit
+    fit: Fit
+    #: whole context after the engine's padding
+    n_ctx: int
+    #: of one sequence
+    n_ctx_seq: int
+    #: sequences
+    n_seq: int
+    #: tokens that one call may process
+    n_batch: int
+    #: tokens that one pass processes
+    n_ubatch: int
+    #: True when used
+    flash_attention: bool
+    #: True when sequences share one cache
+    kv_unified: bool
+    #: separate caches: 1 when unified
+    streams: int
+    #: tokens that one stream of the full cache holds; 0 = no such cache
+    kv_cells: int
+    #: tokens that one stream of the window cache holds; 0 = no such cache
+    swa_cells: int
+    #: on GPUs, output layer included
+    gpu_layers: int
+    #: device of the output layer
+    output_device: int
+    #: host included, which is the last
+    device_count: int
+    #: places of ctxfit_plan_get_constraint()
+    constraint_count: int
+    #: places of ctxfit_plan_warning()
+    warning_count: int
+    #: True when inputs are kept four times to overlap devices
+    pipeline: bool
+    #: smallest usable - total of all devices; negative: bytes missing
+    margin_bytes: int
+    #: largest context of one sequence that fits with the other options as given; 0 = none or not asked
+    max_ctx_seq_tokens: int
+    #: most sequences of n_ctx_seq each at the same time that fit; 0 = none or not asked
+    max_sequences: int
+    #: True: compute buffers are exact; False: an upper bound
+    compute_exact: bool
+    #: sums over all devices
+    weights_bytes: int
+    #: kv + window kv + other caches
+    kv_bytes: int
+    #: state of recurrent layers
+    recurrent_bytes: int
+    #: buffers of the graph; see compute_exact
+    compute_bytes: int
+    #: logits and embeddings
+    output_bytes: int
+    #: everything above
+    total_bytes: int
+    #: whose rules were followed
+    engine: Engine
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_plan_summary) -> Summary:
+        return cls(
+            known(Fit, s.fit),
+            s.n_ctx,
+            s.n_ctx_seq,
+            s.n_seq,
+            s.n_batch,
+            s.n_ubatch,
+            bool(s.flash_attention),
+            bool(s.kv_unified),
+            s.streams,
+            s.kv_cells,
+            s.swa_cells,
+            s.gpu_layers,
+            s.output_device,
+            s.device_count,
+            s.constraint_count,
+            s.warning_count,
+            bool(s.pipeline),
+            s.margin_bytes,
+            s.max_ctx_seq_tokens,
+            s.max_sequences,
+            bool(s.compute_exact),
+            s.weights_bytes,
+            s.kv_bytes,
+            s.recurrent_bytes,
+            s.compute_bytes,
+            s.output_bytes,
+            s.total_bytes,
+            Engine._of(s.engine),
+        )
+
+
+@dataclass(frozen=True)
+class PlanDevice:
+    """One device of a plan."""
+
+    #: DeviceKind
+    kind: DeviceKind
+    #: Backend
+    backend: Backend
+    #: of the trunk whose weights are here
+    layers: int
+    #: memory of the device, or the GPU's budget of unified memory
+    capacity_bytes: int
+    #: capacity (or what is free) less the reserve; None = not stated
+    usable_bytes: Optional[int]
+    #: tensors that are placed here
+    weights_bytes: int
+    #: cache that spans the context
+    kv_bytes: int
+    #: cache of sliding-window and chunked layers
+    kv_swa_bytes: int
+    #: state of recurrent layers, of constant size per sequence
+    recurrent_bytes: int
+    #: indexer
+    kv_other_bytes: int
+    #: exact or upper bound, see Summary::compute_exact
+    compute_bytes: int
+    #: lower end of the band
+    compute_low_bytes: int
+    #: logits, on the host
+    output_bytes: int
+    #: sum of the parts above, with compute_bytes
+    total_bytes: int
+    #: usable - total; negative: bytes missing
+    free_bytes: int
+    #: engine's name ("CUDA0", "Metal", "host")
+    name: str
+    #: of the hardware
+    id: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_plan_device) -> PlanDevice:
+        return cls(
+            known(DeviceKind, s.kind),
+            known(Backend, s.backend),
+            s.layers,
+            s.capacity_bytes,
+            None if s.usable_bytes == 0xffffffffffffffff else s.usable_bytes,
+            s.weights_bytes,
+            s.kv_bytes,
+            s.kv_swa_bytes,
+            s.recurrent_bytes,
+            s.kv_other_bytes,
+            s.compute_bytes,
+            s.compute_low_bytes,
+            s.output_bytes,
+            s.total_bytes,
+            s.free_bytes,
+            s.name.decode("utf-8", "replace"),
+            s.id.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One limit."""
+
+    #: Limit
+    kind: Limit
+    #: of a memory limit, otherwise None
+    device: Optional[int]
+    #: True for the smallest limit, which comes first
+    binding: bool
+    #: context of one sequence that it allows; None = it does not limit
+    limit_tokens: Optional[int]
+    #: of a memory limit: bytes left (negative: missing) at the planned context; otherwise 0
+    slack_bytes: int
+    #: where the limit comes from, in words
+    source: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_constraint) -> Constraint:
+        return cls(
+            known(Limit, s.kind),
+            None if s.device == 0xffffffff else s.device,
+            bool(s.binding),
+            None if s.limit_tokens == 0xffffffffffffffff else s.limit_tokens,
+            s.slack_bytes,
+            s.source.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A rate or a time with its band."""
+
+    #: Basis
+    basis: Basis
+    #: 0 = unknown
+    value: float
+    #: lower end of the band
+    low: float
+    #: upper end of the band
+    high: float
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_estimate) -> Estimate:
+        return cls(
+            known(Basis, s.basis),
+            s.value,
+            s.low,
+            s.high,
+        )
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer to a request."""
+
+    #: Outcome bits
+    outcome: Outcome
+    #: beyond the limit; 0 = none
+    overflow_tokens: int
+    #: that the request was held against
+    limit_tokens: int
+    #: Limit of that limit
+    limit_kind: Limit
+    #: 0 = unknown
+    expected_s: float
+    #: lower end of its band
+    expected_low_s: float
+    #: upper end of its band
+    expected_high_s: float
+    #: expected_s - deadline when positive
+    late_s: float
+    #: prompt with the same cached and output tokens that would pass; 0 = none
+    largest_prompt_tokens: int
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_check) -> Check:
+        return cls(
+            known(Outcome, s.outcome),
+            s.overflow_tokens,
+            s.limit_tokens,
+            known(Limit, s.limit_kind),
+            s.expected_s,
+            s.expected_low_s,
+            s.expected_high_s,
+            s.late_s,
+            s.largest_prompt_tokens,
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request passes."""
+        return self.outcome == Outcome.OK
+
+__all__ = [
+    "Check",
+    "Constraint",
+    "Device",
+    "Engine",
+    "Estimate",
+    "FileTypeInfo",
+    "GgufKey",
+    "Layer",
+    "ModelInfo",
+    "PlanDevice",
+    "QuantInfo",
+    "Summary",
+    "TensorInfo",
+]
