@@ -419,7 +419,7 @@ static cfi_hw_match take_name(spec_reader *r, char name[NAME_BYTES], uint32_t *o
     return match;
 }
 
-static bool is_plain(const char *at, const char *word)
+static bool starts_with_word(const char *at, const char *word)
 {
     size_t n = strlen(word);
 
@@ -438,7 +438,7 @@ static ctxfit_status read_device(spec_reader *r, uint64_t count)
     ctxfit_status status;
 
     memset(&item, 0, sizeof item);
-    if (is_plain(at, "gpu") || is_plain(at, "unified")) {
+    if (starts_with_word(at, "gpu") || starts_with_word(at, "unified")) {
         item.device.kind = *at == 'g' ? CTXFIT_DEVICE_GPU : CTXFIT_DEVICE_UNIFIED;
         r->at += *at == 'g' ? strlen("gpu") : strlen("unified");
         (void)snprintf(item.device.id, sizeof item.device.id, "%.*s", (int)(r->at - at), at);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Text that does not belong into the tree: paths and hosts of one machine, things left for later, stray bytes, long lines.
+"""Text that does not belong into the tree: paths and hosts of one machine, things left for later, stray bytes, long lines;
+names of files and static functions of the library that are there twice.
 
 A line that must hold such text (the pattern of a check itself) says `check_text: ok`.
 """
@@ -53,6 +54,18 @@ def check_file(path):
     return bad
 
 
+def check_names(paths):
+    """A name says what it is wherever it is read: in a backtrace, in a search."""
+    places = {}
+    for path in paths:
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith("lib/") and path.suffix in C_SOURCE:
+            places.setdefault(f"file {path.name}", set()).add(name)
+            for function in re.findall(r"^static (?:inline )?[\w *]*?\b(\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+                places.setdefault(f"static function {function}", set()).add(name)
+    return [f"{what} is in {' and '.join(sorted(where))}" for what, where in sorted(places.items()) if len(where) > 1]
+
+
 def files_of_tree():
     listing = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
@@ -61,7 +74,7 @@ def files_of_tree():
 
 def main():
     paths = files_of_tree()
-    bad = [line for path in paths for line in check_file(path)]
+    bad = [line for path in paths for line in check_file(path)] + check_names(paths)
     print("\n".join(bad) or f"{len(paths)} files keep the rules of text")
     return 1 if bad else 0
 
