@@ -139,6 +139,26 @@ static void advise_gpu_layers(cli_advice *a)
     cli_say(a, heading, option, "the rest of the layers in host memory");
 }
 
+static bool is_better(ctxfit_file_type a, ctxfit_file_type b)
+{
+    for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) /* best first */
+        if (ctxfit_file_type_at(i) == a || ctxfit_file_type_at(i) == b)
+            return ctxfit_file_type_at(i) == a && a != b;
+    return false;
+}
+
+/* Memory to spare is quality to gain: said to who chose a file type. */
+static void advise_better_file_type(const cli_advice *a)
+{
+    ctxfit_file_type best = 0;
+
+    if (a->request->file_type == 0 || a->request->has_check ||
+        ctxfit_plan_best_file_type(a->model, a->hw, &a->request->options, NULL, &best, NULL) != CTXFIT_OK)
+        return;
+    if (is_better(best, a->request->file_type))
+        fprintf(a->out, "\n  Room for a better file: --quant %s fits this context as well\n", ctxfit_file_type_name(best));
+}
+
 void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out)
 {
     cli_advice          a = {request, model, hw, out, 0};
@@ -147,8 +167,10 @@ void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const
 
     (void)ctxfit_plan_get_summary(plan, &s);
     (void)ctxfit_plan_get_device(plan, 0, &first);
-    if (s.fit != CTXFIT_FIT_NONE)
+    if (s.fit != CTXFIT_FIT_NONE) {
+        advise_better_file_type(&a);
         return;
+    }
     advise_context(&a, &s);
     advise_sequences(&a, &s);
     advise_cache_type(&a);
