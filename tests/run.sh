@@ -12,6 +12,7 @@ export CTEST_OUTPUT_ON_FAILURE=1
 # ---- what the tests need ------------------------------------------------------------------------------------------------------
 packages="cmake make ninja-build gcc g++ clang libclang-rt-dev libc6-dev libcmocka-dev pkg-config python3 valgrind doxygen gcc-multilib
           g++-multilib python3-venv python3-pip binutils git gzip xz-utils"
+command -v go >/dev/null || packages="$packages golang-go"
 
 install_packages() {
     command -v apt-get >/dev/null || return 0 # elsewhere: what is there is used, a missing tool fails its step
@@ -55,10 +56,11 @@ step_consumers() { tests/consumer/run.sh "$out/consumer"; }
 step_docs()      { tests/house/check_docs.sh "$out/docs"; }
 step_quickstart(){ tests/house/check_readme.sh; }
 step_python()   { bindings/python/run_tests.sh "$out/python"; }
+step_go()        { bindings/go/run_tests.sh "$out/go"; }
 step_bench()     { cmake -S . -B "$out/bench" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_BUILD_BENCH=ON -DCTXFIT_BUILD_EXAMPLES=OFF &&
                    cmake --build "$out/bench" -j "$jobs" && tests/bench/run.sh "$out/bench"; }
 
-steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers docs quickstart python bench"
+steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers docs quickstart python go bench"
 
 # ---- the run ------------------------------------------------------------------------------------------------------------------
 [ "${1:-}" = --list ] && { echo "$steps"; exit 0; }

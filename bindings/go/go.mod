@@ -1,0 +1,3 @@
+module github.com/ctxfit/libctxfit/bindings/go
+
+go 1.19
