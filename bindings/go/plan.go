@@ -3,11 +3,11 @@ package ctxfit
 /*
 #include <ctxfit.h>
 
-// Results by value: nothing is moved to Go's heap for a call.
+// Results by value, and the plan as a number: nothing is moved to Go's heap for a call, by Go 1.19 neither.
 typedef struct { ctxfit_check check; ctxfit_status status; } check_result;
 typedef struct { ctxfit_estimate estimate; ctxfit_status status; } estimate_result;
 
-static check_result plan_check(const ctxfit_plan *plan, uint64_t prompt, uint64_t cached, uint64_t output, double deadline_s)
+static check_result plan_check(uintptr_t plan, uint64_t prompt, uint64_t cached, uint64_t output, double deadline_s)
 {
     check_result   r = { CTXFIT_CHECK_INIT, CTXFIT_OK };
     ctxfit_request request = CTXFIT_REQUEST_INIT;
@@ -16,23 +16,23 @@ static check_result plan_check(const ctxfit_plan *plan, uint64_t prompt, uint64_
     request.cached_tokens = cached;
     request.output_tokens = output;
     request.deadline_s = deadline_s;
-    r.status = ctxfit_plan_check(plan, &request, &r.check);
+    r.status = ctxfit_plan_check((const ctxfit_plan *)plan, &request, &r.check);
     return r;
 }
 
-static estimate_result plan_decode_rate(const ctxfit_plan *plan, uint64_t depth)
+static estimate_result plan_decode_rate(uintptr_t plan, uint64_t depth)
 {
     estimate_result r = { CTXFIT_ESTIMATE_INIT, CTXFIT_OK };
 
-    r.status = ctxfit_plan_get_decode_rate(plan, depth, &r.estimate);
+    r.status = ctxfit_plan_get_decode_rate((const ctxfit_plan *)plan, depth, &r.estimate);
     return r;
 }
 
-static estimate_result plan_prompt_time(const ctxfit_plan *plan, uint64_t prompt, uint64_t cached)
+static estimate_result plan_prompt_time(uintptr_t plan, uint64_t prompt, uint64_t cached)
 {
     estimate_result r = { CTXFIT_ESTIMATE_INIT, CTXFIT_OK };
 
-    r.status = ctxfit_plan_get_prompt_time(plan, prompt, cached, &r.estimate);
+    r.status = ctxfit_plan_get_prompt_time((const ctxfit_plan *)plan, prompt, cached, &r.estimate);
     return r;
 }
 */
@@ -119,6 +119,9 @@ func (p *Plan) enter() *C.ctxfit_plan {
 	return (*C.ctxfit_plan)(p.handle.enter())
 }
 
+// number is for the functions above: memory of C does not move.
+func number(plan *C.ctxfit_plan) C.uintptr_t { return C.uintptr_t(uintptr(unsafe.Pointer(plan))) }
+
 // Close gives the memory back. A second Close does nothing.
 func (p *Plan) Close() error {
 	if p != nil && p.handle.close() {
@@ -202,7 +205,7 @@ func (p *Plan) DecodeRate(depth uint64) (Rate, error) {
 		return Rate{}, ErrClosed
 	}
 	defer p.handle.leave()
-	r := C.plan_decode_rate(plan, C.uint64_t(depth))
+	r := C.plan_decode_rate(number(plan), C.uint64_t(depth))
 	if r.status != C.CTXFIT_OK {
 		return Rate{}, statusError(r.status, "decode rate at %d tokens", depth)
 	}
@@ -216,7 +219,7 @@ func (p *Plan) PromptTime(prompt, cached uint64) (Time, error) {
 		return Time{}, ErrClosed
 	}
 	defer p.handle.leave()
-	r := C.plan_prompt_time(plan, C.uint64_t(prompt), C.uint64_t(cached))
+	r := C.plan_prompt_time(number(plan), C.uint64_t(prompt), C.uint64_t(cached))
 	if r.status != C.CTXFIT_OK {
 		return Time{}, statusError(r.status, "time of a prompt of %d tokens, %d cached", prompt, cached)
 	}
@@ -230,7 +233,7 @@ func (p *Plan) Check(request Request) (Check, error) {
 		return Check{}, ErrClosed
 	}
 	defer p.handle.leave()
-	r := C.plan_check(plan, C.uint64_t(request.Prompt), C.uint64_t(request.Cached), C.uint64_t(request.Output),
+	r := C.plan_check(number(plan), C.uint64_t(request.Prompt), C.uint64_t(request.Cached), C.uint64_t(request.Output),
 		C.double(request.Deadline.Seconds()))
 	if r.status != C.CTXFIT_OK {
 		return Check{}, statusError(r.status, "request of %d tokens, %d cached, deadline %v", request.Prompt, request.Cached, request.Deadline)
