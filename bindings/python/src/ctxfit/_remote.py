@@ -86,6 +86,7 @@ class _Range(NamedTuple):
     """What an answer says of itself."""
 
     start: int
+    stop: Optional[int]
     total: Optional[int]
 
 
@@ -105,6 +106,7 @@ class HttpFile:
         self._opener = urllib.request.build_opener(_Redirects(private))
         self._stream: Any = None  # of a server that ignores ranges: the answer, read as far as _position
         self._position = 0
+        self._stop: Optional[int] = None  # where the answer ends, if it said so
         self._mark: Optional[str] = None
         #: bytes of the whole file, once an answer has said it
         self.total: Optional[int] = None
@@ -156,14 +158,14 @@ class HttpFile:
             except BaseException:
                 response.close()
                 raise
-            self._stream, self._position = response, answer.start
-        wanted = offset + length if self.total is None else min(offset + length, self.total)
+            self._stream, self._position, self._stop = response, answer.start, answer.stop
+        wanted = offset + length if self._stop is None else min(offset + length, self._stop)
         while self._position < wanted:
             # The beginning of the file once more, where a server without ranges was interrupted.
             skipping = max(offset - self._position, 0)
             piece = self._stream.read(min(_CHUNK, skipping or wanted - self._position))
             if not piece:
-                if self.total is not None or skipping:
+                if self._stop is not None or skipping:
                     raise http.client.IncompleteRead(b"", wanted - self._position)
                 break
             self._pay(len(piece))
@@ -185,10 +187,11 @@ class HttpFile:
             found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
             if found is None or int(found[1]) != offset:
                 raise InputOutput(f"{self._name()}: asked for bytes from {offset} on, the answer is {response.headers.get('Content-Range')!r}")
-            answer = _Range(offset, None if found[3] == "*" else int(found[3]))
+            answer = _Range(offset, int(found[2]) + 1, None if found[3] == "*" else int(found[3]))
         elif response.status == 200:
             length = response.headers.get("Content-Length", "")
-            answer = _Range(0, int(length) if length.isdigit() else None)
+            size = int(length) if length.isdigit() else None
+            answer = _Range(0, size, size)
         else:
             raise InputOutput(f"{self._name()}: HTTP status {response.status}")
         mark = f"{response.headers.get('ETag')} {answer.total}"
