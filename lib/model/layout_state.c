@@ -70,6 +70,7 @@ static void set_states(cfi_layout *l, uint32_t kind)
 
 static void all_states(cfi_layout *l, uint32_t kind)
 {
+    cfi_layout_heads(l); /* what they would be is still held against cache types */
     for (uint32_t i = 0; i < l->count; i++)
         clear_attention(&l->layer[i]);
     set_states(l, kind);

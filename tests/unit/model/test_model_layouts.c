@@ -344,6 +344,7 @@ static void states_have_the_sizes_of_their_kind(void **state)
     (void)state;
     assert_int_equal(model->layer[0].conv_state_elems, 3 * 1024);
     assert_int_equal(model->layer[0].recurrent_elems, 16 * 1024);
+    assert_int_equal(model->stated_key_size, 64); /* no layer has it, cache types are still held against it */
     ctxfit_model_free(model);
     model = describe("mamba2 block_count=1 " SSM2);
     assert_int_equal(model->layer[0].conv_state_elems, 3 * (1024 + 2 * 2 * 16));
