@@ -13,13 +13,19 @@ uint64_t cfi_plan_most_ctx(const cfi_question *q, uint32_t sequences)
     return cfi_max_u64(CFI_CTX_STEP, most / CFI_CTX_STEP * CFI_CTX_STEP);
 }
 
-/* `device` UINT32_MAX: the least slack of all. */
+/* `device` UINT32_MAX: the least slack of all. More bytes than 64 bits hold do not fit. */
 static ctxfit_status slack_at(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t ctx_tokens, int64_t *out,
                               ctxfit_error *error)
 {
     cfi_answer    answer;
-    ctxfit_status status = cfi_plan_answer(q, ctx_tokens, sequences, &answer, error);
+    ctxfit_error  found;
+    ctxfit_status status = cfi_plan_answer(q, ctx_tokens, sequences, &answer, &found);
 
+    *out = -INT64_MAX;
+    if (status == CTXFIT_E_OVERFLOW)
+        return CTXFIT_OK;
+    if (status != CTXFIT_OK && error != NULL)
+        *error = found;
     if (status == CTXFIT_OK)
         *out = device == UINT32_MAX ? cfi_plan_margin(q, &answer.memory) : cfi_plan_slack(q, &answer.memory, device);
     return status;

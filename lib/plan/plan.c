@@ -145,6 +145,21 @@ static uint64_t largest_ctx(const cfi_question *q, uint32_t sequences, uint64_t 
     return trained != 0 ? cfi_min_u64(trained, most) : most;
 }
 
+/* A context below the batch makes the batch smaller too: what is planned may fit where the search, which goes in steps, found nothing. */
+static void raise_limits(ctxfit_plan *plan, const cfi_question *q, uint64_t *limit)
+{
+    uint64_t least = CFI_NO_LIMIT;
+
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
+        if (cfi_plan_slack(q, &plan->answer.memory, i) >= 0)
+            limit[i] = cfi_max_u64(limit[i], plan->summary.n_ctx_seq);
+        least = cfi_min_u64(least, limit[i]);
+    }
+    plan->summary.max_ctx_seq_tokens = largest_ctx(q, plan->summary.n_seq, least);
+    if (plan->summary.fit != CTXFIT_FIT_NONE && plan->summary.max_sequences < plan->summary.n_seq && !plan->summary.kv_unified)
+        plan->summary.max_sequences = plan->summary.n_seq;
+}
+
 static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
 {
     uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
@@ -171,6 +186,8 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     status = sum_devices(plan, q, error);
     if (status == CTXFIT_OK && solve)
         status = cfi_plan_most_sequences(q, plan->summary.n_ctx_seq, &plan->summary.max_sequences, error);
+    if (status == CTXFIT_OK && solve)
+        raise_limits(plan, q, limit);
     if (status == CTXFIT_OK)
         status = cfi_plan_constraints(plan, q, limit, error);
     if (status == CTXFIT_OK)

@@ -150,6 +150,45 @@ static void a_shared_cache_is_not_divided(void **state)
     ctxfit_model_free(model);
 }
 
+/* A context of one token has a batch of one: it may fit where 256 tokens do not. The limits do not deny what was planned. */
+static void what_fits_is_within_the_limits(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("gpu(backend=cuda,mem=20GiB) host:64GiB");
+    ctxfit_plan_options o = options_with(1, 1);
+    ctxfit_plan_summary s;
+
+    (void)state;
+    o.reserve_bytes = (UINT64_C(1) << 30) + (uint64_t)plan_once(model, hw, &o).margin_bytes; /* to the byte */
+    s = plan_once(model, hw, &o);
+    assert_int_equal(s.fit, CTXFIT_FIT_ALL);
+    assert_int_equal(s.margin_bytes, 0);
+    assert_true(margin_at(model, hw, o, 256, 1) < 0);
+    assert_int_equal(s.n_ctx_seq, 256);
+    assert_int_equal(s.max_ctx_seq_tokens, 256);
+    assert_int_equal(s.max_sequences, 1);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* Without flash attention the longest context times the largest micro-batch is beyond 64 bits; the one that is asked for is not. */
+static void a_search_that_overflows_is_no_failure(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-5090 host:64GiB");
+    ctxfit_plan_options o = options_with(1024, 1);
+    ctxfit_plan_summary s;
+
+    (void)state;
+    o.batch_tokens = o.ubatch_tokens = UINT32_MAX;
+    o.flash_attention = CTXFIT_CHOICE_OFF;
+    s = plan_once(model, hw, &o);
+    assert_int_equal(s.fit, CTXFIT_FIT_ALL);
+    assert_true(s.max_ctx_seq_tokens >= 1024 && s.max_ctx_seq_tokens < 262144);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 /* No trained length, no cache that grows, no stated memory: the engine's 32 bits are left. */
 static void the_largest_context_ends_where_the_engine_stops_counting(void **state)
 {
@@ -405,6 +444,8 @@ int main(void)
         cmocka_unit_test(the_smallest_limit_comes_first_and_binds),
         cmocka_unit_test(slots_divide_the_context),
         cmocka_unit_test(a_shared_cache_is_not_divided),
+        cmocka_unit_test(what_fits_is_within_the_limits),
+        cmocka_unit_test(a_search_that_overflows_is_no_failure),
         cmocka_unit_test(the_largest_context_ends_where_the_engine_stops_counting),
         cmocka_unit_test(free_memory_of_a_unified_machine_is_the_limit),
         cmocka_unit_test(linked_machines_share_the_layers),
