@@ -481,3 +481,34 @@ func TestStrings(t *testing.T) {
 		t.Errorf("%s", id)
 	}
 }
+
+func TestAMachineIsDetected(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "proc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	meminfo := "MemTotal: 32768000 kB\nMemAvailable: 20480000 kB\n"
+	if err := os.WriteFile(filepath.Join(root, "proc", "meminfo"), []byte(meminfo), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, err := ctxfit.DetectHardware(ctxfit.DetectOptions{Root: root, NoDriver: true, WithIntegrated: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if h.String() != "host:32000MiB(free=20000MiB,reserve=0B)" {
+		t.Error(h)
+	}
+	report, err := h.Report()
+	if err != nil || !strings.Contains(report, h.String()) || len(h.Warnings()) == 0 {
+		t.Error(err, report, h.Warnings())
+	}
+	parsed, err := ctxfit.ParseHardware(h.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parsed.Close()
+	if _, err := parsed.Report(); !errors.Is(err, ctxfit.ErrNotFound) || parsed.Warnings() != nil {
+		t.Error(err, parsed.Warnings())
+	}
+}

@@ -128,6 +128,44 @@ func NewHardware(devices ...Device) (*Hardware, error) {
 	return newHardware(c), nil
 }
 
+// DetectOptions says what [DetectHardware] should know. The environment is not read: hand over what should count of it.
+type DetectOptions struct {
+	NoDriver       bool   // load no library of a driver (NVML): files only
+	WithIntegrated bool   // keep an integrated GPU beside discrete ones
+	HostLimit      uint64 // most of the host's memory that this process may use, bytes; 0 = not stated
+	Root           string // Linux: folder under which proc and sys lie; "" = the running system
+	VisibleCUDA    string // value of CUDA_VISIBLE_DEVICES; "" = all
+	VisibleROCm    string // value of ROCR_VISIBLE_DEVICES or HIP_VISIBLE_DEVICES; "" = all
+}
+
+// DetectHardware describes the machine that it runs on, with what is free now. What could not be seen is among its Warnings.
+func DetectHardware(options DetectOptions) (*Hardware, error) {
+	var o C.ctxfit_hw_detect_options
+	o.struct_size = C.sizeof_ctxfit_hw_detect_options
+	if options.NoDriver {
+		o.flags |= C.CTXFIT_HW_DETECT_NO_DRIVER
+	}
+	if options.WithIntegrated {
+		o.flags |= C.CTXFIT_HW_DETECT_WITH_INTEGRATED
+	}
+	o.host_limit_bytes = C.uint64_t(options.HostLimit)
+	if err := putString(o.root[:], "the root", options.Root); err != nil {
+		return nil, err
+	}
+	if err := putString(o.visible_cuda[:], "the list of visible devices", options.VisibleCUDA); err != nil {
+		return nil, err
+	}
+	if err := putString(o.visible_rocm[:], "the list of visible devices", options.VisibleROCm); err != nil {
+		return nil, err
+	}
+	var c *C.ctxfit_hw
+	var e C.ctxfit_error
+	if status := C.ctxfit_hw_detect(&o, nil, &c, &e); status != C.CTXFIT_OK {
+		return nil, failure(status, &e)
+	}
+	return newHardware(c), nil
+}
+
 func (d *Device) put(c *C.ctxfit_device) error {
 	c.struct_size = C.sizeof_ctxfit_device
 	c.kind, c.backend = C.uint32_t(d.Kind), C.uint32_t(d.Backend)
@@ -197,6 +235,36 @@ func (h *Hardware) Spec() (string, error) {
 		return C.ctxfit_hw_write_spec(c, buf, capacity, length)
 	})
 	return string(spec), statusError(status, "the spec of a machine")
+}
+
+// Warnings returns what detection could not see or left out; nil when the machine was not detected or is closed.
+func (h *Hardware) Warnings() []string {
+	c := h.enter()
+	if c == nil {
+		return nil
+	}
+	defer h.handle.leave()
+	var all []string
+	for {
+		s := C.ctxfit_hw_warning(c, C.uint32_t(len(all)))
+		if s == nil {
+			return all
+		}
+		all = append(all, C.GoString(s))
+	}
+}
+
+// Report returns what detection read, where, and by which evidence it matched devices, for a report of a fault.
+func (h *Hardware) Report() (string, error) {
+	c := h.enter()
+	if c == nil {
+		return "", ErrClosed
+	}
+	defer h.handle.leave()
+	report, status := text(4096, func(buf *C.char, capacity C.size_t, length *C.size_t) C.ctxfit_status {
+		return C.ctxfit_hw_write_report(c, buf, capacity, length)
+	})
+	return string(report), statusError(status, "the report of a machine that was not detected")
 }
 
 // String returns the spec, or says that the machine is closed.

@@ -32,6 +32,7 @@ ENUMS = {
     "CTXFIT_ATTENTION_": ("Attention", False), "CTXFIT_STATE_": ("State", False), "CTXFIT_FF_": ("FeedForward", False),
     "CTXFIT_LAYER_F_": ("LayerFlags", True), "CTXFIT_ROPE_SCALING_": ("RopeScaling", False), "CTXFIT_MODEL_F_": ("ModelFlags", True),
     "CTXFIT_DEVICE_": ("DeviceKind", False), "CTXFIT_BACKEND_": ("Backend", False), "CTXFIT_CHOICE_": ("Choice", False),
+    "CTXFIT_HW_DETECT_": ("DetectFlags", True),
     "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_FIT_": ("Fit", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
 }

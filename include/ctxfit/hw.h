@@ -131,6 +131,58 @@ CTXFIT_API ctxfit_status ctxfit_hw_get_device(const ctxfit_hw *hw, uint32_t inde
  */
 CTXFIT_API ctxfit_status ctxfit_hw_write_spec(const ctxfit_hw *hw, char *buf, size_t cap, size_t *out_len);
 
+/* ---- the machine that this runs on ---- */
+
+/**
+ * What ctxfit_hw_detect() should know; all 0 = this machine, everything that can be seen. The library reads no environment: a program
+ * that wants to follow visibility variables hands their values over ("-1" for a variable that is set and empty).
+ * @since 0.1.0
+ */
+typedef struct ctxfit_hw_detect_options {
+    uint32_t struct_size;       /**< sizeof of this struct */
+    uint32_t flags;             /**< CTXFIT_HW_DETECT_*; 0 */
+    uint64_t host_limit_bytes;  /**< most of the host's memory that this process may use, as an orchestrator states it; 0 = not stated */
+    char     root[512];         /**< Linux: folder under which `proc` and `sys` lie, for a mounted or a made system; "" = the running one */
+    char     visible_cuda[256]; /**< value of CUDA_VISIBLE_DEVICES: numbers in PCI order, or UUIDs; "" = all */
+    char     visible_rocm[256]; /**< value of ROCR_VISIBLE_DEVICES or HIP_VISIBLE_DEVICES: numbers; "" = all */
+} ctxfit_hw_detect_options;
+#define CTXFIT_HW_DETECT_OPTIONS_INIT { (uint32_t)sizeof(ctxfit_hw_detect_options), 0, 0, {0}, {0}, {0} }
+
+/** Flags of #ctxfit_hw_detect_options. */
+enum {
+    CTXFIT_HW_DETECT_NO_DRIVER       = 1, /**< load no library of a driver (NVML): files only */
+    CTXFIT_HW_DETECT_WITH_INTEGRATED = 2 /**< keep an integrated GPU beside discrete ones; it is left out otherwise */
+};
+
+/**
+ * Describes the machine that it runs on: memory in total and free now, sizes rounded down to whole MiB, limits of containers, and every
+ * accelerator, each as the catalog's device where its PCI id, its name and its memory say which one it is. What could not be read
+ * stays 0 and is a warning of the machine (see ctxfit_hw_warning()). Needs no rights, starts no program, and takes a few milliseconds
+ * where no driver has to wake a card. An alternative `root` is read without any driver.
+ * @param options    NULL for all defaults.
+ * @param allocator  NULL for malloc and free.
+ * @param out        the machine, owned by the caller; NULL on failure.
+ * @param error      may be NULL.
+ * @return OK; E_UNSUPPORTED (no reader for this operating system, or the library was built without); E_IO (neither memory nor a device
+ *         could be read); E_NO_MEMORY; E_INVALID_ARG (out is NULL, an unknown flag, a text without NUL, a broken allocator);
+ *         E_STRUCT_SIZE; E_NEWER_STRUCT.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_detect(const ctxfit_hw_detect_options *options, const ctxfit_allocator *allocator, ctxfit_hw **out,
+                                          ctxfit_error *error);
+/**
+ * What detection could not see or left out, one sentence each, by place; NULL past the end, for NULL, and for machines that were not
+ * detected. Borrowed from `hw`. @since 0.1.0
+ */
+CTXFIT_API const char *ctxfit_hw_warning(const ctxfit_hw *hw, uint32_t index);
+/**
+ * Writes what a report of a fault needs: which files and drivers were read and what they said, and what was matched by which evidence.
+ * For people; the form may change. Names of folders of containers are in it, serial numbers are not. Text rules of base.h.
+ * @return OK, E_BUFFER_SIZE, E_NOT_FOUND (not a detected machine), E_INVALID_ARG (NULL).
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_write_report(const ctxfit_hw *hw, char *buf, size_t cap, size_t *out_len);
+
 /** Number of catalog entries: devices, machines, and names for machines of several devices. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_hw_catalog_count(void);
 /** Catalog id by place ("rtx-4090"), NULL past the end. Lives for ever. @since 0.1.0 */

@@ -10,6 +10,9 @@ struct ctxfit_hw {
     cfi_arena      arena;
     ctxfit_device *devices; /* complete; the host is the last */
     uint32_t       count;
+    uint32_t       warning_count;
+    const char   **warnings; /* of a detected machine */
+    const char    *report;   /* NULL unless detected */
 };
 
 static inline const ctxfit_device *cfi_hw_devices(const ctxfit_hw *hw, uint32_t *out_count)

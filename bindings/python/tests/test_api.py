@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import mmap
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +84,20 @@ def test_catalogs_have_names_and_sources() -> None:
 
 
 # ---- headers ------------------------------------------------------------------------------------------------------------------
+def test_a_machine_is_detected(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 32768000 kB\nMemAvailable: 20480000 kB\n")
+    found = ctxfit.Hardware.detect(root=str(tmp_path), host_limit_bytes=2**34)
+    assert found.spec == "host:16GiB(free=16GiB,reserve=0B)"
+    assert any("bandwidth" in warning for warning in found.warnings)
+    assert found.spec in found.report()
+    assert ctxfit.Hardware(found.spec).warnings == ()
+    with pytest.raises(ctxfit.NotFound):
+        ctxfit.Hardware(found.spec).report()
+    with pytest.raises(ctxfit.InvalidArgument):
+        ctxfit.Hardware.detect(flags=1 << 30)
+
+
 def test_a_header_is_read_from_a_file(header: bytes) -> None:
     path = DATA / "gguf" / "qwen-dense.gguf"
     with ctxfit.Gguf.open(path, header_only=True) as gguf:

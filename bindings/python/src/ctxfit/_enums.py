@@ -210,6 +210,15 @@ class Backend(enum.IntEnum):
     RPC = 7
 
 
+class DetectFlags(enum.IntFlag):
+    """Flags of ctxfit_hw_detect_options."""
+
+    #: load no library of a driver (NVML): files only
+    NO_DRIVER = 1
+    #: keep an integrated GPU beside discrete ones; it is left out otherwise
+    WITH_INTEGRATED = 2
+
+
 class Choice(enum.IntEnum):
     """A choice that an engine leaves open; 0 is the engine's default."""
 
@@ -291,6 +300,7 @@ __all__ = [
     "Backend",
     "Basis",
     "Choice",
+    "DetectFlags",
     "DeviceKind",
     "Dialect",
     "FeedForward",

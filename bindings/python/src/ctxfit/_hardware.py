@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Iterable, NamedTuple, Tuple, Union
+from typing import Iterable, List, NamedTuple, Tuple, Union
 
 from . import _convert
 from . import _layout as L
@@ -44,6 +44,22 @@ class Hardware(Handle):
             raise InvalidArgument("devices: expected at least one Device")
         return cls._wrap(cls._make(lib.ctxfit_hw_from_devices, ctypes.byref(structs), len(items)))
 
+    @classmethod
+    def detect(
+        cls, *, flags: int = 0, host_limit_bytes: int = 0, root: str = "", visible_cuda: str = "", visible_rocm: str = ""
+    ) -> Hardware:
+        """The machine that this runs on, with what is free now. `warnings` says what could not be seen.
+
+        `visible_*` are the values of CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES; the environment is not read. `flags`: DetectFlags.
+        """
+        options = L.ctxfit_hw_detect_options(struct_size=ctypes.sizeof(L.ctxfit_hw_detect_options))
+        given = {
+            "flags": flags, "host_limit_bytes": host_limit_bytes, "root": root, "visible_cuda": visible_cuda, "visible_rocm": visible_rocm,
+        }
+        for field, value in given.items():
+            _convert.set_field(options, field, value, field)
+        return cls._wrap(cls._make(lib.ctxfit_hw_detect, ctypes.byref(options)))
+
     @staticmethod
     def catalog() -> Tuple[HardwareEntry, ...]:
         """Every device and machine that is known by name."""
@@ -66,6 +82,21 @@ class Hardware(Handle):
     def spec(self) -> str:
         """Its spec in canonical form, which names the same machine wherever it is read."""
         return read_text(lib.ctxfit_hw_write_spec, self._handle())
+
+    @property
+    def warnings(self) -> Tuple[str, ...]:
+        """What detection could not see or left out; empty for a machine that was not detected."""
+        owner = self._handle()
+        found: List[str] = []
+        while True:
+            warning = lib.ctxfit_hw_warning(owner, len(found))
+            if warning is None:
+                return tuple(found)
+            found.append(warning.decode("utf-8", "replace"))
+
+    def report(self) -> str:
+        """For a detected machine: what was read where and matched by which evidence. Send it with a report of a fault."""
+        return read_text(lib.ctxfit_hw_write_report, self._handle())
 
     def __str__(self) -> str:
         return self.spec

@@ -127,6 +127,8 @@ CTXFIT_BACKEND_ROCM = 4
 CTXFIT_BACKEND_VULKAN = 5
 CTXFIT_BACKEND_SYCL = 6
 CTXFIT_BACKEND_RPC = 7
+CTXFIT_HW_DETECT_NO_DRIVER = 1
+CTXFIT_HW_DETECT_WITH_INTEGRATED = 2
 CTXFIT_CTX_LARGEST = 18446744073709551615
 CTXFIT_RESERVE_NONE = 18446744073709551615
 CTXFIT_GPU_LAYERS_NONE = 4294967295
@@ -423,6 +425,23 @@ class ctxfit_device(ctypes.Structure):
     ]
 
 
+class ctxfit_hw_detect_options(ctypes.Structure):
+    struct_size: int
+    flags: int
+    host_limit_bytes: int
+    root: bytes
+    visible_cuda: bytes
+    visible_rocm: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("host_limit_bytes", ctypes.c_uint64),
+        ("root", ctypes.c_char * 512),
+        ("visible_cuda", ctypes.c_char * 256),
+        ("visible_rocm", ctypes.c_char * 256),
+    ]
+
+
 class ctxfit_engine_info(ctypes.Structure):
     struct_size: int
     build: int
@@ -692,6 +711,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_layer_info": ctxfit_layer_info,
     "ctxfit_model_info": ctxfit_model_info,
     "ctxfit_device": ctxfit_device,
+    "ctxfit_hw_detect_options": ctxfit_hw_detect_options,
     "ctxfit_engine_info": ctxfit_engine_info,
     "ctxfit_plan_options": ctxfit_plan_options,
     "ctxfit_plan_summary": ctxfit_plan_summary,
@@ -770,6 +790,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_hw_device_count": (ctypes.c_uint32, [ctypes.c_void_p]),
     "ctxfit_hw_get_device": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_device)]),
     "ctxfit_hw_write_spec": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_hw_detect": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_hw_warning": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_hw_write_report": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "ctxfit_hw_catalog_count": (ctypes.c_uint32, []),
     "ctxfit_hw_catalog_id": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_hw_catalog_name": (ctypes.c_char_p, [ctypes.c_uint32]),
