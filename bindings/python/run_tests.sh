@@ -33,9 +33,11 @@ print("clean:", plan)' && env -i PATH=/nonexistent "$out/clean/bin/ctxfit" --ver
 
 # ---- tests and types -------------------------------------------------------------------------------------------------------------
 "$out/clean/bin/pip" install -q pytest numpy tqdm mypy
+# The examples' own clients; where these packages do not install, the examples' tests are skipped and say so.
+"$out/clean/bin/pip" install -q openai 'mcp>=2,<3' || echo "openai or mcp: not available here"
 cd "$here"
 "$out/clean/bin/python" -m pytest -o cache_dir="$out/pytest" --rootdir "$here" tests
-"$out/clean/bin/python" -m mypy --cache-dir "$out/mypy" src/ctxfit tests generate.py
+"$out/clean/bin/python" -m mypy --cache-dir "$out/mypy" src/ctxfit tests generate.py examples
 if "$out/clean/bin/pip" install -q pyright && "$out/clean/bin/python" -m pyright --version >/dev/null 2>&1; then
     "$out/clean/bin/python" -m pyright -p "$here" --pythonpath "$out/clean/bin/python"
 else
