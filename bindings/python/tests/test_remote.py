@@ -66,8 +66,8 @@ class Server:
                 data = body if cut is None else body[:cut]
                 try:
                     for start in range(0, len(data), 1 << 16):
+                        server.sent += len(data[start : start + (1 << 16)])  # before: the client may be done when write() returns
                         self.wfile.write(data[start : start + (1 << 16)])
-                        server.sent += len(data[start : start + (1 << 16)])
                 except OSError:
                     self.close_connection = True
                 if cut is not None:

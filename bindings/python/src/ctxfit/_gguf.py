@@ -5,15 +5,17 @@ import ctypes
 import os
 import re
 import sys
-from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, SupportsIndex, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Optional, SupportsIndex, Tuple, Union
 
 from . import _convert
 from . import _layout as L
-from . import _remote
 from ._enums import Dialect, GgufFlags, GgufType, Status
 from ._errors import InvalidArgument, LimitReached, MissingKey, Truncated, Unsupported
 from ._library import Handle, Owner, ask, error_of, lib
 from ._records import GgufKey, TensorInfo
+
+if TYPE_CHECKING:
+    from . import _remote  # what reads the web is imported when it is needed: it takes longer than all the rest
 
 Value = Union[int, float, bool, str, Tuple[Union[int, float], ...], GgufKey]
 Fetch = Callable[[int, int], bytes]
@@ -53,9 +55,11 @@ class Gguf(Handle):
         """
         place = _convert.path(source, "source")
         settings = _Settings(header_only, dialect, _convert.whole(max_bytes, "max_bytes", 1, _MOST))
-        url = _remote.url_of(place)
-        if url is None:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", os.fsdecode(place)) is None:
             return cls._open_file(place, settings)
+        from . import _remote
+
+        url = _remote.url_of(os.fsdecode(place))
         web = _remote.Settings(headers, _convert.real(timeout, "timeout"), _convert.whole(retries, "retries", 0, 1000))
         first = cls._open_url(url, settings, web)
         count = first.split_count
@@ -71,6 +75,8 @@ class Gguf(Handle):
 
     @classmethod
     def _open_url(cls, url: str, settings: _Settings, web: _remote.Settings) -> Gguf:
+        from . import _remote
+
         with _remote.HttpFile(url, web, settings.max_bytes) as remote:
             return cls._read(remote.read, settings, lambda: remote.total)
 

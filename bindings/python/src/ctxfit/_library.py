@@ -6,7 +6,7 @@ import ctypes.util
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Type, TypeVar
 
 from . import _layout as L
 from ._enums import Status
@@ -21,20 +21,22 @@ T = TypeVar("T")
 
 
 # ---- loading ------------------------------------------------------------------------------------------------------------------
-def _candidates() -> List[str]:
+def _candidates() -> Iterator[str]:
     """Where the library may be: what the variable names and nothing else, or beside this file, or where the system looks."""
     named = os.environ.get(_VARIABLE)
     if named:
-        return [named]
-    beside = [str(path) for path in (Path(__file__).with_name(name) for name in _FILES) if path.exists()]
+        yield named
+        return
+    yield from (str(path) for path in (Path(__file__).with_name(name) for name in _FILES) if path.exists())
     if sys.platform == "win32":
-        system = list(_FILES)
+        yield from _FILES
     elif sys.platform == "darwin":
-        system = [f"libctxfit.{_SERIES}.dylib", "libctxfit.dylib"]
+        yield from (f"libctxfit.{_SERIES}.dylib", "libctxfit.dylib")
     else:
-        system = [f"libctxfit.so.{_SERIES}", "libctxfit.so"]
-    found = ctypes.util.find_library("ctxfit")
-    return beside + system + ([found] if found else [])
+        yield from (f"libctxfit.so.{_SERIES}", "libctxfit.so")
+    found = ctypes.util.find_library("ctxfit")  # starts programs on some systems, so it comes last
+    if found:
+        yield found
 
 
 def _open(path: str) -> Any:

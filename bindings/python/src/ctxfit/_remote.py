@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, Mapping, NamedTuple, Optional, Type, Union
+from typing import Any, Mapping, NamedTuple, Optional, Type
 
 from ._enums import Status
 from ._errors import InputOutput, InvalidArgument, LimitReached, NotFound
@@ -20,15 +20,12 @@ _FIRST_PAUSE_S = 0.2
 _CHUNK = 1 << 16
 
 
-def url_of(place: Union[str, bytes]) -> Optional[str]:
-    """The address that a source names, None for a path."""
-    name = os.fsdecode(place)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", name)
-    if scheme is None:
-        return None
-    kind = scheme[1].lower()
+def url_of(name: str) -> str:
+    """The address that a source with a scheme names."""
+    scheme, _, rest = name.partition("://")
+    kind = scheme.lower()
     if kind == "hf":
-        return _hub_url(name[scheme.end() :])
+        return _hub_url(rest)
     if kind not in ("http", "https"):
         raise InvalidArgument(f"source: {kind}:// cannot be read; expected a path, https://, http:// or hf://, or a fetch function")
     parts = urllib.parse.urlsplit(name)
