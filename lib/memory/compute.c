@@ -357,11 +357,15 @@ static bool is_whole(const cfi_graph *graph, const compute_place *place)
     return !graph->host && !place->split && place->host_experts == 0;
 }
 
-/* And no attention goes to the host, and no two masks of the same size leave holes that compete. */
+/* And no attention goes to the host, and a window's mask, however long the context, is no larger than a hidden state: two large holes
+ * compete. */
 static bool is_plain(const cfi_graph *graph, const compute_place *place)
 {
+    const cfi_run *run = graph->run;
+    uint64_t       cells = (uint64_t)graph->model->extent.window_tokens * (run->unified ? run->n_seq : 1) + run->n_ubatch;
+
     return is_whole(graph, place) && (graph->flags & CFI_GRAPH_PLAIN) && graph->crossing == 0 &&
-           (graph->model->extent.window_layers == 0 || graph->run->swa_cells < graph->run->kv_cells);
+           (graph->model->extent.window_layers == 0 || (!run->swa_full && cells <= 2 * (uint64_t)graph->model->info.embedding));
 }
 
 /* Whether a buffer holds logits, and whether the output matrix is brought to it for that. */
@@ -427,6 +431,37 @@ static uint64_t host_bound(cfi_graph *graph, const compute_place *place)
     return cfi_max_u64(total, least);
 }
 
+/* ---- the other end of the band ---- */
+static uint64_t low_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    (void)place;
+    (void)d;
+    return cfi_graph_layer_low(graph, layer);
+}
+
+/* The largest tensors that are alive together whatever the allocator does. The last layer may work on the outputs only. */
+static uint64_t buffer_low(cfi_graph *graph, const compute_place *place, uint32_t d)
+{
+    const cfi_run *run = graph->run;
+    uint32_t       first = graph->host ? 0 : (uint32_t)cfi_max_u64(run->first_layer[d], place->host_experts);
+    uint32_t       end = graph->host ? place->host_layers : run->first_layer[d + 1];
+    uint64_t       low = 0;
+    bool           guest;
+
+    end = (uint32_t)cfi_min_u64(end, graph->model->info.layers - 1);
+    if (!place->crossed && !place->host_parts && !(graph->host && place->offload != NO_DEVICE))
+        low = layers_peak(graph, place, d, first, end, low_layer);
+    if (has_logits(graph, place, d, &guest))
+        low = cfi_max_u64(low, cfi_graph_bytes(graph, graph->model->info.vocabulary, graph->outputs, sizeof(float)));
+    return graph->host ? cfi_max_u64(low, cfi_graph_input_rows(graph)) : low;
+}
+
+static void take_bound(cfi_graph *graph, const compute_place *place, uint32_t d, cfi_memory_device *out)
+{
+    out->compute = graph->host ? host_bound(graph, place) : device_bound(graph, place, d);
+    out->compute_low = cfi_min_u64(out->compute, buffer_low(graph, place, d));
+}
+
 ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                      ctxfit_error *error)
 {
@@ -442,11 +477,11 @@ ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine
     }
     cfi_graph_init(&graph, model, run);
     cfi_graph_enter(&graph, CTXFIT_BACKEND_CPU, true);
-    out->device[place.host].compute = host_bound(&graph, &place);
+    take_bound(&graph, &place, place.host, &out->device[place.host]);
     overflow = graph.overflow;
     for (uint32_t d = 0; d < run->split_devices; d++) {
         cfi_graph_enter(&graph, devices[d].backend, false);
-        out->device[d].compute = device_bound(&graph, &place, d);
+        take_bound(&graph, &place, d, &out->device[d]);
         overflow = overflow || graph.overflow;
     }
     return overflow ? cfi_fail(error, CTXFIT_E_OVERFLOW, "compute buffers: more than 64 bits") : CTXFIT_OK;

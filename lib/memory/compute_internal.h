@@ -95,6 +95,8 @@ uint64_t cfi_graph_position_rows(cfi_graph *graph);
 /* ---- compute_layer.c ---- */
 /* Everything that is alive at the worst moment of a layer, the inputs above left out; weights may be NULL: they are here. */
 uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer, const cfi_graph_weights *weights);
+/* The part of it that no placement avoids: inner tensors of the feed-forward part, or what attention makes beside its result. */
+uint64_t cfi_graph_layer_low(cfi_graph *graph, const ctxfit_layer_info *layer);
 /* Query, key, value and result of a layer's attention. */
 uint64_t cfi_graph_attended(cfi_graph *graph, const ctxfit_layer_info *layer);
 /* What all used experts of a layer return, and two of their inner tensors. */

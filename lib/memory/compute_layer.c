@@ -105,21 +105,24 @@ static uint64_t sparse_masks(cfi_graph *graph, const ctxfit_layer_info *layer)
 }
 
 /* The copies, or the matrix of scores in F32 without flash attention (and V of latent attention made contiguous). */
-static uint64_t attention_matrix(cfi_graph *graph, const ctxfit_layer_info *layer)
+static uint64_t attention_products(cfi_graph *graph, const ctxfit_layer_info *layer)
 {
     const cfi_run *run = graph->run;
     uint64_t       cells = layer_cells(graph, layer);
     uint64_t       rows = cfi_graph_mul(graph, cells, run->streams);
-    uint64_t       total = sparse_masks(graph, layer);
 
-    if (!run->flash) {
-        total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->heads, cells)));
-        return cfi_graph_add(graph, total, cfi_graph_bytes(graph, layer->kv_rank, rows, 2));
-    }
+    if (!run->flash)
+        return cfi_graph_add(graph, cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->heads, cells)),
+                             cfi_graph_bytes(graph, layer->kv_rank, rows, 2));
     if (!cfi_engine_flash_possible(graph->backend, layer, run->type_k, run->type_v)) /* it runs on the host */
-        return total;
-    total = cfi_graph_add(graph, total, flash_copy(graph, run->type_k, layer->cache_k_elems, rows));
-    return cfi_graph_add(graph, total, flash_copy(graph, run->type_v, layer->cache_v_elems, rows));
+        return 0;
+    return cfi_graph_add(graph, flash_copy(graph, run->type_k, layer->cache_k_elems, rows),
+                         flash_copy(graph, run->type_v, layer->cache_v_elems, rows));
+}
+
+static uint64_t attention_matrix(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    return cfi_graph_add(graph, sparse_masks(graph, layer), attention_products(graph, layer));
 }
 
 /* The query absorbed into the compressed space, and put together with its rotated part. */
@@ -242,4 +245,16 @@ uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer, const
     if (graph->run->flash && ((graph->flags & CFI_GRAPH_PARALLEL) || !is_quantized(graph->run->type_k)))
         feed = cfi_graph_add(graph, feed, attention_matrix(graph, layer));
     return cfi_graph_add(graph, layer_base(graph, query), cfi_max_u64(mixer, feed));
+}
+
+uint64_t cfi_graph_layer_low(cfi_graph *graph, const ctxfit_layer_info *layer)
+{
+    bool     gated = layer->feed_forward == CTXFIT_FF_GATED ||
+                 (layer->feed_forward == CTXFIT_FF_MOE && (layer->flags & CTXFIT_LAYER_F_PLAIN_EXPERTS) == 0);
+    uint64_t width = layer->experts != 0 ? (uint64_t)layer->expert_width * layer->experts_used : layer->ff_width;
+    uint64_t feed = cfi_graph_mul(graph, gated ? 3 : 1, cfi_graph_tokens(graph, width));
+
+    if (layer->attention == CTXFIT_ATTENTION_NONE || !graph->run->kv_offload)
+        return feed;
+    return cfi_max_u64(feed, attention_products(graph, layer));
 }

@@ -158,6 +158,7 @@ static void extend_by_layer(cfi_model_extent *extent, const ctxfit_layer_info *l
     case CTXFIT_ATTENTION_SLIDING:
     case CTXFIT_ATTENTION_CHUNKED:
         extent->window_layers++;
+        extent->window_tokens = layer->window_tokens > extent->window_tokens ? layer->window_tokens : extent->window_tokens;
         extent->window_head = layer->key_size > extent->window_head ? layer->key_size : extent->window_head;
         break;
     default:

@@ -58,6 +58,7 @@ typedef struct cfi_model_extent {
     uint32_t full_layers;      /* of the trunk that attend to the whole context */
     uint32_t window_layers;    /* to a window or chunk */
     uint32_t indexer_layers;
+    uint32_t window_tokens;    /* of the widest */
     uint32_t full_head;        /* widest key of a head in these */
     uint32_t window_head;
     uint32_t indexer_size;
