@@ -345,10 +345,10 @@ static uint64_t plain_logits_hidden(const cfi_graph *graph)
     const uint64_t           inner = layer->experts != 0 ? (uint64_t)layer->expert_width * layer->experts_used : layer->ff_width;
 
     if (layer->experts != 0)
-        return query >= embedding ? 2 : 5;
-    if (5 * inner >= 19 * embedding || (query >= embedding && 5 * inner >= 13 * embedding))
-        return 0;
-    return 5;
+        return query >= embedding && graph->run->flash ? 2 : 5;
+    if (graph->model->extent.window_layers != 0) /* holes of two masks */
+        return 5 * inner >= 19 * embedding ? 2 : 5;
+    return 5 * inner >= 19 * embedding || (query >= embedding && 5 * inner >= 13 * embedding) ? 0 : 5;
 }
 
 /* One device has everything. */

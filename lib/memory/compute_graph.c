@@ -1,7 +1,7 @@
 /* What a graph depends on beside its layers. */
 #include "compute_internal.h"
 
-#define UNKNOWN_KEPT 3u /* as much as any known architecture of one stream keeps */
+#define UNKNOWN_KEPT 5u /* as much as any known architecture keeps */
 
 typedef struct compute_arch {
     const char *name;

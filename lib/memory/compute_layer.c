@@ -216,11 +216,17 @@ uint64_t cfi_graph_state_input(cfi_graph *graph, const ctxfit_layer_info *layer)
 }
 
 /* Hidden states and queries that are alive, or holes that nothing fits into, in every part of a layer. */
-static uint64_t layer_base(cfi_graph *graph, uint64_t query)
+static uint64_t layer_base(cfi_graph *graph, const ctxfit_layer_info *layer, uint64_t query)
 {
     uint64_t total = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept, graph->hidden), query);
 
-    if (query < graph->hidden) /* a hidden state does not fit where a query was */
+    if (graph->host) /* inputs lie below, and leave other holes than copies do */
+        total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, (uint64_t)layer->kv_heads * layer->key_size) / 2);
+    if (layer->experts != 0 && !graph->run->flash) /* the hole of the scores is cut by what an expert layer keeps */
+        total = cfi_graph_add(graph, total, graph->hidden);
+    if (query < graph->hidden && (!graph->run->flash || is_quantized(graph->run->type_k))) /* it does not fit where a query was */
+        total = cfi_graph_add(graph, total, graph->hidden);
+    if (query < graph->hidden || is_quantized(graph->run->type_k)) /* nor does that of the last layer */
         total = cfi_graph_add(graph, total, cfi_graph_bytes(graph, graph->model->info.embedding, graph->outputs, sizeof(float)));
     if (graph->mixed && (query != graph->hidden || !graph->run->flash))
         total = cfi_graph_add(graph, total, graph->hidden);
@@ -244,7 +250,7 @@ uint64_t cfi_graph_layer(cfi_graph *graph, const ctxfit_layer_info *layer, const
         feed = cfi_graph_add(graph, feed, cfi_graph_mul(graph, 2, graph->hidden));
     if (graph->run->flash && ((graph->flags & CFI_GRAPH_PARALLEL) || !is_quantized(graph->run->type_k)))
         feed = cfi_graph_add(graph, feed, attention_matrix(graph, layer));
-    return cfi_graph_add(graph, layer_base(graph, query), cfi_max_u64(mixer, feed));
+    return cfi_graph_add(graph, layer_base(graph, layer, query), cfi_max_u64(mixer, feed));
 }
 
 uint64_t cfi_graph_layer_low(cfi_graph *graph, const ctxfit_layer_info *layer)

@@ -2,6 +2,7 @@
 #include "test_support.h"
 
 #include "memory_reference.h"
+#include "model/arch_internal.h"
 
 #define ROWS_MAX 200000
 
@@ -38,6 +39,24 @@ static int group_of(const reference_case *c, const cfi_run *run, uint32_t device
     return device == c->device_count ? GROUP_ITS_HOST : GROUP_ONE_DEVICE;
 }
 
+/* The models under a name that has no rules of its own. */
+static bool     as_unknown;
+static cfi_arch unknown_archs[REFERENCE_MODELS];
+
+static void make_unknown(const ctxfit_model *model)
+{
+    for (size_t i = 0; i < models.count; i++) {
+        ctxfit_model *own = models.item[i].model;
+
+        if (own != model || (own->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH))
+            continue;
+        unknown_archs[i] = *own->arch;
+        snprintf(unknown_archs[i].name, sizeof unknown_archs[i].name, "%s", "unknown");
+        own->arch = &unknown_archs[i];
+        own->info.flags |= CTXFIT_MODEL_F_UNKNOWN_ARCH;
+    }
+}
+
 static void take_row(const reference_case *c, const cfi_run *run, const cfi_memory *memory, uint32_t device)
 {
     const uint64_t bound = memory->device[device].compute;
@@ -67,6 +86,8 @@ static void take_case(void *user, reference_case *c, size_t count)
     (void)user;
     (void)count;
     error.message[0] = '\0';
+    if (as_unknown)
+        make_unknown(c->model);
     if (c->model == NULL || cfi_engine_resolve(c->model, &c->options, c->devices, c->device_count, &run, &error) != CTXFIT_OK ||
         cfi_memory_measure(c->model, c->devices, &run, &memory, &error) != CTXFIT_OK) {
         if (rows.unplanned++ < 12)
@@ -157,6 +178,16 @@ static void bound_is_never_below_small_models_of_every_architecture(void **state
     print_and_check("Small models, b10472 and 0.7.0");
 }
 
+static void bound_is_never_below_where_the_architecture_is_unknown(void **state)
+{
+    (void)state;
+    as_unknown = true;
+    take_file("memory.csv", "llama.cpp@b10472");
+    take_file("archs.csv", "llama.cpp@b10472");
+    as_unknown = false;
+    print_and_check("All models, taken as of an unknown architecture");
+}
+
 static int open_models(void **state)
 {
     (void)state;
@@ -175,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bound_is_never_below_real_models),
         cmocka_unit_test(bound_is_never_below_small_models_of_every_architecture),
+        cmocka_unit_test(bound_is_never_below_where_the_architecture_is_unknown),
     };
 
     return cmocka_run_group_tests(tests, open_models, close_models);
