@@ -124,6 +124,8 @@ static void walk_layers(ctxfit_model *model)
     bool               keeps = false;
     bool               caches = false;
 
+    info->experts = 0;
+    info->experts_used = 0;
     for (uint32_t i = 0; i < info->layers + info->nextn_layers; i++) {
         const ctxfit_layer_info *layer = &model->layer[i];
         uint32_t                 width = value_width(layer);

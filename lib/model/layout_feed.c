@@ -95,6 +95,7 @@ void cfi_layout_feed_forward(cfi_layout *l)
     bool      list = cfi_meta_count(l->meta, "feed_forward_length") > 0; /* then 0 means that a layer has no such part */
     bool      marked; /* the layers with experts are listed, docs/model-text.md */
 
+    l->info->experts_used = keys.used;
     (void)cfi_meta_layers_u32(l->meta, "feed_forward_length", l->count, 0, &l->layer[0].ff_width, sizeof(ctxfit_layer_info));
     marked = cfi_meta_layers_u32(l->meta, "expert_layers", l->count, 0, &l->layer[0].experts, sizeof(ctxfit_layer_info));
     for (uint32_t i = 0; i < l->count; i++) {

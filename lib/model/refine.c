@@ -91,7 +91,7 @@ static void refine_attention(ctxfit_layer_info *layer, const block_shapes *shape
 ctxfit_status cfi_model_refine(ctxfit_model *model, ctxfit_error *error)
 {
     uint32_t      count = model->info.layers + model->info.nextn_layers;
-    uint32_t      used = model->layer[count - 1].experts_used;
+    uint32_t      used = model->info.experts_used; /* as stated, wherever the metadata expect experts */
     bool          unknown = (model->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0;
     cfi_arena     scratch;
     block_shapes *shapes;
@@ -107,8 +107,6 @@ ctxfit_status cfi_model_refine(ctxfit_model *model, ctxfit_error *error)
         if (base != NULL && block < count)
             note(&shapes[block], base, model->tensor[i].dims);
     }
-    for (uint32_t i = 0; i < count; i++)
-        used = model->layer[i].experts_used > used ? model->layer[i].experts_used : used;
     for (uint32_t i = 0; i < count; i++) {
         refine_feed_forward(&model->layer[i], &shapes[i]);
         if (shapes[i].experts > 0)

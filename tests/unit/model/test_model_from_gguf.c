@@ -291,6 +291,21 @@ static void tensors_decide_the_feed_forward_part(void **state)
     ctxfit_model_free(model);
 }
 
+static void experts_where_the_metadata_expect_none_are_used_as_stated(void **state)
+{
+    builder       b;
+    ctxfit_model *model;
+
+    (void)state;
+    good_keys(&b, "glm4moe", 0);
+    key(&b, "glm4moe.leading_dense_block_count", 2);
+    tensor(&b, "blk.1.ffn_down_exps.weight", 0, 200, 512, 4);
+    model = build(&b);
+    assert_int_equal(model->layer[1].experts, 4);
+    assert_int_equal(model->layer[1].experts_used, 2);
+    ctxfit_model_free(model);
+}
+
 static void a_doubled_up_matrix_holds_the_gate(void **state)
 {
     builder       b;
@@ -537,6 +552,7 @@ int main(void)
         cmocka_unit_test(cuda_pads_quantized_rows_to_512_elements),
         cmocka_unit_test(an_output_matrix_of_its_own_is_not_tied),
         cmocka_unit_test(tensors_decide_the_feed_forward_part),
+        cmocka_unit_test(experts_where_the_metadata_expect_none_are_used_as_stated),
         cmocka_unit_test(a_doubled_up_matrix_holds_the_gate),
         cmocka_unit_test(an_unknown_architecture_is_read_from_its_tensors),
         cmocka_unit_test(the_long_rope_tensor_is_enough),
