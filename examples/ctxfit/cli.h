@@ -14,13 +14,14 @@ enum { CLI_FITS = 0, CLI_DOES_NOT_FIT = 1, CLI_USAGE = 2, CLI_BAD_INPUT = 3 };
 /* What a plan is asked for, by words of a command line or by a line of a batch. */
 typedef struct cli_request {
     const char         *model; /* borrowed */
-    const char         *hw;    /* borrowed */
+    const char         *hw;    /* borrowed; NULL: the machine that this runs on, where may_detect is set */
     ctxfit_file_type    file_type; /* 0: as it is */
     uint32_t            json;
     uint32_t            header_only; /* a .gguf file may lack its tensors' data: CTXFIT_CHOICE_* */
     ctxfit_plan_options options;
     ctxfit_request      check;
     uint32_t            has_check;
+    uint32_t            may_detect;
     char                repository[256]; /* model of an -hf option */
     char                expected[256];   /* after a failure: what a value should have been */
 } cli_request;
@@ -80,6 +81,11 @@ ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out,
 /* Prints the error of a named input and returns the exit code that it means. */
 int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error);
 
+/* ---- cli_detect.c: the machine that this runs on ---- */
+ctxfit_status cli_detect(ctxfit_hw **out, ctxfit_error *error);
+/* What detection could not see, a line each. */
+void cli_render_unseen(const ctxfit_hw *hw, FILE *out);
+
 /* ---- cli_parse.c: numbers; false on anything else ---- */
 bool cli_parse_uint(const char *text, uint64_t most, uint64_t *out); /* "4096", "4096.0" */
 bool cli_parse_real(const char *text, double *out);                  /* finite, 0 or more */
@@ -110,7 +116,8 @@ void cli_clean(char *text);
 void cli_wrap(FILE *out, int width, int indent, const char *text);
 
 /* ---- cli_render.c, cli_check.c, cli_advice.c: a plan for people ---- */
-void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_plan *plan, FILE *out);
+/* `hw`: for where the request names none. */
+void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out);
 void cli_render_check(const cli_request *request, const ctxfit_plan *plan, const ctxfit_check *check, FILE *out);
 
 /* A list of things to change, with a heading before the first. */

@@ -233,6 +233,7 @@ bool cli_parse_plan(int argc, char **argv, cli_request *out)
     const char *fault;
 
     cli_request_init(out);
+    out->may_detect = 1;
     for (int i = 0, used; i < argc; i += used) {
         used = 1;
         if (argv[i][0] == '-' && argv[i][1] != '\0') {

@@ -240,16 +240,20 @@ static void render_verdict(const cli_style *style, const cli_request *request, c
             (unsigned)s->max_sequences);
 }
 
-static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model,
+static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw,
                          const ctxfit_plan_summary *s, FILE *out)
 {
     ctxfit_model_info m = CTXFIT_MODEL_INFO_INIT;
-    char              text[512];
+    char              text[512], found[200] = "this machine: ";
+    size_t            used = strlen(found);
+
+    if (request->hw == NULL && ctxfit_hw_write_spec(hw, found + used, sizeof found - used, NULL) != CTXFIT_OK)
+        (void)snprintf(found, sizeof found, "this machine");
 
     (void)ctxfit_model_get_info(model, &m);
     (void)snprintf(text, sizeof text, "%.120s, %s (%s of tensors), on %.200s, %s %s", ctxfit_model_name(model),
-                   m.file_type != 0 ? ctxfit_file_type_name(m.file_type) : "formats as in the file", cli_bytes(m.tensor_bytes), request->hw,
-                   s->engine.name, s->engine.version);
+                   m.file_type != 0 ? ctxfit_file_type_name(m.file_type) : "formats as in the file", cli_bytes(m.tensor_bytes),
+                   request->hw != NULL ? request->hw : found, s->engine.name, s->engine.version);
     cli_clean(text);
     fputs("\n  ", out);
     cli_wrap(out, style->width, 2, text);
@@ -262,7 +266,7 @@ static void render_note(const cli_style *style, const char *text, FILE *out)
     cli_wrap(out, style->width, 8, text);
 }
 
-void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_plan *plan, FILE *out)
+void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out)
 {
     ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
     cli_style           style = cli_style_of(out);
@@ -270,7 +274,7 @@ void cli_render_plan(const cli_request *request, const ctxfit_model *model, cons
 
     (void)ctxfit_plan_get_summary(plan, &s);
     sum_parts(plan, s.device_count, sums);
-    render_title(&style, request, model, &s, out);
+    render_title(&style, request, model, hw, &s, out);
     render_verdict(&style, request, plan, &s, out);
     render_bars(&style, plan, s.device_count, sums, out);
     render_table(plan, s.device_count, sums, out);

@@ -441,7 +441,7 @@ const char *cli_request_fault(cli_request *r)
         (void)expected(r, "a model: a catalog name or a .gguf file");
         return "model";
     }
-    if (r->hw == NULL) {
+    if (r->hw == NULL && !r->may_detect) {
         (void)expected(r, "a machine: mac-studio-m2-ultra-64gb, \"2*rtx-4090 host:64GiB\", host:64GiB");
         return "hw";
     }

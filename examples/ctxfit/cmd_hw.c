@@ -34,22 +34,10 @@ static void print_device(const ctxfit_device *d)
     putchar('\n');
 }
 
-int cli_hw(int argc, char **argv)
+static void print_machine(const ctxfit_hw *hw)
 {
-    ctxfit_hw    *hw;
-    ctxfit_error  error;
-    ctxfit_status status;
-    char          spec[4096];
+    char spec[4096];
 
-    if (argc > 1 || (argc == 1 && argv[0][0] == '-')) {
-        fputs("ctxfit: usage: ctxfit hw [SPEC]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n", stderr);
-        return CLI_USAGE;
-    }
-    if (argc == 0)
-        return list_machines();
-    status = ctxfit_hw_parse(argv[0], NULL, &hw, &error);
-    if (status != CTXFIT_OK)
-        return cli_fail("hardware", argv[0], status, &error);
     if (ctxfit_hw_write_spec(hw, spec, sizeof spec, NULL) == CTXFIT_OK)
         printf("%s\n", spec);
     for (uint32_t i = 0; i < ctxfit_hw_device_count(hw); i++) {
@@ -58,6 +46,46 @@ int cli_hw(int argc, char **argv)
         if (ctxfit_hw_get_device(hw, i, &d) == CTXFIT_OK)
             print_device(&d);
     }
+}
+
+static void print_report(const ctxfit_hw *hw)
+{
+    char report[32768]; /* a report is bounded at half of it */
+
+    if (ctxfit_hw_write_report(hw, report, sizeof report, NULL) == CTXFIT_OK)
+        fputs(report, stdout); /* printable, but for its newlines */
+}
+
+/* The machine of a spec, or, without one, this machine. */
+static int describe_machine(const char *spec, bool report)
+{
+    ctxfit_hw    *hw;
+    ctxfit_error  error;
+    ctxfit_status status = spec != NULL ? ctxfit_hw_parse(spec, NULL, &hw, &error) : cli_detect(&hw, &error);
+
+    if (status != CTXFIT_OK)
+        return cli_fail("hardware", spec != NULL ? spec : "this machine", status, &error);
+    if (report) {
+        print_report(hw);
+    } else {
+        print_machine(hw);
+        cli_render_unseen(hw, stdout);
+    }
     ctxfit_hw_free(hw);
     return CLI_FITS;
+}
+
+int cli_hw(int argc, char **argv)
+{
+    if (argc == 0)
+        return describe_machine(NULL, false);
+    if (argc == 1 && strcmp(argv[0], "--list") == 0)
+        return list_machines();
+    if (argc == 1 && strcmp(argv[0], "--report") == 0)
+        return describe_machine(NULL, true);
+    if (argc == 1 && argv[0][0] != '-')
+        return describe_machine(argv[0], false);
+    fputs("ctxfit: usage: ctxfit hw [SPEC | --list | --report]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
+          stderr);
+    return CLI_USAGE;
 }

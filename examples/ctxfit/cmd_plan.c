@@ -1,9 +1,17 @@
 #include "cli.h"
 
+/* Where the machine was detected: what is not known of it. */
+static void print_detected(const cli_request *request, const ctxfit_hw *hw, FILE *out)
+{
+    if (request->hw == NULL)
+        cli_render_unseen(hw, out);
+}
+
 static void print_for_people(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan,
                              const ctxfit_check *check)
 {
-    cli_render_plan(request, model, plan, stdout);
+    cli_render_plan(request, model, hw, plan, stdout);
+    print_detected(request, hw, stdout);
     if (check != NULL)
         cli_render_check(request, plan, check, stdout);
     cli_advise_fit(request, model, hw, plan, stdout);
@@ -26,6 +34,9 @@ static int report(const cli_request *request, const ctxfit_model *model, const c
     } else if (!cli_write_plan_json(plan, NULL, checked, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         return CLI_BAD_INPUT;
+    } else if (request->hw == NULL) {
+        fputs("ctxfit: note: no --hw: planned for this machine\n", stderr);
+        print_detected(request, hw, stderr);
     }
     return summary.fit == CTXFIT_FIT_NONE || check.outcome != CTXFIT_CHECK_OK ? CLI_DOES_NOT_FIT : CLI_FITS;
 }
@@ -62,10 +73,10 @@ int cli_plan(int argc, char **argv)
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);
-    status = ctxfit_hw_parse(request.hw, NULL, &hw, &error);
+    status = request.hw != NULL ? ctxfit_hw_parse(request.hw, NULL, &hw, &error) : cli_detect(&hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);
-        return cli_fail("hardware", request.hw, status, &error);
+        return cli_fail("hardware", request.hw != NULL ? request.hw : "this machine", status, &error);
     }
     code = plan_on(&request, model, hw);
     ctxfit_hw_free(hw);

@@ -136,6 +136,8 @@ bool cfi_parse_bytes(const char *text, const char **end, uint64_t *out);
  * nothing above U+10FFFF). */
 size_t cfi_utf8_length(const char *text);
 
+/* Names from files end up in messages, and messages on terminals and in logs: control characters and what is no UTF-8 become '?'. */
+void cfi_make_printable(char *text);
 int  cfi_ascii_lower(int c);
 static inline bool cfi_is_digit(int c) { return c >= '0' && c <= '9'; }
 bool cfi_equal_nocase(const char *a, const char *b);

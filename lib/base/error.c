@@ -4,8 +4,7 @@
 
 _Static_assert(sizeof(ctxfit_error) == 256, "ctxfit_error is 256 bytes for ever");
 
-/* Names from files end up in messages, and messages on terminals and in logs. */
-static void make_printable(char *text)
+void cfi_make_printable(char *text)
 {
     while (*text != '\0') {
         size_t length = cfi_utf8_length(text);
@@ -28,7 +27,7 @@ static ctxfit_status fill_error(ctxfit_error *error, ctxfit_status status, uint6
         error->offset = offset;
         error->detail = detail;
         (void)vsnprintf(error->message, sizeof error->message, fmt, args);
-        make_printable(error->message);
+        cfi_make_printable(error->message);
     }
     return status;
 }

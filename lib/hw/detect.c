@@ -14,6 +14,7 @@ void cfi_hw_note(cfi_hw_scene *scene, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
+    cfi_make_printable(line);
     cfi_write(&scene->report, "%s\n", line);
 }
 
@@ -28,6 +29,7 @@ void cfi_hw_warn(cfi_hw_scene *scene, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(warning, CFI_HW_WARNING_BYTES, fmt, args);
     va_end(args);
+    cfi_make_printable(warning);
     for (uint32_t i = 0; i + 1 < scene->warning_count; i++)
         if (strcmp(scene->warnings[i], warning) == 0) { /* of another card */
             scene->warning_count--;

@@ -18,7 +18,7 @@ static uint64_t known_mib(uint64_t bytes)
  */
 static uint64_t remaining_reserve(uint64_t all_memory, uint64_t free_now)
 {
-    uint64_t usable = all_memory - cfi_min_u64(all_memory, cfi_hw_reserve(all_memory));
+    uint64_t whole = known_mib(all_memory), usable = whole - cfi_min_u64(whole, cfi_hw_reserve(whole));
 
     return free_now > usable ? free_now - usable : CTXFIT_HW_RESERVE_NONE;
 }

@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -167,7 +168,7 @@ class ExitCodes(unittest.TestCase):
             self.check(FITS, *words)
 
     def test_wrong_usage(self):
-        for words in ([], ["frob"], ["plan"], ["plan", "qwen3-8b"], ["plan", "qwen3-8b", "--hw"], ["plan", "qwen3-8b", "qwen3-4b", "--hw", "host:64GiB"],
+        for words in ([], ["frob"], ["plan"], ["plan", "--hw", "host:64GiB"], ["plan", "qwen3-8b", "--hw"], ["plan", "qwen3-8b", "qwen3-4b", "--hw", "host:64GiB"],
                       ["hw", "--x"], ["hw", "a", "b"], ["quant", "-x"], ["quant", "a", "b"], ["model", "--quant"], ["model", "x", "--quant", "nope"],
                       ["batch", "x"]):
             self.check(USAGE, *words)
@@ -210,6 +211,71 @@ class ExitCodes(unittest.TestCase):
 
     def test_does_not_fit(self):
         self.check(DOES_NOT_FIT, "plan", "qwen3-8b", "--hw", "host:8GiB")
+
+
+class Detected(unittest.TestCase):
+    """Made machines (tests/data/hw/machines) under CTXFIT_ROOT: files only, drivers are not asked."""
+
+    SPEC = "rx-7900-xtx(mem=24560MiB,free=23960MiB) host:64000MiB(free=50000MiB,reserve=0B)"
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = pathlib.Path(self.folder.name)
+        self.unpack("radeon-rx-7900-xtx")
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def unpack(self, name):
+        for part in re.split("^== ", (DATA / "hw" / "machines" / f"{name}.machine").read_text(), flags=re.M)[1:]:
+            path, _, text = part.partition("\n")
+            if path.startswith("/"):
+                file = self.root / path.lstrip("/")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+
+    def run(self, *args, **env):
+        if args and isinstance(args[0], str):
+            return run(*args, CTXFIT_ROOT=str(self.root), **env)
+        return super().run(*args, **env)
+
+    def test_hw_without_a_spec_is_this_machine(self):
+        done = self.run("hw")
+        lines = done.stdout.decode().splitlines()
+        self.assertEqual((done.returncode, lines[0]), (FITS, self.SPEC))
+        self.assertTrue(any(line.startswith("  not seen: ") for line in lines), lines)
+        again = run("hw", lines[0]).stdout.decode().splitlines()
+        self.assertEqual(again, [line for line in lines if not line.startswith(("  not seen: ", "            "))])
+
+    def test_a_report_says_what_was_read(self):
+        report = self.run("hw", "--report").stdout.decode()
+        for text in ("mem_info_vram_total: 25753026560", "PCI id, revision and memory", self.SPEC):
+            self.assertIn(text, report)
+
+    def test_the_catalog_is_listed(self):
+        self.assertIn("rtx-4090 ", run("hw", "--list").stdout.decode())
+
+    def test_a_plan_without_hw_says_so_and_is_that_of_the_spec(self):
+        words = ["plan", "qwen3-8b", "--quant", "Q4_K_M", "-c", "8k"]
+        found, stated = self.run(*words, "--json"), run(*words, "--hw", self.SPEC, "--json")
+        self.assertEqual((found.returncode, found.stdout), (FITS, stated.stdout))
+        self.assertIn("planned for this machine", found.stderr.decode())
+        self.assertIn("not seen", found.stderr.decode())
+        text = self.run(*words).stdout.decode()
+        self.assertIn("on this machine: rx-7900-xtx", " ".join(text.split()))
+        self.assertIn("not seen: the bandwidth of the host's memory", " ".join(text.split()))
+
+    def test_visible_devices_are_followed(self):
+        for env in ({"ROCR_VISIBLE_DEVICES": ""}, {"HIP_VISIBLE_DEVICES": "1"}):
+            self.assertEqual(self.run("hw", **env).stdout.decode().splitlines()[0], self.SPEC.split()[1], env)
+
+    def test_a_root_without_a_system_is_bad_input(self):
+        done = run("hw", CTXFIT_ROOT=str(self.root / "nothing"))
+        self.assertEqual((done.returncode, done.stdout), (BAD_INPUT, b""))
+        self.assertEqual(run("hw", CTXFIT_ROOT="x" * 5000).returncode, BAD_INPUT)
+
+    def test_this_machine_has_a_host(self):
+        self.assertRegex(run("hw").stdout.decode(), r"^\S")
 
 
 class Options(unittest.TestCase):

@@ -9,7 +9,8 @@ from check_arrows import ARROWS
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 HEADERS = "\n".join(h.read_text() for h in sorted((ROOT / "include").rglob("*.h")))
-BUILD = "\n".join((ROOT / f).read_text() for f in ("CMakeLists.txt", "tests/CMakeLists.txt", "tests/run.sh", "bindings/python/src/ctxfit/_library.py"))
+BUILD = "\n".join((ROOT / f).read_text() for f in ("CMakeLists.txt", "tests/CMakeLists.txt", "tests/run.sh", "bindings/python/src/ctxfit/_library.py",
+                                                   "examples/ctxfit/cli_detect.c"))
 
 
 def missing_links(page, text):

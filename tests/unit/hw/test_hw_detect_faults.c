@@ -191,7 +191,7 @@ static void binary_files_are_read_as_nothing(void **state)
         "/proc/bus/pci/devices", "/sys/class/drm/card0/device/vendor", "/sys/class/kfd/kfd/topology/nodes/0/properties",
     };
     static fake_machine m;
-    static char         noise[40000];
+    static char         noise[40000], report[CFI_HW_REPORT_BYTES];
     char                spec[512];
     uint32_t            seed = 1;
 
@@ -210,6 +210,9 @@ static void binary_files_are_read_as_nothing(void **state)
         assert_int_equal(fake_detect(&m, NULL, NULL, &hw, NULL), CTXFIT_OK);
         spec_of(hw, spec, sizeof spec);
         assert_string_equal(spec, "host:32000MiB(free=20000MiB,reserve=0B)");
+        assert_int_equal(ctxfit_hw_write_report(hw, report, sizeof report, NULL), CTXFIT_OK);
+        for (const char *c = report; *c != '\0'; c++)
+            assert_true(((unsigned char)*c >= ' ' && *c != 0x7f) || *c == '\n'); /* steers no terminal */
         ctxfit_hw_free(hw);
     }
 }
