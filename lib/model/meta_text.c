@@ -164,18 +164,40 @@ static ctxfit_status parse_value(cfi_meta *meta, const char *at, cfi_meta_entry 
     return status;
 }
 
+/* A key under its GGUF name, also where it was given by its short word. */
+static void name_key(cfi_meta_entry *entry, const char *word, size_t len)
+{
+    static const struct {
+        char word[16];
+        char key[40];
+    } short_words[] = {
+#define CFI_TEXT_KEY(word, key) {word, key},
+#include "text_keys.def"
+#undef CFI_TEXT_KEY
+    };
+
+    entry->key = word;
+    entry->key_len = (uint32_t)len;
+    for (size_t i = 0; i < CFI_COUNT(short_words); i++) {
+        if (strlen(short_words[i].word) != len || memcmp(short_words[i].word, word, len) != 0)
+            continue;
+        entry->key = short_words[i].key;
+        entry->key_len = (uint32_t)strlen(short_words[i].key);
+        return;
+    }
+}
+
 static ctxfit_status parse_word(cfi_meta *meta, const char *at, cfi_meta_entry *entry, const char **end)
 {
     const char *start = at;
 
     while (is_key_char(*at))
         at++;
-    entry->key = start;
-    entry->key_len = (uint32_t)(at - start);
+    name_key(entry, start, (size_t)(at - start));
     if (at == start || (*at != '=' && *at != '\0' && !is_space(*at)))
         return malformed(meta, at, "key=value or a flag");
     for (uint32_t i = 0; i < meta->entry_count; i++)
-        if (meta->entry[i].key_len == entry->key_len && memcmp(meta->entry[i].key, start, entry->key_len) == 0)
+        if (meta->entry[i].key_len == entry->key_len && memcmp(meta->entry[i].key, entry->key, entry->key_len) == 0)
             return malformed(meta, start, "each key once");
     *end = at;
     if (*at == '=')

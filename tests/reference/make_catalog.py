@@ -945,13 +945,27 @@ def c_string(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def short_words():
+    """(short word, key) of the text form, from the library's own table."""
+    table = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib", "model", "text_keys.def")
+    with open(table, encoding="utf-8") as file:
+        return re.findall(r'CFI_TEXT_KEY\("([^"]+)",\s*"([^"]+)"\)', file.read())
+
+
+def shorten(text, words):
+    for word, key in words:
+        text = text.replace(" %s=" % key, " %s=" % word)
+    return text
+
+
 def write_def(rows, names, out):
+    words = short_words()
     out.write(HEADER)
     known = {}  # text -> the first id that has it
     for key, hf_id, text, source, _ in rows:
         like = known.setdefault(text, key)
         text = text if like == key else "=" + like
-        out.write("CFI_CATALOG(%s, %s, %s,\n    %s)\n" % (c_string(key), c_string(hf_id), names[source], c_string(text)))
+        out.write("CFI_CATALOG(%s, %s, %s,\n    %s)\n" % (c_string(key), c_string(hf_id), names[source], c_string(shorten(text, words))))
 
 
 def write_sources(path, table):

@@ -77,6 +77,35 @@ static void text_lists_repeat_their_items(void **state)
     cfi_arena_free(&f.arena);
 }
 
+static void a_short_word_is_its_key(void **state)
+{
+    static const struct {
+        const char *word;
+        const char *key;
+    } words[] = {
+#define CFI_TEXT_KEY(word, key) {word, key},
+#include "model/text_keys.def"
+#undef CFI_TEXT_KEY
+    };
+    fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(words); i++) {
+        char text[128];
+
+        if (i > 0)
+            assert_true(strcmp(words[i - 1].word, words[i].word) < 0);
+        snprintf(text, sizeof text, "llama %s=[3,4]", words[i].word);
+        assert_int_equal(open_text(&f, text), CTXFIT_OK);
+        assert_int_equal(cfi_meta_count(&f.meta, words[i].key), 2);
+        assert_false(cfi_meta_has(&f.meta, words[i].word));
+        cfi_arena_free(&f.arena);
+        snprintf(text, sizeof text, "llama %s=3 %s=3", words[i].word, words[i].key);
+        assert_int_equal(open_text(&f, text), CTXFIT_E_MALFORMED);
+        cfi_arena_free(&f.arena);
+    }
+}
+
 static void a_list_may_leave_out_the_blocks_behind_the_trunk(void **state)
 {
     fixture  f;
@@ -248,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_gives_numbers_flags_and_strings),
         cmocka_unit_test(text_lists_repeat_their_items),
+        cmocka_unit_test(a_short_word_is_its_key),
         cmocka_unit_test(a_list_may_leave_out_the_blocks_behind_the_trunk),
         cmocka_unit_test(the_first_failure_is_kept),
         cmocka_unit_test(broken_text_is_malformed_where_it_breaks),
