@@ -11,7 +11,7 @@ export CTEST_OUTPUT_ON_FAILURE=1
 
 # ---- what the tests need ------------------------------------------------------------------------------------------------------
 packages="cmake make ninja-build gcc g++ clang libclang-rt-dev libc6-dev libcmocka-dev pkg-config python3 valgrind doxygen gcc-multilib
-          g++-multilib python3-venv python3-pip binutils git gzip xz-utils"
+          g++-multilib python3-pip binutils git gzip xz-utils python3-venv gcc-mingw-w64-x86-64-win32"
 command -v go >/dev/null || packages="$packages golang-go"
 
 install_packages() {
@@ -53,6 +53,7 @@ step_arrows()    { python3 tests/house/check_arrows.py; }
 step_text()      { python3 tests/house/check_text.py; }
 step_symbols()   { python3 tests/abi/check_symbols.py "$out/gcc/libctxfit.so" && tests/abi/check_size.sh "$out/gcc/libctxfit.so"; }
 step_consumers() { tests/consumer/run.sh "$out/consumer"; }
+step_cross()     { tests/cross/run.sh "$out/cross"; }
 step_docs()      { tests/house/check_docs.sh "$out/docs"; }
 step_quickstart(){ tests/house/check_readme.sh; }
 step_python()   { bindings/python/run_tests.sh "$out/python"; }
@@ -60,7 +61,7 @@ step_go()        { bindings/go/run_tests.sh "$out/go"; }
 step_bench()     { cmake -S . -B "$out/bench" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_BUILD_BENCH=ON -DCTXFIT_BUILD_EXAMPLES=OFF &&
                    cmake --build "$out/bench" -j "$jobs" && tests/bench/run.sh "$out/bench"; }
 
-steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers docs quickstart python go bench"
+steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers cross docs quickstart python go bench"
 
 # ---- the run ------------------------------------------------------------------------------------------------------------------
 [ "${1:-}" = --list ] && { echo "$steps"; exit 0; }

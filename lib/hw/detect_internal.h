@@ -28,9 +28,9 @@ typedef struct cfi_hw_finding {
     uint32_t vendor;         /* PCI */
     uint32_t device;
     uint32_t revision;       /* or CFI_HW_NO_REVISION */
-    uint32_t gpu_cores;
     uint32_t partition;      /* a slice of a card (MIG): the card's catalog entry is not its own */
     uint32_t free_known;
+    uint32_t reserved0;
     uint64_t memory_bytes;   /* of its own; of a unified device: what firmware set aside for it, outside the host's total */
     uint64_t free_bytes;     /* of memory_bytes */
     uint64_t shared_bytes;   /* unified: what it may use of the host's memory, 0 = the rule of the catalog */
