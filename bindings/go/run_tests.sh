@@ -33,7 +33,6 @@ unformatted=$("$(dirname "$(readlink -f "$go")")/gofmt" -l .)
 "$go" vet ./...
 GODEBUG=cgocheck=1 "$go" test -race ./...
 quiet "$go" test -count=1 -v ./... # without the race detector; with CTXFIT_MEASURE=1 also what a plan costs, on a quiet machine
-grep -o 'a plan takes.*' "$scratch/log"
 echo "the binding agrees with the command, $(grep -c '^ *--- PASS' "$scratch/log") tests"
 
 # The documented way into the source tree: a static library, no pkg-config. A tree of links, so that the real one needs no build folder.
