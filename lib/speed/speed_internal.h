@@ -1,5 +1,5 @@
 /*
- * How fast a placement decodes, takes a prompt and loads. Formulas, fit and accuracy: docs/speed.md.
+ * How fast a placement decodes and takes a prompt. Formulas, fit and accuracy: docs/speed.md.
  *
  * The caller says per memory that takes part what is read and computed there; this module knows neither models nor machines. Every
  * number is an estimate with a band; where a bandwidth or a matrix rate is unknown the answer is unknown (all zero), never a guess.
@@ -17,7 +17,7 @@ typedef struct cfi_speed_part {
     double   bandwidth_bytes_per_s;     /* nominal; 0 = unknown */
     double   fp16_flops_per_s;          /* dense matrix rate, FP32 accumulation where known; 0 = unknown */
     double   int8_ops_per_s;            /* dense; 0 = unknown */
-    double   link_bytes_per_s;          /* from the host's memory; needed for copied_bytes_per_pass and for loading */
+    double   link_bytes_per_s;          /* from the host's memory; needed for copied_bytes_per_pass */
     uint64_t weight_bytes_active;       /* read for one decoded token: experts in use only, one row of an embedding table */
     uint64_t weight_bytes_pass;         /* read for one pass of a whole micro-batch: all experts */
     uint64_t copied_bytes_per_pass;     /* weights kept in host memory that each pass of a prompt copies here and computes here */
@@ -66,8 +66,6 @@ void cfi_speed_decode(const cfi_speed_input *input, uint64_t depth_tokens, cfi_s
 void cfi_speed_prefill(const cfi_speed_input *input, uint64_t n_tokens, uint64_t depth_tokens, cfi_speed_estimate *out);
 /* Time until a prompt of n_tokens is in the cache, of which the first cached_tokens are there already. */
 void cfi_speed_prompt_seconds(const cfi_speed_input *input, uint64_t n_tokens, uint64_t cached_tokens, cfi_speed_duration *out);
-/* Time to bring file_bytes from storage into place; the share of each part crosses its link. Unknown without storage_bytes_per_s. */
-void cfi_speed_load(const cfi_speed_input *input, uint64_t file_bytes, double storage_bytes_per_s, cfi_speed_duration *out);
 
 /* ---- constants (calibration.def) ---- */
 typedef struct cfi_speed_decode_constants {

@@ -373,23 +373,6 @@ static void a_measured_decode_rate_sets_the_level_and_narrows_the_band(void **st
     assert_true(e.tokens_per_s == 77.0);
 }
 
-static void loading_needs_a_storage_rate(void **state)
-{
-    cfi_speed_part part = some_part();
-    cfi_speed_input input = one(&part);
-    cfi_speed_duration d;
-
-    (void)state;
-    cfi_speed_load(&input, 4600000000u, 0.0, &d);
-    assert_true(d.seconds == 0.0 && d.low == 0.0 && d.high == 0.0);
-    cfi_speed_load(&input, 0, 2e9, &d);
-    assert_true(d.seconds == 0.0);
-    cfi_speed_load(&input, 4600000000u, 2e9, &d);
-    assert_true(fabs(d.low - 2.3) < 1e-9);
-    assert_true(fabs(d.seconds - (2.3 + 4.6 / 30.0)) < 1e-9);
-    assert_true(d.low <= d.seconds && d.seconds <= d.high);
-}
-
 static void every_backend_and_class_has_constants_in_range(void **state)
 {
     (void)state;
@@ -430,8 +413,6 @@ static void try_extreme(cfi_speed_input *input, uint64_t tokens, uint64_t depth)
     cfi_speed_prefill(input, tokens, depth, &e);
     assert_finite_estimate(&e);
     cfi_speed_prompt_seconds(input, tokens, depth, &d);
-    assert_true(d.low >= 0.0 && d.low <= d.seconds && d.seconds <= d.high && d.high <= DBL_MAX);
-    cfi_speed_load(input, tokens, (double)depth, &d);
     assert_true(d.low >= 0.0 && d.low <= d.seconds && d.seconds <= d.high && d.high <= DBL_MAX);
 }
 
@@ -485,7 +466,6 @@ int main(void)
         cmocka_unit_test(the_matrix_rate_is_the_better_of_fp16_and_half_of_int8),
         cmocka_unit_test(a_measured_prefill_rate_is_used_as_it_is),
         cmocka_unit_test(a_measured_decode_rate_sets_the_level_and_narrows_the_band),
-        cmocka_unit_test(loading_needs_a_storage_rate),
         cmocka_unit_test(every_backend_and_class_has_constants_in_range),
         cmocka_unit_test(extreme_input_gives_finite_numbers),
     };
