@@ -112,12 +112,21 @@ static uint64_t own_layer(cfi_graph *graph, const compute_place *place, uint32_t
     return cfi_graph_layer(graph, layer, NULL);
 }
 
-static uint64_t guest_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+/* Weights that are brought, and what stands beside the last: a hole that the tensor before has left, as large as any, unless one device
+ * has layers that all have experts, so that copies follow each other in the same place. */
+static cfi_graph_weights brought_weights(const cfi_graph *graph, const compute_place *place, bool dense)
 {
     const cfi_model_extent *extent = &graph->model->extent;
-    const cfi_graph_weights weights = {{extent->largest[0], extent->largest[1]}, {extent->largest_pair[0], extent->largest_pair[1]}};
+    const bool              mixed = place->split || extent->expert_gaps != 0 || (graph->model->info.flags & CTXFIT_MODEL_F_HYBRID) != 0;
+    const uint64_t          expert = extent->largest[1];
 
-    (void)place;
+    return (cfi_graph_weights){{dense ? extent->largest[0] : 0, expert}, {dense ? extent->largest[0] : 0, mixed ? expert : 0}};
+}
+
+static uint64_t guest_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+{
+    const cfi_graph_weights weights = brought_weights(graph, place, true);
+
     (void)d;
     return cfi_graph_layer(graph, layer, &weights);
 }
@@ -125,10 +134,8 @@ static uint64_t guest_layer(cfi_graph *graph, const compute_place *place, uint32
 /* The layer is on a device, its routed experts are not. */
 static uint64_t guest_experts(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
-    const cfi_model_extent *extent = &graph->model->extent;
-    const cfi_graph_weights weights = {{0, extent->largest[1]}, {0, extent->largest_pair[1]}};
+    const cfi_graph_weights weights = brought_weights(graph, place, false);
 
-    (void)place;
     (void)d;
     if (layer->experts == 0)
         return 0;
@@ -176,7 +183,7 @@ static uint64_t device_layers(cfi_graph *graph, const compute_place *place, uint
 
     graph->crossing = layers_peak(graph, place, d, 0, all, crossing);
     peak = cfi_graph_add(graph, peak, graph->crossing);
-    if (place->host_experts > 0)
+    if (place->host_experts > 0 && d != place->offload)
         peak = cfi_graph_add(graph, peak, layers_peak(graph, place, d, 0, place->host_experts, expert_results));
     if (d != place->offload || (brought == 0 && place->host_experts == 0))
         return peak;
@@ -289,7 +296,7 @@ static uint64_t cut(cfi_graph *graph, const compute_place *place, uint32_t d)
                           layers_peak(graph, place, d, 0, graph->model->info.layers, state_input));
     if (graph->run->pipeline)
         return cfi_graph_mul(graph, PIPELINE_COPIES, total);
-    return cfi_graph_add(graph, total, cfi_graph_mul(graph, 4, graph->hidden)); /* and holes between them */
+    return cfi_graph_add(graph, total, cfi_graph_mul(graph, graph->host ? 0 : graph->run->flash ? 1 : 2, graph->hidden)); /* and holes between them */
 }
 
 /* What comes from outside and stays: inputs, embeddings, and their further copies. */
@@ -421,7 +428,10 @@ static uint64_t host_bound(cfi_graph *graph, const compute_place *place)
     uint64_t total;
     bool     guest;
     bool     output = has_logits(graph, place, place->host, &guest);
+    bool     hybrid = (graph->model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0;
 
+    if (!output && place->offload != NO_DEVICE && graph->run->kv_offload && !hybrid)
+        return cfi_graph_add(graph, least, layers);
     if (layers == 0 && !output)
         return least;
     stands = standing(graph, place, place->host, inputs);

@@ -12,10 +12,10 @@ enum {
     CFI_GRAPH_UNKNOWN     = 1u << 4  /* an architecture without rules */
 };
 
-/* Weights of the host that a layer's operations bring to the device: the largest, and the two largest together. */
+/* Weights of the host that a layer's operations bring to the device, tensor by tensor. */
 typedef struct cfi_graph_weights {
     uint64_t largest[2]; /* [0] all but routed experts, [1] routed experts */
-    uint64_t pair[2];
+    uint64_t hole[2];    /* that an earlier one may have left beside it */
 } cfi_graph_weights;
 
 /* One buffer's view of the worst prompt graph. A size beyond 64 bits sets `overflow` and counts as 0. */

@@ -49,7 +49,8 @@ static uint64_t with_weights(cfi_graph *graph, const uint64_t parts, uint64_t ea
 {
     if (weights == NULL)
         return parts;
-    return cfi_max_u64(cfi_graph_add(graph, parts, weights->largest[kind]), cfi_graph_add(graph, earlier, weights->pair[kind]));
+    earlier = cfi_graph_add(graph, earlier, weights->hole[kind]);
+    return cfi_graph_add(graph, cfi_max_u64(parts, earlier), weights->largest[kind]);
 }
 
 /* Gate, up and their product: nothing is done in place. Without a gate the activation is, and the result needs room. */

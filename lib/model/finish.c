@@ -154,6 +154,8 @@ static void extend_by_layer(cfi_model_extent *extent, const ctxfit_layer_info *l
         extent->indexer_layers++;
         extent->indexer_size = layer->indexer_size > extent->indexer_size ? layer->indexer_size : extent->indexer_size;
     }
+    extent->expert_layers += layer->experts != 0;
+    extent->expert_gaps += layer->experts == 0 && extent->expert_layers != 0;
     switch (layer->attention) {
     case CTXFIT_ATTENTION_NONE:
         break;
@@ -169,30 +171,12 @@ static void extend_by_layer(cfi_model_extent *extent, const ctxfit_layer_info *l
     }
 }
 
-/* The two largest tensors of a layer. */
-typedef struct layer_pair {
-    uint64_t first;
-    uint64_t second;
-} layer_pair;
-
-static void extend_by_tensor(ctxfit_model *model, layer_pair (*pairs)[2], const cfi_tensor *tensor)
+static void extend_by_tensor(cfi_model_extent *extent, const cfi_tensor *tensor)
 {
-    cfi_model_extent *extent = &model->extent;
-    size_t            part = (tensor->flags & CFI_TENSOR_F_EXPERT) != 0;
-    uint64_t          sum;
+    size_t part = (tensor->flags & CFI_TENSOR_F_EXPERT) != 0;
 
     if (tensor->role == CFI_ROLE_LAYER) {
-        layer_pair *pair = &pairs[tensor->layer][part];
-
-        if (tensor->bytes > pair->first) {
-            pair->second = pair->first;
-            pair->first = tensor->bytes;
-        } else if (tensor->bytes > pair->second) {
-            pair->second = tensor->bytes;
-        }
-        sum = pair->first + pair->second; /* at most info.tensor_bytes */
         extent->largest[part] = cfi_max_u64(extent->largest[part], tensor->bytes);
-        extent->largest_pair[part] = cfi_max_u64(extent->largest_pair[part], sum);
         if (tensor->layer == 0 && strcmp(tensor->name, "blk.0.attn_qkv.weight") == 0)
             extent->fused_qkv = 1;
     } else if (strcmp(tensor->name, "position_embd.weight") == 0) {
@@ -204,25 +188,22 @@ static void extend_by_tensor(ctxfit_model *model, layer_pair (*pairs)[2], const 
 }
 
 /* Qwen3-TTS: a head of fewer rows than there are tokens, padded to these (b10472 src/models/qwen3vl.cpp). */
-static ctxfit_status find_extent(ctxfit_model *model, ctxfit_error *error)
+static void find_extent(ctxfit_model *model)
 {
-    uint32_t          count = model->info.layers + model->info.nextn_layers;
     cfi_model_extent *extent = &model->extent;
-    layer_pair(*pairs)[2] = cfi_arena_array(&model->arena, count, sizeof *pairs);
 
-    if (pairs == NULL)
-        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "model: out of memory");
     for (uint32_t i = 0; i < model->info.layers; i++)
         extend_by_layer(extent, &model->layer[i]);
     for (uint64_t i = 0; i < model->info.tensor_count; i++)
-        extend_by_tensor(model, pairs, &model->tensor[i]);
+        extend_by_tensor(extent, &model->tensor[i]);
     if (model->token_embd != NULL && extent->output_bytes == 0)
         extent->output_bytes = model->token_embd->bytes;
     if (extent->logit_elems == 0)
         extent->logit_elems = model->info.vocabulary;
-    else if (model->token_embd != NULL && model->token_embd->dims[1] != extent->logit_elems)
-        (void)cfi_add_u64(2 * extent->logit_elems, model->token_embd->dims[1], &extent->logit_elems);
-    return CTXFIT_OK;
+    else if (model->token_embd != NULL && model->token_embd->dims[1] != extent->logit_elems &&
+             (!cfi_mul_u64(extent->logit_elems, 2, &extent->logit_elems) ||
+              !cfi_add_u64(extent->logit_elems, model->token_embd->dims[1], &extent->logit_elems)))
+        extent->logit_elems = UINT64_MAX; /* the size of the logits will be refused */
 }
 
 /* a + b */
@@ -273,6 +254,6 @@ ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error)
         info->flags |= CTXFIT_MODEL_F_TIED;
     if (info->vocabulary == 0 && model->token_embd != NULL)
         info->vocabulary = (uint32_t)cfi_min_u64(model->token_embd->dims[1], UINT32_MAX);
-    status = find_extent(model, error);
-    return status == CTXFIT_OK ? shorten_walks(model, error) : status;
+    find_extent(model);
+    return shorten_walks(model, error);
 }

@@ -52,7 +52,6 @@ typedef struct cfi_tensor_sums {
 /* What the compute buffer needs to know of all layers and tensors together. */
 typedef struct cfi_model_extent {
     uint64_t largest[2];       /* bytes of the largest tensor of a layer: [0] all but routed experts, [1] routed experts */
-    uint64_t largest_pair[2];  /* of the two largest of one layer together */
     uint64_t output_bytes;     /* of the output matrix */
     uint64_t logit_elems;      /* per output: rows of the output matrix, and what they are padded to where that differs */
     uint32_t full_layers;      /* of the trunk that attend to the whole context */
@@ -64,6 +63,8 @@ typedef struct cfi_model_extent {
     uint32_t indexer_size;
     uint32_t position_rows;    /* 1: learned positions, looked up like embeddings */
     uint32_t fused_qkv;        /* 1: one matrix for query, key and value */
+    uint32_t expert_layers;
+    uint32_t expert_gaps;      /* layers without experts behind one that has them */
 } cfi_model_extent;
 
 typedef struct cfi_arch cfi_arch; /* arch_internal.h */
