@@ -285,10 +285,11 @@ static uint64_t indexer_leaves(cfi_graph *graph)
                          cfi_graph_tokens(graph, cfi_min_u64(INDEXER_CHOICE, graph->run->kv_cells)));
 }
 
-/* What crosses from one device to another: hidden states, and tensors of a layer that is cut in two. */
+/* What crosses from one device to another: hidden states, tensors of a layer that is cut in two, and holes between them. */
 static uint64_t cut(cfi_graph *graph, const compute_place *place, uint32_t d)
 {
     uint64_t total;
+    uint64_t holes;
 
     if (!place->split)
         return 0;
@@ -296,8 +297,11 @@ static uint64_t cut(cfi_graph *graph, const compute_place *place, uint32_t d)
                           layers_peak(graph, place, d, 0, graph->model->info.layers, state_input));
     if (graph->run->pipeline)
         return cfi_graph_mul(graph, PIPELINE_COPIES, total);
-    return cfi_graph_add(graph, total, cfi_graph_mul(graph, graph->host ? 0 : graph->run->flash ? 1 : 2, graph->hidden)); /* and holes between them */
+    holes = graph->flags & CFI_GRAPH_UNKNOWN ? 4 : graph->host ? 0 : graph->run->flash ? 1 : 2;
+    return cfi_graph_add(graph, total, cfi_graph_mul(graph, holes, graph->hidden));
 }
+
+#define SMALL_TENSORS 16384u /* sums, weights and choices of a few tokens */
 
 /* What comes from outside and stays: inputs, embeddings, and their further copies. */
 static uint64_t standing(cfi_graph *graph, const compute_place *place, uint32_t d, uint64_t inputs)
@@ -316,6 +320,7 @@ static uint64_t standing(cfi_graph *graph, const compute_place *place, uint32_t 
         cfi_graph_mul(graph, copies * per_layer_views(graph, place, d), cfi_graph_per_layer_rows(graph)),
         cfi_graph_mul(graph, copies, cfi_graph_position_rows(graph)),
         indexer_leaves(graph),
+        SMALL_TENSORS,
     };
 
     return cfi_graph_sum(graph, part, CFI_COUNT(part));
@@ -390,6 +395,7 @@ static uint64_t logits(cfi_graph *graph, const compute_place *place, uint64_t in
     const ctxfit_model *model = graph->model;
     const bool states = (graph->flags & CFI_GRAPH_UNKNOWN) != 0 || model->layer[0].attention == CTXFIT_ATTENTION_LATENT ||
                         (model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0;
+    uint64_t   kept = graph->kept + 2;
     uint64_t   matrix = cfi_graph_bytes(graph, model->extent.logit_elems, graph->outputs, sizeof(float));
     uint64_t   total = cfi_graph_add(graph, matrix, cfi_graph_bytes(graph, model->info.embedding, graph->outputs, sizeof(float)));
 
@@ -403,15 +409,25 @@ static uint64_t logits(cfi_graph *graph, const compute_place *place, uint64_t in
         /* they lie below the one tensor that is left, or begin behind it */
         return cfi_graph_add(graph, total, place->split ? below : cfi_min_u64(below, cfi_graph_mul(graph, graph->mixed ? 2 : 1, matrix)));
     }
-    total = cfi_graph_add(graph, total, cfi_graph_mul(graph, graph->kept + 2 + 4 * place->split, graph->hidden));
+    if (place->split)
+        kept += graph->flags & CFI_GRAPH_UNKNOWN ? 8 : 4;
+    total = cfi_graph_add(graph, total, cfi_graph_mul(graph, kept, graph->hidden));
     return cfi_graph_add(graph, total, standing);
+}
+
+/* Per-layer embeddings are looked up, projected, normed and added before the first layer. */
+static uint64_t per_layer_phase(cfi_graph *graph)
+{
+    uint64_t rows = cfi_graph_per_layer_rows(graph);
+
+    return rows == 0 ? 0 : cfi_graph_add(graph, cfi_graph_mul(graph, 2, rows), cfi_graph_mul(graph, graph->kept, graph->hidden));
 }
 
 static uint64_t device_bound(cfi_graph *graph, const compute_place *place, uint32_t d)
 {
     uint64_t inputs = cfi_graph_inputs(graph);
     uint64_t stands = standing(graph, place, d, inputs);
-    uint64_t total = cfi_graph_add(graph, stands, device_layers(graph, place, d));
+    uint64_t total = cfi_graph_add(graph, stands, cfi_max_u64(device_layers(graph, place, d), per_layer_phase(graph)));
     bool     guest;
 
     if (has_logits(graph, place, d, &guest))
@@ -435,7 +451,7 @@ static uint64_t host_bound(cfi_graph *graph, const compute_place *place)
     if (layers == 0 && !output)
         return least;
     stands = standing(graph, place, place->host, inputs);
-    total = cfi_graph_add(graph, stands, layers);
+    total = cfi_graph_add(graph, stands, cfi_max_u64(layers, per_layer_phase(graph)));
     if (output)
         total = cfi_max_u64(total, logits(graph, place, inputs, stands, total, guest));
     return cfi_max_u64(total, least);

@@ -51,6 +51,10 @@ void cfi_graph_init(cfi_graph *graph, const ctxfit_model *model, const cfi_run *
         graph->kept += arch->kept;
         graph->flags = arch->flags;
     }
+    if (model->arch->flags & CFI_ARCH_NO_CACHE)
+        graph->flags |= CFI_GRAPH_ENCODER;
+    if (model->info.embedding_inputs > model->info.embedding) /* deepstack: features of the image are added to the first layers */
+        graph->kept += 4;
     if (model->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) {
         graph->kept += UNKNOWN_KEPT;
         graph->flags |= CFI_GRAPH_UNKNOWN | CFI_GRAPH_PARALLEL | CFI_GRAPH_GATED_QUERY;

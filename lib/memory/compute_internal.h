@@ -9,7 +9,8 @@ enum {
     CFI_GRAPH_GATED_QUERY = 1u << 1, /* queries carry a gate as wide as they are */
     CFI_GRAPH_PLAIN       = 1u << 2, /* the usual layer and nothing else: where logits land is known */
     CFI_GRAPH_LOW_LOGITS  = 1u << 3, /* logits land close above the inputs, though layers keep states */
-    CFI_GRAPH_UNKNOWN     = 1u << 4  /* an architecture without rules */
+    CFI_GRAPH_ENCODER     = 1u << 4, /* attends in both directions */
+    CFI_GRAPH_UNKNOWN     = 1u << 5  /* an architecture without rules */
 };
 
 /* Weights of the host that a layer's operations bring to the device, tensor by tensor. */

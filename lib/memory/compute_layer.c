@@ -94,14 +94,21 @@ static uint64_t flash_copy(cfi_graph *graph, ctxfit_quant quant, uint64_t elems,
     return cfi_graph_bytes(graph, elems, rows, 2);
 }
 
+#define INDEXER_TOKENS 4096u /* that an indexer chooses at most: 16 or 32 blocks of 128 */
+
 /* Masks that an indexer's choice is made into: two in F16, or four halves without flash attention. MiniMax-M3 makes them in F32 for
  * each group of heads, transposed on the way (src/models/minimax-m3.cpp). */
 static uint64_t sparse_masks(cfi_graph *graph, const ctxfit_layer_info *layer)
 {
     uint64_t mask = cfi_graph_bytes(graph, layer_cells(graph, layer), graph->tokens, 2);
 
-    if (graph->model->arch->flags & CFI_ARCH_INDEXER_VALUES)
-        return cfi_graph_mul(graph, mask, 6 + 5 * (uint64_t)layer->indexer_heads);
+    if (graph->model->arch->flags & CFI_ARCH_INDEXER_VALUES) {
+        /* one token a sequence: the chosen K and V themselves, in F32 and then F16 */
+        uint64_t chosen = cfi_graph_mul(graph, cfi_min_u64(layer_cells(graph, layer), INDEXER_TOKENS), graph->run->n_seq);
+        uint64_t rows = cfi_graph_bytes(graph, (uint64_t)layer->cache_k_elems + layer->cache_v_elems, chosen, 6);
+
+        return cfi_graph_add(graph, rows, cfi_graph_mul(graph, mask, 6 + 5 * (uint64_t)layer->indexer_heads));
+    }
     return layer->indexer_size != 0 ? cfi_graph_mul(graph, mask, graph->run->flash ? 3 : 4) : 0;
 }
 
@@ -216,11 +223,16 @@ uint64_t cfi_graph_state_input(cfi_graph *graph, const ctxfit_layer_info *layer)
     return cfi_graph_mul(graph, 3, cfi_graph_tokens(graph, layer->state_inner));
 }
 
+#define ENCODER_ROWS 1024u
+
 /* Hidden states and queries that are alive, or holes that nothing fits into, in every part of a layer. */
 static uint64_t layer_base(cfi_graph *graph, const ctxfit_layer_info *layer, uint64_t query)
 {
     uint64_t total = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept, graph->hidden), query);
 
+    if (graph->flags & CFI_GRAPH_ENCODER) /* measured with 0.7.0: there whatever the batch */
+        total = cfi_graph_add(graph, total, cfi_graph_add(graph, cfi_graph_bytes(graph, query, ENCODER_ROWS, 1) / graph->tokens,
+                                                          cfi_graph_mul(graph, 4, query)));
     if (graph->host) /* inputs lie below, and leave other holes than copies do */
         total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, (uint64_t)layer->kv_heads * layer->key_size) / 2);
     if (layer->experts != 0 && !graph->run->flash) /* the hole of the scores is cut by what an expert layer keeps */
