@@ -118,14 +118,17 @@ static uint64_t attention_products(cfi_graph *graph, const ctxfit_layer_info *la
     const cfi_run *run = graph->run;
     uint64_t       cells = layer_cells(graph, layer);
     uint64_t       rows = cfi_graph_mul(graph, cells, run->streams);
+    uint64_t       values = layer->cache_v_elems;
 
     if (!run->flash)
         return cfi_graph_add(graph, cfi_graph_tokens(graph, cfi_graph_mul(graph, layer->heads, cells)),
                              cfi_graph_bytes(graph, layer->kv_rank, rows, 2));
     if (!cfi_engine_flash_possible(graph->backend, layer, run->type_k, run->type_v)) /* it runs on the host */
         return 0;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT && run->type_k == CTXFIT_QUANT_F32) /* V is a part of K, and cast too */
+        values = layer->kv_rank;
     return cfi_graph_add(graph, flash_copy(graph, run->type_k, layer->cache_k_elems, rows),
-                         flash_copy(graph, run->type_v, layer->cache_v_elems, rows));
+                         flash_copy(graph, run->type_v, values, rows));
 }
 
 static uint64_t attention_matrix(cfi_graph *graph, const ctxfit_layer_info *layer)
@@ -232,7 +235,7 @@ static uint64_t layer_base(cfi_graph *graph, const ctxfit_layer_info *layer, uin
 
     if (graph->flags & CFI_GRAPH_ENCODER) /* measured with 0.7.0: there whatever the batch */
         total = cfi_graph_add(graph, total, cfi_graph_add(graph, cfi_graph_bytes(graph, query, ENCODER_ROWS, 1) / graph->tokens,
-                                                          cfi_graph_mul(graph, 4, query)));
+                                                          cfi_graph_mul(graph, 6, query)));
     if (graph->host) /* inputs lie below, and leave other holes than copies do */
         total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, (uint64_t)layer->kv_heads * layer->key_size) / 2);
     if (layer->experts != 0 && !graph->run->flash) /* the hole of the scores is cut by what an expert layer keeps */
