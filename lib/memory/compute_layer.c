@@ -238,7 +238,7 @@ static uint64_t layer_base(cfi_graph *graph, const ctxfit_layer_info *layer, uin
                                                           cfi_graph_mul(graph, 6, query)));
     if (graph->host) /* inputs lie below, and leave other holes than copies do */
         total = cfi_graph_add(graph, total, cfi_graph_tokens(graph, (uint64_t)layer->kv_heads * layer->key_size) / 2);
-    if (layer->experts != 0 && !graph->run->flash) /* the hole of the scores is cut by what an expert layer keeps */
+    if (layer->experts != 0 && (!graph->run->flash || query < graph->hidden)) /* holes are cut by what an expert layer keeps */
         total = cfi_graph_add(graph, total, graph->hidden);
     if (query < graph->hidden && (!graph->run->flash || is_quantized(graph->run->type_k))) /* it does not fit where a query was */
         total = cfi_graph_add(graph, total, graph->hidden);
