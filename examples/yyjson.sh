@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prints a CMAKE_PREFIX_PATH that holds yyjson, or nothing where the system has it.   yyjson.sh FOLDER
 #
-# Debian has yyjson from trixie on. On bookworm trixie's two packages (they need only libc >= 2.14) are unpacked into FOLDER;
-# nothing is installed in the system.
+# Debian has yyjson from trixie on. On bookworm its source, which is compiled into the library, and trixie's two packages (they need
+# only libc >= 2.14), for where the source is not to be had, are unpacked into FOLDER; nothing is installed in the system.
 set -euo pipefail
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
 
@@ -21,14 +21,22 @@ from_trixie() {
     # The mirror that this machine already uses, the next suite.
     local mirror
     mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' | awk '$2 !~ /security/ && /debian/ {print $1; exit}')
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror%/} trixie main" >"$dir/apt/sources.list"
+    for kind in deb deb-src; do
+        echo "$kind [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror%/} trixie main"
+    done >"$dir/apt/sources.list"
     local apt=(-oDir::Etc::SourceList="$dir/apt/sources.list" -oDir::Etc::SourceParts=/dev/null -oDir::State::Lists="$dir/apt/lists"
                -oDir::Cache="$dir/apt/cache" -oAPT::Sandbox::User=root)
     apt-get "${apt[@]}" -q update >&2
     (cd "$dir/deb" && apt-get "${apt[@]}" -q download libyyjson0 libyyjson-dev >&2)
     local deb
     for deb in "$dir"/deb/*.deb; do dpkg -x "$deb" "$dir/root"; done
-    rm -rf "$dir/apt"
+    # Debian's own part of the source package is not needed, so it may be missing. tar unpacks .xz with xz, which a bare system lacks.
+    (cd "$dir/deb" && apt-get "${apt[@]}" -q source --download-only --only-source yyjson >&2) || true
+    if mkdir -p "$dir/source" && tar -xf "$dir"/deb/yyjson_*.orig.tar.* -C "$dir/source" --strip-components=1 >&2; then
+        mkdir -p "$dir/root/usr/src/yyjson"
+        cp "$dir/source/LICENSE" "$dir"/source/src/yyjson.[ch] "$dir/root/usr/src/yyjson"
+    fi
+    rm -rf "$dir/apt" "$dir/source"
 }
 
 if [ ! -d "$dir/root" ] && ! installed && ! from_system; then

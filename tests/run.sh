@@ -46,7 +46,8 @@ step_tsan()      { CC=clang configure tsan -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLA
                    cmake --build "$out/tsan" -j "$jobs" && ctest --test-dir "$out/tsan" -L threads --no-tests=error; }
 step_valgrind()  { configure valgrind -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS="-O1 -g" -DCTXFIT_BUILD_EXAMPLES=OFF &&
                    cmake --build "$out/valgrind" -j "$jobs" && tests/house/valgrind.sh "$out/valgrind/tests"; }
-step_bits32()    { CFLAGS=-m32 PKG_CONFIG_LIBDIR=/nonexistent cmake -S . -B "$out/bits32" -G Ninja -DCTXFIT_WERROR=ON -DCMAKE_BUILD_TYPE=Release &&
+step_bits32()    { CFLAGS=-m32 PKG_CONFIG_LIBDIR=/nonexistent cmake -S . -B "$out/bits32" -G Ninja -DCTXFIT_WERROR=ON -DCMAKE_BUILD_TYPE=Release \
+                     -DCMAKE_PREFIX_PATH="$(examples/yyjson.sh "$out/yyjson")" &&
                    cmake --build "$out/bits32" -j "$jobs" && python3 tests/abi/check_layout.py "$out"; }
 step_headers()   { tests/house/check_headers.sh; }
 step_arrows()    { python3 tests/house/check_arrows.py; }

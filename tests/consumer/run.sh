@@ -38,7 +38,9 @@ eval "flags=($(pkg-config --cflags --libs ctxfit))" # spaces are escaped there
 quiet cc -std=c99 "$here/main.c" "${flags[@]}" -Wl,-rpath,"$(pkg-config --variable=libdir ctxfit)" -o "$scratch/shared"
 echo "pkg-config: $("$scratch/shared")"
 eval "flags=($(pkg-config --cflags ctxfit))"
-quiet cc -std=c99 "$here/main.c" "${flags[@]}" "$(pkg-config --variable=libdir ctxfit)/libctxfit.a" -lm -o "$scratch/static"
+libs=$(pkg-config --static --libs-only-l ctxfit | sed 's/-lctxfit//') # what a static library needs beside itself
+# shellcheck disable=SC2086
+quiet cc -std=c99 "$here/main.c" "${flags[@]}" "$(pkg-config --variable=libdir ctxfit)/libctxfit.a" $libs -o "$scratch/static"
 echo "static: $("$scratch/static")"
 
 soname=$(readelf -d "$(pkg-config --variable=libdir ctxfit)/libctxfit.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The library compiles and links for systems that the tests do not run on, and without detection.   cross/run.sh SCRATCH
+# The library compiles and links for systems that the tests do not run on, and without detection or JSON.   cross/run.sh SCRATCH
 #
 # Windows takes mingw-w64, macOS zig, which pip brings with its headers and its libSystem.
 set -eu
@@ -9,10 +9,15 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 jobs=$(nproc 2>/dev/null || echo 2)
 
+# yyjson's source compiles anywhere; its package is for this system alone.
+json=()
+yyjson=$(examples/yyjson.sh "$out/yyjson")/src/yyjson
+[ ! -e "$yyjson/yyjson.c" ] || json=(-DCTXFIT_WITH_JSON=ON "-DCTXFIT_YYJSON_SOURCE=$yyjson")
+
 build() { # folder, options...
     local dir=$out/$1
     shift
-    cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_WERROR=ON -DCTXFIT_BUILD_EXAMPLES=OFF "$@"
+    cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_WERROR=ON -DCTXFIT_BUILD_EXAMPLES=OFF "${json[@]}" "$@"
     cmake --build "$dir" -j "$jobs"
 }
 
@@ -27,5 +32,8 @@ for target in aarch64-macos x86_64-macos; do
 done
 build windows -DCMAKE_SYSTEM_NAME=Windows -DCMAKE_SYSTEM_PROCESSOR=x86_64 -DCMAKE_C_COMPILER=x86_64-w64-mingw32-gcc
 build without-detect -DCTXFIT_WITH_DETECT=OFF
-ls "$out/windows/libctxfit.dll" "$out/aarch64-macos/libctxfit.dylib" "$out/x86_64-macos/libctxfit.dylib" "$out/without-detect/libctxfit.so"
-echo "4 compilations of the library: macOS on two processors, Windows, without detection"
+json=()
+build without-json -DCTXFIT_WITH_JSON=OFF
+ls "$out/windows/libctxfit.dll" "$out/aarch64-macos/libctxfit.dylib" "$out/x86_64-macos/libctxfit.dylib" "$out/without-detect/libctxfit.so" \
+    "$out/without-json/libctxfit.so"
+echo "5 compilations of the library: macOS on two processors, Windows, without detection, without JSON"

@@ -3,7 +3,7 @@
 
 A ```c block with a main() is a program. When the next block is ```output, it must be what the program prints.
 
-  check_doc_code.py LIBRARY [COMPILER [FLAG...]]
+  check_doc_code.py LIBRARY[,LIBRARY...] [COMPILER [FLAG...]]
 """
 import pathlib
 import re
@@ -29,7 +29,7 @@ def programs(page):
 def fault(source, expected, library, compiler, scratch):
     program = pathlib.Path(scratch) / "program"
     program.with_suffix(".c").write_text(source)
-    command = [*compiler, *STRICT, str(program.with_suffix(".c")), library, "-lm", "-o", str(program)]
+    command = [*compiler, *STRICT, str(program.with_suffix(".c")), *library.split(","), "-lm", "-o", str(program)]
     built = subprocess.run(command, capture_output=True, text=True)
     if built.returncode:
         return built.stderr
