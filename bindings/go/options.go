@@ -162,7 +162,32 @@ func WithOverrides(overrides ...string) Option {
 	}
 }
 
-// WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472". The default is the newest known llama.cpp.
+// WithModelContext states num_ctx of a Modelfile, which Ollama takes where no context is asked for.
+func WithModelContext(tokens uint64) Option {
+	return func(o *planOptions) error { o.model_ctx_tokens = C.uint64_t(tokens); return nil }
+}
+
+// WithDefaultContext states what an Ollama server is set to (OLLAMA_CONTEXT_LENGTH).
+func WithDefaultContext(tokens uint64) Option {
+	return func(o *planOptions) error { o.default_ctx_tokens = C.uint64_t(tokens); return nil }
+}
+
+// WithGPUOverhead states what Ollama holds back on each GPU (OLLAMA_GPU_OVERHEAD).
+func WithGPUOverhead(bytes uint64) Option {
+	return func(o *planOptions) error { o.overhead_bytes = C.uint64_t(bytes); return nil }
+}
+
+// WithSpread lets Ollama use every GPU, also where one would do (OLLAMA_SCHED_SPREAD).
+func WithSpread() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_SPREAD; return nil }
+}
+
+// WithVision says that the model takes images, for which Ollama's context is at least 2,048.
+func WithVision() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_VISION; return nil }
+}
+
+// WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama". The default is the newest known llama.cpp.
 func WithEngine(name string) Option {
 	return func(o *planOptions) error {
 		o.engine = [len(o.engine)]C.char{}

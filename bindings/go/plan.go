@@ -164,6 +164,21 @@ func (p *Plan) Summary() Summary {
 	return summaryFrom(&c)
 }
 
+// Decisions returns what the engine itself goes by.
+func (p *Plan) Decisions() Decisions {
+	plan := p.enter()
+	if plan == nil {
+		return Decisions{}
+	}
+	defer p.handle.leave()
+	var c C.ctxfit_plan_engine
+	c.struct_size = C.sizeof_ctxfit_plan_engine
+	if C.ctxfit_plan_get_engine(plan, &c) != C.CTXFIT_OK {
+		return Decisions{}
+	}
+	return decisionsFrom(&c)
+}
+
 // Devices returns what each device holds, the host last; nil when the plan is closed.
 func (p *Plan) Devices() []PlanDevice {
 	plan := p.enter()

@@ -97,6 +97,41 @@ func (s Summary) String() string {
 	return fmt.Sprintf("%v: %s", s.Fit, context)
 }
 
+// ContextSource says where the context of a plan comes from.
+type ContextSource uint32
+
+// The sources of a context.
+const (
+	ContextFromRequest ContextSource = C.CTXFIT_CTX_FROM_REQUEST // it was asked for
+	ContextFromFile    ContextSource = C.CTXFIT_CTX_FROM_FILE    // the Modelfile
+	ContextFromServer  ContextSource = C.CTXFIT_CTX_FROM_SERVER  // the server's setting
+	ContextFromMemory  ContextSource = C.CTXFIT_CTX_FROM_MEMORY  // the engine's default for this much GPU memory
+	ContextFromModel   ContextSource = C.CTXFIT_CTX_FROM_MODEL   // the trained length
+)
+
+var contextSourceNames = map[ContextSource]string{ContextFromRequest: "request", ContextFromFile: "file", ContextFromServer: "server",
+	ContextFromMemory: "memory", ContextFromModel: "model"}
+
+// String returns the name that the JSON of a plan has.
+func (s ContextSource) String() string { return enumName(uint32(s), contextSourceNames[s]) }
+
+// Decisions is what an engine itself goes by, where it has rules of its own; zero where it has not.
+type Decisions struct {
+	ContextSource  ContextSource
+	Context        uint64 // its setting for the context, before it is padded
+	DefaultMemory  uint64 // GPU memory by which a default context was chosen
+	PredictedBytes uint64 // its own estimate of the model with its cache
+	AvailableBytes uint64 // memory that it holds the estimate against
+	Serial         bool   // it does not run the sequences that were asked for at the same time
+}
+
+func decisionsFrom(c *C.ctxfit_plan_engine) Decisions {
+	return Decisions{
+		ContextSource: ContextSource(c.ctx_source), Context: uint64(c.ctx_tokens), DefaultMemory: uint64(c.default_memory_bytes),
+		PredictedBytes: uint64(c.predicted_bytes), AvailableBytes: uint64(c.available_bytes), Serial: c.serial != 0,
+	}
+}
+
 // PlanDevice is one device of a plan. Its JSON is that of the plan.
 type PlanDevice struct {
 	Name            string     `json:"name"` // the engine's ("CUDA0", "host")

@@ -34,6 +34,7 @@ ENUMS = {
     "CTXFIT_DEVICE_": ("DeviceKind", False), "CTXFIT_BACKEND_": ("Backend", False), "CTXFIT_CHOICE_": ("Choice", False),
     "CTXFIT_HW_DETECT_": ("DetectFlags", True),
     "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_FIT_": ("Fit", False),
+    "CTXFIT_CTX_FROM_": ("ContextSource", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
@@ -41,7 +42,7 @@ NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first 
 RECORDS = {
     "ctxfit_quant_info": "QuantInfo", "ctxfit_file_type_info": "FileTypeInfo", "ctxfit_gguf_key": "GgufKey",
     "ctxfit_tensor_info": "TensorInfo", "ctxfit_layer_info": "Layer", "ctxfit_model_info": "ModelInfo", "ctxfit_device": "Device",
-    "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice",
+    "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice", "ctxfit_plan_engine": "PlanEngine",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
 }
 NAMED = {"TensorInfo", "GgufKey"}  # C finds their name by place; Python shows it beside the rest

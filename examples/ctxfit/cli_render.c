@@ -240,6 +240,23 @@ static void render_verdict(const cli_style *style, const cli_request *request, c
             (unsigned)s->max_sequences);
 }
 
+/* What the engine itself believes, beside the truth. */
+static void render_engine(const cli_style *style, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
+{
+    ctxfit_plan_engine e = CTXFIT_PLAN_ENGINE_INIT;
+    char               text[256];
+    int                length;
+
+    (void)ctxfit_plan_get_engine(plan, &e);
+    if (e.predicted_bytes == 0)
+        return;
+    length = snprintf(text, sizeof text, "By its own estimate %s needs %s", s->engine.name, cli_bytes(e.predicted_bytes));
+    (void)snprintf(text + length, sizeof text - (size_t)length, " of %s", cli_bytes(e.available_bytes));
+    fputs("  ", out);
+    cli_wrap(out, style->width, 2, text);
+    fputc('\n', out);
+}
+
 static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw,
                          const ctxfit_plan_summary *s, FILE *out)
 {
@@ -276,6 +293,7 @@ void cli_render_plan(const cli_request *request, const ctxfit_model *model, cons
     sum_parts(plan, s.device_count, sums);
     render_title(&style, request, model, hw, &s, out);
     render_verdict(&style, request, plan, &s, out);
+    render_engine(&style, plan, &s, out);
     render_bars(&style, plan, s.device_count, sums, out);
     render_table(plan, s.device_count, sums, out);
     render_limits(&style, plan, &s, out);

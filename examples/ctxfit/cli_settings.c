@@ -249,6 +249,11 @@ static bool set_reserve(cli_request *r, const char *value)
     return true;
 }
 
+static bool set_overhead(cli_request *r, const char *value)
+{
+    return cli_parse_bytes(value, &r->options.overhead_bytes) || expected(r, "a size such as 512MiB");
+}
+
 /* llama.cpp's --fit-target counts MiB (b10472 common/arg.cpp, "-fitt"). */
 static bool set_fit_target(cli_request *r, const char *value)
 {
@@ -316,6 +321,37 @@ static bool set_solve(cli_request *r, const char *value)
     return true;
 }
 
+static bool set_choice(cli_request *r, const char *value, uint32_t *out)
+{
+    if (is_one_of(value, "1", "true", "on"))
+        *out = CTXFIT_CHOICE_ON;
+    else if (is_one_of(value, "0", "false", "off"))
+        *out = CTXFIT_CHOICE_OFF;
+    else
+        return expected(r, "true or false");
+    return true;
+}
+
+static bool set_flag(cli_request *r, const char *value, uint32_t flag)
+{
+    uint32_t choice;
+
+    if (!set_choice(r, value, &choice))
+        return false;
+    r->options.flags = choice == CTXFIT_CHOICE_ON ? r->options.flags | flag : r->options.flags & ~flag;
+    return true;
+}
+
+static bool set_spread(cli_request *r, const char *value)
+{
+    return set_flag(r, value, CTXFIT_PLAN_F_SPREAD);
+}
+
+static bool set_vision(cli_request *r, const char *value)
+{
+    return set_flag(r, value, CTXFIT_PLAN_F_VISION);
+}
+
 static bool set_json(cli_request *r, const char *value)
 {
     (void)value;
@@ -356,6 +392,11 @@ static const cli_setting settings[] = {
     {"mmap", BOOL, KIND_CHOICE, OPTION(mmap), NULL},
     {"solve", TEXT, KIND_OTHER, 0, set_solve},
     {"reserve_bytes", NUMBER, KIND_OTHER, 0, set_reserve},
+    {"model_ctx", NUMBER, KIND_TOKENS, OPTION(model_ctx_tokens), NULL},
+    {"default_ctx", NUMBER, KIND_TOKENS, OPTION(default_ctx_tokens), NULL},
+    {"overhead_bytes", NUMBER, KIND_OTHER, 0, set_overhead},
+    {"spread", BOOL, KIND_OTHER, 0, set_spread},
+    {"vision", BOOL, KIND_OTHER, 0, set_vision},
     {"limit_tokens", NUMBER, KIND_TOKENS, OPTION(limit_tokens), NULL},
     {"limit_source", TEXT, KIND_OTHER, 0, set_limit_source},
     {"prefill_rate", NUMBER, KIND_REAL, OPTION(measured_prefill_tokens_per_s), NULL},
@@ -393,17 +434,6 @@ void cli_request_init(cli_request *r)
     memset(r, 0, sizeof *r);
     r->options = default_options;
     r->check = no_request;
-}
-
-static bool set_choice(cli_request *r, const char *value, uint32_t *out)
-{
-    if (is_one_of(value, "1", "true", "on"))
-        *out = CTXFIT_CHOICE_ON;
-    else if (is_one_of(value, "0", "false", "off"))
-        *out = CTXFIT_CHOICE_OFF;
-    else
-        return expected(r, "true or false");
-    return true;
 }
 
 bool cli_set(cli_request *r, const cli_setting *setting, const char *value)

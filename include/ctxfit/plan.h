@@ -49,7 +49,11 @@ enum { CTXFIT_SPLIT_DEFAULT = 0, CTXFIT_SPLIT_LAYER = 1, CTXFIT_SPLIT_NONE = 2, 
 #define CTXFIT_MAX_SPLIT       16         /**< devices that tensor_split can name */
 
 /** Flags of #ctxfit_plan_options. */
-enum { CTXFIT_PLAN_F_NO_LIMITS = 1u << 0 /**< only this context: no search for the largest one or for more sequences (fastest) */ };
+enum {
+    CTXFIT_PLAN_F_NO_LIMITS = 1u << 0, /**< only this context: no search for the largest one or for more sequences (fastest) */
+    CTXFIT_PLAN_F_SPREAD    = 1u << 8, /**< Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD) */
+    CTXFIT_PLAN_F_VISION    = 1u << 9  /**< Ollama: the model takes images, for which the context is at least 2,048 */
+};
 
 /** Whether it fits. */
 enum {
@@ -63,7 +67,8 @@ enum {
 typedef struct ctxfit_plan_options {
     uint32_t     struct_size;       /**< set by CTXFIT_PLAN_OPTIONS_INIT */
     uint32_t     flags;             /**< CTXFIT_PLAN_F_* */
-    uint64_t     ctx_tokens;        /**< whole context, shared by the sequences (-c); 0 = trained length; CTXFIT_CTX_LARGEST */
+    uint64_t     ctx_tokens;        /**< llama.cpp: whole context, shared by the sequences (-c), 0 = trained length; Ollama: of one
+                                         sequence (num_ctx), 0 = by `model_ctx_tokens` and what follows there; CTXFIT_CTX_LARGEST */
     uint64_t     reserve_bytes;     /**< kept free on each GPU (--fit-target); 0 = 1 GiB where it has its own memory; CTXFIT_RESERVE_NONE */
     uint64_t     limit_tokens;      /**< a limit from elsewhere (a label in a config file) that requests are held against; 0 = none */
     uint32_t     sequences;         /**< parallel sequences (-np); 0 = 1 */
@@ -85,12 +90,16 @@ typedef struct ctxfit_plan_options {
     double       tensor_split[CTXFIT_MAX_SPLIT]; /**< (-ts) proportions per device; all 0 = by free memory */
     double       measured_prefill_tokens_per_s;  /**< measured on the real machine: used instead of the estimate; 0 = none */
     double       measured_decode_tokens_per_s;   /**< measured at a short context; 0 = none */
-    char         engine[64];        /**< "llama.cpp", "llama.cpp@b10472"; "" = newest llama.cpp */
+    char         engine[64];        /**< "llama.cpp", "llama.cpp@b10472", "ollama"; "" = newest llama.cpp */
     char         overrides[1024];   /**< (-ot) `pattern=buffer` pieces separated by commas or semicolons; buffer: CPU or a device (CUDA0) */
     char         limit_source[128]; /**< where limit_tokens comes from, for the answer ("agent.yaml: context_length") */
+    uint64_t     model_ctx_tokens;  /**< Ollama: num_ctx of the Modelfile, where ctx_tokens is 0; 0 = none */
+    uint64_t     default_ctx_tokens;/**< Ollama: the server's own (OLLAMA_CONTEXT_LENGTH), where both are 0; 0 = by the GPUs' memory */
+    uint64_t     overhead_bytes;    /**< Ollama: held back on each GPU when that default is chosen (OLLAMA_GPU_OVERHEAD) */
 } ctxfit_plan_options;
 #define CTXFIT_PLAN_OPTIONS_INIT                                                                                           \
-    { (uint32_t)sizeof(ctxfit_plan_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, {0}, {0}, {0} }
+    { (uint32_t)sizeof(ctxfit_plan_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, {0}, {0}, {0}, \
+      0, 0, 0 }
 
 /**
  * Plans a run. "It does not fit" is an answer (summary.fit), not an error.
@@ -144,6 +153,31 @@ typedef struct ctxfit_plan_summary {
 
 /** The verdict. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summary *out);
+
+/** Where the context of a plan comes from. */
+enum {
+    CTXFIT_CTX_FROM_REQUEST = 1, /**< it was asked for (ctx_tokens) */
+    CTXFIT_CTX_FROM_FILE    = 2, /**< the Modelfile */
+    CTXFIT_CTX_FROM_SERVER  = 3, /**< the server's setting */
+    CTXFIT_CTX_FROM_MEMORY  = 4, /**< the engine's default for this much GPU memory */
+    CTXFIT_CTX_FROM_MODEL   = 5  /**< the trained length */
+};
+
+/** What the engine itself goes by, where it has rules of its own; zero where it has not. @since 0.1.0 */
+typedef struct ctxfit_plan_engine {
+    uint32_t struct_size;          /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t ctx_source;           /**< CTXFIT_CTX_FROM_* */
+    uint64_t ctx_tokens;           /**< its setting for the context, before it is padded; of one sequence where the engine sets that */
+    uint64_t default_memory_bytes; /**< GPU memory by which a default context was chosen (CTXFIT_CTX_FROM_MEMORY) */
+    uint64_t predicted_bytes;      /**< its own estimate of the model with its cache: what it decides by, not what is taken */
+    uint64_t available_bytes;      /**< memory that it holds the estimate against */
+    uint32_t serial;               /**< 1 when it does not run the sequences that were asked for at the same time */
+    uint32_t reserved0;            /**< 0 */
+} ctxfit_plan_engine;
+#define CTXFIT_PLAN_ENGINE_INIT { (uint32_t)sizeof(ctxfit_plan_engine), 0, 0, 0, 0, 0, 0, 0 }
+
+/** What the engine goes by. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_get_engine(const ctxfit_plan *plan, ctxfit_plan_engine *out);
 
 /** One device of a plan. @since 0.1.0 */
 typedef struct ctxfit_plan_device {

@@ -1,16 +1,22 @@
+/* Names and versions of engines, and which file resolves for which. */
 #include "engine_internal.h"
 
-#define ENGINE_NAME "llama.cpp"
-
 typedef struct engine_version {
-    const char *version;
-    uint32_t    build;
+    uint32_t engine;
+    uint32_t build;
+    char     version[16];
 } engine_version;
 
 _Static_assert(sizeof(ctxfit_engine_info) == CFI_V1_ENGINE_INFO, "a member of another struct cannot grow");
 
+static const cfi_engine_traits engine_traits[] = {
+#define CFI_ENGINE(id, name, per_sequence, step, sequences, source) {name, per_sequence, step, sequences},
+#include "engines.def"
+#undef CFI_ENGINE
+};
+
 static const engine_version engine_versions[] = {
-#define CFI_ENGINE_VERSION(version, build, since, source) {version, build},
+#define CFI_ENGINE_VERSION(engine, version, build, since, source) {CFI_ENGINE_##engine, build, version},
 #include "versions.def"
 #undef CFI_ENGINE_VERSION
 };
@@ -26,15 +32,62 @@ bool cfi_engine_changed(uint32_t build, cfi_engine_change change)
     return build >= change_builds[change];
 }
 
-static ctxfit_status engine_write_info(ctxfit_engine_info *out, const char *version, uint32_t build, bool known)
+const cfi_engine_traits *cfi_engine_traits_of(cfi_engine_id id)
 {
-    ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+    return &engine_traits[id];
+}
 
-    info.build = build;
-    info.known = known ? 1 : 0;
-    memcpy(info.name, ENGINE_NAME, sizeof ENGINE_NAME);
-    memcpy(info.version, version, (size_t)cfi_min_u64(strlen(version), sizeof info.version - 1));
-    return cfi_copy_out(out, &info, sizeof info, CFI_V1_ENGINE_INFO);
+/* "0.32.1" is 3201, so are "v0.32.1" and "0.32.1rc2"; `*exact` is false where something follows the numbers. At least two parts, each below
+ * a hundred but the first; false for anything else. */
+static bool read_release(const char *text, uint32_t *out, bool *exact)
+{
+    uint64_t part, number = 0;
+    int      parts = 0;
+
+    if (*text == 'v' || *text == 'V')
+        text++;
+    for (;; text++) {
+        const char *end;
+
+        if (!cfi_parse_u64(text, &end, &part) || part > 99)
+            return false;
+        if (parts < 3)
+            number = number * 100 + part;
+        parts++;
+        text = end;
+        if (*text != '.' || !cfi_is_digit((unsigned char)text[1]))
+            break;
+    }
+    for (int i = parts; i < 3; i++)
+        number *= 100;
+    *out = (uint32_t)number;
+    *exact = *text == '\0';
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text > '~')
+            return false;
+    return parts >= 2 && parts <= 4;
+}
+
+static uint32_t release_of(const engine_version *row)
+{
+    uint32_t release = 0;
+    bool     exact;
+
+    return read_release(row->version, &release, &exact) ? release : 0;
+}
+
+static void choice_set(cfi_engine_choice *out, const engine_version *row, const char *version, uint32_t build, bool known)
+{
+    const cfi_engine_traits *traits = &engine_traits[row->engine];
+
+    memset(out, 0, sizeof *out);
+    out->id = (cfi_engine_id)row->engine;
+    out->release = release_of(row);
+    out->info.struct_size = (uint32_t)sizeof out->info;
+    out->info.build = build;
+    out->info.known = known ? 1 : 0;
+    memcpy(out->info.name, traits->name, sizeof traits->name);
+    memcpy(out->info.version, version, (size_t)cfi_min_u64(strlen(version), sizeof out->info.version - 1));
 }
 
 uint32_t ctxfit_engine_count(void)
@@ -44,15 +97,19 @@ uint32_t ctxfit_engine_count(void)
 
 ctxfit_status ctxfit_engine_get(uint32_t index, ctxfit_engine_info *out)
 {
+    const engine_version *row = &engine_versions[index < CFI_COUNT(engine_versions) ? index : 0];
+    cfi_engine_choice     choice;
+
     if (out == NULL)
         return CTXFIT_E_INVALID_ARG;
     if (index >= CFI_COUNT(engine_versions))
         return cfi_copy_none(out, CFI_V1_ENGINE_INFO, CTXFIT_E_NOT_FOUND);
-    return engine_write_info(out, engine_versions[index].version, engine_versions[index].build, true);
+    choice_set(&choice, row, row->version, row->build, true);
+    return cfi_copy_out(out, &choice.info, sizeof choice.info, CFI_V1_ENGINE_INFO);
 }
 
-/* "b11000" or "11000" is a build; "0.8.0" is a release. */
-static bool parse_build(const char *text, uint32_t *out)
+/* "b11000" or "11000": a build of llama.cpp. */
+static bool read_build(const char *text, uint32_t *out)
 {
     const char *end;
     uint64_t    build;
@@ -65,65 +122,150 @@ static bool parse_build(const char *text, uint32_t *out)
     return true;
 }
 
-static bool is_release(const char *text)
+static void choose_build(const engine_version *newest, uint32_t build, cfi_engine_choice *out)
 {
-    const char *end;
-    uint64_t    part;
-    int         parts = 0;
+    char       name[sizeof out->info.version];
+    cfi_writer w;
+    size_t     len;
 
-    for (;; text = end + 1) {
-        if (!cfi_parse_u64(text, &end, &part))
-            return false;
-        parts++;
-        if (*end != '.')
-            return *end == '\0' && parts >= 2 && parts <= 4;
+    for (const engine_version *row = newest; row < engine_versions + CFI_COUNT(engine_versions) && row->engine == newest->engine; row++) {
+        if (build == row->build) {
+            choice_set(out, row, row->version, build, true);
+            return;
+        }
     }
+    cfi_writer_init(&w, name, sizeof name);
+    cfi_write(&w, "b%u", (unsigned)build);
+    (void)cfi_writer_finish(&w, &len);
+    choice_set(out, newest, name, build, false);
 }
 
-static ctxfit_status engine_from_version(const char *version, ctxfit_engine_info *out, ctxfit_error *error)
+/* The rules of the newest known release that is not newer; of the oldest one for what is older than all. */
+static void choose_release(const engine_version *newest, const char *version, uint32_t release, bool exact, cfi_engine_choice *out)
 {
-    ctxfit_engine_info sizes;
-    uint32_t           build;
-    char               name[sizeof sizes.version];
-    cfi_writer         w;
-    size_t             len;
+    const engine_version *best = NULL;
 
-    for (size_t i = 0; i < CFI_COUNT(engine_versions); i++) {
-        if (cfi_equal_nocase(version, engine_versions[i].version))
-            return engine_write_info(out, engine_versions[i].version, engine_versions[i].build, true);
+    for (const engine_version *row = newest; row < engine_versions + CFI_COUNT(engine_versions) && row->engine == newest->engine; row++) {
+        if (release_of(row) == 0)
+            continue;
+        best = row;
+        if (release_of(row) <= release)
+            break;
     }
-    if (parse_build(version, &build)) {
-        for (size_t i = 0; i < CFI_COUNT(engine_versions); i++) {
-            if (build == engine_versions[i].build)
-                return engine_write_info(out, engine_versions[i].version, build, true);
+    best = best != NULL ? best : newest;
+    choice_set(out, best, version, best->build, exact && release_of(best) == release);
+}
+
+static ctxfit_status choose_version(const engine_version *newest, const char *version, cfi_engine_choice *out, ctxfit_error *error)
+{
+    uint32_t number;
+    bool     exact;
+
+    for (const engine_version *row = newest; row < engine_versions + CFI_COUNT(engine_versions) && row->engine == newest->engine; row++) {
+        if (cfi_equal_nocase(version, row->version)) {
+            choice_set(out, row, row->version, row->build, true);
+            return CTXFIT_OK;
         }
-        cfi_writer_init(&w, name, sizeof name);
-        cfi_write(&w, "b%u", (unsigned)build);
-        (void)cfi_writer_finish(&w, &len);
-        return engine_write_info(out, name, build, false);
     }
-    if (is_release(version) && strlen(version) < sizeof name)
-        return engine_write_info(out, version, engine_versions[0].build, false);
-    return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine version '%.40s': expected a build (b10472), or a release (%s)", version,
-                    engine_versions[0].version);
+    if (newest->engine == CFI_ENGINE_LLAMACPP && read_build(version, &number)) {
+        choose_build(newest, number, out);
+        return CTXFIT_OK;
+    }
+    if (strlen(version) < sizeof out->info.version && read_release(version, &number, &exact)) {
+        choose_release(newest, version, number, exact, out);
+        return CTXFIT_OK;
+    }
+    return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine version '%.40s': expected %sa release (%s)", version,
+                    newest->engine == CFI_ENGINE_LLAMACPP ? "a build (b10472), or " : "", newest->version);
+}
+
+static ctxfit_status unknown_engine(const char *name, ctxfit_error *error)
+{
+    char       known[128];
+    cfi_writer w;
+    size_t     len;
+
+    cfi_writer_init(&w, known, sizeof known);
+    for (size_t i = 0; i < CFI_COUNT(engine_traits); i++)
+        cfi_write(&w, "%s%s", i > 0 ? ", " : "", engine_traits[i].name);
+    (void)cfi_writer_finish(&w, &len);
+    return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine '%.60s' is unknown; known: %s", name, known);
+}
+
+ctxfit_status cfi_engine_choose(const char *name, cfi_engine_choice *out, ctxfit_error *error)
+{
+    const engine_version *newest = engine_versions;
+
+    if (name == NULL || *name == '\0')
+        name = engine_traits[CFI_ENGINE_LLAMACPP].name;
+    for (size_t i = 0; i < CFI_COUNT(engine_traits); i++) {
+        const char *known = engine_traits[i].name;
+        size_t      n = 0;
+
+        while (known[n] != '\0' && cfi_ascii_lower((unsigned char)name[n]) == known[n])
+            n++;
+        if (known[n] != '\0' || (name[n] != '\0' && name[n] != '@'))
+            continue;
+        while (newest->engine != i)
+            newest++;
+        if (name[n] == '@')
+            return choose_version(newest, name + n + 1, out, error);
+        choice_set(out, newest, newest->version, newest->build, true);
+        return CTXFIT_OK;
+    }
+    return unknown_engine(name, error);
 }
 
 ctxfit_status ctxfit_engine_from_name(const char *name, ctxfit_engine_info *out, ctxfit_error *error)
 {
-    const size_t len = sizeof ENGINE_NAME - 1;
+    cfi_engine_choice choice;
+    ctxfit_status     status;
 
     if (out == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "engine: out is NULL");
     (void)cfi_copy_none(out, CFI_V1_ENGINE_INFO, CTXFIT_OK);
-    if (name == NULL || *name == '\0')
-        return ctxfit_engine_get(0, out);
-    for (size_t i = 0; i < len; i++) {
-        if (cfi_ascii_lower((unsigned char)name[i]) != ENGINE_NAME[i])
-            return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine '%.60s' is unknown; known: %s", name, ENGINE_NAME);
+    status = cfi_engine_choose(name, &choice, error);
+    return status == CTXFIT_OK ? cfi_copy_out(out, &choice.info, sizeof choice.info, CFI_V1_ENGINE_INFO) : status;
+}
+
+ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                    cfi_run *out, ctxfit_error *error)
+{
+    cfi_engine_choice choice;
+    ctxfit_status     status;
+
+    memset(out, 0, sizeof *out);
+    status = cfi_engine_choose(options->engine, &choice, error);
+    if (status != CTXFIT_OK)
+        return status;
+    out->id = choice.id;
+    out->engine = choice.info;
+    out->build = choice.info.build;
+    switch (choice.id) {
+    case CFI_ENGINE_OLLAMA: return cfi_engine_resolve_ollama(model, options, machine, out, error);
+    case CFI_ENGINE_LLAMACPP:
+    case CFI_ENGINE_COUNT:  break;
     }
-    if (name[len] == '\0')
-        return ctxfit_engine_get(0, out);
-    if (name[len] != '@')
-        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine '%.60s' is unknown; known: %s", name, ENGINE_NAME);
-    return engine_from_version(name + len + 1, out, error);
+    return cfi_engine_resolve_llamacpp(model, options, machine, out, error);
+}
+
+uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_engine_id id,
+                                 const cfi_engine_machine *machine)
+{
+    if (id == CFI_ENGINE_OLLAMA)
+        return cfi_engine_ollama_participants(model, options, machine);
+    return CFI_ALL_DEVICES(machine->count);
+}
+
+uint32_t cfi_engine_most_sequences(const ctxfit_model *model, cfi_engine_id id)
+{
+    return id == CFI_ENGINE_OLLAMA && cfi_ollama_serial(model) ? 1 : engine_traits[id].most_sequences;
+}
+
+ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
+                                 uint32_t device_count, cfi_run *out, ctxfit_error *error)
+{
+    cfi_engine_machine machine = {devices, NULL, device_count, 0, NULL};
+
+    return cfi_engine_resolve_on(model, options, &machine, out, error);
 }

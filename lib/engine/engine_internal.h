@@ -7,8 +7,30 @@
 #include "model/arch_internal.h"
 
 #define CFI_MAX_DEVICES 64u
-#define CFI_CTX_STEP      256u /* contexts are padded to it: llama.cpp b10472 src/llama-context.cpp:285 */
+#define CFI_ALL_DEVICES(count) ((count) >= 64 ? UINT64_MAX : (UINT64_C(1) << (count)) - 1)
+#define CFI_CTX_STEP      256u /* llama.cpp pads contexts to it: b10472 src/llama-context.cpp:285 */
 #define CFI_MAX_SEQUENCES 256u /* LLAMA_MAX_SEQ, llama.cpp b10472 src/llama-cparams.h:8 */
+
+typedef enum cfi_engine_id {
+#define CFI_ENGINE(id, name, per_sequence, step, sequences, source) CFI_ENGINE_##id,
+#include "engines.def"
+#undef CFI_ENGINE
+    CFI_ENGINE_COUNT
+} cfi_engine_id;
+
+typedef struct cfi_engine_traits {
+    char     name[16];
+    bool     per_sequence;   /* its context option is that of one sequence */
+    uint32_t ctx_step;       /* contexts are padded to a multiple */
+    uint32_t most_sequences;
+} cfi_engine_traits;
+
+/* An engine in a version, as a name says: "ollama@0.32.1". */
+typedef struct cfi_engine_choice {
+    cfi_engine_id      id;
+    uint32_t           release; /* of the rules that are taken: 0.32.0 is 3200; 0 for a build of llama.cpp */
+    ctxfit_engine_info info;
+} cfi_engine_choice;
 
 /* What the engine needs to know of a device. The memory module fills it from the machine; the host is not among them. */
 typedef struct cfi_engine_device {
@@ -16,8 +38,35 @@ typedef struct cfi_engine_device {
     uint64_t free_bytes; /* decides the default split */
 } cfi_engine_device;
 
+/* What some engines hold their defaults against, beside the devices. */
+typedef struct cfi_engine_memory {
+    uint64_t total_bytes; /* that the driver reports; the GPU's budget of unified memory */
+    bool     shared;      /* with the host */
+} cfi_engine_memory;
+
+typedef struct cfi_engine_machine cfi_engine_machine;
+struct cfi_engine_machine {
+    const cfi_engine_device *device;
+    const cfi_engine_memory *memory;    /* one per device; NULL: all of it is free and none is shared */
+    uint32_t                 count;
+    uint64_t                 host_free; /* 0: not stated */
+    const cfi_engine_machine *whole;    /* where these are only the devices that take part; NULL: these are all */
+};
+
+/* What engines say of their own choices, beside the run. */
+typedef struct cfi_engine_notes {
+    uint32_t ctx_source;      /* CTXFIT_CTX_FROM_* */
+    bool     serial;          /* sequences were asked for that the engine does not run at the same time */
+    uint64_t ctx_tokens;      /* its setting, of one sequence where its option is, before llama.cpp pads it */
+    uint64_t default_memory;  /* that its default context was chosen by */
+    uint64_t predicted;       /* bytes, its own estimate of the model with its cache */
+    uint64_t available;       /* that it holds the estimate against */
+} cfi_engine_notes;
+
 /* A run, resolved: every choice is made. */
 typedef struct cfi_run {
+    cfi_engine_id      id;
+    cfi_engine_notes   notes;
     ctxfit_engine_info engine;
     uint32_t build;
     uint64_t n_ctx;
@@ -52,7 +101,19 @@ typedef struct cfi_run {
     const char *overrides;  /* the caller's text, borrowed; NULL or "" for none */
 } cfi_run;
 
-/* Resolves a request by the rules of the engine's build. ctx_tokens CTXFIT_CTX_LARGEST is the caller's to replace before. */
+/* Reads "name[@version]"; NULL or "" is the newest llama.cpp. E_NOT_FOUND. */
+ctxfit_status cfi_engine_choose(const char *name, cfi_engine_choice *out, ctxfit_error *error);
+const cfi_engine_traits *cfi_engine_traits_of(cfi_engine_id id);
+
+/* Bit d: device d takes part. Engines that place a model by themselves may leave some out. Reads `options` as cfi_engine_resolve_on(). */
+uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_engine_id id,
+                                 const cfi_engine_machine *machine);
+/* The most sequences that the engine runs at the same time with this model. */
+uint32_t cfi_engine_most_sequences(const ctxfit_model *model, cfi_engine_id id);
+/* Resolves a request by the rules of the engine's version. ctx_tokens CTXFIT_CTX_LARGEST is the caller's to replace before. */
+ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                    cfi_run *out, ctxfit_error *error);
+/* The same where nothing is known of the machine but its devices. */
 ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error);
 /* Device of a layer (or of the output layer, index info.layers + nextn_layers); device_count for the host. */
@@ -91,7 +152,28 @@ bool cfi_engine_layer_caches(const ctxfit_model *model, const cfi_run *run, uint
 /* Whether that cache is the one of sliding-window and chunked layers. */
 bool cfi_engine_layer_windowed(const ctxfit_layer_info *layer);
 
-/* ---- steps of cfi_engine_resolve, in this order ---- */
+/* ---- engines: options to a run, with `id`, `engine` and `build` of the run set ---- */
+ctxfit_status cfi_engine_resolve_llamacpp(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                          const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                        const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+uint64_t      cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                             const cfi_engine_machine *machine);
+
+/* ---- Ollama's rules, as its own tests ask for them ---- */
+uint64_t cfi_ollama_default_ctx(uint64_t total_bytes);
+/* Its own estimate: the file and a cache of F16, from head counts alone. */
+uint64_t cfi_ollama_predicted(const ctxfit_model *model, uint64_t ctx_tokens);
+/* Free memory of the devices in `mask`; what is shared counts at most as what the host has free. */
+uint64_t cfi_ollama_available(const cfi_engine_machine *machine, uint64_t mask);
+uint64_t cfi_ollama_participants(const cfi_engine_machine *machine, uint64_t predicted, bool spread);
+/* Whether requests run one after the other. */
+bool cfi_ollama_serial(const ctxfit_model *model);
+/* `flash`: not known to be off. */
+uint32_t cfi_ollama_batch(uint64_t ctx_tokens, uint64_t predicted, uint64_t available, bool flash, const cfi_engine_machine *machine,
+                          uint64_t mask);
+
+/* ---- steps of cfi_engine_resolve_llamacpp, in this order ---- */
 ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxfit_plan_options *options,
                                            const cfi_engine_device *devices, uint32_t device_count, cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_engine_resolve_cache_types(const ctxfit_model *model, const ctxfit_plan_options *options,

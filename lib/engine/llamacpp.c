@@ -42,32 +42,27 @@ static ctxfit_status check_splits(const ctxfit_plan_options *options, ctxfit_err
     return CTXFIT_OK;
 }
 
-ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
-                                 uint32_t device_count, cfi_run *out, ctxfit_error *error)
+ctxfit_status cfi_engine_resolve_llamacpp(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                          const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error)
 {
-    ctxfit_status status;
+    ctxfit_status status = check_choices(options, error);
 
-    memset(out, 0, sizeof *out);
-    out->engine.struct_size = (uint32_t)sizeof out->engine;
-    status = ctxfit_engine_from_name(options->engine, &out->engine, error);
-    if (status != CTXFIT_OK)
-        return status;
-    out->build = out->engine.build;
-    status = check_choices(options, error);
     if (status == CTXFIT_OK)
         status = check_splits(options, error);
     if (status != CTXFIT_OK)
         return status;
-    out->kv_offload = options->kv_offload != CTXFIT_CHOICE_OFF;
-    out->op_offload = options->op_offload != CTXFIT_CHOICE_OFF;
-    out->mmap = options->mmap != CTXFIT_CHOICE_OFF;
-    out->repack = options->repack != CTXFIT_CHOICE_OFF;
-    out->cpu_expert_layers = options->cpu_expert_layers;
-    out->overrides = options->overrides;
-    status = cfi_engine_resolve_placement(model, options, devices, device_count, out, error);
+    run->kv_offload = options->kv_offload != CTXFIT_CHOICE_OFF;
+    run->op_offload = options->op_offload != CTXFIT_CHOICE_OFF;
+    run->mmap = options->mmap != CTXFIT_CHOICE_OFF;
+    run->repack = options->repack != CTXFIT_CHOICE_OFF;
+    run->cpu_expert_layers = options->cpu_expert_layers;
+    run->overrides = options->overrides;
+    run->notes.ctx_source = options->ctx_tokens != 0 ? CTXFIT_CTX_FROM_REQUEST : CTXFIT_CTX_FROM_MODEL;
+    run->notes.ctx_tokens = options->ctx_tokens != 0 ? options->ctx_tokens : model->info.trained_tokens;
+    status = cfi_engine_resolve_placement(model, options, machine->device, machine->count, run, error);
     if (status == CTXFIT_OK)
-        status = cfi_engine_resolve_cache_types(model, options, devices, out, error);
+        status = cfi_engine_resolve_cache_types(model, options, machine->device, run, error);
     if (status == CTXFIT_OK)
-        status = cfi_engine_resolve_context(model, options, out, error);
+        status = cfi_engine_resolve_context(model, options, run, error);
     return status;
 }

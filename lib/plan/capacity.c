@@ -36,12 +36,15 @@ static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *hos
     q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : minus_or_zero(available, host->reserve_bytes);
 }
 
-void cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw)
+ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_error *error)
 {
     uint32_t             count;
     const ctxfit_device *devices = cfi_hw_devices(hw, &count);
     uint32_t             at = 0;
+    ctxfit_status        status = cfi_engine_choose(q->options.engine, &q->engine, error);
 
+    if (status != CTXFIT_OK)
+        return status;
     q->model = model;
     q->hw = hw;
     q->device_count = cfi_memory_engine_devices(hw, q->engine_device);
@@ -52,9 +55,12 @@ void cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_
         } else {
             q->hw_device[at] = i;
             gpu_capacity(q, at, &devices[i]);
+            q->engine_memory[at].total_bytes = q->capacity[at];
+            q->engine_memory[at].shared = devices[i].kind == CTXFIT_DEVICE_UNIFIED;
             at++;
         }
     }
+    return CTXFIT_OK;
 }
 
 uint32_t cfi_plan_device_count(const cfi_question *q)

@@ -54,6 +54,36 @@ static void add_requested(constraint_list *list, const ctxfit_plan_options *opti
     }
 }
 
+/* Engines that set the context of one sequence, and the place that the setting comes from. */
+static void add_setting(constraint_list *list, const cfi_engine_notes *notes)
+{
+    const char        *engine = list->plan->summary.engine.name;
+    ctxfit_constraint *c;
+
+    switch (notes->ctx_source) {
+    case CTXFIT_CTX_FROM_REQUEST:
+        c = add(list, CTXFIT_LIMIT_REQUESTED, notes->ctx_tokens);
+        (void)snprintf(c->source, sizeof c->source, "the context that was asked for");
+        return;
+    case CTXFIT_CTX_FROM_FILE:
+        c = add(list, CTXFIT_LIMIT_REQUESTED, notes->ctx_tokens);
+        (void)snprintf(c->source, sizeof c->source, "num_ctx of the model's own file");
+        return;
+    case CTXFIT_CTX_FROM_SERVER:
+        c = add(list, CTXFIT_LIMIT_REQUESTED, notes->ctx_tokens);
+        (void)snprintf(c->source, sizeof c->source, "the context length that the %s server is set to", engine);
+        return;
+    case CTXFIT_CTX_FROM_MEMORY:
+        c = add(list, CTXFIT_LIMIT_ENGINE, notes->ctx_tokens);
+        (void)snprintf(c->source, sizeof c->source,
+                       "default of %s for %" PRIu64 " MiB of GPU memory; a request, the model's file or the server can ask for more",
+                       engine, notes->default_memory >> 20);
+        return;
+    default: /* the trained length, which is a limit of its own */
+        return;
+    }
+}
+
 static void add_trained(constraint_list *list, const ctxfit_model_info *model)
 {
     ctxfit_constraint *c;
@@ -139,8 +169,13 @@ ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, con
         if (q->usable[i] != CFI_NO_LIMIT)
             add_memory(&list, q, i, device_limit[i]);
     add_trained(&list, &plan->model);
-    add_requested(&list, &q->options);
-    add_engine(&list, &q->options);
+    if (cfi_engine_traits_of(q->engine.id)->per_sequence) {
+        if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)
+            add_setting(&list, &plan->answer.run.notes);
+    } else {
+        add_requested(&list, &q->options);
+        add_engine(&list, &q->options);
+    }
     sort(&list);
     plan->summary.constraint_count = list.count;
     return CTXFIT_OK;

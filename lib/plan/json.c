@@ -69,6 +69,37 @@ static void write_resolved(cfi_json *j, const ctxfit_plan *plan)
     cfi_json_end(j, '}');
 }
 
+static const char *ctx_source_name(uint32_t source)
+{
+    switch (source) {
+    case CTXFIT_CTX_FROM_REQUEST: return "request";
+    case CTXFIT_CTX_FROM_FILE:    return "file";
+    case CTXFIT_CTX_FROM_SERVER:  return "server";
+    case CTXFIT_CTX_FROM_MEMORY:  return "memory";
+    case CTXFIT_CTX_FROM_MODEL:   return "model";
+    }
+    return "unknown";
+}
+
+/* What an engine with rules of its own goes by; llama.cpp is told everything. */
+static void write_decisions(cfi_json *j, const ctxfit_plan *plan)
+{
+    ctxfit_plan_engine e = CTXFIT_PLAN_ENGINE_INIT;
+
+    if (plan->answer.run.id == CFI_ENGINE_LLAMACPP)
+        return;
+    (void)ctxfit_plan_get_engine(plan, &e);
+    cfi_json_begin(j, "decisions", '{');
+    cfi_json_string(j, "ctx_source", ctx_source_name(e.ctx_source));
+    cfi_json_u64(j, "ctx_tokens", e.ctx_tokens);
+    if (e.default_memory_bytes > 0)
+        cfi_json_u64(j, "default_memory_bytes", e.default_memory_bytes);
+    cfi_json_u64(j, "predicted_bytes", e.predicted_bytes);
+    cfi_json_u64(j, "available_bytes", e.available_bytes);
+    cfi_json_bool(j, "serial", e.serial != 0);
+    cfi_json_end(j, '}');
+}
+
 static void write_device(cfi_json *j, const ctxfit_plan_device *d)
 {
     cfi_json_begin(j, NULL, '{');
@@ -141,6 +172,7 @@ static void write_plan(cfi_json *j, const ctxfit_plan *plan, const char *id)
         cfi_json_string(j, "id", id);
     write_model(j, plan);
     write_resolved(j, plan);
+    write_decisions(j, plan);
     cfi_json_begin(j, "devices", '[');
     for (uint32_t i = 0; i < s->device_count; i++)
         write_device(j, &plan->device[i]);

@@ -2,15 +2,18 @@
 
 uint64_t cfi_plan_whole_ctx(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t sequences)
 {
-    return q->options.kv_unified == CTXFIT_CHOICE_ON ? ctx_seq_tokens : ctx_seq_tokens * sequences;
+    if (cfi_engine_traits_of(q->engine.id)->per_sequence || q->options.kv_unified == CTXFIT_CHOICE_ON)
+        return ctx_seq_tokens;
+    return ctx_seq_tokens * sequences;
 }
 
 /* llama.cpp counts the whole context in 32 bits. */
 uint64_t cfi_plan_most_ctx(const cfi_question *q, uint32_t sequences)
 {
-    uint64_t most = q->options.kv_unified == CTXFIT_CHOICE_ON ? UINT32_MAX : UINT32_MAX / sequences;
+    const uint64_t step = cfi_engine_traits_of(q->engine.id)->ctx_step;
+    uint64_t       most = q->options.kv_unified == CTXFIT_CHOICE_ON ? UINT32_MAX : UINT32_MAX / sequences;
 
-    return cfi_max_u64(CFI_CTX_STEP, most / CFI_CTX_STEP * CFI_CTX_STEP);
+    return cfi_max_u64(step, most / step * step);
 }
 
 /* `device` UINT32_MAX: the least slack of all. More bytes than 64 bits hold do not fit. */
@@ -33,9 +36,9 @@ static ctxfit_status slack_at(const cfi_question *q, uint32_t device, uint32_t s
 
 /* Memory is nearly linear in the context, so the straight line through both ends lands next to the answer; where it does not
  * (a compute buffer is a maximum of lines), halving the interval every second time bounds the steps. */
-static uint64_t next_guess(uint64_t fits, int64_t slack_fits, uint64_t too_large, int64_t slack_too_large, bool halve)
+static uint64_t next_guess(uint64_t step, uint64_t fits, int64_t slack_fits, uint64_t too_large, int64_t slack_too_large, bool halve)
 {
-    uint64_t steps = (too_large - fits) / CFI_CTX_STEP, guess = steps / 2;
+    uint64_t steps = (too_large - fits) / step, guess = steps / 2;
     double   range = (double)slack_fits - (double)slack_too_large;
 
     if (!halve && range > 0)
@@ -44,14 +47,15 @@ static uint64_t next_guess(uint64_t fits, int64_t slack_fits, uint64_t too_large
         guess = 1;
     if (guess > steps - 1)
         guess = steps - 1;
-    return fits + guess * CFI_CTX_STEP;
+    return fits + guess * step;
 }
 
 ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t *out, ctxfit_error *error)
 {
-    uint64_t      fits = CFI_CTX_STEP, too_large = cfi_plan_most_ctx(q, sequences);
-    int64_t       slack_fits, slack_too_large;
-    ctxfit_status status;
+    const uint64_t step = cfi_engine_traits_of(q->engine.id)->ctx_step;
+    uint64_t       fits = step, too_large = cfi_plan_most_ctx(q, sequences);
+    int64_t        slack_fits, slack_too_large;
+    ctxfit_status  status;
 
     status = slack_at(q, device, sequences, cfi_plan_whole_ctx(q, too_large, sequences), &slack_too_large, error);
     if (status != CTXFIT_OK)
@@ -67,8 +71,8 @@ ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint
         *out = 0;
         return CTXFIT_OK;
     }
-    for (bool halve = false; too_large - fits > CFI_CTX_STEP; halve = !halve) {
-        uint64_t guess = next_guess(fits, slack_fits, too_large, slack_too_large, halve);
+    for (bool halve = false; too_large - fits > step; halve = !halve) {
+        uint64_t guess = next_guess(step, fits, slack_fits, too_large, slack_too_large, halve);
         int64_t  slack;
 
         status = slack_at(q, device, sequences, cfi_plan_whole_ctx(q, guess, sequences), &slack, error);
@@ -88,7 +92,9 @@ ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint
 
 ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error)
 {
-    uint32_t fits = 0, too_many = CFI_MAX_SEQUENCES + 1;
+    uint32_t fits = 0, too_many = cfi_engine_most_sequences(q->model, q->engine.id) + 1;
+
+    const bool per_sequence = cfi_engine_traits_of(q->engine.id)->per_sequence;
 
     /* Each has all its tokens at once, also in a cache that they share. */
     if (ctx_seq_tokens > 0)
@@ -96,7 +102,8 @@ ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_to
     while (too_many - fits > 1) {
         uint32_t      middle = fits + (too_many - fits) / 2;
         int64_t       slack;
-        ctxfit_status status = slack_at(q, UINT32_MAX, middle, ctx_seq_tokens * middle, &slack, error);
+        ctxfit_status status = slack_at(q, UINT32_MAX, middle, per_sequence ? ctx_seq_tokens : ctx_seq_tokens * middle, &slack,
+                                        error);
 
         if (status != CTXFIT_OK)
             return status;

@@ -1,16 +1,87 @@
 #include "plan_internal.h"
 
+/* The devices of a question that take part in an answer, as the engine counts them. */
+typedef struct participants {
+    uint64_t           mask;
+    uint32_t           count;
+    uint32_t           at[CFI_MAX_DEVICES]; /* in the question */
+    cfi_engine_device  device[CFI_MAX_DEVICES];
+    cfi_engine_memory  memory[CFI_MAX_DEVICES];
+} participants;
+
+static void gather(const cfi_question *q, participants *p)
+{
+    p->count = 0;
+    for (uint32_t d = 0; d < q->device_count; d++) {
+        if (!(p->mask >> d & 1))
+            continue;
+        p->at[p->count] = d;
+        p->device[p->count] = q->engine_device[d];
+        p->memory[p->count] = q->engine_memory[d];
+        p->count++;
+    }
+}
+
+/* Layers of the run by the devices of the question: one that takes no part has an empty place before the next that does. */
+static void scatter_run(const cfi_question *q, const participants *p, cfi_run *run)
+{
+    const uint32_t end = run->first_layer[p->count];
+    uint32_t       first = end;
+
+    run->output_device = run->output_device < p->count ? p->at[run->output_device] : q->device_count;
+    run->first_layer[q->device_count] = end;
+    for (uint32_t d = q->device_count, i = p->count; d-- > 0;) {
+        if (i > 0 && p->at[i - 1] == d)
+            first = run->first_layer[--i];
+        run->first_layer[d] = first; /* i <= d: what is read is not yet written */
+    }
+    run->device_count = q->device_count;
+}
+
+static void scatter_memory(const cfi_question *q, const participants *p, cfi_memory *memory)
+{
+    memory->device[q->device_count] = memory->device[p->count];
+    for (uint32_t d = q->device_count, i = p->count; d-- > 0;) {
+        if (i > 0 && p->at[i - 1] == d)
+            memory->device[d] = memory->device[--i];
+        else
+            memset(&memory->device[d], 0, sizeof memory->device[d]);
+    }
+    memory->device_count = q->device_count;
+}
+
+static uint64_t free_of_host(const cfi_question *q)
+{
+    const ctxfit_device *host = cfi_plan_hw_device(q, q->device_count);
+
+    return host->free_bytes != 0 ? host->free_bytes : host->memory_bytes;
+}
+
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
 {
-    ctxfit_plan_options options = q->options;
-    ctxfit_status       status;
+    const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL};
+    ctxfit_plan_options      options = q->options;
+    participants             p;
+    ctxfit_status            status;
 
     options.ctx_tokens = ctx_tokens;
     options.sequences = sequences;
-    status = cfi_engine_resolve(q->model, &options, q->engine_device, q->device_count, &out->run, error);
-    if (status != CTXFIT_OK)
-        return status;
-    /* The run borrows the overrides: they must live as long as the question, not as this copy. */
+    p.mask = cfi_engine_participants(q->model, &options, q->engine.id, &whole);
+    if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
+        status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
+        /* The run borrows the overrides: they must live as long as the question, not as this copy. */
+        out->run.overrides = q->options.overrides;
+        return status == CTXFIT_OK ? cfi_memory_measure(q->model, q->engine_device, &out->run, &out->memory, error) : status;
+    }
+    gather(q, &p);
+    status = cfi_engine_resolve_on(q->model, &options,
+                                   &(cfi_engine_machine){p.device, p.memory, p.count, whole.host_free, &whole}, &out->run, error);
     out->run.overrides = q->options.overrides;
-    return cfi_memory_measure(q->model, q->engine_device, &out->run, &out->memory, error);
+    if (status == CTXFIT_OK)
+        status = cfi_memory_measure(q->model, p.device, &out->run, &out->memory, error);
+    if (status == CTXFIT_OK) {
+        scatter_memory(q, &p, &out->memory);
+        scatter_run(q, &p, &out->run);
+    }
+    return status;
 }

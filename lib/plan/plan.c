@@ -12,7 +12,7 @@ static ctxfit_status check_options(ctxfit_plan_options *o, ctxfit_error *error)
 {
     if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
-    if ((o->flags & ~(uint32_t)CTXFIT_PLAN_F_NO_LIMITS) != 0)
+    if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION)) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o->flags);
     o->engine[sizeof o->engine - 1] = '\0';
     o->overrides[sizeof o->overrides - 1] = '\0';
@@ -135,7 +135,7 @@ static uint64_t planned_ctx(const cfi_question *q, uint32_t sequences, uint64_t 
 {
     if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)
         return q->options.ctx_tokens;
-    return cfi_plan_whole_ctx(q, max_ctx_seq > 0 ? max_ctx_seq : CFI_CTX_STEP, sequences);
+    return cfi_plan_whole_ctx(q, max_ctx_seq > 0 ? max_ctx_seq : cfi_engine_traits_of(q->engine.id)->ctx_step, sequences);
 }
 
 static uint64_t largest_ctx(const cfi_question *q, uint32_t sequences, uint64_t memory_limit)
@@ -215,10 +215,12 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
     status = check_options(&q.options, error);
     if (status != CTXFIT_OK)
         return status;
+    status = cfi_plan_question(&q, model, hw, error);
+    if (status != CTXFIT_OK)
+        return status;
     plan = cfi_handle_new(sizeof *plan, offsetof(ctxfit_plan, arena), allocator);
     if (plan == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
-    cfi_plan_question(&q, model, hw);
     plan->model = model->info;
     plan->device = cfi_arena_array(&plan->arena, cfi_plan_device_count(&q), sizeof *plan->device);
     plan->model_name = cfi_arena_copy(&plan->arena, model->name, strlen(model->name));
@@ -245,6 +247,23 @@ ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summa
     if (plan == NULL || out == NULL)
         return cfi_copy_none(out, CFI_V1_PLAN_SUMMARY, CTXFIT_E_INVALID_ARG);
     return cfi_copy_out(out, &plan->summary, sizeof plan->summary, CFI_V1_PLAN_SUMMARY);
+}
+
+ctxfit_status ctxfit_plan_get_engine(const ctxfit_plan *plan, ctxfit_plan_engine *out)
+{
+    const cfi_engine_notes *notes;
+    ctxfit_plan_engine      e = CTXFIT_PLAN_ENGINE_INIT;
+
+    if (plan == NULL || out == NULL)
+        return cfi_copy_none(out, CFI_V1_PLAN_ENGINE, CTXFIT_E_INVALID_ARG);
+    notes = &plan->answer.run.notes;
+    e.ctx_source = notes->ctx_source;
+    e.ctx_tokens = notes->ctx_tokens;
+    e.default_memory_bytes = notes->default_memory;
+    e.predicted_bytes = notes->predicted;
+    e.available_bytes = notes->available;
+    e.serial = notes->serial;
+    return cfi_copy_out(out, &e, sizeof e, CFI_V1_PLAN_ENGINE);
 }
 
 ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out)

@@ -15,8 +15,10 @@ typedef struct cfi_question {
     const ctxfit_model *model;
     const ctxfit_hw    *hw;
     ctxfit_plan_options options;
+    cfi_engine_choice   engine;
     uint32_t            device_count;                   /* without the host */
     cfi_engine_device   engine_device[CFI_MAX_DEVICES];
+    cfi_engine_memory   engine_memory[CFI_MAX_DEVICES];
     uint32_t            hw_device[CFI_MAX_PLAN_DEVICES]; /* index in the machine; the host last */
     uint64_t            capacity[CFI_MAX_PLAN_DEVICES];
     uint64_t            usable[CFI_MAX_PLAN_DEVICES];    /* CFI_NO_LIMIT: not stated */
@@ -73,8 +75,8 @@ static inline double cfi_plan_token_seconds(const ctxfit_plan *plan, int which, 
     return plan->cost[which].decode_fixed + plan->cost[which].decode_linear * depth_tokens;
 }
 
-/* capacity.c */
-void          cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw);
+/* capacity.c: q->options is set by the caller. E_NOT_FOUND for the engine. */
+ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_error *error);
 uint32_t      cfi_plan_device_count(const cfi_question *q); /* host included */
 const ctxfit_device *cfi_plan_hw_device(const cfi_question *q, uint32_t device);
 /* usable - total, with unified memory counted against its host; INT64_MAX where nothing is stated. */

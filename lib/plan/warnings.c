@@ -56,13 +56,36 @@ static void warn_of_hardware(warning_list *list, const cfi_question *q)
     }
 }
 
+/* What the engine does other than it was asked. */
+static void warn_of_engine(warning_list *list, const cfi_question *q)
+{
+    const ctxfit_plan_summary *s = &list->plan->summary;
+    const cfi_engine_notes    *notes = &list->plan->answer.run.notes;
+
+    if (!s->engine.known)
+        warn(list, "%s %s is not a version whose rules were measured: the nearest known rules are used", s->engine.name,
+             s->engine.version);
+    if (notes->serial)
+        warn(list, "%s runs one request at a time with '%s': %" PRIu32 " sequences were asked for", s->engine.name, q->model->arch_name,
+             q->options.sequences);
+    if (notes->ctx_source == CTXFIT_CTX_FROM_MODEL && q->options.ctx_tokens != CTXFIT_CTX_LARGEST &&
+        q->options.ctx_tokens > notes->ctx_tokens)
+        warn(list, "%s cuts the context of %" PRIu64 " tokens to the %" PRIu64 " that the model is made for", s->engine.name,
+             q->options.ctx_tokens, notes->ctx_tokens);
+    if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
+        warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
+             notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */
+    for (uint32_t i = 0; i < q->device_count && s->gpu_layers > 0 && q->engine.id != CFI_ENGINE_LLAMACPP; i++) {
+        if (list->plan->device[i].total_bytes == 0)
+            warn(list, "%s leaves %s unused", s->engine.name, list->plan->device[i].name);
+    }
+}
+
 ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error)
 {
     warning_list list = {plan, false};
 
-    if (!plan->summary.engine.known)
-        warn(&list, "%s %s is not a version whose rules were measured: the nearest known rules are used", plan->summary.engine.name,
-             plan->summary.engine.version);
+    warn_of_engine(&list, q);
     warn_of_model(&list, q);
     warn_of_hardware(&list, q);
     if (list.out_of_memory)

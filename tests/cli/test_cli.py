@@ -74,6 +74,7 @@ GOLDEN_CASES = {
     "story_overflow": [*CODER, "-c", "262144", "--limit", "131072", "--limit-source", "agent.yaml: context_length", "--prompt", "146760"],
     "story_timeout": [*CODER, "-c", "262144", "--prompt", "146760", "--prefill-rate", "400", "--deadline", "300"],
     "plan_too_large": ["plan", "gemma-3-27b", "--quant", "Q8_0", "--hw", "rtx-4090 host:64GiB", "-c", "32k"],
+    "plan_ollama": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb rtx-4090 host:64GiB", "--engine", "ollama", "-np", "2"],
     "plan_slots": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "2*rtx-3090 host:128GiB", "-c", "64k", "-np", "4"],
 }
 
@@ -204,6 +205,21 @@ class ExitCodes(unittest.TestCase):
     def test_what_the_engine_refuses_is_told_with_its_reason(self):
         # a latent cache has one type
         self.assertIn("K (q8_0) and V (f16)", self.check(BAD_INPUT, "plan", "deepseek-v3", "--hw", "host:512GiB", "-ctk", "q8_0"))
+
+    def test_ollama_takes_its_own_options_only(self):
+        self.assertIn("no setting for kv_unified", self.check(BAD_INPUT, *CODER, "--engine", "ollama", "--kv-unified"))
+        self.assertIn("one cache type", self.check(BAD_INPUT, *CODER, "--engine", "ollama", "-ctk", "q8_0"))
+        self.assertIn("ollama", self.check(BAD_INPUT, *CODER, "--engine", "olama"))
+        self.assertIn("0.33.0", self.check(BAD_INPUT, *CODER, "--engine", "ollama@latest"))
+
+    def test_the_context_of_ollama_has_an_order_of_precedence(self):
+        ollama = [*CODER[1:], "--engine", "ollama"]
+        for words, source, tokens in (([], "memory", 262144), (["--default-ctx", "8k"], "server", 8192),
+                                      (["--default-ctx", "8k", "--model-ctx", "4k"], "file", 4096),
+                                      (["--default-ctx", "8k", "--model-ctx", "4k", "--num-ctx", "2k"], "request", 2048),
+                                      (["--num-ctx", "1m"], "model", 262144)):
+            decisions = plan(*ollama, *words)[1]["decisions"]
+            self.assertEqual((decisions["ctx_source"], decisions["ctx_tokens"]), (source, tokens))
 
     def test_suggestions_for_names(self):
         self.assertIn("qwen3-coder:30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))

@@ -26,6 +26,16 @@ static inline ctxfit_model *engine_model(const char *text)
     return model;
 }
 
+static inline ctxfit_model *engine_catalog(const char *name, const char *file_type)
+{
+    ctxfit_model *model = NULL;
+    ctxfit_error  error;
+
+    if (ctxfit_model_from_catalog(name, ctxfit_file_type_from_name(file_type), NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    return model;
+}
+
 static inline cfi_run engine_run(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
                                  uint32_t count)
 {

@@ -27,15 +27,19 @@ static void no_name_is_the_newest_known_version(void **state)
     }
 }
 
-static void versions_are_listed_newest_first(void **state)
+static void versions_of_an_engine_are_listed_newest_first(void **state)
 {
     uint32_t before = UINT32_MAX;
+    char     engine[32] = "";
 
     (void)state;
     for (uint32_t i = 0; i < ctxfit_engine_count(); i++) {
         ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
 
         assert_int_equal(ctxfit_engine_get(i, &info), CTXFIT_OK);
+        if (strcmp(engine, info.name) != 0)
+            before = UINT32_MAX;
+        memcpy(engine, info.name, sizeof engine);
         assert_true(info.build < before);
         assert_int_equal(info.known, 1);
         before = info.build;
@@ -74,9 +78,32 @@ static void an_unknown_release_takes_the_newest_rules(void **state)
     assert_string_equal(info.version, "0.8.1");
 }
 
+static void a_release_takes_the_rules_of_the_newest_known_one_before_it(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t    build;
+        uint32_t    known;
+    } cases[] = {
+        {"ollama@0.33.0", 10488, 1}, {"ollama@v0.33.0", 10488, 1}, {"ollama@0.32.0", 9888, 1},     {"Ollama@0.32.15", 9888, 0},
+        {"ollama@0.31", 9840, 1},    {"ollama@0.17.4", 9452, 0},   {"ollama@0.33.0-rc2", 10488, 0}, {"ollama@1.0", 10488, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+
+        assert_int_equal(ctxfit_engine_from_name(cases[i].name, &info, NULL), CTXFIT_OK);
+        assert_string_equal(info.name, "ollama");
+        assert_int_equal(info.build, cases[i].build);
+        assert_int_equal(info.known, cases[i].known);
+    }
+}
+
 static void what_is_no_engine_is_not_found(void **state)
 {
-    const char *const names[] = {"vllm", "llama.cpp@", "llama.cpp@b", "llama.cpp@0", "llama.cpp@b99999999999", "llama.cpp@latest",
+    const char *const names[] = {"vvllm", "ollama@", "ollama@b10488", "ollama@1", "ollama@1.x", "ollama@0.100.0",
+                                 "ollama@0.33 0", "llama.cpp@", "llama.cpp@b", "llama.cpp@0", "llama.cpp@b99999999999", "llama.cpp@latest",
                                  "llama.cppx", "llama.cpp@0.", "llama.cpp@1.2.3.4.5", "llama", "llama.cpp@b10472x"};
     ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
 
@@ -108,7 +135,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_name_is_the_newest_known_version),
-        cmocka_unit_test(versions_are_listed_newest_first),
+        cmocka_unit_test(versions_of_an_engine_are_listed_newest_first),
+        cmocka_unit_test(a_release_takes_the_rules_of_the_newest_known_one_before_it),
         cmocka_unit_test(a_version_is_a_build_or_a_release),
         cmocka_unit_test(an_unknown_release_takes_the_newest_rules),
         cmocka_unit_test(what_is_no_engine_is_not_found),

@@ -241,6 +241,10 @@ class PlanFlags(enum.IntFlag):
 
     #: only this context: no search for the largest one or for more sequences (fastest)
     NO_LIMITS = 1
+    #: Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD)
+    SPREAD = 256
+    #: Ollama: the model takes images, for which the context is at least 2,048
+    VISION = 512
 
 
 class Fit(enum.IntEnum):
@@ -253,6 +257,21 @@ class Fit(enum.IntEnum):
     SPLIT = 2
     #: at least one device has too little memory
     NONE = 3
+
+
+class ContextSource(enum.IntEnum):
+    """Where the context of a plan comes from."""
+
+    #: it was asked for (ctx_tokens)
+    REQUEST = 1
+    #: the Modelfile
+    FILE = 2
+    #: the server's setting
+    SERVER = 3
+    #: the engine's default for this much GPU memory
+    MEMORY = 4
+    #: the trained length
+    MODEL = 5
 
 
 class Limit(enum.IntEnum):
@@ -300,6 +319,7 @@ __all__ = [
     "Backend",
     "Basis",
     "Choice",
+    "ContextSource",
     "DetectFlags",
     "DeviceKind",
     "Dialect",

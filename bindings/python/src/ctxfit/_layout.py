@@ -142,10 +142,17 @@ CTXFIT_SPLIT_LAYER = 1
 CTXFIT_SPLIT_NONE = 2
 CTXFIT_SPLIT_ROW = 3
 CTXFIT_PLAN_F_NO_LIMITS = 1
+CTXFIT_PLAN_F_SPREAD = 256
+CTXFIT_PLAN_F_VISION = 512
 CTXFIT_FIT_UNKNOWN = 0
 CTXFIT_FIT_ALL = 1
 CTXFIT_FIT_SPLIT = 2
 CTXFIT_FIT_NONE = 3
+CTXFIT_CTX_FROM_REQUEST = 1
+CTXFIT_CTX_FROM_FILE = 2
+CTXFIT_CTX_FROM_SERVER = 3
+CTXFIT_CTX_FROM_MEMORY = 4
+CTXFIT_CTX_FROM_MODEL = 5
 CTXFIT_LIMIT_CONFIGURED = 1
 CTXFIT_LIMIT_REQUESTED = 2
 CTXFIT_LIMIT_SLOTS = 3
@@ -487,6 +494,9 @@ class ctxfit_plan_options(ctypes.Structure):
     engine: bytes
     overrides: bytes
     limit_source: bytes
+    model_ctx_tokens: int
+    default_ctx_tokens: int
+    overhead_bytes: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -515,6 +525,9 @@ class ctxfit_plan_options(ctypes.Structure):
         ("engine", ctypes.c_char * 64),
         ("overrides", ctypes.c_char * 1024),
         ("limit_source", ctypes.c_char * 128),
+        ("model_ctx_tokens", ctypes.c_uint64),
+        ("default_ctx_tokens", ctypes.c_uint64),
+        ("overhead_bytes", ctypes.c_uint64),
     ]
 
 
@@ -578,6 +591,27 @@ class ctxfit_plan_summary(ctypes.Structure):
         ("output_bytes", ctypes.c_uint64),
         ("total_bytes", ctypes.c_uint64),
         ("engine", ctxfit_engine_info),
+    ]
+
+
+class ctxfit_plan_engine(ctypes.Structure):
+    struct_size: int
+    ctx_source: int
+    ctx_tokens: int
+    default_memory_bytes: int
+    predicted_bytes: int
+    available_bytes: int
+    serial: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("ctx_source", ctypes.c_uint32),
+        ("ctx_tokens", ctypes.c_uint64),
+        ("default_memory_bytes", ctypes.c_uint64),
+        ("predicted_bytes", ctypes.c_uint64),
+        ("available_bytes", ctypes.c_uint64),
+        ("serial", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
     ]
 
 
@@ -715,6 +749,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_engine_info": ctxfit_engine_info,
     "ctxfit_plan_options": ctxfit_plan_options,
     "ctxfit_plan_summary": ctxfit_plan_summary,
+    "ctxfit_plan_engine": ctxfit_plan_engine,
     "ctxfit_plan_device": ctxfit_plan_device,
     "ctxfit_constraint": ctxfit_constraint,
     "ctxfit_estimate": ctxfit_estimate,
@@ -803,6 +838,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_plan_make": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_free": (None, [ctypes.c_void_p]),
     "ctxfit_plan_get_summary": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_plan_summary)]),
+    "ctxfit_plan_get_engine": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_plan_engine)]),
     "ctxfit_plan_get_device": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_plan_device)]),
     "ctxfit_plan_get_constraint": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_constraint)]),
     "ctxfit_limit_name": (ctypes.c_char_p, [ctypes.c_uint32]),

@@ -13,7 +13,7 @@ from ._hardware import Hardware, as_hardware
 from ._html import plan_html
 from ._library import Handle, ask, error_of, format_name, known, lib, read_text
 from ._model import Model
-from ._records import Check, Constraint, Engine, Estimate, PlanDevice, Summary
+from ._records import Check, Constraint, Engine, Estimate, PlanDevice, PlanEngine, Summary
 
 _MOST_32 = ctypes.c_uint32(-1).value
 _MOST_64 = ctypes.c_uint64(-1).value
@@ -88,6 +88,11 @@ class Plan(Handle):
     def engine(self) -> Engine:
         """Whose rules were followed."""
         return Engine._of(self._summary().engine)
+
+    @property
+    def decisions(self) -> PlanEngine:
+        """What the engine itself goes by: where its context comes from, its own estimate."""
+        return PlanEngine._of(ask(L.ctxfit_plan_engine, lib.ctxfit_plan_get_engine, self._handle()))
 
     # ---- the parts ------------------------------------------------------------------------------------------------------------
     @property
@@ -208,14 +213,20 @@ def plan(
     limit_source: Optional[str] = None,
     prefill_rate: Optional[SupportsFloat] = None,
     decode_rate: Optional[SupportsFloat] = None,
+    model_ctx: Optional[SupportsIndex] = None,
+    default_ctx: Optional[SupportsIndex] = None,
+    overhead_bytes: Optional[SupportsIndex] = None,
+    spread: Optional[bool] = None,
+    vision: Optional[bool] = None,
     limits: bool = True,
 ) -> Plan:
     """Plans a run of a model on a machine. What is left out, or None, is the engine's default. "It does not fit" is an answer.
 
-    ctx             whole context in tokens, shared by the sequences; None: the trained length; "max": the most that fits
+    ctx             whole context in tokens, shared by the sequences (with Ollama: of one of them); None: the trained length (with
+                    Ollama: its default); "max": the most that fits
     parallel        sequences
     kv              cache type of keys and values ("q8_0"), or of both (("q8_0", "f16")); kv_key and kv_value name one of them
-    engine          "llama.cpp", "llama.cpp@b10472"
+    engine          "llama.cpp", "llama.cpp@b10472", "ollama"
     gpu_layers      layers on GPUs, the output layer being one more; 0: none; "all"
     cpu_expert_layers   the first n layers keep their experts on the host; "all"
     tensor_split    proportions per device
@@ -227,6 +238,9 @@ def plan(
     reserve_bytes   kept free on each GPU; 0: nothing
     limit           a number of tokens from elsewhere that requests are held against, and limit_source, where it stands
     prefill_rate, decode_rate   tokens/s as measured on the machine, used instead of the estimates
+    model_ctx, default_ctx   Ollama: num_ctx of the Modelfile, and OLLAMA_CONTEXT_LENGTH of the server
+    overhead_bytes  Ollama: OLLAMA_GPU_OVERHEAD
+    spread, vision  Ollama: True: use every GPU; the model takes images
     limits          False: only this context, without the largest one (fastest)
     """
     options = plan_options({name: value for name, value in locals().items() if value is not None and name not in ("model", "hw")})
@@ -346,7 +360,16 @@ def _overrides(options: L.ctxfit_plan_options, name: str, value: object) -> None
 def _limits(options: L.ctxfit_plan_options, name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"{name}: expected True or False, not {value!r}")
-    options.flags = 0 if value else PlanFlags.NO_LIMITS
+    options.flags = options.flags & ~PlanFlags.NO_LIMITS if value else options.flags | PlanFlags.NO_LIMITS
+
+
+def _flag(flag: PlanFlags) -> Any:
+    def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"{name}: expected True or False, not {value!r}")
+        options.flags = options.flags | flag if value else options.flags & ~flag
+
+    return store
 
 
 #: argument of plan() -> what stores it
@@ -377,6 +400,11 @@ _SETTERS: Dict[str, Any] = {
     "limit_source": _plain("limit_source"),
     "prefill_rate": _rate("measured_prefill_tokens_per_s"),
     "decode_rate": _rate("measured_decode_tokens_per_s"),
+    "model_ctx": _count("model_ctx_tokens", 1),
+    "default_ctx": _count("default_ctx_tokens", 1),
+    "overhead_bytes": _plain("overhead_bytes"),
+    "spread": _flag(PlanFlags.SPREAD),
+    "vision": _flag(PlanFlags.VISION),
     "limits": _limits,
 }
 

@@ -10,6 +10,7 @@ from ._enums import (
     Attention,
     Backend,
     Basis,
+    ContextSource,
     DeviceKind,
     FeedForward,
     FileTypeFlags,
@@ -486,6 +487,35 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class PlanEngine:
+    """What the engine itself goes by, where it has rules of its own; zero where it has not."""
+
+    #: ContextSource
+    ctx_source: ContextSource
+    #: its setting for the context, before it is padded; of one sequence where the engine sets that
+    ctx_tokens: int
+    #: GPU memory by which a default context was chosen (CTXFIT_CTX_FROM_MEMORY)
+    default_memory_bytes: int
+    #: its own estimate of the model with its cache: what it decides by, not what is taken
+    predicted_bytes: int
+    #: memory that it holds the estimate against
+    available_bytes: int
+    #: True when it does not run the sequences that were asked for at the same time
+    serial: bool
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_plan_engine) -> PlanEngine:
+        return cls(
+            known(ContextSource, s.ctx_source),
+            s.ctx_tokens,
+            s.default_memory_bytes,
+            s.predicted_bytes,
+            s.available_bytes,
+            bool(s.serial),
+        )
+
+
+@dataclass(frozen=True)
 class PlanDevice:
     """One device of a plan."""
 
@@ -652,6 +682,7 @@ __all__ = [
     "Layer",
     "ModelInfo",
     "PlanDevice",
+    "PlanEngine",
     "QuantInfo",
     "Summary",
     "TensorInfo",

@@ -1,0 +1,319 @@
+/* Ollama: its defaults and checks, and the llama-server that it starts with them. fb30760 (v0.33.0-rc2); the same rules from v0.30.0 on. */
+#include "engine_internal.h"
+
+#define GIB (UINT64_C(1) << 30)
+#define MIB (UINT64_C(1) << 20)
+
+#define OLLAMA_LEAST_CTX  4u    /* server/sched.go:170 */
+#define OLLAMA_VISION_CTX 2048u /* server/sched.go:174 */
+#define OLLAMA_EMBEDDING_BATCH 2048u /* DefaultEmbeddingNumBatch, llm/llama_server.go:77 */
+
+static const char serial_archs[][16] = {
+#define CFI_OLLAMA_SERIAL(name) name,
+#include "ollama.def"
+#undef CFI_OLLAMA_SERIAL
+};
+
+/* server/routes.go:2043: a little below 48 and 24 GiB, for cards that report less than is on the box */
+uint64_t cfi_ollama_default_ctx(uint64_t total_bytes)
+{
+    if (total_bytes >= 47 * GIB)
+        return 262144;
+    return total_bytes >= 23 * GIB ? 32768 : 4096;
+}
+
+/* server/sched.go:500: models that only embed, and architectures that are not safe */
+bool cfi_ollama_serial(const ctxfit_model *model)
+{
+    for (size_t i = 0; i < CFI_COUNT(serial_archs); i++) {
+        if (strcmp(model->arch_name, serial_archs[i]) == 0)
+            return true;
+    }
+    return (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0;
+}
+
+/* The least attention.head_count_kv, 0 counting as 1. Where one number holds for all blocks, those that do not attend have it too: the
+ * first block shows it. */
+static uint64_t ollama_kv_heads(const ctxfit_model *model, uint32_t blocks)
+{
+    uint64_t least = model->stated_kv_heads;
+
+    for (uint32_t i = 0; i < blocks; i += model->layer_run[i]) {
+        const ctxfit_layer_info *layer = &model->layer[i];
+
+        if (layer->attention != CTXFIT_ATTENTION_NONE && layer->attention != CTXFIT_ATTENTION_LATENT)
+            least = cfi_min_u64(least, layer->kv_heads);
+    }
+    return cfi_max_u64(1, least);
+}
+
+/* PredictServerVRAM, llm/llama_server.go:2681. The file counts without its header here. */
+uint64_t cfi_ollama_predicted(const ctxfit_model *model, uint64_t ctx_tokens)
+{
+    uint32_t blocks = model->info.layers + model->info.nextn_layers;
+    uint64_t head = model->info.heads > 0 ? model->info.embedding / model->info.heads : 0;
+    uint64_t bytes;
+
+    if (!cfi_mul_u64(4 * (uint64_t)blocks, ollama_kv_heads(model, blocks) * head, &bytes) || !cfi_mul_u64(bytes, ctx_tokens, &bytes) ||
+        !cfi_add_u64(bytes, model->info.data_bytes, &bytes))
+        return UINT64_MAX;
+    return bytes;
+}
+
+static bool ollama_shared(const cfi_engine_machine *machine, uint32_t device)
+{
+    return machine->memory != NULL && machine->memory[device].shared;
+}
+
+/* availableMemoryForLoad, server/sched.go:928 */
+uint64_t cfi_ollama_available(const cfi_engine_machine *machine, uint64_t mask)
+{
+    uint64_t shared = 0;
+    uint64_t own = 0;
+
+    for (uint32_t d = 0; d < machine->count; d++) {
+        uint64_t *sum = ollama_shared(machine, d) ? &shared : &own;
+
+        if ((mask >> d & 1) && !cfi_add_u64(*sum, machine->device[d].free_bytes, sum))
+            return UINT64_MAX;
+    }
+    if (machine->host_free > 0 && machine->host_free < shared)
+        shared = machine->host_free;
+    return cfi_add_u64(own, shared, &own) ? own : UINT64_MAX;
+}
+
+/* The percentage is taken of the whole number, as there. */
+static uint64_t ollama_percent(uint64_t bytes, uint32_t percent)
+{
+    return bytes <= UINT64_MAX / 100 ? bytes * percent / 100 : bytes / 100 * percent;
+}
+
+/* betterPlacementGPU, betterPlacementGroup: memory of its own before any that is shared, then the larger one; of equals the first. */
+static bool ollama_better(bool shared, uint64_t available, bool best_shared, uint64_t best_available)
+{
+    return shared != best_shared ? !shared : available > best_available;
+}
+
+/* bestSingleGPUFit, server/sched.go:1047; 0 when none is large enough */
+static uint64_t ollama_single(const cfi_engine_machine *machine, uint64_t predicted)
+{
+    uint64_t best = 0, best_available = 0;
+    bool     best_shared = false;
+
+    for (uint32_t d = 0; d < machine->count; d++) {
+        uint64_t mask = UINT64_C(1) << d, available = cfi_ollama_available(machine, mask);
+        bool     shared = ollama_shared(machine, d);
+
+        if (predicted > ollama_percent(available, 80))
+            continue;
+        if (best == 0 || ollama_better(shared, available, best_shared, best_available)) {
+            best = mask;
+            best_available = available;
+            best_shared = shared;
+        }
+    }
+    return best;
+}
+
+/* bestGPUGroupByAvailableMemory, server/sched.go:1076: devices of one backend */
+static uint64_t ollama_group(const cfi_engine_machine *machine)
+{
+    uint64_t best = 0, best_available = 0;
+    bool     best_shared = false;
+
+    for (uint32_t d = 0; d < machine->count; d++) {
+        uint64_t mask = 0, available;
+        bool     shared = true;
+
+        for (uint32_t i = 0; i < machine->count; i++) {
+            if (machine->device[i].backend == machine->device[d].backend) {
+                mask |= UINT64_C(1) << i;
+                shared = shared && ollama_shared(machine, i);
+            }
+        }
+        available = cfi_ollama_available(machine, mask);
+        if (best == 0 || ollama_better(shared, available, best_shared, best_available)) {
+            best = mask;
+            best_available = available;
+            best_shared = shared;
+        }
+    }
+    return best;
+}
+
+/* selectLlamaServerPlacement, server/sched.go:985 */
+uint64_t cfi_ollama_participants(const cfi_engine_machine *machine, uint64_t predicted, bool spread)
+{
+    uint64_t single = 0;
+
+    if (machine->count <= 1)
+        return CFI_ALL_DEVICES(machine->count);
+    if (!spread && predicted > 0)
+        single = ollama_single(machine, predicted);
+    return single != 0 ? single : ollama_group(machine);
+}
+
+/* generationBatchFits, server/sched.go:867 */
+static bool ollama_batch_fits(uint32_t batch, uint64_t predicted, uint64_t available)
+{
+    uint64_t threshold = ollama_percent(available, 80);
+
+    if (predicted == 0 || available == 0)
+        return true;
+    if (predicted > threshold || predicted > ollama_percent(available, batch >= 2048 ? 60 : 75))
+        return false;
+    return (batch >= 2048 ? 2 * GIB : 768 * MIB) <= threshold - predicted;
+}
+
+/* constrainedCUDAWithoutFlashAttention, server/sched.go:835 */
+static bool ollama_small_cuda(const cfi_engine_machine *machine, uint64_t mask)
+{
+    for (uint32_t d = 0; d < machine->count; d++) {
+        uint64_t memory = machine->device[d].free_bytes;
+        uint64_t total = machine->memory != NULL ? machine->memory[d].total_bytes : 0;
+
+        if (!(mask >> d & 1) || machine->device[d].backend != CTXFIT_BACKEND_CUDA)
+            continue;
+        if (memory == 0 || (total > 0 && total < memory))
+            memory = total;
+        if (memory > 0 && memory <= 8 * GIB)
+            return true;
+    }
+    return false;
+}
+
+/* automaticGenerationBatch, server/sched.go:822 */
+uint32_t cfi_ollama_batch(uint64_t ctx_tokens, uint64_t predicted, uint64_t available, bool flash, const cfi_engine_machine *machine,
+                          uint64_t mask)
+{
+    uint32_t batch = ctx_tokens > 32768 ? 2048 : ctx_tokens > 4096 ? 1024 : 512;
+
+    for (uint32_t d = 0; d < machine->count && !flash; d++) {
+        if ((mask >> d & 1) && machine->device[d].backend == CTXFIT_BACKEND_CUDA)
+            return ctx_tokens > 4096 && ollama_small_cuda(machine, mask) ? 256 : 512;
+    }
+    while (batch > 512 && !ollama_batch_fits(batch, predicted, available))
+        batch /= 2;
+    return batch;
+}
+
+/* ---- a request ---- */
+static uint32_t ollama_sequences(const ctxfit_model *model, const ctxfit_plan_options *options)
+{
+    return options->sequences == 0 || cfi_ollama_serial(model) ? 1 : options->sequences;
+}
+
+static uint64_t ollama_total(const ctxfit_plan_options *options, const cfi_engine_machine *machine)
+{
+    uint64_t total = 0;
+
+    machine = machine->whole != NULL ? machine->whole : machine;
+    for (uint32_t d = 0; d < machine->count; d++) {
+        uint64_t bytes = machine->memory != NULL ? machine->memory[d].total_bytes : machine->device[d].free_bytes;
+
+        if (!cfi_add_u64(total, bytes > options->overhead_bytes ? bytes - options->overhead_bytes : 0, &total))
+            return UINT64_MAX;
+    }
+    return total;
+}
+
+/* Request, Modelfile, server, memory (server/routes.go:129-186); then the clamps of server/sched.go:161-177. */
+static uint64_t ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                           cfi_engine_notes *notes)
+{
+    uint64_t trained = model->info.trained_tokens;
+    uint64_t tokens = options->ctx_tokens;
+
+    notes->ctx_source = CTXFIT_CTX_FROM_REQUEST;
+    if (tokens == 0) {
+        notes->ctx_source = CTXFIT_CTX_FROM_FILE;
+        tokens = options->model_ctx_tokens;
+    }
+    if (tokens == 0) {
+        notes->ctx_source = CTXFIT_CTX_FROM_SERVER;
+        tokens = options->default_ctx_tokens;
+    }
+    if (tokens == 0) {
+        notes->ctx_source = CTXFIT_CTX_FROM_MEMORY;
+        notes->default_memory = ollama_total(options, machine);
+        tokens = cfi_ollama_default_ctx(notes->default_memory);
+    }
+    tokens = cfi_max_u64(tokens, options->flags & CTXFIT_PLAN_F_VISION ? OLLAMA_VISION_CTX : OLLAMA_LEAST_CTX);
+    if (trained > 0 && tokens > trained) {
+        notes->ctx_source = CTXFIT_CTX_FROM_MODEL;
+        tokens = trained;
+    }
+    notes->ctx_tokens = tokens;
+    return tokens;
+}
+
+uint64_t cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine)
+{
+    cfi_engine_notes notes = {0};
+    uint64_t         whole;
+
+    if (options->gpu_layers == CTXFIT_GPU_LAYERS_NONE)
+        return CFI_ALL_DEVICES(machine->count);
+    if (!cfi_mul_u64(ollama_ctx(model, options, machine, &notes), ollama_sequences(model, options), &whole))
+        whole = UINT64_MAX;
+    return cfi_ollama_participants(machine, cfi_ollama_predicted(model, whole), (options->flags & CTXFIT_PLAN_F_SPREAD) != 0);
+}
+
+/* What llama-server can do and Ollama has no setting for. */
+static ctxfit_status ollama_check(const ctxfit_plan_options *options, ctxfit_error *error)
+{
+    const struct {
+        bool        given;
+        const char *name;
+    } options_without[] = {
+        {options->ubatch_tokens != 0 && options->ubatch_tokens != options->batch_tokens, "ubatch_tokens other than batch_tokens"},
+        {options->kv_unified == CTXFIT_CHOICE_ON, "kv_unified"},
+        {options->swa_full == CTXFIT_CHOICE_ON, "swa_full"},
+        {options->kv_offload == CTXFIT_CHOICE_OFF, "kv_offload off"},
+        {options->op_offload == CTXFIT_CHOICE_OFF, "op_offload off"},
+        {options->repack == CTXFIT_CHOICE_OFF, "repack off"},
+        {options->split_mode != CTXFIT_SPLIT_DEFAULT && options->split_mode != CTXFIT_SPLIT_LAYER, "split_mode"},
+        {options->cpu_expert_layers != 0, "cpu_expert_layers"},
+        {options->overrides[0] != '\0', "overrides"},
+        {options->tensor_split[0] > 0.0 || options->tensor_split[1] > 0.0, "tensor_split"},
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(options_without); i++)
+        if (options_without[i].given)
+            return cfi_fail(error, CTXFIT_E_REFUSED, "Ollama has no setting for %s", options_without[i].name);
+    if (options->kv_key != options->kv_value)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "Ollama has one cache type for K and V (OLLAMA_KV_CACHE_TYPE)");
+    if (options->model_ctx_tokens > UINT32_MAX || options->default_ctx_tokens > UINT32_MAX)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "model_ctx_tokens, default_ctx_tokens: at most %lu", (unsigned long)UINT32_MAX);
+    return CTXFIT_OK;
+}
+
+ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                        const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error)
+{
+    const uint64_t      all = CFI_ALL_DEVICES(machine->count);
+    ctxfit_plan_options server = *options;
+    cfi_engine_notes    notes = {0};
+    ctxfit_status       status = ollama_check(options, error);
+    bool                embeds = (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0;
+
+    if (status != CTXFIT_OK)
+        return status;
+    server.sequences = ollama_sequences(model, options);
+    server.kv_unified = CTXFIT_CHOICE_OFF; /* llama-server shares one cache only where -np is not given */
+    notes.serial = options->sequences > server.sequences;
+    if (!cfi_mul_u64(ollama_ctx(model, options, machine, &notes), server.sequences, &server.ctx_tokens))
+        server.ctx_tokens = UINT64_MAX;
+    notes.predicted = cfi_ollama_predicted(model, server.ctx_tokens);
+    notes.available = cfi_ollama_available(machine, all);
+    if (server.batch_tokens == 0 && embeds)
+        server.batch_tokens = (uint32_t)cfi_min_u64(OLLAMA_EMBEDDING_BATCH, server.ctx_tokens);
+    else if (server.batch_tokens == 0)
+        server.batch_tokens = cfi_ollama_batch(server.ctx_tokens, notes.predicted, notes.available,
+                                               options->flash_attention != CTXFIT_CHOICE_OFF, machine, all);
+    server.ubatch_tokens = server.batch_tokens;
+    status = cfi_engine_resolve_llamacpp(model, &server, machine, run, error);
+    run->notes = notes;
+    run->overrides = options->overrides;
+    return status;
+}
