@@ -281,23 +281,3 @@ func (h *Hardware) MarshalText() ([]byte, error) {
 	spec, err := h.Spec()
 	return []byte(spec), err
 }
-
-// HardwareEntry is one entry of the catalog of hardware.
-type HardwareEntry struct {
-	ID     string `json:"id"`     // "rtx-4090"
-	Name   string `json:"name"`   // "GeForce RTX 4090"
-	Source string `json:"source"` // where the figures come from, and when they were read
-}
-
-// HardwareCatalog returns the devices, machines and names for machines of several devices that a spec may name.
-func HardwareCatalog() []HardwareEntry {
-	all := make([]HardwareEntry, C.ctxfit_hw_catalog_count())
-	for i := range all {
-		at := C.uint32_t(i)
-		all[i] = HardwareEntry{
-			ID: C.GoString(C.ctxfit_hw_catalog_id(at)), Name: C.GoString(C.ctxfit_hw_catalog_name(at)),
-			Source: C.GoString(C.ctxfit_hw_catalog_source(at)),
-		}
-	}
-	return all
-}

@@ -32,7 +32,8 @@ ENUMS = {
     "CTXFIT_ATTENTION_": ("Attention", False), "CTXFIT_STATE_": ("State", False), "CTXFIT_FF_": ("FeedForward", False),
     "CTXFIT_LAYER_F_": ("LayerFlags", True), "CTXFIT_ROPE_SCALING_": ("RopeScaling", False), "CTXFIT_MODEL_F_": ("ModelFlags", True),
     "CTXFIT_DEVICE_": ("DeviceKind", False), "CTXFIT_BACKEND_": ("Backend", False), "CTXFIT_CHOICE_": ("Choice", False),
-    "CTXFIT_HW_DETECT_": ("DetectFlags", True),
+    "CTXFIT_HW_DETECT_": ("DetectFlags", True), "CTXFIT_FORM_": ("Form", False), "CTXFIT_CONFIDENCE_": ("Confidence", False),
+    "CTXFIT_ENTRY_": ("EntryKind", False),
     "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_FIT_": ("Fit", False),
     "CTXFIT_CTX_FROM_": ("ContextSource", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
@@ -43,6 +44,7 @@ RECORDS = {
     "ctxfit_quant_info": "QuantInfo", "ctxfit_file_type_info": "FileTypeInfo", "ctxfit_gguf_key": "GgufKey",
     "ctxfit_tensor_info": "TensorInfo", "ctxfit_layer_info": "Layer", "ctxfit_model_info": "ModelInfo", "ctxfit_device": "Device",
     "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice", "ctxfit_plan_engine": "PlanEngine",
+    "ctxfit_hw_entry": "HardwareEntry",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
 }
 NAMED = {"TensorInfo", "GgufKey"}  # C finds their name by place; Python shows it beside the rest

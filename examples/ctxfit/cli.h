@@ -143,6 +143,15 @@ bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const ctx
 /* A JSON string; bytes that are no UTF-8 become U+FFFD. */
 void cli_write_json_string(const char *text, FILE *out);
 
+/* ---- cli_hardware.c: the catalog of hardware ---- */
+const char *cli_backend_name(uint32_t backend);
+bool cli_read_kind(const char *text, uint32_t *out); /* "gpu" */
+bool cli_read_form(const char *text, uint32_t *out); /* "laptop" */
+/* One object, without a newline; the names are those of ctxfit_hw_entry, and what is not known is left out. */
+void cli_write_entry_json(const ctxfit_hw_entry *e, FILE *out);
+int cli_about_hardware(const char *name, bool json);
+int cli_list_hardware(const ctxfit_hw_filter *filter, bool json);
+
 /* ---- commands ---- */
 int cli_plan(int argc, char **argv);
 int cli_model(int argc, char **argv);

@@ -2,23 +2,10 @@
 
 #include <string.h>
 
-static const char *backend_name(uint32_t backend)
-{
-    static const char *const names[] = {"", "cpu", "cuda", "metal", "rocm", "vulkan", "sycl", "rpc"};
-
-    return backend < sizeof names / sizeof names[0] ? names[backend] : "?";
-}
-
-static int list_machines(void)
-{
-    for (uint32_t i = 0; i < ctxfit_hw_catalog_count(); i++)
-        printf("%-36s %s\n", ctxfit_hw_catalog_id(i), ctxfit_hw_catalog_name(i));
-    return CLI_FITS;
-}
-
 static void print_device(const ctxfit_device *d)
 {
-    printf("  %-28s %-6s memory %s", d->name, backend_name(d->backend), d->memory_bytes != 0 ? cli_bytes(d->memory_bytes) : "not stated");
+    printf("  %-28s %-6s memory %s", d->name, cli_backend_name(d->backend),
+           d->memory_bytes != 0 ? cli_bytes(d->memory_bytes) : "not stated");
     if (d->kind == CTXFIT_DEVICE_UNIFIED)
         printf(", GPU budget %s", cli_bytes(d->budget_bytes));
     if (d->free_bytes != 0)
@@ -75,17 +62,140 @@ static int describe_machine(const char *spec, bool report)
     return CLI_FITS;
 }
 
+/* What the words of the line ask for. */
+typedef struct hw_request {
+    const char      *spec;
+    const char      *about;
+    bool             list;
+    bool             report;
+    bool             json;
+    bool             filtered;
+    ctxfit_hw_filter filter;
+} hw_request;
+
+/* "24GiB", "24GiB-48GiB", "24GiB-" (at least), "-48GiB" (at most) */
+static bool read_sizes(const char *text, uint64_t *least, uint64_t *most)
+{
+    char   first[32];
+    size_t n = strcspn(text, "-");
+
+    if (n >= sizeof first)
+        return false;
+    memcpy(first, text, n);
+    first[n] = '\0';
+    *least = *most = 0;
+    if (n > 0 && !cli_parse_bytes(first, least))
+        return false;
+    if (text[n] == '\0') {
+        *most = *least;
+        return n > 0;
+    }
+    return (text[n + 1] == '\0' && n > 0) || cli_parse_bytes(text + n + 1, most);
+}
+
+static bool read_price(const char *text, ctxfit_hw_filter *filter)
+{
+    uint64_t price;
+
+    if (!cli_parse_uint(text, UINT32_MAX, &price) || price == 0)
+        return false;
+    filter->price_most_usd = (uint32_t)price;
+    return true;
+}
+
+static bool take_text(char *out, size_t cap, const char *value)
+{
+    return (size_t)snprintf(out, cap, "%s", value) < cap;
+}
+
+/* One option with its value; NULL, or what was expected. */
+static const char *take_filter(ctxfit_hw_filter *f, const char *name, const char *value, bool *known)
+{
+    *known = true;
+    if (strcmp(name, "--vendor") == 0)
+        return take_text(f->vendor, sizeof f->vendor, value) ? NULL : "a vendor";
+    if (strcmp(name, "--kind") == 0)
+        return cli_read_kind(value, &f->kind) ? NULL : "gpu, unified or host";
+    if (strcmp(name, "--form") == 0)
+        return cli_read_form(value, &f->form)
+                   ? NULL : "card, datacenter, soc, igpu, cpu, npu, desktop, laptop, server, embedded, tablet or cluster";
+    if (strcmp(name, "--memory") == 0)
+        return read_sizes(value, &f->memory_least_bytes, &f->memory_most_bytes) ? NULL : "sizes such as 24GiB, 24GiB-, 24GiB-48GiB";
+    if (strcmp(name, "--price") == 0)
+        return read_price(value, f) ? NULL : "the most US$, such as 2000";
+    *known = false;
+    return NULL;
+}
+
+static bool take_flag(hw_request *r, const char *word)
+{
+    if (strcmp(word, "--list") == 0)
+        return r->list = true;
+    if (strcmp(word, "--report") == 0)
+        return r->report = true;
+    if (strcmp(word, "--json") == 0)
+        return r->json = true;
+    if (strcmp(word, "--machines") == 0 || strcmp(word, "--parts") == 0) {
+        r->filter.machines = word[2] == 'm' ? CTXFIT_ENTRY_MACHINES : CTXFIT_ENTRY_PARTS;
+        return true;
+    }
+    return false;
+}
+
+static bool hw_usage(void)
+{
+    fputs("ctxfit: usage: ctxfit hw [SPEC | --report | --about NAME | --list [WORDS] [--vendor V] [--kind K] [--form F] [--memory SIZES] "
+          "[--price MOST] [--machines | --parts] [--json]]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
+          stderr);
+    return false;
+}
+
+static bool bad_hw_value(const char *name, const char *value, const char *expected)
+{
+    fprintf(stderr, "ctxfit: %s '%.80s': expected %s\n", name, value, expected);
+    return false;
+}
+
+static bool parse_hw(int argc, char **argv, hw_request *r)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "", *expected;
+        bool        known;
+
+        if (argv[i][0] != '-') {
+            if (r->spec != NULL)
+                return hw_usage();
+            r->spec = argv[i];
+        } else if (strcmp(argv[i], "--about") == 0 && i + 1 < argc) {
+            r->about = argv[++i];
+        } else if (!take_flag(r, argv[i])) {
+            expected = take_filter(&r->filter, argv[i], value, &known);
+            if (!known || i + 1 == argc)
+                return hw_usage();
+            if (expected != NULL)
+                return bad_hw_value(argv[i], value, expected);
+            r->filtered = true;
+            i++;
+        }
+    }
+    if (r->list && r->spec != NULL && !take_text(r->filter.text, sizeof r->filter.text, r->spec))
+        return bad_hw_value("--list", r->spec, "at most 95 bytes");
+    return r->list + r->report + (r->about != NULL) + (!r->list && r->spec != NULL) <= 1 &&
+                   (r->list || (!r->filtered && r->filter.machines == 0)) && (!r->json || r->list || r->about != NULL)
+               ? true : hw_usage();
+}
+
 int cli_hw(int argc, char **argv)
 {
-    if (argc == 0)
-        return describe_machine(NULL, false);
-    if (argc == 1 && strcmp(argv[0], "--list") == 0)
-        return list_machines();
-    if (argc == 1 && strcmp(argv[0], "--report") == 0)
-        return describe_machine(NULL, true);
-    if (argc == 1 && argv[0][0] != '-')
-        return describe_machine(argv[0], false);
-    fputs("ctxfit: usage: ctxfit hw [SPEC | --list | --report]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
-          stderr);
-    return CLI_USAGE;
+    hw_request       request = {0};
+    ctxfit_hw_filter filter = CTXFIT_HW_FILTER_INIT;
+
+    request.filter = filter;
+    if (!parse_hw(argc, argv, &request))
+        return CLI_USAGE;
+    if (request.list)
+        return cli_list_hardware(&request.filter, request.json);
+    if (request.about != NULL)
+        return cli_about_hardware(request.about, request.json);
+    return describe_machine(request.spec, request.report);
 }

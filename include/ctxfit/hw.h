@@ -183,6 +183,92 @@ CTXFIT_API const char *ctxfit_hw_warning(const ctxfit_hw *hw, uint32_t index);
  */
 CTXFIT_API ctxfit_status ctxfit_hw_write_report(const ctxfit_hw *hw, char *buf, size_t cap, size_t *out_len);
 
+/* ---- the catalog ---- */
+
+/** What an entry of the catalog is. */
+enum {
+    CTXFIT_FORM_UNKNOWN    = 0,
+    CTXFIT_FORM_CARD       = 1,  /**< a graphics card, of a laptop too */
+    CTXFIT_FORM_DATACENTER = 2,  /**< an accelerator for servers */
+    CTXFIT_FORM_SOC        = 3,  /**< processor and GPU in one, made to share fast memory */
+    CTXFIT_FORM_IGPU       = 4,  /**< a processor with a GPU on the system's memory */
+    CTXFIT_FORM_CPU        = 5,  /**< a processor alone */
+    CTXFIT_FORM_NPU        = 6,  /**< an accelerator that is no GPU */
+    CTXFIT_FORM_DESKTOP    = 7,  /**< from here on: whole machines */
+    CTXFIT_FORM_LAPTOP     = 8,
+    CTXFIT_FORM_SERVER     = 9,
+    CTXFIT_FORM_EMBEDDED   = 10, /**< a board */
+    CTXFIT_FORM_TABLET     = 11,
+    CTXFIT_FORM_CLUSTER    = 12  /**< several linked machines */
+};
+
+/** How well the figures of an entry are known. */
+enum {
+    CTXFIT_CONFIDENCE_UNKNOWN = 0,
+    CTXFIT_CONFIDENCE_SINGLE  = 1, /**< a single secondary source, or an estimate */
+    CTXFIT_CONFIDENCE_CHECKED = 2, /**< a database that other sources agree with */
+    CTXFIT_CONFIDENCE_VENDOR  = 3  /**< cited from the vendor */
+};
+
+/**
+ * An entry of the catalog. What is 0 or "" is not known, which never means "none" or "unsupported". Rates are
+ * those of dense matrices, of one device. @since 0.1.0
+ */
+typedef struct ctxfit_hw_entry {
+    uint32_t struct_size;              /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t kind;                     /**< CTXFIT_DEVICE_*; 0 = a name for several devices, see `spec` */
+    uint32_t backend;                  /**< CTXFIT_BACKEND_* of the (first) device */
+    uint32_t form;                     /**< CTXFIT_FORM_* */
+    uint32_t is_machine;               /**< 1 for something that is bought and run as it is, 0 for a part */
+    uint32_t confidence;               /**< CTXFIT_CONFIDENCE_* */
+    uint32_t device_count;             /**< accelerators; 0 for a processor alone */
+    uint32_t node_count;               /**< machines that are linked */
+    uint32_t cpu_cores;                /**< where they tell variants apart */
+    uint32_t gpu_cores;                /**< where they tell variants apart; AMD: compute units */
+    uint32_t released;                 /**< yyyymmdd, month or day 0 where not known */
+    uint32_t power_w;                  /**< of board, chip or machine, as its source labels it */
+    uint32_t price_usd;                /**< see `price_note` */
+    uint32_t price_year;               /**< of the price */
+    uint32_t memory_bus_bits;          /**< of the whole interface */
+    uint32_t memory_mtps;              /**< million transfers per pin and second */
+    uint64_t advertised_bytes;         /**< on the box, of all devices together */
+    uint64_t memory_bytes;             /**< as drivers report it, of all devices together; a processor: its memory */
+    uint64_t budget_bytes;             /**< what GPUs may use of it by default */
+    uint64_t host_memory_bytes;        /**< that of the host; unified: the same bytes as `memory_bytes` of one device */
+    uint64_t bandwidth_bytes_per_s;    /**< of the memory of one device */
+    uint64_t host_link_bytes_per_s;    /**< to the host, one direction */
+    uint64_t peer_link_bytes_per_s;    /**< to another device, one direction */
+    uint64_t node_link_bytes_per_s;    /**< to another machine, one direction */
+    uint64_t l2_bytes;                 /**< second level of caches */
+    uint64_t last_level_bytes;         /**< a cache of all memory behind it */
+    double   matrix_flops_per_s;       /**< what plans count with: FP16 with FP32 accumulation, else the best rate known below it */
+    double   fp32_flops_per_s;         /**< without matrix units */
+    double   fp16_flops_per_s;         /**< fastest accumulation */
+    double   fp16_fp32acc_flops_per_s; /**< accumulation in FP32 */
+    double   bf16_flops_per_s;         /**< accumulation in FP32 */
+    double   fp8_flops_per_s;          /**< fastest accumulation */
+    double   int8_ops_per_s;           /**< OP/s */
+    double   fp4_flops_per_s;          /**< fastest accumulation */
+    char     id[64];                   /**< what a spec calls it */
+    char     name[64];                 /**< for people */
+    char     vendor[24];               /**< "NVIDIA"; "" for parts of many vendors */
+    char     family[32];               /**< architecture: "Ada" */
+    char     chip[40];                 /**< die or SoC: "AD102" */
+    char     memory_type[24];          /**< "GDDR6X" */
+    char     host_interface[24];       /**< "PCIe 4.0 x16" */
+    char     peer_interconnect[40];    /**< between devices: "NVLink 4.0" */
+    char     node_interconnect[56];    /**< between machines */
+    char     compute_target[16];       /**< "sm_89", "gfx1151", "Apple9" */
+    char     price_note[96];           /**< what the price is of: "launch MSRP", "GPUs only, at launch price" */
+    char     rate_note[128];           /**< where the rates come from */
+    char     note[336];                /**< what else was found, and what contradicts */
+    char     spec[192];                /**< of a name for several devices: what it stands for */
+    char     source[336];              /**< where the figures come from and when they were read */
+} ctxfit_hw_entry;
+#define CTXFIT_HW_ENTRY_INIT                                                                                               \
+    { (uint32_t)sizeof(ctxfit_hw_entry), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+      0, 0, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0} }
+
 /** Number of catalog entries: devices, machines, and names for machines of several devices. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_hw_catalog_count(void);
 /** Catalog id by place ("rtx-4090"), NULL past the end. Lives for ever. @since 0.1.0 */
@@ -191,6 +277,46 @@ CTXFIT_API const char *ctxfit_hw_catalog_id(uint32_t index);
 CTXFIT_API const char *ctxfit_hw_catalog_name(uint32_t index);
 /** Where the entry's figures come from and when they were read, NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_source(uint32_t index);
+/** All facts of an entry by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_hw_catalog_get(uint32_t index, ctxfit_hw_entry *out);
+/**
+ * The place of the one entry that a name leads to, by the same rules as in a spec ("4090", "m3 max 64gb", "strix halo 128").
+ * @param error may be NULL; the message lists the variants or suggests the nearest names.
+ * @return OK; E_NOT_FOUND (an unknown name, or one of several entries that differ); E_INVALID_ARG (NULL).
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_catalog_find(const char *name, uint32_t *out_index, ctxfit_error *error);
+
+/** Which entries a filter passes. */
+enum { CTXFIT_ENTRY_ANY = 0, CTXFIT_ENTRY_PARTS = 1, CTXFIT_ENTRY_MACHINES = 2 };
+
+/** What to look for in the catalog; every field: 0 or "" = any. @since 0.1.0 */
+typedef struct ctxfit_hw_filter {
+    uint32_t struct_size;                   /**< set by CTXFIT_HW_FILTER_INIT */
+    uint32_t kind;                          /**< CTXFIT_DEVICE_*, also of machines of several devices: the first one's */
+    uint32_t form;                          /**< CTXFIT_FORM_* */
+    uint32_t machines;                      /**< CTXFIT_ENTRY_* */
+    uint32_t price_least_usd;               /**< an entry without a price does not pass once a price is asked for */
+    uint32_t price_most_usd;                /**< US$ */
+    uint64_t memory_least_bytes;            /**< of all devices, as on the box */
+    uint64_t memory_most_bytes;             /**< of all devices, as on the box */
+    uint64_t bandwidth_least_bytes_per_s;   /**< of one device */
+    char     vendor[24];                    /**< letters in any case: "nvidia" */
+    char     text[96];                      /**< a name that people type, or words that are all in id, name, vendor, family or chip */
+} ctxfit_hw_filter;
+#define CTXFIT_HW_FILTER_INIT { (uint32_t)sizeof(ctxfit_hw_filter), 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
+/**
+ * Places of the entries that pass a filter, in the order of the catalog.
+ * @param filter    NULL = all.
+ * @param places    room for `cap` places; may be NULL when cap is 0.
+ * @param out_count how many pass, also where there was no room for all of them.
+ * @param error     may be NULL; for a `text` that nothing has, the message suggests the nearest names.
+ * @return OK; E_BUFFER_SIZE (more than `cap`, which is not 0: the first are written); E_NOT_FOUND (nothing has `text`); E_INVALID_ARG
+ *         (NULL, a text without NUL, a value outside its range); E_STRUCT_SIZE; E_NEWER_STRUCT.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_catalog_search(const ctxfit_hw_filter *filter, uint32_t *places, size_t cap, size_t *out_count,
+                                                  ctxfit_error *error);
 
 #ifdef __cplusplus
 }

@@ -147,6 +147,7 @@ _Static_assert(sizeof device_texts <= UINT16_MAX && sizeof machine_texts <= UINT
 #define DEVICES ((uint32_t)CFI_COUNT(device_rows))
 #define MACHINES ((uint32_t)CFI_COUNT(machine_rows))
 #define RIGS ((uint32_t)CFI_COUNT(rig_rows))
+_Static_assert(CFI_COUNT(device_rows) + CFI_COUNT(machine_rows) + CFI_COUNT(rig_rows) <= CFI_HW_MOST_ENTRIES, "room in cfi_hw_named");
 
 static const char *text_at(const void *texts, uint16_t at)
 {
@@ -230,11 +231,17 @@ uint32_t cfi_hw_find(const char *id)
     return found;
 }
 
+uint32_t cfi_hw_catalog_part(uint32_t index)
+{
+    if (index >= DEVICES && index < DEVICES + MACHINES)
+        return find_between(text_at(&machine_texts, machine_rows[index - DEVICES].part_at), 0, DEVICES);
+    return index;
+}
+
 /* The device row behind an entry; NULL for rigs. */
 static const device_row *row_of(uint32_t index)
 {
-    if (index >= DEVICES && index < DEVICES + MACHINES)
-        index = find_between(text_at(&machine_texts, machine_rows[index - DEVICES].part_at), 0, DEVICES);
+    index = cfi_hw_catalog_part(index);
     return index < DEVICES ? &device_rows[index] : NULL;
 }
 

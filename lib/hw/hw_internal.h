@@ -60,6 +60,7 @@ uint64_t    cfi_hw_reserve(uint64_t memory_bytes);
 
 /* ---- hw_catalog.c: the tables ---- */
 #define CFI_HW_NONE UINT32_MAX
+#define CFI_HW_MOST_ENTRIES 1024u
 uint32_t    cfi_hw_find(const char *id);          /* place of exactly this id, or CFI_HW_NONE */
 const char *cfi_hw_rig_spec(uint32_t index);      /* NULL unless the entry stands for several devices */
 cfi_hw_rule cfi_hw_rule_of(uint32_t index);
@@ -67,7 +68,14 @@ cfi_hw_rule cfi_hw_rule_of(uint32_t index);
 void        cfi_hw_catalog_device(uint32_t index, ctxfit_device *out);
 /* MiB on the box, also where a driver reports less; 0 for rigs. */
 uint32_t    cfi_hw_catalog_advertised_mib(uint32_t index);
+/* The row of devices.def behind a device or a machine of one device. */
+uint32_t    cfi_hw_catalog_part(uint32_t index);
 void        cfi_hw_catalog_cores(uint32_t index, uint32_t *out_cpu_cores, uint32_t *out_gpu_cores);
+
+/* ---- hw_facts.c ---- */
+void        cfi_hw_catalog_entry(uint32_t index, ctxfit_hw_entry *out);
+/* CTXFIT_DEVICE_* of an entry, of a name for several devices that of the first. */
+uint32_t    cfi_hw_catalog_kind(uint32_t index);
 
 /* ---- hw_names.c: what people type ---- */
 typedef enum cfi_hw_match {
@@ -77,6 +85,11 @@ typedef enum cfi_hw_match {
 } cfi_hw_match;
 
 cfi_hw_match cfi_hw_resolve(const char *name, uint32_t *out_index);
+/* Every entry that a name may mean. */
+typedef struct cfi_hw_named {
+    bool is[CFI_HW_MOST_ENTRIES]; /* by place in the catalog */
+} cfi_hw_named;
+void         cfi_hw_find_named(const char *name, cfi_hw_named *out);
 /* "no such hardware: 'x'; did you mean ...?" or "'x' is several: a, b; say which" */
 void         cfi_hw_explain(const char *name, cfi_hw_match match, char *out, size_t cap);
 

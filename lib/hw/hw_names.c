@@ -374,24 +374,41 @@ void cfi_hw_quote(const char *text, size_t len, char *out, size_t cap)
     out[n] = '\0';
 }
 
-/* The ids that `typed` fits, in a sentence; what does not find room is counted. */
-static void list_variants(const char *name, char *out, size_t cap)
+void cfi_hw_find_named(const char *name, cfi_hw_named *out)
 {
-    name_key   key, renamed, entry;
-    cfi_writer w;
-    uint32_t   index, left_out = 0, listed = 0;
-    char       typed[44];
+    name_key key, renamed, entry;
+    uint32_t index;
+    bool     any = false;
 
-    (void)make_key(&key, name);
-    (void)resolve_typed(&key, &index);
+    memset(out, 0, sizeof *out);
+    if (!make_key(&key, name))
+        return;
+    if (resolve_typed(&key, &index) == CFI_HW_MATCH_ONE)
+        out->is[index] = true;
     renamed = key;
     (void)rename_core(&renamed);
+    for (uint32_t i = 0; i < ctxfit_hw_catalog_count(); i++) {
+        entry_key(&entry, i);
+        if ((!fits(&key, &entry) && !fits(&renamed, &entry)) || (any && cfi_hw_rig_spec(i) != NULL))
+            continue;
+        out->is[i] = any = true;
+    }
+}
+
+/* The ids that a name fits, in a sentence; what does not find room is counted. */
+static void list_variants(const char *name, char *out, size_t cap)
+{
+    cfi_hw_named named;
+    cfi_writer   w;
+    uint32_t     left_out = 0, listed = 0;
+    char         typed[44];
+
+    cfi_hw_find_named(name, &named);
     cfi_writer_init(&w, out, cap);
     cfi_hw_quote(name, strlen(name), typed, sizeof typed);
     cfi_write(&w, "%s names several: ", typed);
     for (uint32_t i = 0; i < ctxfit_hw_catalog_count(); i++) {
-        entry_key(&entry, i);
-        if ((!fits(&key, &entry) && !fits(&renamed, &entry)) || (listed > 0 && cfi_hw_rig_spec(i) != NULL))
+        if (!named.is[i])
             continue;
         if (left_out > 0 || w.len + strlen(ctxfit_hw_catalog_id(i)) + sizeof ", and 99 more; say which" > cap)
             left_out++;

@@ -62,6 +62,10 @@ GOLDEN_CASES = {
     "plan_help": ["plan", "--help"],
     "hw_mac_studio": ["hw", "mac-studio-m2-ultra-64gb"],
     "hw_two_gpus": ["hw", "2*rtx-4090 host:64GiB"],
+    "hw_about": ["hw", "--about", "rtx 4090"],
+    "hw_filters": ["hw", "--list", "--vendor", "apple", "--machines", "--memory", "256GiB-"],
+    "error_hw_variants": ["hw", "--about", "rtx 3060"],
+    "error_hw_filter": ["hw", "--list", "--memory", "24x"],
     "model_coder": ["model", "Qwen/Qwen3-Coder-30B-A3B-Instruct", "--quant", "q4_k_m"],
     "model_header": ["model", "gguf/qwen-dense.gguf", "--header-only", "--tensors"],
     "model_windows": ["model", "gemma-3-27b"],
@@ -270,6 +274,18 @@ class Detected(unittest.TestCase):
 
     def test_the_catalog_is_listed(self):
         self.assertIn("rtx-4090 ", run("hw", "--list").stdout.decode())
+
+    def test_the_catalog_is_json_for_programs(self):
+        rows = [json.loads(line) for line in run("hw", "--list", "--json").stdout.splitlines()]
+        self.assertGreater(len(rows), 480)
+        priced = {r["id"] for r in rows if r.get("price_usd", 10**9) <= 800 and r.get("kind") == "gpu"}
+        listed = [json.loads(line)["id"] for line in run("hw", "--list", "--price", "800", "--parts", "--kind", "gpu", "--json").stdout.splitlines()]
+        self.assertEqual(set(listed), priced)
+        self.assertEqual(json.loads(run("hw", "--about", "4090", "--json").stdout)["id"], "rtx-4090")
+        for words in (["--list", "--vendor"], ["--price", "100"], ["--json"], ["--list", "--kind", "x"], ["--list", "a", "b"], ["--about"],
+                      ["--list", "--about", "4090"], ["--list", "--price", "0"], ["--list", "--memory", "-"]):
+            self.assertEqual(run("hw", *words).returncode, USAGE, words)
+        self.assertEqual(run("hw", "--list", "rtx-4099").returncode, BAD_INPUT)
 
     def test_a_plan_without_hw_says_so_and_is_that_of_the_spec(self):
         words = ["plan", "qwen3-8b", "--quant", "Q4_K_M", "-c", "8k"]

@@ -80,7 +80,22 @@ def test_catalogs_have_names_and_sources() -> None:
     assert CODER in [entry.id for entry in ctxfit.Model.catalog()]
     assert STUDIO in [entry.id for entry in ctxfit.Hardware.catalog()]
     assert all(all(entry) for entry in ctxfit.Model.catalog())
-    assert all(all(entry) for entry in ctxfit.Hardware.catalog())
+    assert all(all(entry) for entry in ctxfit.Hardware.names())
+    assert [(e.id, e.name, e.source) for e in ctxfit.Hardware.catalog()] == list(ctxfit.Hardware.names())
+
+
+def test_hardware_is_found_by_name_and_by_what_it_has() -> None:
+    card = ctxfit.Hardware.find("RTX 3090")
+    assert (card.id, card.kind, card.form, card.memory_bytes) == ("rtx-3090", ctxfit.DeviceKind.GPU, ctxfit.Form.CARD, 24 << 30)
+    assert card.memory_type == "GDDR6X" and card.price_usd == 1499 and card.confidence is ctxfit.Confidence.CHECKED and not card.is_machine
+    with pytest.raises(ctxfit.NotFound, match="rtx-3060-12gb, rtx-3060-8gb"):
+        ctxfit.Hardware.find("rtx 3060")
+    large = ctxfit.Hardware.search(vendor="apple", machines=True, memory_least_bytes=512 << 30)
+    assert "mac-studio-m3-ultra-512gb" in [e.id for e in large] and all(e.vendor == "Apple" and e.is_machine for e in large)
+    assert {e.kind for e in ctxfit.Hardware.search("halo", kind="unified")} == {ctxfit.DeviceKind.UNIFIED}
+    assert ctxfit.Hardware.search("rtx-3090", price_most_usd=10) == ()
+    with pytest.raises(ctxfit.NotFound, match="rtx-4090"):
+        ctxfit.Hardware.search("rtx-4099")
 
 
 # ---- headers ------------------------------------------------------------------------------------------------------------------

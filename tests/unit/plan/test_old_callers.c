@@ -13,6 +13,8 @@ ASSERT_GROWS(ctxfit_tensor_info, CFI_V1_TENSOR_INFO);
 ASSERT_GROWS(ctxfit_model_info, CFI_V1_MODEL_INFO);
 ASSERT_GROWS(ctxfit_layer_info, CFI_V1_LAYER_INFO);
 ASSERT_GROWS(ctxfit_device, CFI_V1_DEVICE);
+ASSERT_GROWS(ctxfit_hw_entry, CFI_V1_HW_ENTRY);
+ASSERT_GROWS(ctxfit_hw_filter, CFI_V1_HW_FILTER);
 ASSERT_GROWS(ctxfit_engine_info, CFI_V1_ENGINE_INFO);
 ASSERT_GROWS(ctxfit_plan_options, CFI_V1_PLAN_OPTIONS);
 ASSERT_GROWS(ctxfit_plan_summary, CFI_V1_PLAN_SUMMARY);
@@ -63,6 +65,7 @@ static void callers_of_any_age_get_what_they_have_room_for(void **state)
     ASSERT_SIZES(ctxfit_layer_info, CFI_V1_LAYER_INFO, ctxfit_model_get_layer(model, 0, out));
     ASSERT_SIZES(ctxfit_tensor_info, CFI_V1_TENSOR_INFO, ctxfit_model_get_tensor(model, 0, out));
     ASSERT_SIZES(ctxfit_device, CFI_V1_DEVICE, ctxfit_hw_get_device(hw, 0, out));
+    ASSERT_SIZES(ctxfit_hw_entry, CFI_V1_HW_ENTRY, ctxfit_hw_catalog_get(0, out));
     ASSERT_SIZES(ctxfit_plan_summary, CFI_V1_PLAN_SUMMARY, ctxfit_plan_get_summary(plan, out));
     ASSERT_SIZES(ctxfit_plan_device, CFI_V1_PLAN_DEVICE, ctxfit_plan_get_device(plan, 0, out));
     ASSERT_SIZES(ctxfit_constraint, CFI_V1_CONSTRAINT, ctxfit_plan_get_constraint(plan, 0, out));

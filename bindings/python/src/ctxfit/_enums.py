@@ -219,6 +219,53 @@ class DetectFlags(enum.IntFlag):
     WITH_INTEGRATED = 2
 
 
+class Form(enum.IntEnum):
+    """What an entry of the catalog is."""
+
+    UNKNOWN = 0
+    #: a graphics card, of a laptop too
+    CARD = 1
+    #: an accelerator for servers
+    DATACENTER = 2
+    #: processor and GPU in one, made to share fast memory
+    SOC = 3
+    #: a processor with a GPU on the system's memory
+    IGPU = 4
+    #: a processor alone
+    CPU = 5
+    #: an accelerator that is no GPU
+    NPU = 6
+    #: from here on: whole machines
+    DESKTOP = 7
+    LAPTOP = 8
+    SERVER = 9
+    #: a board
+    EMBEDDED = 10
+    TABLET = 11
+    #: several linked machines
+    CLUSTER = 12
+
+
+class Confidence(enum.IntEnum):
+    """How well the figures of an entry are known."""
+
+    UNKNOWN = 0
+    #: a single secondary source, or an estimate
+    SINGLE = 1
+    #: a database that other sources agree with
+    CHECKED = 2
+    #: cited from the vendor
+    VENDOR = 3
+
+
+class EntryKind(enum.IntEnum):
+    """Which entries a filter passes."""
+
+    ANY = 0
+    PARTS = 1
+    MACHINES = 2
+
+
 class Choice(enum.IntEnum):
     """A choice that an engine leaves open; 0 is the engine's default."""
 
@@ -319,13 +366,16 @@ __all__ = [
     "Backend",
     "Basis",
     "Choice",
+    "Confidence",
     "ContextSource",
     "DetectFlags",
     "DeviceKind",
     "Dialect",
+    "EntryKind",
     "FeedForward",
     "FileTypeFlags",
     "Fit",
+    "Form",
     "GgufFlags",
     "GgufType",
     "LayerFlags",

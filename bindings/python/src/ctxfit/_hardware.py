@@ -2,17 +2,18 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Iterable, List, NamedTuple, Tuple, Union
+from typing import Iterable, List, NamedTuple, Optional, Tuple, Union
 
 from . import _convert
 from . import _layout as L
+from ._enums import DeviceKind, EntryKind, Form, Status
 from ._errors import InvalidArgument
-from ._library import Handle, ask, lib, read_text
-from ._records import Device
+from ._library import Handle, ask, error_of, lib, read_text
+from ._records import Device, HardwareEntry
 
 
-class HardwareEntry(NamedTuple):
-    """One entry of the hardware catalog."""
+class HardwareName(NamedTuple):
+    """One entry of the hardware catalog, in short."""
 
     #: what a spec calls it: "rtx-4090"
     id: str
@@ -20,6 +21,10 @@ class HardwareEntry(NamedTuple):
     name: str
     #: where its figures come from, and when they were read
     source: str
+
+
+def _entry(place: int) -> HardwareEntry:
+    return HardwareEntry._of(ask(L.ctxfit_hw_entry, lib.ctxfit_hw_catalog_get, place))
 
 
 class Hardware(Handle):
@@ -62,13 +67,58 @@ class Hardware(Handle):
 
     @staticmethod
     def catalog() -> Tuple[HardwareEntry, ...]:
-        """Every device and machine that is known by name."""
+        """Every device and machine that is known by name, with all that is known of it."""
+        return tuple(_entry(i) for i in range(lib.ctxfit_hw_catalog_count()))
+
+    @staticmethod
+    def names() -> Tuple[HardwareName, ...]:
+        """The entries of catalog() in short."""
         return tuple(
-            HardwareEntry(
+            HardwareName(
                 lib.ctxfit_hw_catalog_id(i).decode(), lib.ctxfit_hw_catalog_name(i).decode(), lib.ctxfit_hw_catalog_source(i).decode()
             )
             for i in range(lib.ctxfit_hw_catalog_count())
         )
+
+    @staticmethod
+    def find(name: str) -> HardwareEntry:
+        """The one entry of the catalog that a name leads to, as in a spec. NotFound lists the variants or suggests names."""
+        place = ctypes.c_uint32()
+        error = L.ctxfit_error()
+        status = lib.ctxfit_hw_catalog_find(_convert.encoded(name, "name"), ctypes.byref(place), ctypes.byref(error))
+        if status:
+            raise error_of(status, error)
+        return _entry(place.value)
+
+    @staticmethod
+    def search(
+        text: str = "", *, vendor: str = "", kind: Union[DeviceKind, str, None] = None, form: Union[Form, str, None] = None,
+        machines: Optional[bool] = None, price_least_usd: int = 0, price_most_usd: int = 0, memory_least_bytes: int = 0,
+        memory_most_bytes: int = 0, bandwidth_least_bytes_per_s: int = 0
+    ) -> Tuple[HardwareEntry, ...]:
+        """The entries of the catalog that have all of this. `text`: a name, or words; `machines`: True for machines, False for parts.
+
+        NotFound where nothing has `text`: it suggests names.
+        """
+        wanted = L.ctxfit_hw_filter(struct_size=ctypes.sizeof(L.ctxfit_hw_filter))
+        wanted.kind = _convert.member(kind, "kind", DeviceKind)
+        wanted.form = _convert.member(form, "form", Form)
+        if machines is not None:
+            wanted.machines = EntryKind.MACHINES if machines else EntryKind.PARTS
+        given = {
+            "text": text, "vendor": vendor, "price_least_usd": price_least_usd, "price_most_usd": price_most_usd,
+            "memory_least_bytes": memory_least_bytes, "memory_most_bytes": memory_most_bytes,
+            "bandwidth_least_bytes_per_s": bandwidth_least_bytes_per_s,
+        }
+        for field, value in given.items():
+            _convert.set_field(wanted, field, value, field)
+        places = (ctypes.c_uint32 * lib.ctxfit_hw_catalog_count())()
+        count = ctypes.c_size_t()
+        error = L.ctxfit_error()
+        status = lib.ctxfit_hw_catalog_search(ctypes.byref(wanted), places, len(places), ctypes.byref(count), ctypes.byref(error))
+        if status != Status.OK:
+            raise error_of(status, error)
+        return tuple(_entry(place) for place in places[: count.value])
 
     @property
     def devices(self) -> Tuple[Device, ...]:
@@ -119,4 +169,4 @@ def as_hardware(value: Union[Hardware, str], name: str = "hw") -> Hardware:
     raise TypeError(f"{name}: expected Hardware or its spec as str, not {type(value).__name__}")
 
 
-__all__ = ["Hardware", "HardwareEntry"]
+__all__ = ["Hardware", "HardwareName"]

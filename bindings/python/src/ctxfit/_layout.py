@@ -129,6 +129,26 @@ CTXFIT_BACKEND_SYCL = 6
 CTXFIT_BACKEND_RPC = 7
 CTXFIT_HW_DETECT_NO_DRIVER = 1
 CTXFIT_HW_DETECT_WITH_INTEGRATED = 2
+CTXFIT_FORM_UNKNOWN = 0
+CTXFIT_FORM_CARD = 1
+CTXFIT_FORM_DATACENTER = 2
+CTXFIT_FORM_SOC = 3
+CTXFIT_FORM_IGPU = 4
+CTXFIT_FORM_CPU = 5
+CTXFIT_FORM_NPU = 6
+CTXFIT_FORM_DESKTOP = 7
+CTXFIT_FORM_LAPTOP = 8
+CTXFIT_FORM_SERVER = 9
+CTXFIT_FORM_EMBEDDED = 10
+CTXFIT_FORM_TABLET = 11
+CTXFIT_FORM_CLUSTER = 12
+CTXFIT_CONFIDENCE_UNKNOWN = 0
+CTXFIT_CONFIDENCE_SINGLE = 1
+CTXFIT_CONFIDENCE_CHECKED = 2
+CTXFIT_CONFIDENCE_VENDOR = 3
+CTXFIT_ENTRY_ANY = 0
+CTXFIT_ENTRY_PARTS = 1
+CTXFIT_ENTRY_MACHINES = 2
 CTXFIT_CTX_LARGEST = 18446744073709551615
 CTXFIT_RESERVE_NONE = 18446744073709551615
 CTXFIT_GPU_LAYERS_NONE = 4294967295
@@ -449,6 +469,136 @@ class ctxfit_hw_detect_options(ctypes.Structure):
     ]
 
 
+class ctxfit_hw_entry(ctypes.Structure):
+    struct_size: int
+    kind: int
+    backend: int
+    form: int
+    is_machine: int
+    confidence: int
+    device_count: int
+    node_count: int
+    cpu_cores: int
+    gpu_cores: int
+    released: int
+    power_w: int
+    price_usd: int
+    price_year: int
+    memory_bus_bits: int
+    memory_mtps: int
+    advertised_bytes: int
+    memory_bytes: int
+    budget_bytes: int
+    host_memory_bytes: int
+    bandwidth_bytes_per_s: int
+    host_link_bytes_per_s: int
+    peer_link_bytes_per_s: int
+    node_link_bytes_per_s: int
+    l2_bytes: int
+    last_level_bytes: int
+    matrix_flops_per_s: float
+    fp32_flops_per_s: float
+    fp16_flops_per_s: float
+    fp16_fp32acc_flops_per_s: float
+    bf16_flops_per_s: float
+    fp8_flops_per_s: float
+    int8_ops_per_s: float
+    fp4_flops_per_s: float
+    id: bytes
+    name: bytes
+    vendor: bytes
+    family: bytes
+    chip: bytes
+    memory_type: bytes
+    host_interface: bytes
+    peer_interconnect: bytes
+    node_interconnect: bytes
+    compute_target: bytes
+    price_note: bytes
+    rate_note: bytes
+    note: bytes
+    spec: bytes
+    source: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("backend", ctypes.c_uint32),
+        ("form", ctypes.c_uint32),
+        ("is_machine", ctypes.c_uint32),
+        ("confidence", ctypes.c_uint32),
+        ("device_count", ctypes.c_uint32),
+        ("node_count", ctypes.c_uint32),
+        ("cpu_cores", ctypes.c_uint32),
+        ("gpu_cores", ctypes.c_uint32),
+        ("released", ctypes.c_uint32),
+        ("power_w", ctypes.c_uint32),
+        ("price_usd", ctypes.c_uint32),
+        ("price_year", ctypes.c_uint32),
+        ("memory_bus_bits", ctypes.c_uint32),
+        ("memory_mtps", ctypes.c_uint32),
+        ("advertised_bytes", ctypes.c_uint64),
+        ("memory_bytes", ctypes.c_uint64),
+        ("budget_bytes", ctypes.c_uint64),
+        ("host_memory_bytes", ctypes.c_uint64),
+        ("bandwidth_bytes_per_s", ctypes.c_uint64),
+        ("host_link_bytes_per_s", ctypes.c_uint64),
+        ("peer_link_bytes_per_s", ctypes.c_uint64),
+        ("node_link_bytes_per_s", ctypes.c_uint64),
+        ("l2_bytes", ctypes.c_uint64),
+        ("last_level_bytes", ctypes.c_uint64),
+        ("matrix_flops_per_s", ctypes.c_double),
+        ("fp32_flops_per_s", ctypes.c_double),
+        ("fp16_flops_per_s", ctypes.c_double),
+        ("fp16_fp32acc_flops_per_s", ctypes.c_double),
+        ("bf16_flops_per_s", ctypes.c_double),
+        ("fp8_flops_per_s", ctypes.c_double),
+        ("int8_ops_per_s", ctypes.c_double),
+        ("fp4_flops_per_s", ctypes.c_double),
+        ("id", ctypes.c_char * 64),
+        ("name", ctypes.c_char * 64),
+        ("vendor", ctypes.c_char * 24),
+        ("family", ctypes.c_char * 32),
+        ("chip", ctypes.c_char * 40),
+        ("memory_type", ctypes.c_char * 24),
+        ("host_interface", ctypes.c_char * 24),
+        ("peer_interconnect", ctypes.c_char * 40),
+        ("node_interconnect", ctypes.c_char * 56),
+        ("compute_target", ctypes.c_char * 16),
+        ("price_note", ctypes.c_char * 96),
+        ("rate_note", ctypes.c_char * 128),
+        ("note", ctypes.c_char * 336),
+        ("spec", ctypes.c_char * 192),
+        ("source", ctypes.c_char * 336),
+    ]
+
+
+class ctxfit_hw_filter(ctypes.Structure):
+    struct_size: int
+    kind: int
+    form: int
+    machines: int
+    price_least_usd: int
+    price_most_usd: int
+    memory_least_bytes: int
+    memory_most_bytes: int
+    bandwidth_least_bytes_per_s: int
+    vendor: bytes
+    text: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("form", ctypes.c_uint32),
+        ("machines", ctypes.c_uint32),
+        ("price_least_usd", ctypes.c_uint32),
+        ("price_most_usd", ctypes.c_uint32),
+        ("memory_least_bytes", ctypes.c_uint64),
+        ("memory_most_bytes", ctypes.c_uint64),
+        ("bandwidth_least_bytes_per_s", ctypes.c_uint64),
+        ("vendor", ctypes.c_char * 24),
+        ("text", ctypes.c_char * 96),
+    ]
+
+
 class ctxfit_engine_info(ctypes.Structure):
     struct_size: int
     build: int
@@ -746,6 +896,8 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_model_info": ctxfit_model_info,
     "ctxfit_device": ctxfit_device,
     "ctxfit_hw_detect_options": ctxfit_hw_detect_options,
+    "ctxfit_hw_entry": ctxfit_hw_entry,
+    "ctxfit_hw_filter": ctxfit_hw_filter,
     "ctxfit_engine_info": ctxfit_engine_info,
     "ctxfit_plan_options": ctxfit_plan_options,
     "ctxfit_plan_summary": ctxfit_plan_summary,
@@ -832,6 +984,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_hw_catalog_id": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_hw_catalog_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_hw_catalog_source": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_hw_catalog_get": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_hw_entry)]),
+    "ctxfit_hw_catalog_find": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_hw_catalog_search": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_engine_count": (ctypes.c_uint32, []),
     "ctxfit_engine_get": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_engine_info)]),
     "ctxfit_engine_from_name": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_engine_info), ctypes.POINTER(ctxfit_error)]),

@@ -10,11 +10,13 @@ from ._enums import (
     Attention,
     Backend,
     Basis,
+    Confidence,
     ContextSource,
     DeviceKind,
     FeedForward,
     FileTypeFlags,
     Fit,
+    Form,
     GgufType,
     LayerFlags,
     Limit,
@@ -369,6 +371,161 @@ class Device:
 
 
 @dataclass(frozen=True)
+class HardwareEntry:
+    """An entry of the catalog. What is 0 or "" is not known, which never means "none" or "unsupported". Rates are those of dense matrices, of one device."""
+
+    #: DeviceKind; 0 = a name for several devices, see spec
+    kind: DeviceKind
+    #: Backend of the (first) device
+    backend: Backend
+    #: Form
+    form: Form
+    #: True for something that is bought and run as it is, 0 for a part
+    is_machine: bool
+    #: Confidence
+    confidence: Confidence
+    #: accelerators; 0 for a processor alone
+    device_count: int
+    #: machines that are linked
+    node_count: int
+    #: where they tell variants apart
+    cpu_cores: int
+    #: where they tell variants apart; AMD: compute units
+    gpu_cores: int
+    #: yyyymmdd, month or day 0 where not known
+    released: int
+    #: of board, chip or machine, as its source labels it
+    power_w: int
+    #: see price_note
+    price_usd: int
+    #: of the price
+    price_year: int
+    #: of the whole interface
+    memory_bus_bits: int
+    #: million transfers per pin and second
+    memory_mtps: int
+    #: on the box, of all devices together
+    advertised_bytes: int
+    #: as drivers report it, of all devices together; a processor: its memory
+    memory_bytes: int
+    #: what GPUs may use of it by default
+    budget_bytes: int
+    #: that of the host; unified: the same bytes as memory_bytes of one device
+    host_memory_bytes: int
+    #: of the memory of one device
+    bandwidth_bytes_per_s: int
+    #: to the host, one direction
+    host_link_bytes_per_s: int
+    #: to another device, one direction
+    peer_link_bytes_per_s: int
+    #: to another machine, one direction
+    node_link_bytes_per_s: int
+    #: second level of caches
+    l2_bytes: int
+    #: a cache of all memory behind it
+    last_level_bytes: int
+    #: what plans count with: FP16 with FP32 accumulation, else the best rate known below it
+    matrix_flops_per_s: float
+    #: without matrix units
+    fp32_flops_per_s: float
+    #: fastest accumulation
+    fp16_flops_per_s: float
+    #: accumulation in FP32
+    fp16_fp32acc_flops_per_s: float
+    #: accumulation in FP32
+    bf16_flops_per_s: float
+    #: fastest accumulation
+    fp8_flops_per_s: float
+    #: OP/s
+    int8_ops_per_s: float
+    #: fastest accumulation
+    fp4_flops_per_s: float
+    #: what a spec calls it
+    id: str
+    #: for people
+    name: str
+    #: "NVIDIA"; "" for parts of many vendors
+    vendor: str
+    #: architecture: "Ada"
+    family: str
+    #: die or SoC: "AD102"
+    chip: str
+    #: "GDDR6X"
+    memory_type: str
+    #: "PCIe 4.0 x16"
+    host_interface: str
+    #: between devices: "NVLink 4.0"
+    peer_interconnect: str
+    #: between machines
+    node_interconnect: str
+    #: "sm_89", "gfx1151", "Apple9"
+    compute_target: str
+    #: what the price is of: "launch MSRP", "GPUs only, at launch price"
+    price_note: str
+    #: where the rates come from
+    rate_note: str
+    #: what else was found, and what contradicts
+    note: str
+    #: of a name for several devices: what it stands for
+    spec: str
+    #: where the figures come from and when they were read
+    source: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_hw_entry) -> HardwareEntry:
+        return cls(
+            known(DeviceKind, s.kind),
+            known(Backend, s.backend),
+            known(Form, s.form),
+            bool(s.is_machine),
+            known(Confidence, s.confidence),
+            s.device_count,
+            s.node_count,
+            s.cpu_cores,
+            s.gpu_cores,
+            s.released,
+            s.power_w,
+            s.price_usd,
+            s.price_year,
+            s.memory_bus_bits,
+            s.memory_mtps,
+            s.advertised_bytes,
+            s.memory_bytes,
+            s.budget_bytes,
+            s.host_memory_bytes,
+            s.bandwidth_bytes_per_s,
+            s.host_link_bytes_per_s,
+            s.peer_link_bytes_per_s,
+            s.node_link_bytes_per_s,
+            s.l2_bytes,
+            s.last_level_bytes,
+            s.matrix_flops_per_s,
+            s.fp32_flops_per_s,
+            s.fp16_flops_per_s,
+            s.fp16_fp32acc_flops_per_s,
+            s.bf16_flops_per_s,
+            s.fp8_flops_per_s,
+            s.int8_ops_per_s,
+            s.fp4_flops_per_s,
+            s.id.decode("utf-8", "replace"),
+            s.name.decode("utf-8", "replace"),
+            s.vendor.decode("utf-8", "replace"),
+            s.family.decode("utf-8", "replace"),
+            s.chip.decode("utf-8", "replace"),
+            s.memory_type.decode("utf-8", "replace"),
+            s.host_interface.decode("utf-8", "replace"),
+            s.peer_interconnect.decode("utf-8", "replace"),
+            s.node_interconnect.decode("utf-8", "replace"),
+            s.compute_target.decode("utf-8", "replace"),
+            s.price_note.decode("utf-8", "replace"),
+            s.rate_note.decode("utf-8", "replace"),
+            s.note.decode("utf-8", "replace"),
+            s.spec.decode("utf-8", "replace"),
+            s.source.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
 class Engine:
     """An engine in a version. Never grows: it is also a member of Summary."""
 
@@ -679,6 +836,7 @@ __all__ = [
     "Estimate",
     "FileTypeInfo",
     "GgufKey",
+    "HardwareEntry",
     "Layer",
     "ModelInfo",
     "PlanDevice",
