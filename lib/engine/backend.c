@@ -89,20 +89,32 @@ static flash_size flash_heads(const ctxfit_layer_info *layer)
     return heads;
 }
 
-bool cfi_engine_flash_possible(uint32_t backend, const ctxfit_layer_info *layer, ctxfit_quant type_k, ctxfit_quant type_v)
+static bool flash_kernel(uint32_t backend, const flash_size *heads, ctxfit_quant type_k, ctxfit_quant type_v)
 {
-    flash_size heads = flash_heads(layer);
-
     switch (backend) {
     case CTXFIT_BACKEND_CUDA:
     case CTXFIT_BACKEND_ROCM:
     case CTXFIT_BACKEND_SYCL:
-        return flash_on_cuda(&heads, type_k, type_v);
+        return flash_on_cuda(heads, type_k, type_v);
     case CTXFIT_BACKEND_METAL:
-        return flash_on_metal(&heads, type_k, type_v);
+        return flash_on_metal(heads, type_k, type_v);
     case CTXFIT_BACKEND_VULKAN:
-        return flash_on_vulkan(&heads, type_k, type_v);
+        return flash_on_vulkan(heads, type_k, type_v);
     default:
         return true;
     }
+}
+
+bool cfi_engine_flash_kernel(uint32_t backend, uint32_t key, uint32_t value, uint32_t ratio, ctxfit_quant type_k, ctxfit_quant type_v)
+{
+    const flash_size heads = {key, value, ratio};
+
+    return flash_kernel(backend, &heads, type_k, type_v);
+}
+
+bool cfi_engine_flash_possible(uint32_t backend, const ctxfit_layer_info *layer, ctxfit_quant type_k, ctxfit_quant type_v)
+{
+    flash_size heads = flash_heads(layer);
+
+    return flash_kernel(backend, &heads, type_k, type_v);
 }

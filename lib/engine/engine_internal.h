@@ -99,6 +99,7 @@ typedef struct cfi_run {
     bool     pipeline;
     uint32_t cpu_expert_layers;
     const char *overrides;  /* the caller's text, borrowed; NULL or "" for none */
+    bool     bound_compute; /* compute buffers by their upper bound, not by their graphs */
 } cfi_run;
 
 /* Reads "name[@version]"; NULL or "" is the newest llama.cpp. E_NOT_FOUND. */
@@ -145,6 +146,9 @@ typedef struct cfi_engine_backend {
 cfi_engine_backend cfi_engine_get_backend(uint32_t backend, uint32_t build);
 /* Whether the backend computes flash attention over a layer's cache of these types. */
 bool cfi_engine_flash_possible(uint32_t backend, const ctxfit_layer_info *layer, ctxfit_quant type_k, ctxfit_quant type_v);
+
+/* The same for heads of these sizes, `ratio` queries for each key. */
+bool cfi_engine_flash_kernel(uint32_t backend, uint32_t key, uint32_t value, uint32_t ratio, ctxfit_quant type_k, ctxfit_quant type_v);
 
 /* ---- caches ---- */
 /* Whether a layer (next-token-prediction blocks included) owns a KV cache in this build. */

@@ -74,16 +74,16 @@ static ctxfit_status find_moved(const ctxfit_model *model, const cfi_engine_devi
     return status;
 }
 
-static uint64_t input_copies(const cfi_graph *graph)
+static uint64_t input_copies(const cfi_bound *graph)
 {
     return graph->run->pipeline ? PIPELINE_COPIES : 1;
 }
 
 /* ---- layers ---- */
-typedef uint64_t (*layer_size)(cfi_graph *graph, const compute_place *place, uint32_t device, const ctxfit_layer_info *layer);
+typedef uint64_t (*layer_size)(cfi_bound *graph, const compute_place *place, uint32_t device, const ctxfit_layer_info *layer);
 
 /* The largest of layers [first, end); equal ones are looked at once. */
-static uint64_t layers_peak(cfi_graph *graph, const compute_place *place, uint32_t d, uint32_t first, uint32_t end, layer_size size)
+static uint64_t layers_peak(cfi_bound *graph, const compute_place *place, uint32_t d, uint32_t first, uint32_t end, layer_size size)
 {
     const ctxfit_model      *model = graph->model;
     const ctxfit_layer_info *kind[LAYER_KINDS];
@@ -105,71 +105,71 @@ static uint64_t layers_peak(cfi_graph *graph, const compute_place *place, uint32
     return peak;
 }
 
-static uint64_t own_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t own_layer(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     (void)place;
     (void)d;
-    return cfi_graph_layer(graph, layer, NULL);
+    return cfi_bound_layer(graph, layer, NULL);
 }
 
 /* Weights that are brought, and what stands beside the last: a hole that the tensor before has left, as large as any, unless one device
  * has layers that all have experts, so that copies follow each other in the same place. */
-static cfi_graph_weights brought_weights(const cfi_graph *graph, const compute_place *place, bool dense)
+static cfi_bound_weights brought_weights(const cfi_bound *graph, const compute_place *place, bool dense)
 {
     const cfi_model_extent *extent = &graph->model->extent;
     const bool              mixed = place->split || extent->expert_gaps != 0 || (graph->model->info.flags & CTXFIT_MODEL_F_HYBRID) != 0;
     const uint64_t          expert = extent->largest[1];
 
-    return (cfi_graph_weights){{dense ? extent->largest[0] : 0, expert}, {dense ? extent->largest[0] : 0, mixed ? expert : 0}};
+    return (cfi_bound_weights){{dense ? extent->largest[0] : 0, expert}, {dense ? extent->largest[0] : 0, mixed ? expert : 0}};
 }
 
-static uint64_t guest_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t guest_layer(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
-    const cfi_graph_weights weights = brought_weights(graph, place, true);
+    const cfi_bound_weights weights = brought_weights(graph, place, true);
 
     (void)d;
-    return cfi_graph_layer(graph, layer, &weights);
+    return cfi_bound_layer(graph, layer, &weights);
 }
 
 /* The layer is on a device, its routed experts are not. */
-static uint64_t guest_experts(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t guest_experts(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
-    const cfi_graph_weights weights = brought_weights(graph, place, false);
+    const cfi_bound_weights weights = brought_weights(graph, place, false);
 
     (void)d;
     if (layer->experts == 0)
         return 0;
-    return cfi_graph_add(graph, cfi_graph_layer(graph, layer, &weights), cfi_graph_expert_results(graph, layer));
+    return cfi_bound_add(graph, cfi_bound_layer(graph, layer, &weights), cfi_bound_expert_results(graph, layer));
 }
 
 /* What all used experts return, computed on the host. */
-static uint64_t expert_results(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t expert_results(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     (void)place;
     (void)d;
-    return layer->experts != 0 ? cfi_graph_expert_results(graph, layer) : 0;
+    return layer->experts != 0 ? cfi_bound_expert_results(graph, layer) : 0;
 }
 
 /* Queries, keys, values and results of attention that runs on the host cross over. */
-static uint64_t crossing(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t crossing(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     const cfi_run *run = graph->run;
 
     if (run->kv_offload &&
         (!run->flash || cfi_engine_flash_possible(place->devices[d].backend, layer, run->type_k, run->type_v)))
         return 0;
-    return cfi_graph_mul(graph, 2 * input_copies(graph), cfi_graph_attended(graph, layer));
+    return cfi_bound_mul(graph, 2 * input_copies(graph), cfi_bound_attended(graph, layer));
 }
 
-static uint64_t state_input(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t state_input(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     (void)place;
     (void)d;
-    return cfi_graph_state_input(graph, layer);
+    return cfi_bound_state_input(graph, layer);
 }
 
 /* Layers of its own, and those of the host that it computes, with their weights brought along. */
-static uint64_t device_layers(cfi_graph *graph, const compute_place *place, uint32_t d)
+static uint64_t device_layers(cfi_bound *graph, const compute_place *place, uint32_t d)
 {
     const cfi_run          *run = graph->run;
     const cfi_model_extent *extent = &graph->model->extent;
@@ -182,37 +182,37 @@ static uint64_t device_layers(cfi_graph *graph, const compute_place *place, uint
     uint64_t                hole;
 
     graph->crossing = layers_peak(graph, place, d, 0, all, crossing);
-    peak = cfi_graph_add(graph, peak, graph->crossing);
+    peak = cfi_bound_add(graph, peak, graph->crossing);
     if (place->host_experts > 0 && d != place->offload)
-        peak = cfi_graph_add(graph, peak, layers_peak(graph, place, d, 0, place->host_experts, expert_results));
+        peak = cfi_bound_add(graph, peak, layers_peak(graph, place, d, 0, place->host_experts, expert_results));
     if (d != place->offload || (brought == 0 && place->host_experts == 0))
         return peak;
     guest = layers_peak(graph, place, d, 0, brought, guest_layer);
     guest = cfi_max_u64(guest, layers_peak(graph, place, d, 0, place->host_experts, guest_experts));
     /* weights leave a hole that the largest tensor of a later layer may not fit into */
     hole = run->flash && run->type_k == CTXFIT_QUANT_F16 ? extent->largest[0] : cfi_max_u64(extent->largest[0], extent->largest[1]);
-    return cfi_graph_add(graph, cfi_max_u64(peak, guest), hole);
+    return cfi_bound_add(graph, cfi_max_u64(peak, guest), hole);
 }
 
 /* ---- the host ---- */
 /* Of a layer on the host whose products a device computes: K and V on their way to the cache; states stay. */
-static uint64_t kept_on_host(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t kept_on_host(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
-    uint64_t kv = cfi_graph_mul(graph, layer->kv_heads, (uint64_t)layer->key_size + layer->value_size);
+    uint64_t kv = cfi_bound_mul(graph, layer->kv_heads, (uint64_t)layer->key_size + layer->value_size);
 
     (void)d;
     if (graph->model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT))
-        return cfi_graph_layer(graph, layer, NULL);
+        return cfi_bound_layer(graph, layer, NULL);
     if (graph->run->flash &&
         !cfi_engine_flash_possible(place->devices[place->offload].backend, layer, graph->run->type_k, graph->run->type_v))
-        return cfi_graph_mul(graph, 2, cfi_graph_layer(graph, layer, NULL));
+        return cfi_bound_mul(graph, 2, cfi_bound_layer(graph, layer, NULL));
     if (graph->model->extent.fused_qkv) /* views of all three */
-        kv = cfi_graph_mul(graph, 2, cfi_graph_add(graph, kv, cfi_graph_mul(graph, layer->heads, layer->key_size)));
-    return layer->attention == CTXFIT_ATTENTION_NONE ? 0 : cfi_graph_tokens(graph, kv);
+        kv = cfi_bound_mul(graph, 2, cfi_bound_add(graph, kv, cfi_bound_mul(graph, layer->heads, layer->key_size)));
+    return layer->attention == CTXFIT_ATTENTION_NONE ? 0 : cfi_bound_tokens(graph, kv);
 }
 
 /* Attention of a device's layer that has no kernel there, with the layer's cache brought over. */
-static uint64_t attention_guest(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t attention_guest(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     const cfi_run *run = graph->run;
     uint64_t       cache;
@@ -220,14 +220,14 @@ static uint64_t attention_guest(cfi_graph *graph, const compute_place *place, ui
     if (layer->attention == CTXFIT_ATTENTION_NONE ||
         cfi_engine_flash_possible(place->devices[d].backend, layer, run->type_k, run->type_v))
         return 0;
-    cache = cfi_graph_cache(graph, layer);
+    cache = cfi_bound_cache(graph, layer);
     if (layer->attention == CTXFIT_ATTENTION_LATENT) /* V is a part of K, and copied again */
-        cache = cfi_graph_mul(graph, 2, cache);
-    return cfi_graph_add(graph, cfi_graph_mul(graph, 2, cfi_graph_attended(graph, layer)), cache);
+        cache = cfi_bound_mul(graph, 2, cache);
+    return cfi_bound_add(graph, cfi_bound_mul(graph, 2, cfi_bound_attended(graph, layer)), cache);
 }
 
 /* In a pipeline what is brought over stands in copies for every layer. */
-static uint64_t attention_guests(cfi_graph *graph, const compute_place *place)
+static uint64_t attention_guests(cfi_bound *graph, const compute_place *place)
 {
     uint64_t total = 0;
 
@@ -239,12 +239,12 @@ static uint64_t attention_guests(cfi_graph *graph, const compute_place *place)
         if (!graph->run->pipeline)
             total = cfi_max_u64(total, peak);
         else if (first < end)
-            total = cfi_graph_add(graph, total, cfi_graph_mul(graph, PIPELINE_COPIES * (uint64_t)(end - first), peak));
+            total = cfi_bound_add(graph, total, cfi_bound_mul(graph, PIPELINE_COPIES * (uint64_t)(end - first), peak));
     }
     return total;
 }
 
-static uint64_t host_layers(cfi_graph *graph, const compute_place *place)
+static uint64_t host_layers(cfi_bound *graph, const compute_place *place)
 {
     const uint32_t all = graph->model->info.layers;
     const bool     offloads = place->offload != NO_DEVICE;
@@ -261,7 +261,7 @@ static uint64_t host_layers(cfi_graph *graph, const compute_place *place)
 
 /* ---- buffers ---- */
 /* Every layer that is not where the per-layer embeddings are gets a copy of all of them: its part is no contiguous piece. */
-static uint64_t per_layer_views(const cfi_graph *graph, const compute_place *place, uint32_t d)
+static uint64_t per_layer_views(const cfi_bound *graph, const compute_place *place, uint32_t d)
 {
     const cfi_run *run = graph->run;
 
@@ -275,81 +275,81 @@ static uint64_t per_layer_views(const cfi_graph *graph, const compute_place *pla
 /* DeepSeek-V3.2: every layer has a leaf for the choice of its indexer, which no one frees. */
 #define INDEXER_CHOICE 2048u
 
-static uint64_t indexer_leaves(cfi_graph *graph)
+static uint64_t indexer_leaves(cfi_bound *graph)
 {
     const cfi_model_extent *extent = &graph->model->extent;
 
     if (extent->indexer_layers == 0)
         return 0;
-    return cfi_graph_mul(graph, extent->full_layers,
-                         cfi_graph_tokens(graph, cfi_min_u64(INDEXER_CHOICE, graph->run->kv_cells)));
+    return cfi_bound_mul(graph, extent->full_layers,
+                         cfi_bound_tokens(graph, cfi_min_u64(INDEXER_CHOICE, graph->run->kv_cells)));
 }
 
 /* What crosses from one device to another: hidden states, tensors of a layer that is cut in two, and holes between them. */
-static uint64_t cut(cfi_graph *graph, const compute_place *place, uint32_t d)
+static uint64_t cut(cfi_bound *graph, const compute_place *place, uint32_t d)
 {
     uint64_t total;
     uint64_t holes;
 
     if (!place->split)
         return 0;
-    total = cfi_graph_add(graph, cfi_graph_mul(graph, graph->kept - 1, graph->hidden),
+    total = cfi_bound_add(graph, cfi_bound_mul(graph, graph->kept - 1, graph->hidden),
                           layers_peak(graph, place, d, 0, graph->model->info.layers, state_input));
     if (graph->run->pipeline)
-        return cfi_graph_mul(graph, PIPELINE_COPIES, total);
-    holes = graph->flags & CFI_GRAPH_UNKNOWN ? 4 : graph->host ? 0 : graph->run->flash ? 1 : 2;
-    return cfi_graph_add(graph, total, cfi_graph_mul(graph, holes, graph->hidden));
+        return cfi_bound_mul(graph, PIPELINE_COPIES, total);
+    holes = graph->flags & CFI_BOUND_UNKNOWN ? 4 : graph->host ? 0 : graph->run->flash ? 1 : 2;
+    return cfi_bound_add(graph, total, cfi_bound_mul(graph, holes, graph->hidden));
 }
 
 #define SMALL_TENSORS 16384u /* sums, weights and choices of a few tokens */
 
 /* What comes from outside and stays: inputs, embeddings, and their further copies. */
-static uint64_t standing(cfi_graph *graph, const compute_place *place, uint32_t d, uint64_t inputs)
+static uint64_t standing(cfi_bound *graph, const compute_place *place, uint32_t d, uint64_t inputs)
 {
     const bool     first = graph->host || graph->run->first_layer[d] == 0 || d == place->offload;
     const uint64_t copies = input_copies(graph);
-    const uint64_t rows = cfi_graph_input_rows(graph);
+    const uint64_t rows = cfi_bound_input_rows(graph);
     const uint64_t mixed = graph->mixed && first ? (copies > 1 ? 9 : graph->host ? 2 : 1) : 0;
     const uint64_t part[] = {
-        cfi_graph_mul(graph, copies, inputs),
-        copies > 1 ? cfi_graph_mul(graph, copies, rows) : 0,
+        cfi_bound_mul(graph, copies, inputs),
+        copies > 1 ? cfi_bound_mul(graph, copies, rows) : 0,
         graph->host ? rows : 0,
-        cfi_graph_mul(graph, mixed, rows),
-        mixed != 0 ? cfi_graph_bytes(graph, 16, graph->tokens, copies) : 0,
+        cfi_bound_mul(graph, mixed, rows),
+        mixed != 0 ? cfi_bound_bytes(graph, 16, graph->tokens, copies) : 0,
         cut(graph, place, d),
-        cfi_graph_mul(graph, copies * per_layer_views(graph, place, d), cfi_graph_per_layer_rows(graph)),
-        cfi_graph_mul(graph, copies, cfi_graph_position_rows(graph)),
+        cfi_bound_mul(graph, copies * per_layer_views(graph, place, d), cfi_bound_per_layer_rows(graph)),
+        cfi_bound_mul(graph, copies, cfi_bound_position_rows(graph)),
         indexer_leaves(graph),
         SMALL_TENSORS,
     };
 
-    return cfi_graph_sum(graph, part, CFI_COUNT(part));
+    return cfi_bound_sum(graph, part, CFI_COUNT(part));
 }
 
 /* Looked-up embeddings and inputs when layers are elsewhere. */
-static uint64_t host_inputs(cfi_graph *graph, uint64_t inputs)
+static uint64_t host_inputs(cfi_bound *graph, uint64_t inputs)
 {
     const uint64_t copies = input_copies(graph);
-    const uint64_t rows = cfi_graph_input_rows(graph);
+    const uint64_t rows = cfi_bound_input_rows(graph);
     const uint64_t part[] = {
         rows,
         graph->hidden,
-        cfi_graph_mul(graph, copies, inputs),
-        cfi_graph_bytes(graph, 4, graph->tokens, copies),
-        cfi_graph_per_layer_rows(graph),
-        cfi_graph_mul(graph, copies, cfi_graph_position_rows(graph)),
+        cfi_bound_mul(graph, copies, inputs),
+        cfi_bound_bytes(graph, 4, graph->tokens, copies),
+        cfi_bound_per_layer_rows(graph),
+        cfi_bound_mul(graph, copies, cfi_bound_position_rows(graph)),
         graph->mixed && graph->model->info.per_layer_embedding != 0 ? graph->hidden : 0,
-        graph->mixed ? cfi_graph_mul(graph, 2 * copies, rows) : 0,
-        graph->mixed ? cfi_graph_bytes(graph, 16, graph->tokens, copies) : 0,
+        graph->mixed ? cfi_bound_mul(graph, 2 * copies, rows) : 0,
+        graph->mixed ? cfi_bound_bytes(graph, 16, graph->tokens, copies) : 0,
     };
 
-    return cfi_graph_sum(graph, part, CFI_COUNT(part));
+    return cfi_bound_sum(graph, part, CFI_COUNT(part));
 }
 
 /* ---- logits ---- */
 /* Hidden states below the logits, in the usual layer: none where the feed-forward tensors are so wide that a hidden state always goes
  * to the hole at the bottom. Simulated for llama and qwen3moe graphs in 2,000 sizes: docs/compute-buffer.md. */
-static uint64_t plain_logits_hidden(const cfi_graph *graph)
+static uint64_t plain_logits_hidden(const cfi_bound *graph)
 {
     const ctxfit_layer_info *layer = &graph->model->layer[graph->model->info.layers - 1];
     const uint64_t           embedding = graph->model->info.embedding;
@@ -364,24 +364,24 @@ static uint64_t plain_logits_hidden(const cfi_graph *graph)
 }
 
 /* One device has everything. */
-static bool is_whole(const cfi_graph *graph, const compute_place *place)
+static bool is_whole(const cfi_bound *graph, const compute_place *place)
 {
     return !graph->host && !place->split && place->host_experts == 0;
 }
 
 /* And no attention goes to the host, and a window's mask, however long the context, is no larger than a hidden state: two large holes
  * compete. */
-static bool is_plain(const cfi_graph *graph, const compute_place *place)
+static bool is_plain(const cfi_bound *graph, const compute_place *place)
 {
     const cfi_run *run = graph->run;
     uint64_t       cells = (uint64_t)graph->model->extent.window_tokens * (run->unified ? run->n_seq : 1) + run->n_ubatch;
 
-    return is_whole(graph, place) && (graph->flags & CFI_GRAPH_PLAIN) && graph->crossing == 0 &&
+    return is_whole(graph, place) && (graph->flags & CFI_BOUND_PLAIN) && graph->crossing == 0 &&
            (graph->model->extent.window_layers == 0 || (!run->swa_full && cells <= 2 * (uint64_t)graph->model->info.embedding));
 }
 
 /* Whether a buffer holds logits, and whether the output matrix is brought to it for that. */
-static bool has_logits(const cfi_graph *graph, const compute_place *place, uint32_t d, bool *guest)
+static bool has_logits(const cfi_bound *graph, const compute_place *place, uint32_t d, bool *guest)
 {
     bool taken = place->output_device == place->host && place->offload != NO_DEVICE && graph->outputs >= place->offload_batch;
 
@@ -390,44 +390,44 @@ static bool has_logits(const cfi_graph *graph, const compute_place *place, uint3
 }
 
 /* What is in the buffer beside or below the logits, `standing` and all it ever held being `below`. */
-static uint64_t logits(cfi_graph *graph, const compute_place *place, uint64_t inputs, uint64_t standing, uint64_t below, bool guest)
+static uint64_t logits(cfi_bound *graph, const compute_place *place, uint64_t inputs, uint64_t standing, uint64_t below, bool guest)
 {
     const ctxfit_model *model = graph->model;
-    const bool states = (graph->flags & CFI_GRAPH_UNKNOWN) != 0 || model->layer[0].attention == CTXFIT_ATTENTION_LATENT ||
+    const bool states = (graph->flags & CFI_BOUND_UNKNOWN) != 0 || model->layer[0].attention == CTXFIT_ATTENTION_LATENT ||
                         (model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0;
     uint64_t   kept = graph->kept + 2;
-    uint64_t   matrix = cfi_graph_bytes(graph, model->extent.logit_elems, graph->outputs, sizeof(float));
-    uint64_t   total = cfi_graph_add(graph, matrix, cfi_graph_bytes(graph, model->info.embedding, graph->outputs, sizeof(float)));
+    uint64_t   matrix = cfi_bound_bytes(graph, model->extent.logit_elems, graph->outputs, sizeof(float));
+    uint64_t   total = cfi_bound_add(graph, matrix, cfi_bound_bytes(graph, model->info.embedding, graph->outputs, sizeof(float)));
 
     if (is_plain(graph, place)) {
-        total = cfi_graph_add(graph, total, cfi_graph_mul(graph, plain_logits_hidden(graph) + graph->kept - 2, graph->hidden));
-        return graph->mixed ? cfi_graph_add(graph, cfi_graph_add(graph, total, inputs), cfi_graph_mul(graph, 4, graph->hidden)) : total;
+        total = cfi_bound_add(graph, total, cfi_bound_mul(graph, plain_logits_hidden(graph) + graph->kept - 2, graph->hidden));
+        return graph->mixed ? cfi_bound_add(graph, cfi_bound_add(graph, total, inputs), cfi_bound_mul(graph, 4, graph->hidden)) : total;
     }
     if (guest)
-        total = cfi_graph_add(graph, total, cfi_graph_add(graph, model->extent.output_bytes, model->extent.largest[0]));
-    if (states && !(is_whole(graph, place) && (graph->flags & CFI_GRAPH_LOW_LOGITS))) {
+        total = cfi_bound_add(graph, total, cfi_bound_add(graph, model->extent.output_bytes, model->extent.largest[0]));
+    if (states && !(is_whole(graph, place) && (graph->flags & CFI_BOUND_LOW_LOGITS))) {
         /* they lie below the one tensor that is left, or begin behind it */
-        return cfi_graph_add(graph, total, place->split ? below : cfi_min_u64(below, cfi_graph_mul(graph, graph->mixed ? 2 : 1, matrix)));
+        return cfi_bound_add(graph, total, place->split ? below : cfi_min_u64(below, cfi_bound_mul(graph, graph->mixed ? 2 : 1, matrix)));
     }
     if (place->split)
-        kept += graph->flags & CFI_GRAPH_UNKNOWN ? 8 : 4;
-    total = cfi_graph_add(graph, total, cfi_graph_mul(graph, kept, graph->hidden));
-    return cfi_graph_add(graph, total, standing);
+        kept += graph->flags & CFI_BOUND_UNKNOWN ? 8 : 4;
+    total = cfi_bound_add(graph, total, cfi_bound_mul(graph, kept, graph->hidden));
+    return cfi_bound_add(graph, total, standing);
 }
 
 /* Per-layer embeddings are looked up, projected, normed and added before the first layer. */
-static uint64_t per_layer_phase(cfi_graph *graph)
+static uint64_t per_layer_phase(cfi_bound *graph)
 {
-    uint64_t rows = cfi_graph_per_layer_rows(graph);
+    uint64_t rows = cfi_bound_per_layer_rows(graph);
 
-    return rows == 0 ? 0 : cfi_graph_add(graph, cfi_graph_mul(graph, 2, rows), cfi_graph_mul(graph, graph->kept, graph->hidden));
+    return rows == 0 ? 0 : cfi_bound_add(graph, cfi_bound_mul(graph, 2, rows), cfi_bound_mul(graph, graph->kept, graph->hidden));
 }
 
-static uint64_t device_bound(cfi_graph *graph, const compute_place *place, uint32_t d)
+static uint64_t device_bound(cfi_bound *graph, const compute_place *place, uint32_t d)
 {
-    uint64_t inputs = cfi_graph_inputs(graph);
+    uint64_t inputs = cfi_bound_inputs(graph);
     uint64_t stands = standing(graph, place, d, inputs);
-    uint64_t total = cfi_graph_add(graph, stands, cfi_max_u64(device_layers(graph, place, d), per_layer_phase(graph)));
+    uint64_t total = cfi_bound_add(graph, stands, cfi_max_u64(device_layers(graph, place, d), per_layer_phase(graph)));
     bool     guest;
 
     if (has_logits(graph, place, d, &guest))
@@ -435,9 +435,9 @@ static uint64_t device_bound(cfi_graph *graph, const compute_place *place, uint3
     return total;
 }
 
-static uint64_t host_bound(cfi_graph *graph, const compute_place *place)
+static uint64_t host_bound(cfi_bound *graph, const compute_place *place)
 {
-    uint64_t inputs = cfi_graph_inputs(graph);
+    uint64_t inputs = cfi_bound_inputs(graph);
     uint64_t least = host_inputs(graph, inputs);
     uint64_t layers = host_layers(graph, place);
     uint64_t stands;
@@ -447,26 +447,26 @@ static uint64_t host_bound(cfi_graph *graph, const compute_place *place)
     bool     hybrid = (graph->model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0;
 
     if (!output && place->offload != NO_DEVICE && graph->run->kv_offload && !hybrid)
-        return cfi_graph_add(graph, least, layers);
+        return cfi_bound_add(graph, least, layers);
     if (layers == 0 && !output)
         return least;
     stands = standing(graph, place, place->host, inputs);
-    total = cfi_graph_add(graph, stands, cfi_max_u64(layers, per_layer_phase(graph)));
+    total = cfi_bound_add(graph, stands, cfi_max_u64(layers, per_layer_phase(graph)));
     if (output)
         total = cfi_max_u64(total, logits(graph, place, inputs, stands, total, guest));
     return cfi_max_u64(total, least);
 }
 
 /* ---- the other end of the band ---- */
-static uint64_t low_layer(cfi_graph *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
+static uint64_t low_layer(cfi_bound *graph, const compute_place *place, uint32_t d, const ctxfit_layer_info *layer)
 {
     (void)place;
     (void)d;
-    return cfi_graph_layer_low(graph, layer);
+    return cfi_bound_layer_low(graph, layer);
 }
 
 /* The largest tensors that are alive together whatever the allocator does. The last layer may work on the outputs only. */
-static uint64_t buffer_low(cfi_graph *graph, const compute_place *place, uint32_t d)
+static uint64_t buffer_low(cfi_bound *graph, const compute_place *place, uint32_t d)
 {
     const cfi_run *run = graph->run;
     uint32_t       first = graph->host ? 0 : (uint32_t)cfi_max_u64(run->first_layer[d], place->host_experts);
@@ -478,21 +478,21 @@ static uint64_t buffer_low(cfi_graph *graph, const compute_place *place, uint32_
     if (!place->crossed && !place->host_parts && !(graph->host && place->offload != NO_DEVICE))
         low = layers_peak(graph, place, d, first, end, low_layer);
     if (has_logits(graph, place, d, &guest))
-        low = cfi_max_u64(low, cfi_graph_bytes(graph, graph->model->info.vocabulary, graph->outputs, sizeof(float)));
-    return graph->host ? cfi_max_u64(low, cfi_graph_input_rows(graph)) : low;
+        low = cfi_max_u64(low, cfi_bound_bytes(graph, graph->model->info.vocabulary, graph->outputs, sizeof(float)));
+    return graph->host ? cfi_max_u64(low, cfi_bound_input_rows(graph)) : low;
 }
 
-static void take_bound(cfi_graph *graph, const compute_place *place, uint32_t d, cfi_memory_device *out)
+static void take_bound(cfi_bound *graph, const compute_place *place, uint32_t d, cfi_memory_device *out)
 {
     out->compute = graph->host ? host_bound(graph, place) : device_bound(graph, place, d);
     out->compute_low = cfi_min_u64(out->compute, buffer_low(graph, place, d));
 }
 
-ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
-                                     ctxfit_error *error)
+ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                   ctxfit_error *error)
 {
     compute_place place = find_place(model, devices, run);
-    cfi_graph     graph;
+    cfi_bound     graph;
     bool          overflow;
 
     if (run->overrides != NULL && run->overrides[0] != '\0') {
@@ -501,12 +501,12 @@ ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine
         if (status != CTXFIT_OK)
             return status;
     }
-    cfi_graph_init(&graph, model, run);
-    cfi_graph_enter(&graph, CTXFIT_BACKEND_CPU, true);
+    cfi_bound_init(&graph, model, run);
+    cfi_bound_enter(&graph, CTXFIT_BACKEND_CPU, true);
     take_bound(&graph, &place, place.host, &out->device[place.host]);
     overflow = graph.overflow;
     for (uint32_t d = 0; d < run->split_devices; d++) {
-        cfi_graph_enter(&graph, devices[d].backend, false);
+        cfi_bound_enter(&graph, devices[d].backend, false);
         take_bound(&graph, &place, d, &out->device[d]);
         overflow = overflow || graph.overflow;
     }

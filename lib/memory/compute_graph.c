@@ -34,7 +34,7 @@ static const compute_arch *find_arch(const char *name)
     return NULL;
 }
 
-void cfi_graph_init(cfi_graph *graph, const ctxfit_model *model, const cfi_run *run)
+void cfi_bound_init(cfi_bound *graph, const ctxfit_model *model, const cfi_run *run)
 {
     const compute_arch *arch = find_arch(model->arch->name);
 
@@ -52,16 +52,16 @@ void cfi_graph_init(cfi_graph *graph, const ctxfit_model *model, const cfi_run *
         graph->flags = arch->flags;
     }
     if (model->arch->flags & CFI_ARCH_NO_CACHE)
-        graph->flags |= CFI_GRAPH_ENCODER;
+        graph->flags |= CFI_BOUND_ENCODER;
     if (model->info.embedding_inputs > model->info.embedding) /* deepstack: features of the image are added to the first layers */
         graph->kept += 4;
     if (model->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) {
         graph->kept += UNKNOWN_KEPT;
-        graph->flags |= CFI_GRAPH_UNKNOWN | CFI_GRAPH_PARALLEL | CFI_GRAPH_GATED_QUERY;
+        graph->flags |= CFI_BOUND_UNKNOWN | CFI_BOUND_PARALLEL | CFI_BOUND_GATED_QUERY;
     }
 }
 
-void cfi_graph_enter(cfi_graph *graph, uint32_t backend, bool host)
+void cfi_bound_enter(cfi_bound *graph, uint32_t backend, bool host)
 {
     const cfi_padding padding = cfi_memory_padding(backend);
 
@@ -71,5 +71,5 @@ void cfi_graph_enter(cfi_graph *graph, uint32_t backend, bool host)
     graph->alignment = cfi_memory_alignment(padding);
     graph->crossing = 0;
     graph->overflow = false;
-    graph->hidden = cfi_graph_tokens(graph, graph->model->info.embedding);
+    graph->hidden = cfi_bound_tokens(graph, graph->model->info.embedding);
 }

@@ -3,6 +3,7 @@
 #define CFI_MEMORY_INTERNAL_H
 
 #include "engine/engine_internal.h"
+#include "graph/graph_internal.h"
 #include "hw/hw_internal.h"
 
 typedef struct cfi_memory_device {
@@ -46,8 +47,11 @@ ctxfit_status cfi_memory_add_weights(const ctxfit_model *model, const cfi_engine
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error);
 ctxfit_status cfi_memory_add_output(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
+/* Exact where the architecture's graph is known and the backend allocates as its sources say; else the bound, with its band. */
 ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                      ctxfit_error *error);
+ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                   ctxfit_error *error);
 
 /* ---- tensor overrides ---- */
 #define CFI_PATTERN_STEPS 2048u

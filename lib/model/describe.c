@@ -11,6 +11,8 @@ ctxfit_model *cfi_model_new(const ctxfit_allocator *allocator)
     model->arch = cfi_arch_generic();
     model->name = "";
     model->arch_name = "";
+    for (size_t i = 0; i < CFI_FACT_COUNT; i++)
+        model->fact[i] = CFI_FACT_UNSTATED;
     model->alignment = 32; /* GGUF's when it states none; ggml b10472 ggml/include/gguf.h (GGUF_DEFAULT_ALIGNMENT) */
     return model;
 }
@@ -209,6 +211,7 @@ ctxfit_status cfi_model_describe(ctxfit_model *model, struct cfi_meta *meta)
     model->arch->layout(&layout);
     cfi_layout_feed_forward(&layout);
     read_stated_heads(model, meta);
+    cfi_model_read_facts(model, meta);
     model->stated_key_size = layout.key_size;
     model->stated_value_size = layout.value_size;
     if (meta->status == CTXFIT_OK && (model->arch->flags & CFI_ARCH_LOOPED) != 0)

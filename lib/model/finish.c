@@ -255,5 +255,6 @@ ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error)
     if (info->vocabulary == 0 && model->token_embd != NULL)
         info->vocabulary = (uint32_t)cfi_min_u64(model->token_embd->dims[1], UINT32_MAX);
     find_extent(model);
-    return shorten_walks(model, error);
+    status = shorten_walks(model, error);
+    return status == CTXFIT_OK ? cfi_model_index_weights(model, error) : status;
 }

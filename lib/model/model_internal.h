@@ -67,6 +67,33 @@ typedef struct cfi_model_extent {
     uint32_t expert_gaps;      /* layers without experts behind one that has them */
 } cfi_model_extent;
 
+/* Names of tensors without block and suffix. */
+typedef enum cfi_weight {
+#define CFI_WEIGHT(name, text) CFI_W_##name,
+#include "model/weights.def"
+#undef CFI_WEIGHT
+    CFI_W_COUNT
+} cfi_weight;
+
+typedef enum cfi_weight_part { CFI_PART_WEIGHT = 0, CFI_PART_BIAS, CFI_PART_SCALE, CFI_PART_INPUT_SCALE } cfi_weight_part;
+typedef enum cfi_weight_stack { CFI_STACK_MAIN = 0, CFI_STACK_ENCODER, CFI_STACK_DECODER } cfi_weight_stack;
+
+/* A tensor of one block, found by its name. */
+typedef struct cfi_weight_entry {
+    uint32_t key;    /* stack, name, part */
+    uint32_t tensor; /* place in model->tensor */
+} cfi_weight_entry;
+
+/* Metadata of the graph alone. */
+typedef enum cfi_fact {
+#define CFI_FACT(name, key) CFI_FACT_##name,
+#include "model/facts.def"
+#undef CFI_FACT
+    CFI_FACT_COUNT
+} cfi_fact;
+
+#define CFI_FACT_UNSTATED (-1.0)
+
 typedef struct cfi_arch cfi_arch; /* arch_internal.h */
 
 struct ctxfit_model {
@@ -84,6 +111,11 @@ struct ctxfit_model {
     cfi_tensor_sums    output_sums; /* role OUTPUT */
     cfi_tensor_sums    rope_sums;   /* role ROPE, one copy */
     const cfi_tensor  *token_embd;  /* NULL if there is none */
+    cfi_weight_entry  *weight;      /* by block, then by key; those outside of blocks stand last */
+    uint32_t          *weight_first;/* of a block; info.layers + nextn_layers: those outside; one more for the end */
+    uint32_t          *layer_shape; /* the first layer whose tensors have the same names and shapes and whose info is the same */
+    uint32_t          *layer_format;/* the first of these whose tensors have the same formats, too */
+    double             fact[CFI_FACT_COUNT];
     uint64_t           alignment;   /* of tensor data in the file */
     bool               has_output;  /* an output matrix of its own */
     uint32_t           stated_heads;      /* attention heads of the first block as its file says: llama-quantize goes by them, */
@@ -94,6 +126,9 @@ struct ctxfit_model {
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 
+/* A tensor of a block by its name, of no block for `layer` = info.layers + nextn_layers. NULL: there is none. */
+const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cfi_weight_stack stack, cfi_weight name,
+                                   cfi_weight_part part);
 /* Bytes of a tensor in a buffer of that padding, false on overflow. */
 bool cfi_model_padded_bytes(const cfi_tensor *tensor, cfi_padding padding, uint64_t *out);
 
@@ -113,6 +148,10 @@ ctxfit_status cfi_model_refine(ctxfit_model *model, ctxfit_error *error);
 /* Everything that follows from arch, layer[] and tensor[]: roles, sums, parameters, flags and the derived members of info.
  * E_MALFORMED (a block number beyond the layers), E_OVERFLOW, E_NO_MEMORY. */
 ctxfit_status cfi_model_finish(ctxfit_model *model, ctxfit_error *error);
+/* The index of tensors by name, and layers that are alike; after roles and layers of all tensors are known. E_NO_MEMORY. */
+ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error);
+/* Reads facts.def. */
+void cfi_model_read_facts(ctxfit_model *model, struct cfi_meta *meta);
 /* Role, layer and flags of a tensor by its name. False when its block number is no layer's. */
 bool cfi_model_classify(const ctxfit_model *model, cfi_tensor *tensor);
 /* "blk.3.ffn_up.weight" -> "ffn_up.weight" and 3; NULL when the name has no block. */

@@ -59,6 +59,7 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
     copy->info.data_bytes = 0;
     copy->info.parameters = 0;
     copy->info.parameters_active = 0;
+    memcpy(copy->fact, model->fact, sizeof copy->fact);
     copy->arch = model->arch;
     copy->name = cfi_arena_copy(&copy->arena, model->name, strlen(model->name));
     copy->arch_name = cfi_arena_copy(&copy->arena, model->arch_name, strlen(model->arch_name));

@@ -54,6 +54,7 @@ static int measure(const ctxfit_model *model, const growth_case *c, const char *
     options.cpu_expert_layers = c->cpu_expert_layers;
     if (cfi_engine_resolve(model, &options, devices, c->devices, &run, &error) != CTXFIT_OK)
         return 0; /* refused: a cache type that the model cannot have */
+    run.bound_compute = true; /* what the engine allocates does not grow steadily: where a tensor lands depends on sizes */
     return cfi_memory_measure(model, devices, &run, out, &error) == CTXFIT_OK;
 }
 

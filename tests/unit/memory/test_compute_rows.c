@@ -77,6 +77,12 @@ static void take_row(const reference_case *c, const cfi_run *run, const cfi_memo
     row->ratio = (double)bound / (double)truth;
 }
 
+static bool as_bound(cfi_run *run)
+{
+    run->bound_compute = true;
+    return true;
+}
+
 static void take_case(void *user, reference_case *c, size_t count)
 {
     cfi_run           run;
@@ -89,7 +95,7 @@ static void take_case(void *user, reference_case *c, size_t count)
     if (as_unknown)
         make_unknown(c->model);
     if (c->model == NULL || cfi_engine_resolve(c->model, &c->options, c->devices, c->device_count, &run, &error) != CTXFIT_OK ||
-        cfi_memory_measure(c->model, c->devices, &run, &memory, &error) != CTXFIT_OK) {
+        !as_bound(&run) || cfi_memory_measure(c->model, c->devices, &run, &memory, &error) != CTXFIT_OK) {
         if (rows.unplanned++ < 12)
             fprintf(stderr, "%s: %s\n", c->key, error.message);
         return;

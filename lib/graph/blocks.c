@@ -1,0 +1,196 @@
+/* The small parts of which layers are made, and the steps that need no more. Source: llama.cpp b10472 src/llama-graph.cpp. */
+#include "build.h"
+
+/* The engine pins the norms of a layer to the layer's device, when all is offloaded or the batch is small (src/llama-context.cpp:2473). */
+static void pin(cfi_build *b, cfi_node *node)
+{
+    uint32_t all = b->model->info.layers + b->model->info.nextn_layers;
+
+    if (b->index < all && (b->tokens < 32 || b->run->gpu_layers > all))
+        node->place = (uint8_t)cfi_engine_layer_device(b->run, b->index);
+}
+
+cfi_node *cfi_block_norm(cfi_build *b, cfi_node *x, cfi_node *weight, cfi_node *bias, cfi_op op, bool layer_op)
+{
+    x = cfi_op_same(b->net, op, x);
+    if (layer_op && (weight != NULL || bias != NULL))
+        pin(b, x);
+    if (weight != NULL)
+        x = cfi_mul(b->net, x, weight);
+    if (bias != NULL)
+        x = cfi_add(b->net, x, bias);
+    return x;
+}
+
+cfi_node *cfi_block_linear(cfi_build *b, cfi_node *x, cfi_weight name)
+{
+    cfi_node *weight = cfi_weight_here(b, name);
+    cfi_node *scale  = cfi_scale_here(b, name);
+
+    if (weight == NULL)
+        return x;
+    x = cfi_mul_mat(b->net, weight, x);
+    return scale != NULL ? cfi_mul(b->net, x, scale) : x;
+}
+
+cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name)
+{
+    cfi_node *bias = cfi_bias_here(b, name);
+
+    x = cfi_block_linear(b, x, name);
+    return bias != NULL ? cfi_add(b->net, x, bias) : x;
+}
+
+/* ---- embeddings ---- */
+/* A batch of token ids and rows of embeddings: the rows replace those of their slots. The graph prepares it whether it is asked for
+ * or not (0.7.0, measured; docs/compute-buffer.md). */
+static void mixed_batch(cfi_build *b, cfi_node *table, uint64_t width)
+{
+    cfi_net  *n      = b->net;
+    cfi_node *tokens = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens));
+    cfi_node *slots  = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I64, b->tokens));
+    cfi_node *rows   = cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens));
+    cfi_node *looked = cfi_get_rows(n, table, tokens);
+    cfi_node *embd   = cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens));
+
+    if (looked->ne[0] != width)
+        looked = cfi_pad(n, looked, width - looked->ne[0], 0, 0, 0);
+    cfi_net_expand(n, tokens);
+    cfi_net_expand(n, embd);
+    cfi_net_expand(n, looked);
+    cfi_net_expand(n, cfi_set_rows(n, cfi_op_same(n, CFI_OP_DUP, rows), looked, slots));
+}
+
+void cfi_step_embed(cfi_build *b, uint32_t arg)
+{
+    cfi_net  *n      = b->net;
+    cfi_node *table  = cfi_weight_global(b, CFI_W_TOKEN_EMBD);
+    uint64_t  width  = b->model->info.embedding_inputs;
+    uint64_t  hidden = b->model->info.embedding;
+    cfi_node *x;
+
+    (void)arg;
+    x = cfi_get_rows(n, table, cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens)));
+    if (x->ne[0] < width)
+        x = cfi_pad(n, x, width - x->ne[0], 0, 0, 0);
+    cfi_net_expand(n, x);
+    if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH) && (b->flags & CFI_PROGRAM_UNMIXED) == 0)
+        mixed_batch(b, table, width);
+    else
+        cfi_net_expand(n, cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens)));
+    if (width != hidden)
+        x = cfi_view_2d(n, x, hidden, b->tokens, x->nb[1]);
+    if (cfi_build_fact(b, CFI_FACT_EMBEDDING_SCALE, 0) != 0) {
+        if (!cfi_node_contiguous(x))
+            x = cfi_cont(n, x);
+        x = cfi_op_same(n, CFI_OP_SCALE, x);
+    }
+    cfi_net_expand(n, x);
+    b->x = x;
+}
+
+void cfi_step_scale(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
+}
+
+void cfi_step_scale_rows(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    if (!cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH)) {
+        b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
+        return;
+    }
+    b->x = cfi_mul(b->net, b->x, cfi_tensor_input(cfi_tensor_2d(b->net, CFI_QUANT_F32, 1, b->tokens)));
+    cfi_net_expand(b->net, b->x);
+}
+
+/* ---- residuals and norms ---- */
+void cfi_step_keep(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->r = b->x;
+}
+
+void cfi_step_add(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = cfi_add(b->net, b->x, b->r);
+}
+
+void cfi_step_rms(cfi_build *b, uint32_t arg)
+{
+    b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_RMS_NORM, true);
+}
+
+void cfi_step_rms_free(cfi_build *b, uint32_t arg)
+{
+    b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_RMS_NORM, false);
+}
+
+void cfi_step_layer_norm(cfi_build *b, uint32_t arg)
+{
+    b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_NORM, true);
+}
+
+void cfi_step_linear(cfi_build *b, uint32_t arg) { b->x = cfi_block_linear_bias(b, b->x, (cfi_weight)arg); }
+
+/* ---- output ---- */
+void cfi_step_last_rows(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    if (!b->last)
+        return;
+    b->x = cfi_get_rows(b->net, b->x, cfi_input_output_ids(b));
+    b->r = cfi_get_rows(b->net, b->r, cfi_input_output_ids(b));
+}
+
+void cfi_step_output(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x->flags |= CFI_NODE_OUTPUT;
+}
+
+/* A tied head is the token embedding, of which the engine keeps a copy where the output is. */
+void cfi_step_head(cfi_build *b, uint32_t arg)
+{
+    cfi_node *bias = cfi_bias_here(b, CFI_W_OUTPUT);
+
+    (void)arg;
+    if (cfi_has_weight(b, CFI_W_OUTPUT)) {
+        b->x = cfi_block_linear(b, b->x, CFI_W_OUTPUT);
+    } else {
+        cfi_node *table = cfi_weight_global(b, CFI_W_TOKEN_EMBD);
+        cfi_node *tied  = cfi_tensor_2d(b->net, table->quant, table->ne[0], table->ne[1]);
+
+        tied->flags |= CFI_NODE_EXTERNAL | CFI_NODE_WEIGHT;
+        tied->place = (uint8_t)b->run->output_device;
+        b->x        = cfi_mul_mat(b->net, tied, b->x);
+    }
+    if (bias != NULL)
+        b->x = cfi_add(b->net, b->x, bias);
+    b->x->flags |= CFI_NODE_OUTPUT;
+}
+
+void cfi_step_softcap(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    if (cfi_build_fact(b, CFI_FACT_FINAL_SOFTCAP, 0) == 0)
+        return;
+    b->x->flags &= (uint8_t)~CFI_NODE_OUTPUT;
+    b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
+    b->x = cfi_op_same(b->net, CFI_OP_UNARY, b->x);
+    b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
+    b->x->flags |= CFI_NODE_OUTPUT;
+}
+
+void cfi_step_logit_scale(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    if (cfi_build_fact(b, CFI_FACT_LOGIT_SCALE, 0) == 0)
+        return;
+    b->x->flags &= (uint8_t)~CFI_NODE_OUTPUT;
+    b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
+    b->x->flags |= CFI_NODE_OUTPUT;
+}

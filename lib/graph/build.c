@@ -1,0 +1,167 @@
+/* Weights, facts and inputs of a graph. */
+#include "build.h"
+
+/* ---- weights ---- */
+/* `layer` asks for it: frequency factors have a copy in every memory that needs them. */
+static uint8_t tensor_place(const cfi_build *b, const cfi_tensor *t, uint32_t layer)
+{
+    const cfi_run *run = b->run;
+    uint32_t       all = b->model->info.layers + b->model->info.nextn_layers;
+
+    if (t->role == CFI_ROLE_ROPE)
+        return (uint8_t)cfi_engine_layer_device(run, layer < all ? layer : 0);
+    if (b->setup->tensor_device != NULL)
+        return b->setup->tensor_device[t - b->model->tensor];
+    if (t->role == CFI_ROLE_INPUT)
+        return (uint8_t)run->device_count;
+    if (t->role == CFI_ROLE_OUTPUT)
+        return (uint8_t)run->output_device;
+    if ((t->flags & CFI_TENSOR_F_EXPERT) != 0 && (uint32_t)t->layer < run->cpu_expert_layers)
+        return (uint8_t)run->device_count;
+    return (uint8_t)cfi_engine_layer_device(run, (uint32_t)t->layer);
+}
+
+static cfi_node *weight_node(cfi_build *b, const cfi_tensor *t, uint8_t place)
+{
+    cfi_node *node = cfi_tensor_4d(b->net, t->quant, t->dims[0], t->dims[1], t->dims[2], t->dims[3]);
+
+    node->flags |= CFI_NODE_EXTERNAL | CFI_NODE_WEIGHT;
+    node->place = place;
+    return node;
+}
+
+cfi_node *cfi_build_tensor(cfi_build *b, uint32_t layer, cfi_weight_stack stack, cfi_weight name, cfi_weight_part part)
+{
+    const cfi_tensor *t = cfi_model_weight(b->model, layer, stack, name, part);
+    cfi_node        **made;
+    uint8_t           place;
+
+    if (t == NULL)
+        return NULL;
+    place = tensor_place(b, t, b->index);
+    made  = &b->weights[t - b->model->tensor];
+    if (*made == NULL || (*made)->place != place)
+        *made = weight_node(b, t, place);
+    return *made;
+}
+
+cfi_node *cfi_weight_here(cfi_build *b, cfi_weight name)
+{
+    return cfi_build_tensor(b, b->index, CFI_STACK_MAIN, name, CFI_PART_WEIGHT);
+}
+
+cfi_node *cfi_bias_here(cfi_build *b, cfi_weight name) { return cfi_build_tensor(b, b->index, CFI_STACK_MAIN, name, CFI_PART_BIAS); }
+
+cfi_node *cfi_scale_here(cfi_build *b, cfi_weight name) { return cfi_build_tensor(b, b->index, CFI_STACK_MAIN, name, CFI_PART_SCALE); }
+
+cfi_node *cfi_weight_global(cfi_build *b, cfi_weight name)
+{
+    return cfi_build_tensor(b, b->model->info.layers + b->model->info.nextn_layers, CFI_STACK_MAIN, name, CFI_PART_WEIGHT);
+}
+
+bool cfi_has_weight(cfi_build *b, cfi_weight name)
+{
+    return cfi_model_weight(b->model, b->index, CFI_STACK_MAIN, name, CFI_PART_WEIGHT) != NULL;
+}
+
+/* ---- facts ---- */
+double cfi_build_fact(const cfi_build *b, cfi_fact fact, double otherwise)
+{
+    double value = b->model->fact[fact];
+
+    return value == CFI_FACT_UNSTATED ? otherwise : value;
+}
+
+bool cfi_build_changed(const cfi_build *b, cfi_engine_change change) { return cfi_engine_changed(b->run->build, change); }
+
+bool cfi_build_arch(const cfi_build *b, const char *name) { return strcmp(b->model->arch_name, name) == 0; }
+
+/* ---- inputs ---- */
+/* Positions per token: 4 where text, time, height and width have each their own (M-RoPE: llama.cpp b10472 src/llama-hparams.cpp,
+ * n_pos_per_embd). */
+static uint64_t positions_per_token(const cfi_build *b)
+{
+    if ((b->flags & CFI_PROGRAM_MROPE) != 0)
+        return 4;
+    return (b->flags & CFI_PROGRAM_MROPE_STATED) != 0 && cfi_build_fact(b, CFI_FACT_ROPE_SECTIONS, 0) != 0 ? 4 : 1;
+}
+
+cfi_node *cfi_input_positions(cfi_build *b)
+{
+    if (b->positions == NULL)
+        b->positions = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I32, b->tokens * positions_per_token(b)));
+    return b->positions;
+}
+
+cfi_node *cfi_input_output_ids(cfi_build *b)
+{
+    if (b->output_ids == NULL)
+        b->output_ids = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I32, b->outputs));
+    return b->output_ids;
+}
+
+/* A quantized cache keeps K and V rotated by Hadamard matrices: K by the largest power of two that divides the head, V by 64
+ * (llama.cpp b10472 src/llama-kv-cache.cpp:319, :1418). */
+static cfi_node *hadamard(cfi_build *b, bool window, bool values)
+{
+    const ctxfit_model *m     = b->model;
+    ctxfit_quant        type  = values ? b->run->type_v : b->run->type_k;
+    uint64_t            first = values ? m->layer[0].value_size : m->layer[0].key_size;
+    uint64_t            all   = 0;
+    uint64_t            size  = 64;
+
+    if (cfi_quant_format_of(type)->block_elems <= 1 || first == 0 || first % 64 != 0)
+        return NULL;
+    for (uint32_t i = 0; i < m->info.layers; i++) {
+        const ctxfit_layer_info *layer = &m->layer[i];
+        uint64_t                 head  = values ? layer->value_size : layer->key_size;
+
+        if (!cfi_engine_layer_caches(m, b->run, i) || cfi_engine_layer_windowed(layer) != window)
+            continue;
+        if (values && layer->cache_v_elems == 0)
+            return NULL;
+        if (all != 0 && all != head)
+            return NULL; /* heads of several sizes */
+        all = head;
+    }
+    if (all == 0)
+        return NULL;
+    while (!values && all % (size * 2) == 0)
+        size *= 2;
+    return cfi_tensor_input(cfi_tensor_2d(b->net, CFI_QUANT_F32, size, size));
+}
+
+cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
+{
+    cfi_cache_inputs *c = window ? &b->window : &b->full;
+
+    if (c->made)
+        return c;
+    c->made       = true;
+    c->cells      = window ? b->run->swa_cells : b->run->kv_cells;
+    c->k_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->tokens));
+    c->v_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->run->flash ? b->tokens : b->tokens * b->model->max_cache_v));
+    c->mask       = cfi_tensor_input(cfi_tensor_4d(b->net, b->run->flash ? CFI_QUANT_F16 : CFI_QUANT_F32, c->cells,
+                                                   b->tokens / b->run->streams, 1, b->run->streams));
+    c->k_rotation = hadamard(b, window, false);
+    c->v_rotation = hadamard(b, window, true);
+    return c;
+}
+
+cfi_node *cfi_cache_node(cfi_build *b, uint32_t layer, bool values)
+{
+    const ctxfit_layer_info *info = &b->model->layer[layer];
+    bool       window = cfi_engine_layer_windowed(info);
+    cfi_node **made   = &b->caches[(size_t)layer * 2 + values];
+    uint64_t   width  = values ? info->cache_v_elems : info->cache_k_elems;
+
+    if (values && !b->run->flash)
+        width = b->model->max_cache_v;
+    if (*made == NULL) {
+        *made = cfi_tensor_4d(b->net, values ? b->run->type_v : b->run->type_k, width, window ? b->run->swa_cells : b->run->kv_cells,
+                              b->run->streams, 1);
+        (*made)->flags |= CFI_NODE_EXTERNAL;
+        (*made)->place = (uint8_t)(b->run->kv_offload ? cfi_engine_layer_device(b->run, layer) : b->run->device_count);
+    }
+    return *made;
+}

@@ -1,0 +1,126 @@
+/* Building the graph of one micro-batch: an architecture's program (graphs.def) runs over these registers, a step (steps.def) at a
+ * time. Internal to lib/graph. */
+#ifndef CFI_BUILD_H
+#define CFI_BUILD_H
+
+#include "net.h"
+
+/* What a cache hands to the graph: the rows to write, and who sees what. Made when a layer first asks. */
+typedef struct cfi_cache_inputs {
+    cfi_node *k_rows;
+    cfi_node *v_rows;
+    cfi_node *mask;
+    cfi_node *k_rotation; /* NULL: the cache is not quantized */
+    cfi_node *v_rotation;
+    uint64_t  cells;      /* of one stream */
+    bool      made;
+} cfi_cache_inputs;
+
+#define CFI_BUILD_SLOTS 16
+
+typedef struct cfi_build {
+    cfi_net             *net;
+    const cfi_graph_setup *setup;
+    const ctxfit_model  *model;
+    const cfi_run       *run;
+    uint32_t             flags;     /* of the architecture's row: CFI_PROGRAM_* */
+    uint64_t             tokens;    /* of the micro-batch */
+    uint64_t             sequences;
+    uint64_t             outputs;   /* rows of logits */
+    cfi_node           **weights;   /* nodes of the model's tensors, made when first asked for */
+    cfi_node           **caches;    /* K and V of each layer */
+    cfi_cache_inputs     full;      /* the cache of the whole context */
+    cfi_cache_inputs     window;    /* of sliding and chunked layers */
+    cfi_node            *positions; /* inputs, made when first asked for */
+    cfi_node            *output_ids;
+    cfi_node            *state_ids; /* which states the sequences go on with */
+    /* the layer that is being built */
+    const ctxfit_layer_info *layer;
+    uint32_t             index;     /* of the layer; the number of layers before and behind them */
+    bool                 first;
+    bool                 last;      /* of the trunk */
+    /* registers */
+    cfi_node *x;                    /* what the next step works on */
+    cfi_node *r;                    /* kept for a residual */
+    cfi_node *q, *k, *v;
+    cfi_node *slot[CFI_BUILD_SLOTS];/* for steps that need more; named in the file that uses them */
+} cfi_build;
+
+/* ---- weights: NULL where the model has none ---- */
+cfi_node *cfi_build_tensor(cfi_build *b, uint32_t layer, cfi_weight_stack stack, cfi_weight name, cfi_weight_part part);
+cfi_node *cfi_weight_here(cfi_build *b, cfi_weight name);  /* of this layer, or of no layer outside of layers */
+cfi_node *cfi_bias_here(cfi_build *b, cfi_weight name);
+cfi_node *cfi_scale_here(cfi_build *b, cfi_weight name);
+cfi_node *cfi_weight_global(cfi_build *b, cfi_weight name);
+bool      cfi_has_weight(cfi_build *b, cfi_weight name);
+
+/* ---- facts ---- */
+double cfi_build_fact(const cfi_build *b, cfi_fact fact, double otherwise);
+bool   cfi_build_changed(const cfi_build *b, cfi_engine_change change);
+bool   cfi_build_arch(const cfi_build *b, const char *name);
+
+/* ---- inputs ---- */
+cfi_node *cfi_input_positions(cfi_build *b);
+cfi_node *cfi_input_output_ids(cfi_build *b);
+cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window);
+
+/* ---- blocks that other blocks use; each returns its result and leaves the registers alone ---- */
+/* `layer_op`: pinned to the layer's device. A norm without weights is only the operation. */
+cfi_node *cfi_block_norm(cfi_build *b, cfi_node *x, cfi_node *weight, cfi_node *bias, cfi_op op, bool layer_op);
+cfi_node *cfi_block_linear(cfi_build *b, cfi_node *x, cfi_weight name);             /* weight, scale */
+cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name);        /* and bias */
+cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *mask, cfi_node *sinks,
+                           cfi_node *decompress);                                   /* build_attn_mha */
+/* Stores K and V in the layer's cache (NULL: reads only), attends to it. */
+cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *sinks);
+cfi_node *cfi_cache_node(cfi_build *b, uint32_t layer, bool values);
+cfi_node *cfi_block_cap_scores(cfi_build *b, cfi_node *x);
+void      cfi_block_store_k(cfi_build *b, cfi_node *cache, cfi_node *k, cfi_node *rows);
+void      cfi_block_store_v(cfi_build *b, cfi_node *cache, cfi_node *v, cfi_node *rows);
+cfi_node *cfi_block_load_k(cfi_build *b, cfi_node *cache, uint64_t heads);                 /* [head size, heads, cells, streams] */
+cfi_node *cfi_block_load_v(cfi_build *b, cfi_node *cache, uint64_t heads, uint64_t head);
+cfi_node *cfi_block_rope_factors(cfi_build *b);                                             /* NULL: none */
+enum { CFI_ACT_SILU = 0, CFI_ACT_GELU, CFI_ACT_RELU, CFI_ACT_RELU_SQR, CFI_ACT_SWIGLU, CFI_ACT_GEGLU, CFI_ACT_OAI };
+cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gate, cfi_weight down, uint32_t act, bool parallel);
+
+typedef struct cfi_experts {
+    cfi_weight gate_inp, up, gate, down, gate_up, probs_bias;
+    uint32_t   count, used;
+    uint32_t   act;
+    uint32_t   gating;      /* CFI_GATING_* */
+    bool       norm;        /* weights of the chosen are made to add up to 1 */
+    bool       scale;       /* and scaled */
+    cfi_node  *logits;      /* given from elsewhere, or NULL */
+    cfi_node  *selected;
+} cfi_experts;
+
+enum { CFI_GATING_NONE = 0, CFI_GATING_SOFTMAX, CFI_GATING_SIGMOID, CFI_GATING_SOFTMAX_WEIGHT, CFI_GATING_SQRT_SOFTPLUS };
+/* The usual names and what the model's facts say. */
+cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, bool norm);
+cfi_node   *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *experts);
+
+/* ---- programs ---- */
+enum {
+    CFI_PROGRAM_USUAL        = 0,
+    CFI_PROGRAM_MROPE        = 1u << 0, /* four positions per token */
+    CFI_PROGRAM_MROPE_STATED = 1u << 1, /* where the model states rope sections */
+    CFI_PROGRAM_UNMIXED      = 1u << 2  /* never batches token ids with embedding rows */
+};
+/* Runs the program of the architecture over the given layers. */
+void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count);
+/* False: no program. */
+bool cfi_program_find(const ctxfit_model *model, uint32_t *flags);
+
+/* ---- steps ---- */
+typedef enum cfi_step_code {
+#define CFI_STEP(name, function) CFI_STEP_##name,
+#include "steps.def"
+#undef CFI_STEP
+    CFI_STEP_COUNT
+} cfi_step_code;
+
+#define CFI_STEP(name, function) void function(cfi_build *b, uint32_t arg);
+#include "steps.def"
+#undef CFI_STEP
+
+#endif

@@ -1,0 +1,211 @@
+/* Feed-forward parts: dense, and routed experts. Order of operations: llama.cpp b10472 src/llama-graph.cpp:1668, :1914. */
+#include "build.h"
+
+static cfi_node *activate(cfi_build *b, cfi_node *gate, cfi_node *up, uint32_t act)
+{
+    cfi_net *n = b->net;
+
+    switch (act) {
+    case CFI_ACT_SWIGLU:
+    case CFI_ACT_GEGLU: return cfi_glu(n, gate);
+    case CFI_ACT_RELU_SQR: return cfi_op_same(n, CFI_OP_SQR, cfi_op_same(n, CFI_OP_UNARY, gate));
+    default: return up != NULL ? cfi_glu_split(n, gate, up) : cfi_op_same(n, CFI_OP_UNARY, gate);
+    }
+}
+
+static cfi_node *scaled(cfi_build *b, cfi_node *x, cfi_weight name)
+{
+    cfi_node *bias  = cfi_bias_here(b, name);
+    cfi_node *scale = cfi_scale_here(b, name);
+
+    if (bias != NULL)
+        x = cfi_add(b->net, x, bias);
+    return scale != NULL ? cfi_mul(b->net, x, scale) : x;
+}
+
+cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gate, cfi_weight down, uint32_t act, bool parallel)
+{
+    cfi_net  *n     = b->net;
+    cfi_node *w_up  = cfi_weight_here(b, up);
+    cfi_node *w_gate = cfi_weight_here(b, gate);
+    cfi_node *inner = w_up != NULL ? scaled(b, cfi_mul_mat(n, w_up, x), up) : x;
+
+    if (w_gate != NULL)
+        x = scaled(b, cfi_mul_mat(n, w_gate, parallel ? x : inner), gate);
+    else
+        x = inner;
+    x = activate(b, x, w_gate != NULL && parallel ? inner : NULL, act);
+    if (cfi_has_weight(b, down))
+        x = scaled(b, cfi_mul_mat(n, cfi_weight_here(b, down), x), down);
+    return x;
+}
+
+void cfi_step_ffn(cfi_build *b, uint32_t arg) { b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_FFN_DOWN, arg, true); }
+
+/* ---- experts ---- */
+cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, bool norm)
+{
+    double scale = cfi_build_fact(b, CFI_FACT_EXPERT_WEIGHTS_SCALE, 0);
+
+    return (cfi_experts){.gate_inp   = CFI_W_FFN_GATE_INP,
+                         .up         = CFI_W_FFN_UP_EXPS,
+                         .gate       = CFI_W_FFN_GATE_EXPS,
+                         .down       = CFI_W_FFN_DOWN_EXPS,
+                         .gate_up    = CFI_W_FFN_GATE_UP_EXPS,
+                         .probs_bias = CFI_W_EXP_PROBS_B,
+                         .count      = b->layer->experts,
+                         .used       = b->layer->experts_used,
+                         .act        = act,
+                         .gating     = gating,
+                         .norm       = norm,
+                         .scale      = scale != 0 && scale != 1};
+}
+
+static cfi_node *expert_probs(cfi_build *b, cfi_node *logits, uint32_t gating)
+{
+    cfi_net *n = b->net;
+
+    switch (gating) {
+    case CFI_GATING_SOFTMAX: return cfi_soft_max(n, logits, NULL, NULL);
+    case CFI_GATING_SIGMOID: return cfi_op_same(n, CFI_OP_UNARY, logits);
+    case CFI_GATING_SQRT_SOFTPLUS: return cfi_op_same(n, CFI_OP_SQRT, cfi_op_same(n, CFI_OP_UNARY, logits));
+    default: return logits;
+    }
+}
+
+/* Only experts of the best groups may be chosen (DeepSeek-V3). */
+static cfi_node *best_groups(cfi_build *b, cfi_node *probs, uint64_t experts)
+{
+    cfi_net  *n      = b->net;
+    uint64_t  groups = (uint64_t)cfi_build_fact(b, CFI_FACT_EXPERT_GROUPS, 0);
+    uint64_t  used   = (uint64_t)cfi_build_fact(b, CFI_FACT_EXPERT_GROUPS_USED, 0);
+    uint64_t  tokens = probs->ne[1];
+    cfi_node *grouped;
+    cfi_node *scores;
+    cfi_node *chosen;
+
+    if (groups <= 1 || experts % groups != 0)
+        return probs;
+    grouped = cfi_reshape_3d(n, probs, experts / groups, groups, tokens);
+    scores  = cfi_argsort_top_k(n, grouped, 2);
+    scores  = cfi_get_rows(n, cfi_reshape_4d(n, grouped, 1, grouped->ne[0], grouped->ne[1], grouped->ne[2]), scores);
+    scores  = cfi_sum_rows(n, cfi_reshape_3d(n, scores, scores->ne[1], scores->ne[2], scores->ne[3]));
+    scores  = cfi_reshape_2d(n, scores, scores->ne[1], scores->ne[2]);
+    chosen  = cfi_argsort_top_k(n, scores, used);
+    scores  = cfi_get_rows(n, grouped, chosen);
+    scores  = cfi_set_rows(n, cfi_op_same(n, CFI_OP_FILL, grouped), scores, chosen);
+    return cfi_reshape_2d(n, scores, experts, tokens);
+}
+
+static cfi_node *expert_matrix(cfi_build *b, cfi_node *x, cfi_node *ids, cfi_weight name)
+{
+    cfi_net  *n     = b->net;
+    cfi_node *w     = cfi_weight_here(b, name);
+    cfi_node *scale = cfi_scale_here(b, name);
+    cfi_node *bias  = cfi_bias_here(b, name);
+
+    if (scale != NULL) {
+        uint64_t  tokens = x->ne[2];
+        cfi_node *s      = cfi_reshape_3d(n, scale, 1, scale->ne[0], 1);
+
+        x = cfi_mul_mat_id(n, w, x, ids);
+        s = cfi_repeat_4d(n, s, 1, scale->ne[0], tokens, 1);
+        x = cfi_mul(n, x, cfi_get_rows(n, s, ids));
+    } else {
+        x = cfi_mul_mat_id(n, w, x, ids);
+    }
+    return bias != NULL ? cfi_add_id(n, x, bias, ids) : x;
+}
+
+static cfi_node *run_experts(cfi_build *b, cfi_node *x, cfi_node *ids, const cfi_experts *e)
+{
+    cfi_net  *n  = b->net;
+    cfi_node *up = NULL;
+
+    if (cfi_has_weight(b, e->gate_up)) {
+        cfi_node *both = expert_matrix(b, x, ids, e->gate_up);
+
+        x  = cfi_view_3d(n, both, both->ne[0] / 2, both->ne[1], both->ne[2], both->nb[1], both->nb[2]);
+        up = cfi_view_3d(n, both, both->ne[0] / 2, both->ne[1], both->ne[2], both->nb[1], both->nb[2]);
+    } else {
+        cfi_node *in = x;
+
+        up = expert_matrix(b, in, ids, e->up);
+        x  = cfi_has_weight(b, e->gate) ? expert_matrix(b, in, ids, e->gate) : up;
+    }
+    x = activate(b, x, x != up ? up : NULL, e->act);
+    return expert_matrix(b, x, ids, e->down);
+}
+
+/* One view for each chosen expert, then one sum after another. */
+static cfi_node *sum_experts(cfi_build *b, cfi_node *all, uint32_t used)
+{
+    cfi_net  *n   = b->net;
+    cfi_node *sum = NULL;
+    cfi_node **part = cfi_arena_array(&n->arena, used + 1u, sizeof(cfi_node *));
+
+    if (part == NULL) {
+        n->no_memory = true;
+        return all;
+    }
+    for (uint32_t i = 0; i < used; i++) {
+        part[i] = cfi_view_2d(n, all, all->ne[0], all->ne[2], all->nb[2]);
+        cfi_net_expand(n, part[i]);
+    }
+    sum = part[0];
+    for (uint32_t i = 1; i < used; i++) {
+        sum = cfi_add(n, sum, part[i]);
+        cfi_net_expand(n, sum);
+    }
+    return used == 1 ? cfi_cont(n, sum) : sum;
+}
+
+cfi_node *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *e)
+{
+    cfi_net  *n      = b->net;
+    uint64_t  tokens = x->ne[1];
+    uint64_t  width  = x->ne[0];
+    cfi_node *logits = e->logits != NULL ? e->logits : cfi_mul_mat(n, cfi_weight_here(b, e->gate_inp), x);
+    cfi_node *bias   = cfi_bias_here(b, e->gate_inp);
+    cfi_node *probs;
+    cfi_node *choice;
+    cfi_node *ids;
+    cfi_node *weights;
+
+    if (bias != NULL)
+        logits = cfi_add(n, logits, bias);
+    probs  = expert_probs(b, logits, e->gating);
+    choice = probs;
+    bias   = cfi_bias_here(b, e->probs_bias);
+    if (bias == NULL)
+        bias = cfi_weight_here(b, e->probs_bias);
+    if (bias != NULL)
+        choice = cfi_add(n, probs, bias);
+    choice  = best_groups(b, choice, e->count);
+    ids     = e->selected != NULL ? e->selected : cfi_argsort_top_k(n, choice, e->used);
+    weights = cfi_get_rows(n, cfi_reshape_3d(n, probs, 1, e->count, tokens), ids);
+    if (e->gating == CFI_GATING_SOFTMAX_WEIGHT) {
+        weights = cfi_soft_max(n, cfi_reshape_2d(n, weights, e->used, tokens), NULL, NULL);
+        weights = cfi_reshape_3d(n, weights, 1, e->used, tokens);
+    }
+    if (e->norm) {
+        weights = cfi_reshape_2d(n, weights, e->used, tokens);
+        weights = cfi_op_pair(n, CFI_OP_DIV, weights, cfi_clamp(n, b->run->build, cfi_sum_rows(n, weights)));
+        weights = cfi_reshape_3d(n, weights, 1, e->used, tokens);
+    }
+    if (e->scale)
+        weights = cfi_op_same(n, CFI_OP_SCALE, weights);
+    cfi_net_expand(n, weights);
+    x = run_experts(b, cfi_reshape_3d(n, x, width, 1, tokens), ids, e);
+    x = cfi_mul(n, x, weights);
+    cfi_net_expand(n, x);
+    return sum_experts(b, x, e->used);
+}
+
+/* Argument: activation, gating << 4, 0x80 for weights that add up to 1. */
+void cfi_step_moe(cfi_build *b, uint32_t arg)
+{
+    cfi_experts e = cfi_experts_usual(b, arg & 15, arg >> 4 & 7, (arg & 0x80) != 0);
+
+    b->x = cfi_block_experts(b, b->x, &e);
+}

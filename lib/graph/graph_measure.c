@@ -1,0 +1,206 @@
+/* The compute buffers of a run: its worst prompt graph and its one-token graph, each built, placed and allocated. Layers that are
+ * alike repeat what they do: a run of them is cut short once the memory's state at their ends repeats. */
+#include "build.h"
+
+#define PERIODS_KEPT 4u  /* of a run of like layers, at first; doubled until the states repeat */
+#define PERIOD_MAX   16u /* layers after which kinds may repeat */
+
+/* A run of layers whose kinds repeat. */
+typedef struct stretch {
+    uint32_t first;   /* in the list of layers */
+    uint32_t period;
+    uint32_t kept;    /* periods in the list */
+    bool     whole;   /* nothing was left out */
+} stretch;
+
+typedef struct plan_layers {
+    uint32_t *index;  /* layers that are built */
+    uint32_t  count;
+    stretch  *run;
+    uint32_t  runs;
+} plan_layers;
+
+typedef struct measuring {
+    const cfi_graph_setup *setup;
+    uint32_t               flags;
+    uint64_t              *kind; /* of each layer of the trunk */
+    uint32_t               layers;
+    cfi_arena             *arena;
+} measuring;
+
+bool cfi_graph_known(const ctxfit_model *model)
+{
+    uint32_t flags;
+
+    return model->weight_first != NULL && cfi_program_find(model, &flags);
+}
+
+/* ---- layers that are alike ---- */
+/* What distinguishes layers in a graph: shapes, the device, and on the host formats too, since weights may be fetched from there. */
+static uint64_t kind_of(const measuring *m, uint32_t layer)
+{
+    const ctxfit_model *model  = m->setup->model;
+    const cfi_run      *run    = m->setup->run;
+    uint32_t            device = cfi_engine_layer_device(run, layer);
+    bool                fetched = device == run->device_count && run->device_count > 0;
+    uint64_t            kind   = (uint64_t)(fetched ? model->layer_format[layer] : model->layer_shape[layer]) << 8 | device;
+
+    if (layer < run->cpu_expert_layers)
+        kind ^= (uint64_t)model->layer_format[layer] << 40 | UINT64_C(1) << 63;
+    if (m->setup->tensor_device != NULL) {
+        for (uint32_t i = model->weight_first[layer]; i < model->weight_first[layer + 1]; i++) {
+            uint8_t at = m->setup->tensor_device[model->weight[i].tensor];
+
+            if (at == device)
+                continue;
+            kind = (kind ^ ((uint64_t)model->weight[i].key << 8 | at)) * UINT64_C(0x9e3779b97f4a7c15);
+            if (at == run->device_count)
+                kind = (kind ^ model->tensor[model->weight[i].tensor].quant) * UINT64_C(0x9e3779b97f4a7c15);
+        }
+    }
+    return kind;
+}
+
+static uint32_t periods_from(const measuring *m, uint32_t from, uint32_t end, uint32_t period)
+{
+    uint32_t at = from + period;
+
+    while (at < end && m->kind[at] == m->kind[at - period])
+        at++;
+    return (at - from) / period;
+}
+
+/* The last layer is always its own: it computes fewer rows. */
+static void choose_layers(const measuring *m, uint32_t kept, plan_layers *out)
+{
+    uint32_t end = m->layers - 1;
+    uint32_t at  = 0;
+
+    out->count = 0;
+    out->runs  = 0;
+    while (at < end) {
+        uint32_t period = 1;
+        uint32_t times  = periods_from(m, at, end, 1);
+        uint32_t build;
+
+        for (uint32_t p = 2; p <= PERIOD_MAX && times <= kept + 1; p++) {
+            uint32_t more = periods_from(m, at, end, p);
+
+            if (more > kept + 1) {
+                period = p;
+                times  = more;
+            }
+        }
+        build                    = times <= kept + 1 ? times : kept + (times - kept) % 2;
+        out->run[out->runs++]    = (stretch){out->count, period, build, build == times};
+        for (uint32_t i = 0; i < build * period; i++)
+            out->index[out->count++] = at + i;
+        at += times * period;
+    }
+    out->index[out->count++] = end;
+}
+
+/* Whether each run that was cut short ends as it would have ended whole. States may alternate between two: as many periods were left
+ * out as keep the parity. */
+static bool steady(const plan_layers *layers, const uint64_t *state)
+{
+    for (uint32_t i = 0; i < layers->runs; i++) {
+        const stretch *s   = &layers->run[i];
+        uint32_t       end = s->first + s->kept * s->period - 1;
+
+        if (s->whole)
+            continue;
+        if (state[end] != state[end - s->period] && state[end] != state[end - 2 * s->period])
+            return false;
+    }
+    return true;
+}
+
+/* ---- one graph ---- */
+static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t outputs, const plan_layers *layers, cfi_allocation *out,
+                                ctxfit_error *error)
+{
+    const cfi_run *run = m->setup->run;
+    uint64_t       all = m->setup->model->info.layers + m->setup->model->info.nextn_layers;
+    cfi_net        net;
+    cfi_schedule   schedule = {.devices    = m->setup->devices,
+                               .padding    = m->setup->padding,
+                               .used       = run->split_devices,
+                               .build      = run->build,
+                               .host       = run->device_count,
+                               .copies     = run->pipeline ? CFI_NET_COPIES : 1,
+                               .op_offload = run->op_offload};
+    cfi_build      b = {.net = &net, .setup = m->setup, .model = m->setup->model, .run = run, .flags = m->flags};
+    ctxfit_status  status = CTXFIT_OK;
+
+    cfi_net_init(&net, m->setup->allocator);
+    b.tokens    = tokens;
+    b.sequences = run->n_seq;
+    b.outputs   = outputs;
+    b.weights   = cfi_arena_array(&net.arena, m->setup->model->info.tensor_count + 1, sizeof(*b.weights));
+    b.caches    = cfi_arena_array(&net.arena, (size_t)all * 2 + 2, sizeof(*b.caches));
+    if (b.weights == NULL || b.caches == NULL) {
+        net.no_memory = true;
+    } else {
+        cfi_build_run(&b, layers->index, layers->count);
+        if (!net.overflow && !net.no_memory && !net.incomplete && cfi_schedule_make(&net, &schedule) && !cfi_allocate(&net, &schedule, out))
+            status = cfi_fail(error, CTXFIT_E_LIMIT, "compute buffer: the engine's allocator runs out of free blocks");
+    }
+    if (net.incomplete)
+        status = CTXFIT_E_INCOMPLETE; /* the caller falls back to the bound: nothing to tell */
+    else if (net.no_memory)
+        status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
+    else if (net.overflow)
+        status = cfi_fail(error, CTXFIT_E_OVERFLOW, "compute buffer: a size exceeds 64 bits");
+    cfi_net_free(&net);
+    return status;
+}
+
+static ctxfit_status measure_one(const measuring *m, uint64_t tokens, uint64_t outputs, uint64_t *bytes, ctxfit_error *error)
+{
+    plan_layers    layers = {cfi_arena_array(m->arena, m->layers, sizeof(*layers.index)), 0,
+                             cfi_arena_array(m->arena, m->layers, sizeof(*layers.run)), 0};
+    cfi_allocation allocation;
+
+    allocation.state = cfi_arena_array(m->arena, (size_t)m->layers + 1, sizeof(*allocation.state));
+    if (layers.index == NULL || layers.run == NULL || allocation.state == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
+    for (uint32_t kept = PERIODS_KEPT;; kept *= 2) {
+        ctxfit_status status;
+
+        choose_layers(m, kept, &layers);
+        status = build_once(m, tokens, outputs, &layers, &allocation, error);
+        if (status != CTXFIT_OK)
+            return status;
+        if (steady(&layers, allocation.state))
+            break;
+    }
+    for (uint32_t p = 0; p <= m->setup->run->device_count; p++)
+        bytes[p] = cfi_max_u64(bytes[p], allocation.peak[p]);
+    return CTXFIT_OK;
+}
+
+ctxfit_status cfi_graph_measure(const cfi_graph_setup *setup, uint64_t *bytes, ctxfit_error *error)
+{
+    const cfi_run *run = setup->run;
+    cfi_arena      arena;
+    measuring      m = {.setup = setup, .layers = setup->model->info.layers, .arena = &arena};
+    ctxfit_status  status;
+
+    if (!cfi_program_find(setup->model, &m.flags))
+        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "no graph for architecture '%.32s'", setup->model->arch_name);
+    memset(bytes, 0, (run->device_count + 1) * sizeof(*bytes));
+    cfi_arena_init(&arena, setup->allocator);
+    m.kind = cfi_arena_array(&arena, m.layers, sizeof(*m.kind));
+    if (m.kind == NULL) {
+        status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
+    } else {
+        for (uint32_t i = 0; i < m.layers; i++)
+            m.kind[i] = kind_of(&m, i);
+        status = measure_one(&m, run->graph_tokens, run->outputs_graph, bytes, error);
+        if (status == CTXFIT_OK)
+            status = measure_one(&m, run->n_seq, run->n_seq, bytes, error);
+    }
+    cfi_arena_free(&arena);
+    return status;
+}

@@ -1,0 +1,70 @@
+/* Compute buffers by the engine's own graphs, where those are known. */
+#include "memory_internal.h"
+
+/* Backends whose allocations follow their sources to the byte: checked on measured rows. Others reorder operations of a graph, or pad
+ * by what a driver says. */
+static bool exact_backend(uint32_t backend)
+{
+    return backend == CTXFIT_BACKEND_CUDA || backend == CTXFIT_BACKEND_RPC || backend == CTXFIT_BACKEND_CPU;
+}
+
+static bool exact_run(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
+{
+    for (uint32_t d = 0; d < run->split_devices; d++) {
+        if (!exact_backend(devices[d].backend))
+            return false;
+    }
+    return !run->bound_compute && cfi_graph_known(model);
+}
+
+/* Where the caller's overrides put every tensor. */
+static ctxfit_status place_tensors(const cfi_graph_setup *setup, uint8_t *place, ctxfit_error *error)
+{
+    const ctxfit_model *model = setup->model;
+    const cfi_run      *run   = setup->run;
+    cfi_overrides       overrides;
+    ctxfit_status       status = cfi_overrides_read(setup->devices, run, &overrides, error);
+
+    for (uint64_t i = 0; status == CTXFIT_OK && i < model->info.tensor_count; i++) {
+        const cfi_tensor *t  = &model->tensor[i];
+        uint32_t          at = run->device_count;
+
+        if (t->role == CFI_ROLE_OUTPUT)
+            at = run->output_device;
+        else if (t->role == CFI_ROLE_LAYER)
+            at = cfi_engine_layer_device(run, (uint32_t)t->layer);
+        place[i] = (uint8_t)cfi_overrides_device(&overrides, run, t, at);
+    }
+    return status;
+}
+
+ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
+                                     ctxfit_error *error)
+{
+    cfi_graph_setup setup  = {.model = model, .run = run, .devices = devices};
+    uint64_t        bytes[CFI_MAX_DEVICES + 1];
+    cfi_arena       arena;
+    ctxfit_status   status = CTXFIT_OK;
+
+    if (!exact_run(model, devices, run))
+        return cfi_memory_add_bound(model, devices, run, out, error);
+    for (uint32_t d = 0; d < run->device_count; d++)
+        setup.padding[d] = cfi_memory_padding(devices[d].backend);
+    setup.padding[run->device_count] = CFI_PADDING_32;
+    cfi_arena_init(&arena, NULL);
+    if (run->overrides != NULL && run->overrides[0] != '\0') {
+        uint8_t *place = cfi_arena_array(&arena, model->info.tensor_count + 1, 1);
+
+        setup.tensor_device = place;
+        status = place == NULL ? cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory") : place_tensors(&setup, place, error);
+    }
+    if (status == CTXFIT_OK)
+        status = cfi_graph_measure(&setup, bytes, error);
+    cfi_arena_free(&arena);
+    if (status == CTXFIT_E_INCOMPLETE)
+        return cfi_memory_add_bound(model, devices, run, out, error);
+    for (uint32_t d = 0; status == CTXFIT_OK && d <= run->device_count; d++)
+        out->device[d].compute = out->device[d].compute_low = bytes[d];
+    out->compute_exact = status == CTXFIT_OK;
+    return status;
+}
