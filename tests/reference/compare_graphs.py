@@ -36,13 +36,22 @@ def rows(lines):
 
 def config(comment):
     words = dict(w.split("=", 1) for w in comment.lstrip("# ").split() if "=" in w)
+    spelled = {"swa_full": "swafull", "noopoff": "noop"}
     args = []
     for key, value in words.items():
         if key == "cmoe":
             args.append("ncmoe=100000")
+        elif key == "graph":
+            args.append("graph=token")
         elif key not in ("mem", "repack"):
-            args.append(f"{key}={value}")
+            args.append(f"{spelled.get(key, key)}={value}")
     return args
+
+
+def model_name(path):
+    """NAME of NAME.TAG.txt.gz and NAME.TAG.tg.txt.gz (the graph of one token)."""
+    stem = path.name.removesuffix(".txt.gz").removesuffix(".tg")
+    return stem.rsplit(".", 1)[0]
 
 
 def main():
@@ -59,7 +68,7 @@ def main():
         texts = dict(line.rstrip("\n").split("|", 1) for line in options.models.read_text().splitlines() if "|" in line)
     equal = different = 0
     for path in options.dumps:
-        name = path.name.rsplit(".", 3)[0]
+        name = model_name(path)
         model = texts.get(name) or str(options.models / f"{name}.gguf")
         with gzip.open(path, "rt") as lines:
             comment = next(lines)
