@@ -47,12 +47,10 @@ cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, 
     return x;
 }
 
-/* Grok caps by tanh and scales twice; others by their stated cap (src/llama-graph.cpp:2575). */
+/* Grok caps by tanh and scales twice, Gemma-2 always caps; others state a cap that nothing reads (src/llama-graph.cpp:2575, attn_soft_cap). */
 cfi_node *cfi_block_cap_scores(cfi_build *b, cfi_node *x)
 {
-    bool grok = cfi_build_arch(b, "grok");
-
-    if (!grok && cfi_build_fact(b, CFI_FACT_ATTN_SOFTCAP, cfi_build_arch(b, "gemma2") ? 50.0 : 0) == 0)
+    if (!cfi_build_arch(b, "grok") && !cfi_build_arch(b, "gemma2"))
         return x;
     x = cfi_op_same(b->net, CFI_OP_SCALE, x);
     x = cfi_op_same(b->net, CFI_OP_UNARY, x);
