@@ -47,7 +47,7 @@ cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, 
     return x;
 }
 
-/* Grok caps by tanh and scales twice, Gemma-2 always caps; others state a cap that nothing reads (src/llama-graph.cpp:2575, attn_soft_cap). */
+/* Grok caps by tanh and scales twice, Gemma-2 always caps; others state a cap that nothing reads (src/llama-graph.cpp:2575). */
 cfi_node *cfi_block_cap_scores(cfi_build *b, cfi_node *x)
 {
     if (!cfi_build_arch(b, "grok") && !cfi_build_arch(b, "gemma2"))
@@ -173,21 +173,22 @@ cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *
 }
 
 /* ---- steps ---- */
-static cfi_node *clamped(cfi_build *b, cfi_node *x)
+static cfi_node *projected(cfi_build *b, cfi_weight name, uint32_t arg)
 {
-    return cfi_build_fact(b, CFI_FACT_CLAMP_KQV, 0) > 0 ? cfi_clamp(b->net, b->run->build, x) : x;
+    cfi_node *x = cfi_block_linear_bias(b, b->x, name);
+
+    return arg == CFI_CLAMPED && cfi_build_fact(b, CFI_FACT_CLAMP_KQV, 0) > 0 ? cfi_clamp(b->net, b->run->build, x) : x;
 }
 
-/* src/llama-graph.cpp:1591, build_qkv */
+/* src/llama-graph.cpp:1591, build_qkv. CFI_CLAMPED: where the model states a limit. */
 void cfi_step_qkv(cfi_build *b, uint32_t arg)
 {
     const ctxfit_layer_info *info = b->layer;
     cfi_net                 *n    = b->net;
     uint64_t                 head = info->key_size;
 
-    (void)arg;
     if (cfi_has_weight(b, CFI_W_ATTN_QKV)) {
-        cfi_node *all = clamped(b, cfi_block_linear_bias(b, b->x, CFI_W_ATTN_QKV));
+        cfi_node *all = projected(b, CFI_W_ATTN_QKV, arg);
         uint64_t  row = cfi_row_bytes(all->quant, head);
 
         b->q = cfi_view_3d(n, all, head, info->heads, b->tokens, row, all->nb[1]);
@@ -195,9 +196,9 @@ void cfi_step_qkv(cfi_build *b, uint32_t arg)
         b->v = cfi_view_3d(n, all, head, info->kv_heads, b->tokens, row, all->nb[1]);
         return;
     }
-    b->q = cfi_reshape_3d(n, clamped(b, cfi_block_linear_bias(b, b->x, CFI_W_ATTN_Q)), head, info->heads, b->tokens);
-    b->k = cfi_reshape_3d(n, clamped(b, cfi_block_linear_bias(b, b->x, CFI_W_ATTN_K)), head, info->kv_heads, b->tokens);
-    b->v = cfi_reshape_3d(n, clamped(b, cfi_block_linear_bias(b, b->x, CFI_W_ATTN_V)), info->value_size, info->kv_heads, b->tokens);
+    b->q = cfi_reshape_3d(n, projected(b, CFI_W_ATTN_Q, arg), head, info->heads, b->tokens);
+    b->k = cfi_reshape_3d(n, projected(b, CFI_W_ATTN_K, arg), head, info->kv_heads, b->tokens);
+    b->v = cfi_reshape_3d(n, projected(b, CFI_W_ATTN_V, arg), info->value_size, info->kv_heads, b->tokens);
 }
 
 void cfi_step_rms_heads(cfi_build *b, uint32_t arg)

@@ -67,9 +67,9 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
     cfi_node *table  = cfi_weight_global(b, CFI_W_TOKEN_EMBD);
     uint64_t  width  = b->model->info.embedding_inputs;
     uint64_t  hidden = b->model->info.embedding;
+    double    scale  = arg == CFI_SCALED_BY_DEFAULT ? 1.0 : 0;
     cfi_node *x;
 
-    (void)arg;
     x = cfi_get_rows(n, table, cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens)));
     if (x->ne[0] < width)
         x = cfi_pad(n, x, width - x->ne[0], 0, 0, 0);
@@ -80,7 +80,7 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
         cfi_net_expand(n, cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens)));
     if (width != hidden)
         x = cfi_view_2d(n, x, hidden, b->tokens, x->nb[1]);
-    if (cfi_build_fact(b, CFI_FACT_EMBEDDING_SCALE, 0) != 0) {
+    if (arg != 0 && cfi_build_fact(b, CFI_FACT_EMBEDDING_SCALE, scale) != 0) {
         if (!cfi_node_contiguous(x))
             x = cfi_cont(n, x);
         x = cfi_op_same(n, CFI_OP_SCALE, x);

@@ -95,8 +95,11 @@ typedef struct cfi_experts {
 } cfi_experts;
 
 enum { CFI_GATING_NONE = 0, CFI_GATING_SOFTMAX, CFI_GATING_SIGMOID, CFI_GATING_SOFTMAX_WEIGHT, CFI_GATING_SQRT_SOFTPLUS };
-/* The usual names and what the model's facts say. */
-cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, bool norm);
+/* Gating that the metadata state, or this without; weights as they state (and scaled), or only scaled. */
+enum { CFI_GATING_STATED = 5, CFI_GATING_STATED_SOFTMAX, CFI_GATING_STATED_SIGMOID };
+enum { CFI_UNNORMED = 0, CFI_NORMED, CFI_NORM_STATED, CFI_SCALE_STATED };
+/* The usual names, CFI_ACT_*, CFI_GATING_*, CFI_NORM*. */
+cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, uint32_t norm);
 cfi_node   *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *experts);
 
 /* ---- programs ---- */
@@ -104,8 +107,11 @@ enum {
     CFI_PROGRAM_USUAL        = 0,
     CFI_PROGRAM_MROPE        = 1u << 0, /* four positions per token */
     CFI_PROGRAM_MROPE_STATED = 1u << 1, /* where the model states rope sections */
-    CFI_PROGRAM_UNMIXED      = 1u << 2  /* never batches token ids with embedding rows */
+    CFI_PROGRAM_UNMIXED      = 1u << 2, /* never batches token ids with embedding rows */
+    CFI_PROGRAM_FF_SCALED    = 1u << 3  /* scales of the feed-forward's tensors are applied; others have them and leave them out */
 };
+/* Arguments of steps: metadata that only some architectures read. */
+enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED };
 /* Runs the program of the architecture over the given layers. */
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count);
 /* False: no program. */

@@ -13,10 +13,15 @@ static cfi_node *activate(cfi_build *b, cfi_node *gate, cfi_node *up, uint32_t a
     }
 }
 
+static cfi_node *ff_scale(cfi_build *b, cfi_weight name)
+{
+    return (b->flags & CFI_PROGRAM_FF_SCALED) != 0 ? cfi_scale_here(b, name) : NULL;
+}
+
 static cfi_node *scaled(cfi_build *b, cfi_node *x, cfi_weight name)
 {
     cfi_node *bias  = cfi_bias_here(b, name);
-    cfi_node *scale = cfi_scale_here(b, name);
+    cfi_node *scale = ff_scale(b, name);
 
     if (bias != NULL)
         x = cfi_add(b->net, x, bias);
@@ -43,9 +48,17 @@ cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gat
 void cfi_step_ffn(cfi_build *b, uint32_t arg) { b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_FFN_DOWN, arg, true); }
 
 /* ---- experts ---- */
-cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, bool norm)
+cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, uint32_t norm)
 {
-    double scale = cfi_build_fact(b, CFI_FACT_EXPERT_WEIGHTS_SCALE, 0);
+    double scale = norm >= CFI_NORM_STATED ? cfi_build_fact(b, CFI_FACT_EXPERT_WEIGHTS_SCALE, 0) : 0;
+
+    if (norm == CFI_NORM_STATED)
+        norm = cfi_build_fact(b, CFI_FACT_EXPERT_WEIGHTS_NORM, 0) != 0;
+    if (gating >= CFI_GATING_STATED) {
+        uint32_t stated = (uint32_t)cfi_build_fact(b, CFI_FACT_EXPERT_GATING, 0);
+
+        gating = stated != CFI_GATING_NONE ? stated : gating == CFI_GATING_STATED_SIGMOID ? CFI_GATING_SIGMOID : CFI_GATING_SOFTMAX;
+    }
 
     return (cfi_experts){.gate_inp   = CFI_W_FFN_GATE_INP,
                          .up         = CFI_W_FFN_UP_EXPS,
@@ -57,7 +70,7 @@ cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating,
                          .used       = b->layer->experts_used,
                          .act        = act,
                          .gating     = gating,
-                         .norm       = norm,
+                         .norm       = norm == CFI_NORMED,
                          .scale      = scale != 0 && scale != 1};
 }
 
@@ -101,7 +114,7 @@ static cfi_node *expert_matrix(cfi_build *b, cfi_node *x, cfi_node *ids, cfi_wei
 {
     cfi_net  *n     = b->net;
     cfi_node *w     = cfi_weight_here(b, name);
-    cfi_node *scale = cfi_scale_here(b, name);
+    cfi_node *scale = ff_scale(b, name);
     cfi_node *bias  = cfi_bias_here(b, name);
 
     if (scale != NULL) {
@@ -202,10 +215,10 @@ cfi_node *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *e)
     return sum_experts(b, x, e->used);
 }
 
-/* Argument: activation, gating << 4, 0x80 for weights that add up to 1. */
+/* Argument: activation, gating << 3, norm << 6. */
 void cfi_step_moe(cfi_build *b, uint32_t arg)
 {
-    cfi_experts e = cfi_experts_usual(b, arg & 15, arg >> 4 & 7, (arg & 0x80) != 0);
+    cfi_experts e = cfi_experts_usual(b, arg & 7, arg >> 3 & 7, arg >> 6);
 
     b->x = cfi_block_experts(b, b->x, &e);
 }

@@ -20,7 +20,7 @@ enum {
 #define DO(step)            CFI_STEP_##step, 0
 #define BY(step, weight)    CFI_STEP_##step, CFI_W_##weight
 #define WITH(step, value)   CFI_STEP_##step, CFI_##value
-#define EXPERTS(act, gating, norm) CFI_STEP_MOE, CFI_ACT_##act | CFI_GATING_##gating << 4 | norm
+#define EXPERTS(act, gating, norm) CFI_STEP_MOE, CFI_ACT_##act | CFI_GATING_##gating << 3 | CFI_##norm << 6
 #define LAYER               CODE_LAYER, 0
 #define AFTER               CODE_AFTER, 0
 #define IF_HAS(weight)      CODE_IF_HAS, CFI_W_##weight
@@ -34,8 +34,6 @@ enum {
 #define IF_FIRST            CODE_IF_FIRST, 0
 #define ELSE                CODE_ELSE, 0
 #define END                 CODE_END, 0
-#define NORMED              0x80 /* weights of the chosen experts add up to 1 */
-#define UNNORMED            0
 
 /* All programs, one behind another. */
 typedef struct program_pool {
