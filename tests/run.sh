@@ -55,6 +55,7 @@ step_text()      { python3 tests/house/check_text.py; }
 step_symbols()   { python3 tests/abi/check_symbols.py "$out/gcc/libctxfit.so" && tests/abi/check_size.sh "$out/gcc/libctxfit.so"; }
 step_consumers() { tests/consumer/run.sh "$out/consumer"; }
 step_cross()     { tests/cross/run.sh "$out/cross"; }
+step_wine()      { [ -e "$out/cross/windows/libctxfit_static.a" ] || step_cross; tests/cross/wine.sh "$out/cross/windows" "$out/wine"; }
 step_docs()      { tests/house/check_docs.sh "$out/docs"; }
 step_quickstart(){ tests/house/check_readme.sh; }
 step_python()   { bindings/python/run_tests.sh "$out/python"; }
@@ -62,7 +63,7 @@ step_go()        { bindings/go/run_tests.sh "$out/go"; }
 step_bench()     { cmake -S . -B "$out/bench" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCTXFIT_BUILD_BENCH=ON -DCTXFIT_BUILD_EXAMPLES=OFF &&
                    cmake --build "$out/bench" -j "$jobs" && tests/bench/run.sh "$out/bench"; }
 
-steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers cross docs quickstart python go bench"
+steps="gcc headers arrows text symbols clang asan tsan bits32 valgrind consumers cross wine docs quickstart python go bench"
 
 # ---- the run ------------------------------------------------------------------------------------------------------------------
 [ "${1:-}" = --list ] && { echo "$steps"; exit 0; }

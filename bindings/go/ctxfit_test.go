@@ -496,7 +496,15 @@ func TestAMachineIsDetected(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if h.String() != "host:32000MiB(free=20000MiB,reserve=0B)" {
+	if _, err := ctxfit.DetectHardware(ctxfit.DetectOptions{Root: root, DeviceLimits: make([]uint64, 17)}); !errors.Is(err, ctxfit.ErrInvalidArgument) {
+		t.Error(err)
+	}
+	if limited, err := ctxfit.DetectHardware(ctxfit.DetectOptions{Root: root, VisibleSYCL: "0", DeviceLimits: []uint64{1 << 30}}); err != nil {
+		t.Error(err)
+	} else {
+		limited.Close()
+	}
+	if h.String() != "host:32000MiB(free=20000MiB)" {
 		t.Error(h)
 	}
 	report, err := h.Report()

@@ -128,6 +128,9 @@ func NewHardware(devices ...Device) (*Hardware, error) {
 	return newHardware(c), nil
 }
 
+// MaxDeviceLimits is how many accelerators DeviceLimits of [DetectOptions] can name.
+const MaxDeviceLimits = C.CTXFIT_HW_DETECT_LIMITS
+
 // DetectOptions says what [DetectHardware] should know. The environment is not read: hand over what should count of it.
 type DetectOptions struct {
 	NoDriver       bool   // load no library of a driver (NVML): files only
@@ -136,6 +139,10 @@ type DetectOptions struct {
 	Root           string // Linux: folder under which proc and sys lie; "" = the running system
 	VisibleCUDA    string // value of CUDA_VISIBLE_DEVICES; "" = all
 	VisibleROCm    string // value of ROCR_VISIBLE_DEVICES or HIP_VISIBLE_DEVICES; "" = all
+	VisibleSYCL    string // value of ZE_AFFINITY_MASK; "" = all
+	NVMLLibrary    string // library that is loaded in place of NVIDIA's own; "" = NVIDIA's
+	// DeviceLimits is the most of each accelerator's memory that this process may use, as an orchestrator states it; 0 = not stated.
+	DeviceLimits []uint64
 }
 
 // DetectHardware describes the machine that it runs on, with what is free now. What could not be seen is among its Warnings.
@@ -157,6 +164,18 @@ func DetectHardware(options DetectOptions) (*Hardware, error) {
 	}
 	if err := putString(o.visible_rocm[:], "the list of visible devices", options.VisibleROCm); err != nil {
 		return nil, err
+	}
+	if err := putString(o.visible_sycl[:], "the list of visible devices", options.VisibleSYCL); err != nil {
+		return nil, err
+	}
+	if err := putString(o.nvml_library[:], "the path of a library", options.NVMLLibrary); err != nil {
+		return nil, err
+	}
+	if len(options.DeviceLimits) > MaxDeviceLimits {
+		return nil, invalid("limits of %d devices, at most %d are possible", len(options.DeviceLimits), MaxDeviceLimits)
+	}
+	for i, limit := range options.DeviceLimits {
+		o.device_limit_bytes[i] = C.uint64_t(limit)
 	}
 	var c *C.ctxfit_hw
 	var e C.ctxfit_error

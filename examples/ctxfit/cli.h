@@ -22,6 +22,8 @@ typedef struct cli_request {
     ctxfit_request      check;
     uint32_t            has_check;
     uint32_t            may_detect;
+    uint32_t            has_detect;      /* options of detection were given */
+    ctxfit_hw_detect_options detect;     /* of the machine that this runs on */
     char                repository[256]; /* model of an -hf option */
     char                expected[256];   /* after a failure: what a value should have been */
 } cli_request;
@@ -82,7 +84,10 @@ ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out,
 int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error);
 
 /* ---- cli_detect.c: the machine that this runs on ---- */
-ctxfit_status cli_detect(ctxfit_hw **out, ctxfit_error *error);
+/* `options` for what the command line said; NULL = nothing. The environment is read here. */
+ctxfit_status cli_detect(const ctxfit_hw_detect_options *options, ctxfit_hw **out, ctxfit_error *error);
+/* "20GiB" or "20GiB,8GiB": what an orchestrator leaves of each accelerator. */
+bool cli_read_device_limits(const char *text, ctxfit_hw_detect_options *out);
 /* What detection could not see, a line each. */
 void cli_render_unseen(const ctxfit_hw *hw, FILE *out);
 

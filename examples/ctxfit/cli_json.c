@@ -1,7 +1,7 @@
 #include "cli.h"
 
 #include <inttypes.h>
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ void cli_write_json_string(const char *text, FILE *out)
 static void write_seconds(const char *name, double seconds, FILE *out)
 {
     /* 0 is the library's "unknown". */
-    if (seconds > 0 && isfinite(seconds))
+    if (seconds > 0 && seconds <= DBL_MAX)
         fprintf(out, ",\"%s\":%.6g", name, seconds);
     else
         fprintf(out, ",\"%s\":null", name);

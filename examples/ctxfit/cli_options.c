@@ -69,6 +69,9 @@ static const option options[] = {
     {"--cached", "cached_tokens", NULL},
     {"--output", "output_tokens", NULL},
     {"--deadline", "deadline_s", NULL},
+    {"--host-limit", "host_limit", NULL},
+    {"--device-limit", "device_limit", NULL},
+    {"--with-integrated", "with_integrated", "1"},
     {"--json", "json", "1"},
 };
 

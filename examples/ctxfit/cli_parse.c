@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static bool parse_number(const char *text, const char **end, double *out)
         return false;
     *out = strtod(text, &stop);
     *end = stop;
-    return stop != text && isfinite(*out);
+    return stop != text && *out <= DBL_MAX;
 }
 
 static bool parse_digits(const char *text, uint64_t *out)

@@ -249,6 +249,26 @@ static bool set_reserve(cli_request *r, const char *value)
     return true;
 }
 
+static bool set_host_limit(cli_request *r, const char *value)
+{
+    r->has_detect = 1;
+    return (cli_parse_bytes(value, &r->detect.host_limit_bytes) && r->detect.host_limit_bytes > 0) || expected(r, "a size such as 16GiB");
+}
+
+static bool set_device_limit(cli_request *r, const char *value)
+{
+    r->has_detect = 1;
+    return cli_read_device_limits(value, &r->detect) || expected(r, "a size for each accelerator, such as 20GiB,8GiB; 0 for no limit");
+}
+
+static bool set_with_integrated(cli_request *r, const char *value)
+{
+    (void)value;
+    r->has_detect = 1;
+    r->detect.flags |= CTXFIT_HW_DETECT_WITH_INTEGRATED;
+    return true;
+}
+
 static bool set_overhead(cli_request *r, const char *value)
 {
     return cli_parse_bytes(value, &r->options.overhead_bytes) || expected(r, "a size such as 512MiB");
@@ -410,6 +430,9 @@ static const cli_setting settings[] = {
     {"cpu_moe", 0, KIND_OTHER, 0, set_cpu_moe},
     {"n_cpu_moe", 0, KIND_OTHER, 0, set_n_cpu_moe},
     {"override_tensor", 0, KIND_OTHER, 0, set_override_tensor},
+    {"host_limit", 0, KIND_OTHER, 0, set_host_limit},
+    {"device_limit", 0, KIND_OTHER, 0, set_device_limit},
+    {"with_integrated", 0, KIND_OTHER, 0, set_with_integrated},
     {"fit_target", 0, KIND_OTHER, 0, set_fit_target},
     {"load_mode", 0, KIND_OTHER, 0, set_load_mode},
     {"hf_repo", 0, KIND_OTHER, 0, set_repository},
@@ -428,12 +451,14 @@ const cli_setting *cli_setting_at(uint32_t index)
 
 void cli_request_init(cli_request *r)
 {
-    static const ctxfit_plan_options default_options = CTXFIT_PLAN_OPTIONS_INIT;
-    static const ctxfit_request      no_request = CTXFIT_REQUEST_INIT;
+    static const ctxfit_plan_options      default_options = CTXFIT_PLAN_OPTIONS_INIT;
+    static const ctxfit_request           no_request = CTXFIT_REQUEST_INIT;
+    static const ctxfit_hw_detect_options everything = CTXFIT_HW_DETECT_OPTIONS_INIT;
 
     memset(r, 0, sizeof *r);
     r->options = default_options;
     r->check = no_request;
+    r->detect = everything;
 }
 
 bool cli_set(cli_request *r, const cli_setting *setting, const char *value)
@@ -473,6 +498,11 @@ const char *cli_request_fault(cli_request *r)
     }
     if (r->hw == NULL && !r->may_detect) {
         (void)expected(r, "a machine: mac-studio-m2-ultra-64gb, \"2*rtx-4090 host:64GiB\", host:64GiB");
+        return "hw";
+    }
+    if (r->hw != NULL && r->has_detect) {
+        (void)expected(r, "the limits of a machine that is written down in it: free= and budget=, not --host-limit, --device-limit or "
+                          "--with-integrated");
         return "hw";
     }
     if (c->cached_tokens > c->prompt_tokens) {

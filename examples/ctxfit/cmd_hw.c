@@ -44,11 +44,11 @@ static void print_report(const ctxfit_hw *hw)
 }
 
 /* The machine of a spec, or, without one, this machine. */
-static int describe_machine(const char *spec, bool report)
+static int describe_machine(const char *spec, const ctxfit_hw_detect_options *options, bool report)
 {
     ctxfit_hw    *hw;
     ctxfit_error  error;
-    ctxfit_status status = spec != NULL ? ctxfit_hw_parse(spec, NULL, &hw, &error) : cli_detect(&hw, &error);
+    ctxfit_status status = spec != NULL ? ctxfit_hw_parse(spec, NULL, &hw, &error) : cli_detect(options, &hw, &error);
 
     if (status != CTXFIT_OK)
         return cli_fail("hardware", spec != NULL ? spec : "this machine", status, &error);
@@ -64,13 +64,15 @@ static int describe_machine(const char *spec, bool report)
 
 /* What the words of the line ask for. */
 typedef struct hw_request {
-    const char      *spec;
-    const char      *about;
-    bool             list;
-    bool             report;
-    bool             json;
-    bool             filtered;
-    ctxfit_hw_filter filter;
+    const char              *spec;
+    const char              *about;
+    bool                     list;
+    bool                     report;
+    bool                     json;
+    bool                     filtered; /* filters were given */
+    bool                     detects;  /* options of detection were given */
+    ctxfit_hw_filter         filter;
+    ctxfit_hw_detect_options detect;
 } hw_request;
 
 /* "24GiB", "24GiB-48GiB", "24GiB-" (at least), "-48GiB" (at most) */
@@ -127,8 +129,24 @@ static const char *take_filter(ctxfit_hw_filter *f, const char *name, const char
     return NULL;
 }
 
+/* The same of an option of detection. */
+static const char *take_detection(ctxfit_hw_detect_options *o, const char *name, const char *value, bool *known)
+{
+    *known = true;
+    if (strcmp(name, "--host-limit") == 0)
+        return cli_parse_bytes(value, &o->host_limit_bytes) && o->host_limit_bytes > 0 ? NULL : "a size such as 16GiB";
+    if (strcmp(name, "--device-limit") == 0)
+        return cli_read_device_limits(value, o) ? NULL : "a size for each accelerator, such as 20GiB,8GiB; 0 for no limit";
+    *known = false;
+    return NULL;
+}
+
 static bool take_flag(hw_request *r, const char *word)
 {
+    if (strcmp(word, "--with-integrated") == 0) {
+        r->detect.flags |= CTXFIT_HW_DETECT_WITH_INTEGRATED;
+        return r->detects = true;
+    }
     if (strcmp(word, "--list") == 0)
         return r->list = true;
     if (strcmp(word, "--report") == 0)
@@ -144,8 +162,9 @@ static bool take_flag(hw_request *r, const char *word)
 
 static bool hw_usage(void)
 {
-    fputs("ctxfit: usage: ctxfit hw [SPEC | --report | --about NAME | --list [WORDS] [--vendor V] [--kind K] [--form F] [--memory SIZES] "
-          "[--price MOST] [--machines | --parts] [--json]]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
+    fputs("ctxfit: usage: ctxfit hw [SPEC], or ctxfit hw [--report] [--host-limit SIZE] [--device-limit SIZES] [--with-integrated], or\n"
+          "ctxfit hw --about NAME [--json], or ctxfit hw --list [WORDS] [--vendor V] [--kind K] [--form F] [--memory SIZES]\n"
+          "[--price MOST] [--machines | --parts] [--json]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
           stderr);
     return false;
 }
@@ -160,7 +179,6 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
 {
     for (int i = 0; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "", *expected;
-        bool        known;
 
         if (argv[i][0] != '-') {
             if (r->spec != NULL)
@@ -169,33 +187,41 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
         } else if (strcmp(argv[i], "--about") == 0 && i + 1 < argc) {
             r->about = argv[++i];
         } else if (!take_flag(r, argv[i])) {
-            expected = take_filter(&r->filter, argv[i], value, &known);
-            if (!known || i + 1 == argc)
+            bool filter, detection = false;
+
+            expected = take_filter(&r->filter, argv[i], value, &filter);
+            if (!filter)
+                expected = take_detection(&r->detect, argv[i], value, &detection);
+            if ((!filter && !detection) || i + 1 == argc)
                 return hw_usage();
             if (expected != NULL)
                 return bad_hw_value(argv[i], value, expected);
-            r->filtered = true;
+            r->filtered = r->filtered || filter;
+            r->detects = r->detects || detection;
             i++;
         }
     }
     if (r->list && r->spec != NULL && !take_text(r->filter.text, sizeof r->filter.text, r->spec))
         return bad_hw_value("--list", r->spec, "at most 95 bytes");
     return r->list + r->report + (r->about != NULL) + (!r->list && r->spec != NULL) <= 1 &&
-                   (r->list || (!r->filtered && r->filter.machines == 0)) && (!r->json || r->list || r->about != NULL)
+                   (r->list || (!r->filtered && r->filter.machines == 0)) && (!r->json || r->list || r->about != NULL) &&
+                   (!r->detects || (!r->list && r->about == NULL && r->spec == NULL))
                ? true : hw_usage();
 }
 
 int cli_hw(int argc, char **argv)
 {
-    hw_request       request = {0};
-    ctxfit_hw_filter filter = CTXFIT_HW_FILTER_INIT;
+    hw_request               request = {0};
+    ctxfit_hw_filter         filter = CTXFIT_HW_FILTER_INIT;
+    ctxfit_hw_detect_options everything = CTXFIT_HW_DETECT_OPTIONS_INIT;
 
     request.filter = filter;
+    request.detect = everything;
     if (!parse_hw(argc, argv, &request))
         return CLI_USAGE;
     if (request.list)
         return cli_list_hardware(&request.filter, request.json);
     if (request.about != NULL)
         return cli_about_hardware(request.about, request.json);
-    return describe_machine(request.spec, request.report);
+    return describe_machine(request.spec, &request.detect, request.report);
 }

@@ -83,7 +83,7 @@ typedef struct ctxfit_device {
     uint64_t free_bytes;            /**< free now; 0 = not stated, then all of it */
     uint64_t budget_bytes;          /**< unified: what the GPU may use at most; otherwise the same as memory_bytes */
     uint64_t budget_recent_bytes;   /**< Apple: the larger budget of recent macOS, by observation; otherwise as budget_bytes */
-    uint64_t reserve_bytes;         /**< host and unified: kept for the operating system */
+    uint64_t reserve_bytes;         /**< host and unified: kept of the whole memory for the operating system */
     uint64_t bandwidth_bytes_per_s; /**< of its memory */
     uint64_t link_bytes_per_s;      /**< to the host (PCIe) or, for a linked machine, to its neighbour; one direction */
     double   fp16_flops_per_s;      /**< dense matrix rate with FP32 accumulation where known; a whole number */
@@ -133,6 +133,9 @@ CTXFIT_API ctxfit_status ctxfit_hw_write_spec(const ctxfit_hw *hw, char *buf, si
 
 /* ---- the machine that this runs on ---- */
 
+/** Accelerators that `device_limit_bytes` of #ctxfit_hw_detect_options can name. */
+#define CTXFIT_HW_DETECT_LIMITS 16
+
 /**
  * What ctxfit_hw_detect() should know; all 0 = this machine, everything that can be seen. The library reads no environment: a program
  * that wants to follow visibility variables hands their values over ("-1" for a variable that is set and empty).
@@ -145,8 +148,13 @@ typedef struct ctxfit_hw_detect_options {
     char     root[512];         /**< Linux: folder under which `proc` and `sys` lie, for a mounted or a made system; "" = the running one */
     char     visible_cuda[256]; /**< value of CUDA_VISIBLE_DEVICES: numbers in PCI order, or UUIDs; "" = all */
     char     visible_rocm[256]; /**< value of ROCR_VISIBLE_DEVICES or HIP_VISIBLE_DEVICES: numbers; "" = all */
+    char     visible_sycl[256]; /**< value of ZE_AFFINITY_MASK: numbers, cards before integrated GPUs ("0", "0.1,1"); "" = all */
+    char     nvml_library[256]; /**< library that is loaded in place of NVIDIA's own, for an alternative `root` too; "" = NVIDIA's */
+    uint64_t device_limit_bytes[CTXFIT_HW_DETECT_LIMITS]; /**< most of the n-th accelerator's memory that this process may use, as an
+                                     orchestrator states it; 0 = not stated */
 } ctxfit_hw_detect_options;
-#define CTXFIT_HW_DETECT_OPTIONS_INIT { (uint32_t)sizeof(ctxfit_hw_detect_options), 0, 0, {0}, {0}, {0} }
+#define CTXFIT_HW_DETECT_OPTIONS_INIT \
+    { (uint32_t)sizeof(ctxfit_hw_detect_options), 0, 0, {0}, {0}, {0}, {0}, {0}, {0} }
 
 /** Flags of #ctxfit_hw_detect_options. */
 enum {
@@ -158,7 +166,7 @@ enum {
  * Describes the machine that it runs on: memory in total and free now, sizes rounded down to whole MiB, limits of containers, and every
  * accelerator, each as the catalog's device where its PCI id, its name and its memory say which one it is. What could not be read
  * stays 0 and is a warning of the machine (see ctxfit_hw_warning()). Needs no rights, starts no program, and takes a few milliseconds
- * where no driver has to wake a card. An alternative `root` is read without any driver.
+ * where no driver has to wake a card. An alternative `root` is read without any driver but one that the options name.
  * @param options    NULL for all defaults.
  * @param allocator  NULL for malloc and free.
  * @param out        the machine, owned by the caller; NULL on failure.

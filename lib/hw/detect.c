@@ -72,7 +72,7 @@ static bool entry_names(const char *entry, size_t len, uint32_t index, const cha
     const char *end;
     uint64_t    number;
 
-    if (cfi_parse_u64(entry, &end, &number) && (size_t)(end - entry) == len)
+    if (cfi_parse_u64(entry, &end, &number) && ((size_t)(end - entry) == len || *end == '.')) /* "0.1": a tile of the first */
         return number == index;
     return len > 4 && strncmp(uuid, entry, len) == 0; /* CUDA takes any beginning of a UUID: "GPU-8f2a" */
 }
@@ -97,17 +97,33 @@ bool cfi_hw_is_visible(const char *list, uint32_t index, const char *uuid)
     return false;
 }
 
+/*
+ * PCI Express Base Specification 6.0: 2.5 and 5 GT/s carry 8 bits in 10, 8 to 32 GT/s 128 in 130; 64 GT/s 242 bytes of 256 in a flit.
+ * Whole MB/s, as in the catalog.
+ */
+uint64_t cfi_hw_pcie_rate(unsigned int generation, unsigned int width)
+{
+    static const uint32_t lane_kb_per_s[] = {0, 250000, 500000, 984615, 1969231, 3938462, 7562500};
+    const uint64_t        kilo = 1000, mega = 1000000;
+
+    if (generation >= CFI_COUNT(lane_kb_per_s) || width > 32)
+        return 0;
+    return lane_kb_per_s[generation] * kilo * width / mega * mega;
+}
+
 /* ---- the calls ---- */
 static ctxfit_status take_options(const ctxfit_hw_detect_options *options, ctxfit_hw_detect_options *out, ctxfit_error *error)
 {
-    ctxfit_status status = cfi_copy_in(out, sizeof *out, sizeof *out, options);
+    ctxfit_status status = cfi_copy_in(out, sizeof *out, CFI_V1_HW_DETECT, options);
 
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
     if ((out->flags & ~(uint32_t)ALL_FLAGS) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "options.flags: 0x%x holds a bit that is not defined", (unsigned)out->flags);
     if (memchr(out->root, '\0', sizeof out->root) == NULL || memchr(out->visible_cuda, '\0', sizeof out->visible_cuda) == NULL ||
-        memchr(out->visible_rocm, '\0', sizeof out->visible_rocm) == NULL)
+        memchr(out->visible_rocm, '\0', sizeof out->visible_rocm) == NULL ||
+        memchr(out->visible_sycl, '\0', sizeof out->visible_sycl) == NULL ||
+        memchr(out->nvml_library, '\0', sizeof out->nvml_library) == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "options: a text has no terminating NUL");
     return CTXFIT_OK;
 }
@@ -116,7 +132,7 @@ static ctxfit_status take_options(const ctxfit_hw_detect_options *options, ctxfi
 static void note_list(cfi_hw_scene *scene, const char *backend, const char *list)
 {
     if (*list != '\0')
-        cfi_hw_note(scene, "visible to %s: %s", backend, strspn(list, "0123456789,- ") == strlen(list) ? list : "a list with UUIDs");
+        cfi_hw_note(scene, "visible to %s: %s", backend, strspn(list, "0123456789,.- ") == strlen(list) ? list : "a list with UUIDs");
 }
 
 static void begin_scene(cfi_hw_scene *scene, const ctxfit_hw_detect_options *options)
@@ -130,6 +146,9 @@ static void begin_scene(cfi_hw_scene *scene, const ctxfit_hw_detect_options *opt
         cfi_hw_note(scene, "stated limit of host memory: %llu bytes", (unsigned long long)options->host_limit_bytes);
     note_list(scene, "CUDA", options->visible_cuda);
     note_list(scene, "ROCm", options->visible_rocm);
+    note_list(scene, "SYCL", options->visible_sycl);
+    if (options->nvml_library[0] != '\0')
+        cfi_hw_note(scene, "nvml: a library that the caller stated");
 }
 
 /* `files` NULL: the machine that this runs on. */

@@ -10,6 +10,7 @@
 #define MOST_CARDS 256u /* minors of /sys/class/drm/cardN */
 #define MOST_NODES 256u /* of the topology, processors included */
 #define MOST_TILES 8u
+#define MOST_BRIDGES 8u /* from a card to its root port */
 #define BARS 6
 #define CARD_PATH 48
 #define GIB (UINT64_C(1) << 30)
@@ -27,6 +28,9 @@ typedef struct drm_card {
 /* Counted per call: the place in the list of visible devices of AMD's runtime. */
 typedef struct drm_state {
     uint32_t amd_seen;
+    uint32_t intel_cards;      /* with memory of their own, counted beforehand: they come first in Intel's order */
+    uint32_t intel_cards_seen;
+    uint32_t intel_shared_seen;
     uint32_t other_nvidia;
 } drm_state;
 
@@ -90,6 +94,66 @@ static cfi_hw_finding *add_drm_finding(cfi_hw_scene *scene, const drm_card *card
         (void)snprintf(finding->place, sizeof finding->place, "card%u", (unsigned)card->number);
     }
     return finding;
+}
+
+/* ---- the link to the host ---- */
+/* "16.0 GT/s PCIe" as generation; 0: another text. */
+static unsigned int generation_of(const char *text)
+{
+    static const char rates[][6] = {"2.5 ", "5.0 ", "8.0 ", "16.0 ", "32.0 ", "64.0 "};
+    static const char old_rates[][6] = {"2.5 ", "5 ", "8 ", "16 ", "32 ", "64 "}; /* kernels before 5.7 */
+
+    for (unsigned int i = 0; i < CFI_COUNT(rates); i++)
+        if (strncmp(text, rates[i], strlen(rates[i])) == 0 || strncmp(text, old_rates[i], strlen(old_rates[i])) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* What a step between card and root port can do at most: now the link may sleep, but lanes do not come back. */
+static uint64_t step_rate(cfi_hw_scene *scene, const drm_card *card, const char *folder)
+{
+    char         path[CFI_HW_PATH_BYTES];
+    unsigned int generation = 0;
+    uint64_t     width = 0;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/max_link_speed", folder) < sizeof path && cfi_hw_read_file(scene, card->files, path))
+        generation = generation_of(scene->file);
+    if (generation == 0 || (size_t)snprintf(path, sizeof path, "%s/current_link_width", folder) >= sizeof path ||
+        !cfi_hw_read_number(scene, card->files, path, &width) || width > 32)
+        return 0;
+    cfi_hw_note(scene, "  link: PCIe %u x%u", generation, (unsigned)width);
+    return cfi_hw_pcie_rate(generation, (unsigned int)width);
+}
+
+/*
+ * The least of all steps, since a card's own bridge may be wider than the slot. Tunnels of Thunderbolt and USB4 call themselves PCIe 1
+ * x4 whatever they carry: 32 Gbit/s of PCI Express at most in versions 3 and 4, as PCIe 3 x4.
+ */
+static uint64_t link_of_card(cfi_hw_scene *scene, const drm_card *card)
+{
+    char     folder[CFI_HW_PATH_BYTES], path[CFI_HW_PATH_BYTES];
+    uint64_t least = UINT64_MAX;
+    bool     removable = false;
+
+    (void)snprintf(folder, sizeof folder, "%s/device", card->folder);
+    for (uint32_t step = 0; step < MOST_BRIDGES; step++) {
+        uint64_t rate = step_rate(scene, card, folder);
+        size_t   len = strlen(folder);
+
+        if (rate == 0)
+            break;
+        (void)snprintf(path, sizeof path, "%s/removable", folder);
+        removable = removable || (cfi_hw_read_file(scene, card->files, path) && strncmp(scene->file, "removable", 9) == 0);
+        least = cfi_min_u64(least, rate);
+        if (len + 4 >= sizeof folder)
+            break;
+        memcpy(folder + len, "/..", 4);
+    }
+    if (removable) {
+        cfi_hw_warn(scene, "card%u is behind an external port: its link is taken as PCIe 3 x4", (unsigned)card->number);
+        return cfi_hw_pcie_rate(3, 4);
+    }
+    return least != UINT64_MAX ? least : 0;
 }
 
 /* ---- AMD ---- */
@@ -163,6 +227,7 @@ static void read_amd(cfi_hw_scene *scene, const drm_card *card, drm_state *state
     finding->free_bytes = vram - cfi_min_u64(vram, vram_used);
     finding->free_known = has_used;
     finding->shared_bytes = apu ? gtt : 0;
+    finding->link_bytes_per_s = apu ? 0 : link_of_card(scene, card);
     if (card_path(card, "device/product_name", path) && cfi_hw_read_file(scene, card->files, path))
         cfi_hw_copy_text(finding->name, sizeof finding->name, scene->file);
 }
@@ -219,7 +284,17 @@ static bool read_tiles(cfi_hw_scene *scene, const drm_card *card, uint64_t *out)
     return sum != 0;
 }
 
-static void read_intel(cfi_hw_scene *scene, const drm_card *card)
+static bool intel_is_hidden(cfi_hw_scene *scene, drm_state *state, bool own)
+{
+    uint32_t place = own ? state->intel_cards_seen++ : state->intel_cards + state->intel_shared_seen++;
+
+    if (cfi_hw_is_visible(scene->options->visible_sycl, place, ""))
+        return false;
+    cfi_hw_note(scene, "  hidden by the list of visible devices");
+    return true;
+}
+
+static void read_intel(cfi_hw_scene *scene, const drm_card *card, drm_state *state)
 {
     uint32_t        kind = cfi_hw_pci_kind(card->vendor, card->device);
     uint64_t        memory = 0, free_now = 0;
@@ -242,9 +317,12 @@ static void read_intel(cfi_hw_scene *scene, const drm_card *card)
                     (unsigned)card->device);
         return;
     }
+    if (intel_is_hidden(scene, state, own))
+        return;
     finding = add_drm_finding(scene, card, own ? CTXFIT_DEVICE_GPU : CTXFIT_DEVICE_UNIFIED, CTXFIT_BACKEND_SYCL);
     if (finding == NULL || !own)
         return;
+    finding->link_bytes_per_s = link_of_card(scene, card);
     finding->memory_bytes = memory;
     finding->free_bytes = cfi_min_u64(free_now, memory);
     finding->free_known = free_known;
@@ -273,15 +351,30 @@ static void read_drm_card(cfi_hw_scene *scene, const cfi_hw_files *files, uint32
     if (card.vendor == CFI_PCI_AMD)
         read_amd(scene, &card, state);
     else if (card.vendor == CFI_PCI_INTEL)
-        read_intel(scene, &card);
+        read_intel(scene, &card, state);
     else if (card.vendor == CFI_PCI_NVIDIA)
         state->other_nvidia++;
 }
 
+static bool is_intel_card(cfi_hw_scene *scene, const cfi_hw_files *files, uint32_t number)
+{
+    char     path[96];
+    uint32_t vendor = 0, device = 0;
+
+    (void)snprintf(path, sizeof path, "/sys/class/drm/card%u/device/vendor", (unsigned)number);
+    if (!read_hex(scene, files, path, &vendor) || vendor != CFI_PCI_INTEL)
+        return false;
+    (void)snprintf(path, sizeof path, "/sys/class/drm/card%u/device/device", (unsigned)number);
+    return read_hex(scene, files, path, &device) && cfi_hw_pci_kind(vendor, device) == CTXFIT_DEVICE_GPU;
+}
+
 void cfi_hw_read_drm(cfi_hw_scene *scene, const cfi_hw_files *files, bool nvml_saw_cards)
 {
-    drm_state state = {0, 0};
+    drm_state state = {0, 0, 0, 0, 0};
 
+    if (scene->options->visible_sycl[0] != '\0')
+        for (uint32_t number = 0; number < MOST_CARDS; number++)
+            state.intel_cards += is_intel_card(scene, files, number);
     for (uint32_t number = 0; number < MOST_CARDS; number++)
         read_drm_card(scene, files, number, &state);
     if (state.other_nvidia > 0 && !nvml_saw_cards)

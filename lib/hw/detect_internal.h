@@ -35,6 +35,7 @@ typedef struct cfi_hw_finding {
     uint64_t free_bytes;     /* of memory_bytes */
     uint64_t shared_bytes;   /* unified: what it may use of the host's memory, 0 = the rule of the catalog */
     uint64_t budget_bytes;   /* unified: stated by the system, 0 = own and shared memory, or the rule */
+    uint64_t link_bytes_per_s; /* to the host, one direction */
     char     name[96];
     char     place[48];      /* for the report: "0000:01:00.0", "card1" */
 } cfi_hw_finding;
@@ -70,6 +71,9 @@ void            cfi_hw_copy_text(char *out, size_t cap, const char *text);
  * Whether a list of visible devices ("1,0", "GPU-8f2a", "" = all) shows the device. "-1" hides all that stand behind it, as with CUDA.
  */
 bool            cfi_hw_is_visible(const char *list, uint32_t index, const char *uuid);
+
+/* Bytes per second, one direction, of a PCI Express link; 0 for a generation or width that there is not. */
+uint64_t        cfi_hw_pcie_rate(unsigned int generation, unsigned int width);
 
 /* ---- detect_match.c ---- */
 /* The kind that the catalog gives a PCI id (CTXFIT_DEVICE_*), 0 = not in it. */
@@ -131,6 +135,8 @@ typedef struct cfi_nvml {
     int (*mig_count)(cfi_nvml_handle device, unsigned int *count);
     int (*mig_by_index)(cfi_nvml_handle device, unsigned int index, cfi_nvml_handle *out);
     int (*driver)(char *out, unsigned int cap);
+    int (*pcie_generation)(cfi_nvml_handle device, unsigned int *out); /* the most that card and slot have in common */
+    int (*pcie_width)(cfi_nvml_handle device, unsigned int *out);
 } cfi_nvml;
 
 /* Adds what NVML shows; true when it showed a device, also one that had to be left out. */
@@ -142,7 +148,7 @@ typedef struct cfi_nvml_library {
     void    *handle;
 } cfi_nvml_library;
 
-bool cfi_nvml_open(cfi_nvml_library *library); /* false: there is none */
+bool cfi_nvml_open(cfi_nvml_library *library, const char *path); /* path "": the driver's own; false: there is none */
 void cfi_nvml_close(cfi_nvml_library *library);
 
 /* ---- detect_linux.c, detect_cgroup.c, detect_drm.c: a Linux system through its files ---- */

@@ -13,14 +13,14 @@ static uint64_t known_mib(uint64_t bytes)
 }
 
 /*
- * What is free now is free beside what the system holds already. So the reserve is only what is missing from the system's share: then
- * free less reserve is the lesser of what is free and of all memory less the whole reserve. A group with a limit needs no system in it.
+ * What the system keeps of all memory. A process with a limit has no system within it: there only what the limit would take of the
+ * system's share is kept.
  */
-static uint64_t remaining_reserve(uint64_t all_memory, uint64_t free_now)
+static uint64_t reserve_within(uint64_t all_memory, uint64_t limited_memory)
 {
     uint64_t whole = known_mib(all_memory), usable = whole - cfi_min_u64(whole, cfi_hw_reserve(whole));
 
-    return free_now > usable ? free_now - usable : CTXFIT_HW_RESERVE_NONE;
+    return limited_memory > usable ? limited_memory - usable : CTXFIT_HW_RESERVE_NONE;
 }
 
 static uint64_t host_memory(const cfi_hw_scene *scene)
@@ -43,7 +43,7 @@ static bool is_left_out(cfi_hw_scene *scene, const cfi_hw_finding *finding, bool
         return true;
     }
     if (discrete && finding->backend != CTXFIT_BACKEND_CUDA && (scene->options->flags & CTXFIT_HW_DETECT_WITH_INTEGRATED) == 0) {
-        cfi_hw_warn(scene, "the integrated GPU (%s, %04x:%04x) is left out: there is a card beside it", finding->place,
+        cfi_hw_warn(scene, "the integrated GPU (%s, %04x:%04x) is left out, as engines do beside a card", finding->place,
                     (unsigned)finding->vendor, (unsigned)finding->device);
         return true;
     }
@@ -55,21 +55,37 @@ static bool is_left_out(cfi_hw_scene *scene, const cfi_hw_finding *finding, bool
 }
 
 /* ---- one device ---- */
+/* Tables and formulas round in their own ways: a link that is the catalog's but for that is the catalog's. */
+static void keep_known_link(ctxfit_device *device, uint32_t index)
+{
+    ctxfit_device known;
+    uint64_t      a, b;
+
+    cfi_hw_catalog_device(index, &known);
+    a = cfi_max_u64(device->link_bytes_per_s, known.link_bytes_per_s);
+    b = cfi_min_u64(device->link_bytes_per_s, known.link_bytes_per_s);
+    if (a - b < a / 50)
+        device->link_bytes_per_s = 0;
+}
+
 static void name_device(cfi_hw_scene *scene, ctxfit_device *device, const cfi_hw_finding *finding, uint32_t index,
                         const ctxfit_device *common, const char *evidence)
 {
     const char *called = finding->name[0] != '\0' ? finding->name : finding->place;
 
     device->kind = finding->kind;
+    device->link_bytes_per_s = finding->link_bytes_per_s;
     cfi_hw_note(scene, "%s %04x:%04x '%s': %s (%s)", finding->place, (unsigned)finding->vendor, (unsigned)finding->device, finding->name,
                 index != CFI_HW_NONE ? ctxfit_hw_catalog_id(index) : "unknown", evidence);
     if (index != CFI_HW_NONE) {
         (void)snprintf(device->id, sizeof device->id, "%s", ctxfit_hw_catalog_id(index));
+        keep_known_link(device, index);
         return;
     }
     device->backend = common->backend != CTXFIT_BACKEND_DEFAULT ? common->backend : finding->backend;
     device->bandwidth_bytes_per_s = common->bandwidth_bytes_per_s;
-    device->link_bytes_per_s = common->link_bytes_per_s;
+    if (device->link_bytes_per_s == 0)
+        device->link_bytes_per_s = common->link_bytes_per_s;
     device->fp16_flops_per_s = common->fp16_flops_per_s;
     device->int8_ops_per_s = common->int8_ops_per_s;
     (void)snprintf(device->name, sizeof device->name, "%s", called);
@@ -116,7 +132,7 @@ static ctxfit_device unified_device(cfi_hw_scene *scene, const cfi_hw_finding *f
     name_device(scene, &device, finding, index, &common, evidence);
     device.memory_bytes = known_mib(host_memory(scene) + own);
     device.free_bytes = cfi_min_u64(known_mib(host_free(scene) + own_free), device.memory_bytes);
-    device.reserve_bytes = remaining_reserve(scene->memory_bytes + own, device.free_bytes);
+    device.reserve_bytes = reserve_within(scene->memory_bytes + own, device.memory_bytes);
     if (finding->budget_bytes != 0)
         device.budget_bytes = cfi_min_u64(known_mib(finding->budget_bytes), device.memory_bytes);
     else if (finding->shared_bytes != 0)
@@ -136,7 +152,7 @@ static ctxfit_device host_device(cfi_hw_scene *scene)
     device.kind = CTXFIT_DEVICE_HOST;
     device.memory_bytes = known_mib(host_memory(scene));
     device.free_bytes = cfi_min_u64(known_mib(host_free(scene)), device.memory_bytes);
-    device.reserve_bytes = remaining_reserve(scene->memory_bytes, device.free_bytes);
+    device.reserve_bytes = reserve_within(scene->memory_bytes, device.memory_bytes);
     if (index != CFI_HW_NONE) {
         (void)snprintf(device.id, sizeof device.id, "%s", ctxfit_hw_catalog_id(index));
         cfi_hw_note(scene, "host: %s (%s)", device.id, evidence);
@@ -157,6 +173,29 @@ static ctxfit_status add_device(cfi_hw_scene *scene, cfi_hw_draft *draft, const 
     return status;
 }
 
+/* The budget of unified memory that nothing states. */
+static uint64_t rule_budget(const ctxfit_device *device)
+{
+    uint32_t index = cfi_hw_find(device->id);
+
+    return cfi_hw_budget(index != CFI_HW_NONE ? cfi_hw_rule_of(index) : cfi_hw_default_rule(device->kind, device->backend),
+                         device->memory_bytes);
+}
+
+/* An orchestrator's word counts for what a device may hold, whatever is free beyond it. */
+static void limit_device(const cfi_hw_scene *scene, ctxfit_device *device, uint32_t place)
+{
+    uint64_t limit = place < CTXFIT_HW_DETECT_LIMITS ? scene->options->device_limit_bytes[place] : 0;
+
+    if (limit == 0 || limit >= device->memory_bytes)
+        return;
+    limit = known_mib(limit);
+    if (device->kind == CTXFIT_DEVICE_UNIFIED)
+        device->budget_bytes = cfi_min_u64(device->budget_bytes != 0 ? device->budget_bytes : rule_budget(device), limit);
+    else
+        device->free_bytes = device->free_bytes != 0 ? cfi_min_u64(device->free_bytes, limit) : limit;
+}
+
 static void add_findings(cfi_hw_scene *scene, cfi_hw_draft *draft, bool *out_unified)
 {
     bool discrete = false;
@@ -172,6 +211,7 @@ static void add_findings(cfi_hw_scene *scene, cfi_hw_draft *draft, bool *out_uni
         if (is_left_out(scene, finding, discrete, *out_unified))
             continue;
         device = unified ? unified_device(scene, finding) : card_device(scene, finding);
+        limit_device(scene, &device, draft->hw->count);
         if (add_device(scene, draft, &device) == CTXFIT_OK)
             *out_unified = *out_unified || unified;
     }

@@ -15,6 +15,7 @@ typedef struct nvml_card {
     cfi_nvml_pci    pci;
     char            name[96];
     char            uuid[96];
+    uint64_t        link_bytes_per_s;
 } nvml_card;
 
 static bool is_absurd(uint64_t bytes)
@@ -64,6 +65,18 @@ static void read_texts(const cfi_nvml *nvml, nvml_card *card)
         memset(&card->pci, 0, sizeof card->pci);
 }
 
+/* What the link can do at most: now it may sleep. */
+static void read_link(cfi_hw_scene *scene, const cfi_nvml *nvml, nvml_card *card)
+{
+    unsigned int generation = 0, width = 0;
+
+    if (nvml->pcie_generation == NULL || nvml->pcie_width == NULL || nvml->pcie_generation(card->handle, &generation) != CFI_NVML_OK ||
+        nvml->pcie_width(card->handle, &width) != CFI_NVML_OK)
+        return;
+    card->link_bytes_per_s = cfi_hw_pcie_rate(generation, width);
+    cfi_hw_note(scene, "  link: PCIe %u x%u", generation, width);
+}
+
 static cfi_hw_finding *add_card(cfi_hw_scene *scene, const nvml_card *card, uint32_t kind)
 {
     cfi_hw_finding *finding = cfi_hw_add_finding(scene, kind, CTXFIT_BACKEND_CUDA);
@@ -75,6 +88,7 @@ static cfi_hw_finding *add_card(cfi_hw_scene *scene, const nvml_card *card, uint
         finding->device = card->pci.device_and_vendor >> 16;
     }
     memcpy(finding->name, card->name, sizeof finding->name);
+    finding->link_bytes_per_s = card->link_bytes_per_s;
     (void)snprintf(finding->place, sizeof finding->place, "%04x:%02x:%02x.0", (unsigned)card->pci.domain, (unsigned)card->pci.bus,
                    (unsigned)card->pci.device);
     return finding;
@@ -98,6 +112,7 @@ static void read_slices(cfi_hw_scene *scene, const cfi_nvml *nvml, const nvml_ca
             continue;
         read_texts(nvml, &slice);
         slice.pci = card->pci;
+        slice.link_bytes_per_s = card->link_bytes_per_s;
         found++;
         if (!visible && !cfi_hw_is_visible(scene->options->visible_cuda, UINT32_MAX, slice.uuid))
             continue;
@@ -160,6 +175,7 @@ static void read_card(cfi_hw_scene *scene, const cfi_nvml *nvml, uint32_t index)
     read_texts(nvml, &card);
     cfi_hw_note(scene, "nvml %u: '%s', pci %04x:%04x", (unsigned)index, card.name, (unsigned)(card.pci.device_and_vendor & 0xffff),
                 (unsigned)(card.pci.device_and_vendor >> 16));
+    read_link(scene, nvml, &card);
     visible = cfi_hw_is_visible(scene->options->visible_cuda, index, card.uuid);
     if (nvml->mig_mode != NULL && nvml->mig_mode(card.handle, &mig, &pending) == CFI_NVML_OK && mig == 1) {
         read_slices(scene, nvml, &card, visible);

@@ -37,9 +37,9 @@ ctxfit_status cfi_hw_read_system(cfi_hw_scene *scene)
     ctxfit_hw_detect_options options = *scene->options;
     cfi_hw_files             files = {&options, read_from_root};
     cfi_nvml_library         library;
-    bool                     driver = (options.flags & CTXFIT_HW_DETECT_NO_DRIVER) == 0 && options.root[0] == '\0';
+    bool                     driver = (options.flags & CTXFIT_HW_DETECT_NO_DRIVER) == 0;
 
-    driver = driver && cfi_nvml_open(&library);
+    driver = driver && (options.root[0] == '\0' || options.nvml_library[0] != '\0') && cfi_nvml_open(&library, options.nvml_library);
     cfi_hw_read_linux(scene, &files, driver ? &library.nvml : NULL);
     if (driver)
         cfi_nvml_close(&library);

@@ -10,9 +10,9 @@
 
 #if defined(_WIN32)
 /* From the system's folder only: never from the current one. */
-static void *load_library(void)
+static void *load_library(const char *path)
 {
-    return (void *)LoadLibraryExA("nvml.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    return (void *)(*path != '\0' ? LoadLibraryExA(path, NULL, 0) : LoadLibraryExA("nvml.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32));
 }
 
 static void find_function(void *library, const char *name, void *out, size_t size)
@@ -28,12 +28,14 @@ static void unload_library(void *library)
     (void)FreeLibrary((HMODULE)library);
 }
 #else
-static void *load_library(void)
+static void *load_library(const char *path)
 {
     /* The second is where WSL2 puts the host's driver when the linker's cache does not know it. */
     static const char names[][36] = {"libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1"};
     void             *library = NULL;
 
+    if (*path != '\0')
+        return dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     for (size_t i = 0; i < CFI_COUNT(names) && library == NULL; i++)
         library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
     return library;
@@ -56,10 +58,10 @@ static void unload_library(void *library)
 
 #define FIND(member, name) find_function(library->handle, name, &library->nvml.member, sizeof library->nvml.member)
 
-bool cfi_nvml_open(cfi_nvml_library *library)
+bool cfi_nvml_open(cfi_nvml_library *library, const char *path)
 {
     memset(library, 0, sizeof *library);
-    library->handle = load_library();
+    library->handle = load_library(path);
     if (library->handle == NULL)
         return false;
     FIND(init, "nvmlInit_v2");
@@ -75,6 +77,8 @@ bool cfi_nvml_open(cfi_nvml_library *library)
     FIND(mig_count, "nvmlDeviceGetMaxMigDeviceCount");
     FIND(mig_by_index, "nvmlDeviceGetMigDeviceHandleByIndex");
     FIND(driver, "nvmlSystemGetDriverVersion");
+    FIND(pcie_generation, "nvmlDeviceGetMaxPcieLinkGeneration");
+    FIND(pcie_width, "nvmlDeviceGetMaxPcieLinkWidth");
     if (library->nvml.init != NULL && library->nvml.shutdown != NULL && library->nvml.count != NULL && library->nvml.by_index != NULL &&
         library->nvml.memory != NULL)
         return true;

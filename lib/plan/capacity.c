@@ -30,10 +30,13 @@ static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *devi
 
 static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *host)
 {
-    uint64_t available = host->free_bytes != 0 ? cfi_min_u64(host->memory_bytes, host->free_bytes) : host->memory_bytes;
+    uint64_t available = minus_or_zero(host->memory_bytes, host->reserve_bytes);
 
+    /* What is free is free beside what the system holds already: the reserve is not kept of it once more. */
+    if (host->free_bytes != 0)
+        available = cfi_min_u64(available, host->free_bytes);
     q->capacity[at] = host->memory_bytes;
-    q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : minus_or_zero(available, host->reserve_bytes);
+    q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : available;
 }
 
 ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_error *error)

@@ -121,7 +121,9 @@ static void add_memory(constraint_list *list, const cfi_question *q, uint32_t de
 
     c->device = device;
     c->slack_bytes = cfi_plan_slack(q, &list->plan->answer.memory, device);
-    if (host)
+    if (host && hw->free_bytes != 0 && q->usable[device] == hw->free_bytes)
+        (void)snprintf(c->source, sizeof c->source, "host memory that is free now");
+    else if (host)
         (void)snprintf(c->source, sizeof c->source, "host memory, less %" PRIu64 " MiB for the operating system", hw->reserve_bytes >> 20);
     else
         (void)snprintf(c->source, sizeof c->source, "%s of %s", budget ? "GPU budget of unified memory" : "memory", hw->name);

@@ -236,7 +236,7 @@ class ExitCodes(unittest.TestCase):
 class Detected(unittest.TestCase):
     """Made machines (tests/data/hw/machines) under CTXFIT_ROOT: files only, drivers are not asked."""
 
-    SPEC = "rx-7900-xtx(mem=24560MiB,free=23960MiB) host:64000MiB(free=50000MiB,reserve=0B)"
+    SPEC = "rx-7900-xtx(mem=24560MiB,free=23960MiB) host:64000MiB(free=50000MiB)"
 
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -302,6 +302,13 @@ class Detected(unittest.TestCase):
             self.assertEqual(self.run("hw", **env).stdout.decode().splitlines()[0], self.SPEC.split()[1], env)
 
     def test_a_root_without_a_system_is_bad_input(self):
+        limited = self.run("hw", "--device-limit", "8GiB", "--host-limit", "16GiB").stdout.decode().splitlines()[0]
+        self.assertEqual(limited, "rx-7900-xtx(mem=24560MiB,free=8GiB) host:16GiB(free=16GiB,reserve=0B)")
+        usable = [d["usable_bytes"] >> 20 for d in json.loads(self.run("plan", "qwen3-8b", "--device-limit", "8GiB", "--json").stdout)["devices"]]
+        self.assertEqual(usable[0], 7 * 1024)  # less what is kept free on a card
+        for words in (["hw", "--device-limit", "x"], ["hw", "--device-limit"], ["hw", "--host-limit", "0"], ["hw", "rtx-4090", "--host-limit", "1GiB"],
+                      ["hw", "--device-limit", ",".join(["1GiB"] * 17)], ["plan", "qwen3-8b", "--hw", "host:8GiB", "--host-limit", "1GiB"]):
+            self.assertEqual(self.run(*words).returncode, USAGE, words)
         done = run("hw", CTXFIT_ROOT=str(self.root / "nothing"))
         self.assertEqual((done.returncode, done.stdout), (BAD_INPUT, b""))
         self.assertEqual(run("hw", CTXFIT_ROOT="x" * 5000).returncode, BAD_INPUT)

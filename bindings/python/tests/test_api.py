@@ -104,6 +104,10 @@ def test_a_machine_is_detected(tmp_path: Path) -> None:
     (tmp_path / "proc/meminfo").write_text("MemTotal: 32768000 kB\nMemAvailable: 20480000 kB\n")
     found = ctxfit.Hardware.detect(root=str(tmp_path), host_limit_bytes=2**34)
     assert found.spec == "host:16GiB(free=16GiB,reserve=0B)"
+    limited = ctxfit.Hardware.detect(root=str(tmp_path), visible_sycl="0", device_limit_bytes=[2**30, 0])
+    assert limited.spec == "host:32000MiB(free=20000MiB)"
+    with pytest.raises(ctxfit.InvalidArgument, match="17 values, at most 16"):
+        ctxfit.Hardware.detect(device_limit_bytes=[1] * 17)
     assert any("bandwidth" in warning for warning in found.warnings)
     assert found.spec in found.report()
     assert ctxfit.Hardware(found.spec).warnings == ()

@@ -106,6 +106,8 @@ struct cfi_nvml_device {
     int      code;
     uint64_t total;
     uint64_t free;
+    uint32_t generation;
+    uint32_t width;
     char     uuid[40];
     char     name[96];
 };
@@ -233,22 +235,44 @@ static inline int fake_nvml_mig_by_index(cfi_nvml_handle card, unsigned int inde
     return 0;
 }
 
+static inline int fake_nvml_generation(cfi_nvml_handle card, unsigned int *out)
+{
+    *out = card->generation;
+    return nvml_fails() ? 999 : card->generation != 0 ? 0 : CFI_NVML_NOT_SUPPORTED;
+}
+
+static inline int fake_nvml_width(cfi_nvml_handle card, unsigned int *out)
+{
+    *out = card->width;
+    return nvml_fails() ? 999 : 0;
+}
+
 static const cfi_nvml fake_nvml_functions = {
     fake_nvml_init, fake_nvml_shutdown, fake_nvml_count, fake_nvml_by_index, fake_nvml_memory, fake_nvml_memory_v2, fake_nvml_name,
-    fake_nvml_uuid, fake_nvml_pci, fake_nvml_mig_mode, fake_nvml_mig_count, fake_nvml_mig_by_index, NULL,
+    fake_nvml_uuid, fake_nvml_pci, fake_nvml_mig_mode, fake_nvml_mig_count, fake_nvml_mig_by_index, NULL, fake_nvml_generation,
+    fake_nvml_width,
 };
 
-/* "10de:2684 | 24564MiB | 24100MiB | GPU-1 | NVIDIA GeForce RTX 4090"; "mig" instead of the id: a slice of the card above. */
+/*
+ * "10de:2684 | 24564MiB | 24100MiB | GPU-1 | NVIDIA GeForce RTX 4090"; "mig" instead of the id: a slice of the card above. The name may end
+ * in " @ PCIe 4 x8".
+ */
 static inline void fake_nvml_add(const char *line)
 {
     struct cfi_nvml_device *card = &fake_nvml.cards[fake_nvml.count];
     char                    id[16], total[32], free_now[32];
     const char             *end;
+    char                   *link;
     unsigned                vendor = 0, device = 0;
 
     assert_true(fake_nvml.count < FAKE_CARDS);
     memset(card, 0, sizeof *card);
     assert_int_equal(sscanf(line, "%15s | %31s | %31s | %39s | %95[^\n]", id, total, free_now, card->uuid, card->name), 5);
+    link = strstr(card->name, " @ PCIe ");
+    if (link != NULL) {
+        assert_int_equal(sscanf(link, " @ PCIe %u x%u", &card->generation, &card->width), 2);
+        *link = '\0';
+    }
     if (strcmp(id, "mig") == 0) {
         uint32_t parent = fake_nvml.count - 1;
 

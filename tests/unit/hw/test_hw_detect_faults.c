@@ -93,7 +93,7 @@ static void an_old_driver_tells_memory_in_its_first_form(void **state)
     fake_nvml.old = true;
     assert_int_equal(fake_detect(&m, NULL, NULL, &hw, NULL), CTXFIT_OK);
     spec_of(hw, spec, sizeof spec);
-    assert_string_equal(spec, "rtx-3090(free=24210MiB) rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB,reserve=0B)");
+    assert_string_equal(spec, "rtx-3090(free=24210MiB) rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB)");
     ctxfit_hw_free(hw);
     free(m.all);
 }
@@ -104,13 +104,13 @@ static void visible_devices_are_those_of_the_list(void **state)
         char list[32];
         char spec[120];
     } cases[] = {
-        {"0", "rtx-3090(free=24210MiB) host:125GiB(free=100000MiB,reserve=0B)"},
-        {"1", "rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB,reserve=0B)"},
-        {"GPU-2", "rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB,reserve=0B)"},
-        {"-1", "host:125GiB(free=100000MiB,reserve=0B)"},
-        {"0,-1,1", "rtx-3090(free=24210MiB) host:125GiB(free=100000MiB,reserve=0B)"},
-        {"7", "host:125GiB(free=100000MiB,reserve=0B)"},
-        {"0x1", "host:125GiB(free=100000MiB,reserve=0B)"},
+        {"0", "rtx-3090(free=24210MiB) host:125GiB(free=100000MiB)"},
+        {"1", "rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB)"},
+        {"GPU-2", "rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB)"},
+        {"-1", "host:125GiB(free=100000MiB)"},
+        {"0,-1,1", "rtx-3090(free=24210MiB) host:125GiB(free=100000MiB)"},
+        {"7", "host:125GiB(free=100000MiB)"},
+        {"0x1", "host:125GiB(free=100000MiB)"},
     };
     static fake_machine m;
 
@@ -145,6 +145,73 @@ static void a_stated_limit_bounds_the_host(void **state)
     spec_of(hw, spec, sizeof spec);
     assert_string_equal(spec, "host:8GiB(free=8GiB,reserve=0B)");
     ctxfit_hw_free(hw);
+}
+
+static void stated_limits_bound_the_accelerators(void **state)
+{
+    static fake_machine      m;
+    ctxfit_hw_detect_options options = CTXFIT_HW_DETECT_OPTIONS_INIT;
+    char                     spec[512];
+    ctxfit_hw               *hw;
+
+    (void)state;
+    load(&m, "two-unequal-cards");
+    options.device_limit_bytes[0] = 8192 * MIB;
+    options.device_limit_bytes[1] = 64 * 1024 * MIB; /* more than there is */
+    assert_int_equal(fake_detect(&m, &options, NULL, &hw, NULL), CTXFIT_OK);
+    spec_of(hw, spec, sizeof spec);
+    assert_string_equal(spec, "rtx-3090(free=8GiB) rtx-3060-12gb(free=11900MiB) host:125GiB(free=100000MiB)");
+    ctxfit_hw_free(hw);
+    free(m.all);
+    load(&m, "strix-halo-small-carve-out"); /* unified: what the GPU may use */
+    options.device_limit_bytes[0] = 32 * 1024 * MIB;
+    assert_int_equal(fake_detect(&m, &options, NULL, &hw, NULL), CTXFIT_OK);
+    spec_of(hw, spec, sizeof spec);
+    assert_string_equal(spec, "ryzen-ai-max-395-128gb(mem=130462MiB,free=110412MiB,budget=32GiB)");
+    ctxfit_hw_free(hw);
+    free(m.all);
+}
+
+/* Level Zero counts cards before the processor's own GPU. */
+static void the_mask_of_level_zero_hides_devices_of_intel(void **state)
+{
+    static const struct {
+        char mask[16];
+        char spec[120];
+    } cases[] = {
+        {"0", "arc-b580 host:64000MiB(free=50000MiB)"},
+        {"1.0", "arc-a770-16gb(mem=16276MiB,free=16000MiB) host:64000MiB(free=50000MiB)"},
+        {"-1", "host:64000MiB(free=50000MiB)"},
+    };
+    static fake_machine m;
+
+    (void)state;
+    load(&m, "arc-pair-with-integrated");
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        ctxfit_hw_detect_options options = CTXFIT_HW_DETECT_OPTIONS_INIT;
+        char                     spec[512];
+        ctxfit_hw               *hw;
+
+        (void)snprintf(options.visible_sycl, sizeof options.visible_sycl, "%s", cases[i].mask);
+        assert_int_equal(fake_detect(&m, &options, NULL, &hw, NULL), CTXFIT_OK);
+        spec_of(hw, spec, sizeof spec);
+        assert_string_equal(spec, cases[i].spec);
+        ctxfit_hw_free(hw);
+    }
+    free(m.all);
+}
+
+/* PCI Express: 16 lanes of the third generation carry 15.75 GB/s in each direction, each later one twice as much. */
+static void rates_of_links_are_those_of_the_standard(void **state)
+{
+    (void)state;
+    assert_int_equal(cfi_hw_pcie_rate(1, 4), UINT64_C(1000000000));
+    assert_in_range(cfi_hw_pcie_rate(3, 16), UINT64_C(15750000000), UINT64_C(15760000000));
+    assert_in_range(cfi_hw_pcie_rate(4, 8), UINT64_C(15750000000), UINT64_C(15760000000));
+    assert_in_range(cfi_hw_pcie_rate(5, 16), UINT64_C(63010000000), UINT64_C(63020000000));
+    assert_int_equal(cfi_hw_pcie_rate(0, 16), 0);
+    assert_int_equal(cfi_hw_pcie_rate(7, 16), 0);
+    assert_int_equal(cfi_hw_pcie_rate(4, UINT32_MAX), 0);
 }
 
 static void an_integrated_gpu_stays_when_it_is_wanted(void **state)
@@ -209,7 +276,7 @@ static void binary_files_are_read_as_nothing(void **state)
             fake_add(&m, paths[i], noise + i * 7, round == 0 ? 0 : sizeof noise >> (round % 16));
         assert_int_equal(fake_detect(&m, NULL, NULL, &hw, NULL), CTXFIT_OK);
         spec_of(hw, spec, sizeof spec);
-        assert_string_equal(spec, "host:32000MiB(free=20000MiB,reserve=0B)");
+        assert_string_equal(spec, "host:32000MiB(free=20000MiB)");
         assert_int_equal(ctxfit_hw_write_report(hw, report, sizeof report, NULL), CTXFIT_OK);
         for (const char *c = report; *c != '\0'; c++)
             assert_true(((unsigned char)*c >= ' ' && *c != 0x7f) || *c == '\n'); /* steers no terminal */
@@ -314,7 +381,38 @@ static void odd_files_of_a_folder_are_survived(void **state)
     (void)snprintf(options.root, sizeof options.root, "%s", folder);
     assert_int_equal(ctxfit_hw_detect(&options, NULL, &hw, NULL), CTXFIT_OK);
     spec_of(hw, spec, sizeof spec);
-    assert_string_equal(spec, "host:32000MiB(free=20000MiB,reserve=0B)");
+    assert_string_equal(spec, "host:32000MiB(free=20000MiB)");
+    ctxfit_hw_free(hw);
+    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* The public call, a folder for the files, and a library that is really loaded. */
+static void a_library_in_place_of_nvml_is_loaded(void **state)
+{
+    char                     folder[] = "detect-XXXXXX", spec[512], command[64];
+    ctxfit_hw_detect_options options = CTXFIT_HW_DETECT_OPTIONS_INIT;
+    ctxfit_hw               *hw;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    write_file(folder, "/proc/meminfo", small_meminfo);
+    (void)snprintf(options.root, sizeof options.root, "%s", folder);
+    (void)snprintf(options.nvml_library, sizeof options.nvml_library, "%s", NVML_STANDIN);
+    assert_int_equal(ctxfit_hw_detect(&options, NULL, &hw, NULL), CTXFIT_OK);
+    spec_of(hw, spec, sizeof spec);
+    assert_string_equal(spec, "rtx-4090(mem=24564MiB,free=12000MiB,link=15753MB/s) "
+                              "gpu(backend=cuda,mem=40192MiB,free=40000MiB,link=31507MB/s) "
+                              "gpu(backend=cuda,mem=19968MiB,free=19900MiB,link=31507MB/s) host:32000MiB(free=20000MiB)");
+    ctxfit_hw_free(hw);
+    options.flags = CTXFIT_HW_DETECT_NO_DRIVER;
+    assert_int_equal(ctxfit_hw_detect(&options, NULL, &hw, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_hw_device_count(hw), 1);
+    ctxfit_hw_free(hw);
+    options.flags = 0;
+    (void)snprintf(options.nvml_library, sizeof options.nvml_library, "%s/proc/meminfo", folder); /* no library */
+    assert_int_equal(ctxfit_hw_detect(&options, NULL, &hw, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_hw_device_count(hw), 1);
     ctxfit_hw_free(hw);
     (void)snprintf(command, sizeof command, "rm -rf %s", folder);
     assert_int_equal(system(command), 0);
@@ -390,6 +488,10 @@ int main(void)
         cmocka_unit_test(an_old_driver_tells_memory_in_its_first_form),
         cmocka_unit_test(visible_devices_are_those_of_the_list),
         cmocka_unit_test(a_stated_limit_bounds_the_host),
+        cmocka_unit_test(stated_limits_bound_the_accelerators),
+        cmocka_unit_test(the_mask_of_level_zero_hides_devices_of_intel),
+        cmocka_unit_test(rates_of_links_are_those_of_the_standard),
+        cmocka_unit_test(a_library_in_place_of_nvml_is_loaded),
         cmocka_unit_test(an_integrated_gpu_stays_when_it_is_wanted),
         cmocka_unit_test(cards_beyond_the_most_are_counted_not_kept),
         cmocka_unit_test(binary_files_are_read_as_nothing),

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Iterable, List, NamedTuple, Optional, Tuple, Union
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _convert
 from . import _layout as L
@@ -51,18 +51,25 @@ class Hardware(Handle):
 
     @classmethod
     def detect(
-        cls, *, flags: int = 0, host_limit_bytes: int = 0, root: str = "", visible_cuda: str = "", visible_rocm: str = ""
+        cls, *, flags: int = 0, host_limit_bytes: int = 0, device_limit_bytes: Sequence[int] = (), root: str = "", visible_cuda: str = "",
+        visible_rocm: str = "", visible_sycl: str = "", nvml_library: str = ""
     ) -> Hardware:
         """The machine that this runs on, with what is free now. `warnings` says what could not be seen.
 
-        `visible_*` are the values of CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES; the environment is not read. `flags`: DetectFlags.
+        `visible_*` are the values of CUDA_VISIBLE_DEVICES, ROCR_VISIBLE_DEVICES and ZE_AFFINITY_MASK; the environment is not read. The
+        limits are an orchestrator's: most of the host's memory and of each accelerator's, 0 for none. `flags`: DetectFlags.
         """
         options = L.ctxfit_hw_detect_options(struct_size=ctypes.sizeof(L.ctxfit_hw_detect_options))
         given = {
             "flags": flags, "host_limit_bytes": host_limit_bytes, "root": root, "visible_cuda": visible_cuda, "visible_rocm": visible_rocm,
+            "visible_sycl": visible_sycl, "nvml_library": nvml_library,
         }
         for field, value in given.items():
             _convert.set_field(options, field, value, field)
+        if len(device_limit_bytes) > L.CTXFIT_HW_DETECT_LIMITS:
+            raise InvalidArgument(f"device_limit_bytes: {len(device_limit_bytes)} values, at most {L.CTXFIT_HW_DETECT_LIMITS}")
+        for i, limit in enumerate(device_limit_bytes):
+            options.device_limit_bytes[i] = _convert.whole(limit, f"device_limit_bytes[{i}]", 0, 2**64 - 1)
         return cls._wrap(cls._make(lib.ctxfit_hw_detect, ctypes.byref(options)))
 
     @staticmethod

@@ -116,6 +116,7 @@ CTXFIT_MODEL_F_NO_CACHE = 32
 CTXFIT_MODEL_F_CONTEXT_UNSTATED = 64
 CTXFIT_HW_MAX_DEVICES = 64
 CTXFIT_HW_RESERVE_NONE = 18446744073709551615
+CTXFIT_HW_DETECT_LIMITS = 16
 CTXFIT_DEVICE_HOST = 1
 CTXFIT_DEVICE_GPU = 2
 CTXFIT_DEVICE_UNIFIED = 3
@@ -459,6 +460,9 @@ class ctxfit_hw_detect_options(ctypes.Structure):
     root: bytes
     visible_cuda: bytes
     visible_rocm: bytes
+    visible_sycl: bytes
+    nvml_library: bytes
+    device_limit_bytes: ctypes.Array[ctypes.c_uint64]
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -466,6 +470,9 @@ class ctxfit_hw_detect_options(ctypes.Structure):
         ("root", ctypes.c_char * 512),
         ("visible_cuda", ctypes.c_char * 256),
         ("visible_rocm", ctypes.c_char * 256),
+        ("visible_sycl", ctypes.c_char * 256),
+        ("nvml_library", ctypes.c_char * 256),
+        ("device_limit_bytes", ctypes.c_uint64 * 16),
     ]
 
 

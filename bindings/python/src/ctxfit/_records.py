@@ -335,7 +335,7 @@ class Device:
     budget_bytes: int = 0
     #: Apple: the larger budget of recent macOS, by observation; otherwise as budget_bytes
     budget_recent_bytes: int = 0
-    #: host and unified: kept for the operating system
+    #: host and unified: kept of the whole memory for the operating system
     reserve_bytes: int = 0
     #: of its memory
     bandwidth_bytes_per_s: int = 0
