@@ -51,6 +51,7 @@ enum { CTXFIT_SPLIT_DEFAULT = 0, CTXFIT_SPLIT_LAYER = 1, CTXFIT_SPLIT_NONE = 2, 
 /** Flags of #ctxfit_plan_options. */
 enum {
     CTXFIT_PLAN_F_NO_LIMITS = 1u << 0, /**< only this context: no search for the largest one or for more sequences (fastest) */
+    CTXFIT_PLAN_F_BOUND     = 1u << 1, /**< compute buffers by an upper bound: microseconds instead of tens of them, for sweeps */
     CTXFIT_PLAN_F_SPREAD    = 1u << 8, /**< Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD) */
     CTXFIT_PLAN_F_VISION    = 1u << 9  /**< Ollama: the model takes images, for which the context is at least 2,048 */
 };

@@ -126,6 +126,22 @@ void cfi_arena_free(cfi_arena *arena)
     }
 }
 
+void cfi_arena_reset(cfi_arena *arena)
+{
+    size_t payload = 0;
+
+    if (arena->chunks == NULL)
+        return;
+    if (arena->chunks->next == NULL) {
+        arena->chunks->used = sizeof(cfi_arena_chunk);
+        return;
+    }
+    for (const cfi_arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next)
+        payload += chunk->size - sizeof(cfi_arena_chunk);
+    cfi_arena_free(arena);
+    (void)add_chunk(arena, payload); /* without it, the next piece that is asked for is got as usual */
+}
+
 void *cfi_handle_new(size_t size, size_t arena_offset, const ctxfit_allocator *allocator)
 {
     cfi_arena arena;

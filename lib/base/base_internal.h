@@ -77,6 +77,8 @@ void *cfi_arena_alloc(cfi_arena *arena, size_t size);                  /* NULL: 
 void *cfi_arena_array(cfi_arena *arena, size_t count, size_t size);    /* NULL also when count * size overflows */
 char *cfi_arena_copy(cfi_arena *arena, const char *text, size_t len);  /* NUL-terminated copy */
 void  cfi_arena_free(cfi_arena *arena);
+/* Takes back all that was handed out and keeps the memory, in one piece where that can be had, for what comes next. */
+void  cfi_arena_reset(cfi_arena *arena);
 /* Makes a handle of `size` bytes that holds its own arena at `arena_offset`; NULL: out of memory. Free it with cfi_handle_free. */
 void *cfi_handle_new(size_t size, size_t arena_offset, const ctxfit_allocator *allocator);
 void  cfi_handle_free(void *handle, size_t arena_offset);

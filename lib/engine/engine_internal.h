@@ -100,6 +100,7 @@ typedef struct cfi_run {
     uint32_t cpu_expert_layers;
     const char *overrides;  /* the caller's text, borrowed; NULL or "" for none */
     bool     bound_compute; /* compute buffers by their upper bound, not by their graphs */
+    cfi_arena *scratch;     /* memory that measurements share, one after another; borrowed; NULL: each takes its own */
 } cfi_run;
 
 /* Reads "name[@version]"; NULL or "" is the newest llama.cpp. E_NOT_FOUND. */

@@ -259,8 +259,10 @@ bool cfi_allocate(cfi_net *net, const cfi_schedule *schedule, cfi_allocation *ou
     allocator a = {.net = net, .schedule = schedule};
 
     a.buffers = cfi_arena_array(&net->arena, schedule->host + 1, sizeof(*a.buffers));
-    if (a.buffers == NULL)
+    if (a.buffers == NULL) {
+        net->no_memory = true;
         return false;
+    }
     for (uint32_t p = 0; p <= schedule->host; p++) {
         a.buffers[p].count   = 1;
         a.buffers[p].free[0] = (block){0, UINT64_MAX / 2};

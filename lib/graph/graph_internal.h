@@ -8,9 +8,10 @@ typedef struct cfi_graph_setup {
     const ctxfit_model      *model;
     const cfi_run           *run;
     const cfi_engine_device *devices;       /* run->device_count */
-    const uint8_t           *tensor_device; /* where each tensor of the model is, run->device_count: the host; NULL: where its layer is */
+    const uint8_t           *tensor_device; /* where each tensor of the model is, run->device_count: the host; NULL: where its layer is.
+                                               Not in `scratch`. */
     cfi_padding              padding[CFI_MAX_DEVICES + 1]; /* of each buffer */
-    const ctxfit_allocator  *allocator;     /* for what is needed meanwhile; NULL: malloc */
+    cfi_arena               *scratch;       /* for what is needed meanwhile; reset first */
 } cfi_graph_setup;
 
 /* Whether the architecture's graph is known in every detail. */

@@ -2,7 +2,7 @@
  * alike repeat what they do: a run of them is cut short once the memory's state at their ends repeats. */
 #include "build.h"
 
-#define PERIODS_KEPT 4u  /* of a run of like layers, at first; doubled until the states repeat */
+#define PERIODS_KEPT 3u  /* of a run of like layers, at first; doubled until the states repeat */
 #define PERIOD_MAX   16u /* layers after which kinds may repeat */
 
 /* A run of layers whose kinds repeat. */
@@ -133,7 +133,7 @@ static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t ou
     cfi_build      b = {.net = &net, .setup = m->setup, .model = m->setup->model, .run = run, .flags = m->flags};
     ctxfit_status  status = CTXFIT_OK;
 
-    cfi_net_init(&net, m->setup->allocator);
+    cfi_net_init(&net, m->arena);
     b.tokens    = tokens;
     b.sequences = run->n_seq;
     b.outputs   = outputs;
@@ -146,13 +146,13 @@ static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t ou
         if (!net.overflow && !net.no_memory && !net.incomplete && cfi_schedule_make(&net, &schedule) && !cfi_allocate(&net, &schedule, out))
             status = cfi_fail(error, CTXFIT_E_LIMIT, "compute buffer: the engine's allocator runs out of free blocks");
     }
-    if (net.incomplete)
-        status = CTXFIT_E_INCOMPLETE; /* the caller falls back to the bound: nothing to tell */
-    else if (net.no_memory)
+    if (net.no_memory)
         status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
+    else if (net.incomplete)
+        status = CTXFIT_E_INCOMPLETE; /* the caller falls back to the bound: nothing to tell */
     else if (net.overflow)
         status = cfi_fail(error, CTXFIT_E_OVERFLOW, "compute buffer: a size exceeds 64 bits");
-    cfi_net_free(&net);
+    cfi_net_end(&net, m->arena);
     return status;
 }
 
@@ -183,24 +183,20 @@ static ctxfit_status measure_one(const measuring *m, uint64_t tokens, uint64_t o
 ctxfit_status cfi_graph_measure(const cfi_graph_setup *setup, uint64_t *bytes, ctxfit_error *error)
 {
     const cfi_run *run = setup->run;
-    cfi_arena      arena;
-    measuring      m = {.setup = setup, .layers = setup->model->info.layers, .arena = &arena};
+    measuring      m = {.setup = setup, .layers = setup->model->info.layers, .arena = setup->scratch};
     ctxfit_status  status;
 
     if (!cfi_program_find(setup->model, &m.flags))
         return cfi_fail(error, CTXFIT_E_NOT_FOUND, "no graph for architecture '%.32s'", setup->model->arch_name);
     memset(bytes, 0, (run->device_count + 1) * sizeof(*bytes));
-    cfi_arena_init(&arena, setup->allocator);
-    m.kind = cfi_arena_array(&arena, m.layers, sizeof(*m.kind));
-    if (m.kind == NULL) {
-        status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
-    } else {
-        for (uint32_t i = 0; i < m.layers; i++)
-            m.kind[i] = kind_of(&m, i);
-        status = measure_one(&m, run->graph_tokens, run->outputs_graph, bytes, error);
-        if (status == CTXFIT_OK)
-            status = measure_one(&m, run->n_seq, run->n_seq, bytes, error);
-    }
-    cfi_arena_free(&arena);
+    cfi_arena_reset(m.arena);
+    m.kind = cfi_arena_array(m.arena, m.layers, sizeof(*m.kind));
+    if (m.kind == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
+    for (uint32_t i = 0; i < m.layers; i++)
+        m.kind[i] = kind_of(&m, i);
+    status = measure_one(&m, run->graph_tokens, run->outputs_graph, bytes, error);
+    if (status == CTXFIT_OK)
+        status = measure_one(&m, run->n_seq, run->n_seq, bytes, error);
     return status;
 }

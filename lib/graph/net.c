@@ -3,14 +3,14 @@
 #define NODE_BLOCK 64u
 
 /* ---- the net ---- */
-void cfi_net_init(cfi_net *net, const ctxfit_allocator *allocator)
+void cfi_net_init(cfi_net *net, cfi_arena *arena)
 {
     memset(net, 0, sizeof(*net));
-    cfi_arena_init(&net->arena, allocator);
+    net->arena = *arena;
     net->sink = (cfi_node){.ne = {1, 1, 1, 1}, .nb = {4, 4, 4, 4}, .quant = CFI_QUANT_F32, .place = CFI_UNPLACED};
 }
 
-void cfi_net_free(cfi_net *net) { cfi_arena_free(&net->arena); }
+void cfi_net_end(cfi_net *net, cfi_arena *arena) { *arena = net->arena; }
 
 void cfi_list_add(cfi_net *net, cfi_list *list, cfi_node *node)
 {
@@ -168,18 +168,6 @@ bool cfi_node_contiguous(const cfi_node *node)
 }
 
 /* ---- operations ---- */
-static const struct {
-    uint8_t in_place;
-    uint8_t empty;
-} ops[] = {
-#define CFI_OP(name, in_place, empty) {in_place, empty},
-#include "ops.def"
-#undef CFI_OP
-};
-
-bool cfi_op_in_place(uint8_t op) { return ops[op].in_place != 0; }
-bool cfi_op_empty(uint8_t op) { return ops[op].empty != 0; }
-
 cfi_node *cfi_op_same(cfi_net *net, cfi_op op, cfi_node *a)
 {
     cfi_node *node = cfi_op_new(net, op, a->quant, a->ne);

@@ -71,8 +71,9 @@ typedef struct cfi_net {
     cfi_node   sink;       /* what stands for a tensor that could not be made */
 } cfi_net;
 
-void cfi_net_init(cfi_net *net, const ctxfit_allocator *allocator);
-void cfi_net_free(cfi_net *net);
+/* The net takes the arena over and hands it back with what it took from it; nothing is freed. */
+void cfi_net_init(cfi_net *net, cfi_arena *arena);
+void cfi_net_end(cfi_net *net, cfi_arena *arena);
 void cfi_list_add(cfi_net *net, cfi_list *list, cfi_node *node);
 /* Everything that the node needs, then the node, if they are not in the order yet. */
 void cfi_net_expand(cfi_net *net, cfi_node *node);
@@ -135,8 +136,19 @@ cfi_node *cfi_soft_max(cfi_net *net, cfi_node *a, cfi_node *mask, cfi_node *sink
 cfi_node *cfi_flash_attn(cfi_net *net, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *mask, cfi_node *sinks);
 cfi_node *cfi_pad(cfi_net *net, cfi_node *a, uint64_t p0, uint64_t p1, uint64_t p2, uint64_t p3);
 
-bool cfi_op_in_place(uint8_t op);
-bool cfi_op_empty(uint8_t op);
+typedef struct cfi_op_traits {
+    bool in_place;
+    bool empty;
+} cfi_op_traits;
+
+static const cfi_op_traits cfi_ops[] = {
+#define CFI_OP(name, in_place, empty) {in_place, empty},
+#include "ops.def"
+#undef CFI_OP
+};
+
+static inline bool cfi_op_in_place(uint8_t op) { return cfi_ops[op].in_place; }
+static inline bool cfi_op_empty(uint8_t op) { return cfi_ops[op].empty; }
 
 /* ---- schedule.c ---- */
 typedef struct cfi_schedule {
@@ -153,7 +165,7 @@ typedef struct cfi_schedule {
     uint32_t  leaf_count;
 } cfi_schedule;
 
-/* Places every node and makes the order with the copies of each split's inputs. False: out of memory. */
+/* Places every node and makes the order with the copies of each split's inputs. False: net->no_memory. */
 bool cfi_schedule_make(cfi_net *net, cfi_schedule *schedule);
 bool cfi_schedule_supports(const cfi_schedule *schedule, uint32_t place, const cfi_node *node);
 
@@ -165,7 +177,7 @@ typedef struct cfi_allocation {
     uint64_t *state;       /* per boundary: what is held where, as a hash; room for net->boundaries */
 } cfi_allocation;
 
-/* False: more free blocks than the engine's allocator bears, or out of memory. */
+/* False: more free blocks than the engine's allocator bears, or net->no_memory. */
 bool cfi_allocate(cfi_net *net, const cfi_schedule *schedule, cfi_allocation *allocation);
 
 #endif

@@ -377,7 +377,8 @@ bool cfi_schedule_make(cfi_net *net, cfi_schedule *s)
     s->leaf_count = 0;
     s->step       = cfi_arena_array(&net->arena, net->nodes.count + 2 * copies, sizeof(*s->step));
     s->leaf       = cfi_arena_array(&net->arena, net->leafs.count + copies * s->copies, sizeof(*s->leaf));
-    if (s->step == NULL || s->leaf == NULL)
+    net->no_memory = s->step == NULL || s->leaf == NULL;
+    if (net->no_memory)
         return false;
     order_steps(&sp);
     order_leafs(&sp);

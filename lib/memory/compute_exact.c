@@ -8,13 +8,13 @@ static bool exact_backend(uint32_t backend)
     return backend == CTXFIT_BACKEND_CUDA || backend == CTXFIT_BACKEND_RPC || backend == CTXFIT_BACKEND_CPU;
 }
 
-static bool exact_run(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
+bool cfi_memory_exact(const ctxfit_model *model, const cfi_engine_device *devices, uint32_t device_count)
 {
-    for (uint32_t d = 0; d < run->split_devices; d++) {
+    for (uint32_t d = 0; d < device_count; d++) {
         if (!exact_backend(devices[d].backend))
             return false;
     }
-    return !run->bound_compute && cfi_graph_known(model);
+    return cfi_graph_known(model);
 }
 
 /* Where the caller's overrides put every tensor. */
@@ -38,29 +38,43 @@ static ctxfit_status place_tensors(const cfi_graph_setup *setup, uint8_t *place,
     return status;
 }
 
+static ctxfit_status measure_exact(cfi_graph_setup *setup, uint64_t *bytes, ctxfit_error *error)
+{
+    const cfi_run *run = setup->run;
+    uint8_t       *place;
+    cfi_arena      places;
+    ctxfit_status  status;
+
+    if (run->overrides == NULL || run->overrides[0] == '\0')
+        return cfi_graph_measure(setup, bytes, error);
+    cfi_arena_init(&places, &setup->scratch->allocator);
+    place  = cfi_arena_array(&places, setup->model->info.tensor_count + 1, 1);
+    status = place == NULL ? cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory") : place_tensors(setup, place, error);
+    setup->tensor_device = place;
+    if (status == CTXFIT_OK)
+        status = cfi_graph_measure(setup, bytes, error);
+    cfi_arena_free(&places);
+    return status;
+}
+
 ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                      ctxfit_error *error)
 {
-    cfi_graph_setup setup  = {.model = model, .run = run, .devices = devices};
+    cfi_graph_setup setup  = {.model = model, .run = run, .devices = devices, .scratch = run->scratch};
     uint64_t        bytes[CFI_MAX_DEVICES + 1];
-    cfi_arena       arena;
-    ctxfit_status   status = CTXFIT_OK;
+    cfi_arena       own;
+    ctxfit_status   status;
 
-    if (!exact_run(model, devices, run))
+    if (run->bound_compute || !cfi_memory_exact(model, devices, run->split_devices))
         return cfi_memory_add_bound(model, devices, run, out, error);
     for (uint32_t d = 0; d < run->device_count; d++)
         setup.padding[d] = cfi_memory_padding(devices[d].backend);
     setup.padding[run->device_count] = CFI_PADDING_32;
-    cfi_arena_init(&arena, NULL);
-    if (run->overrides != NULL && run->overrides[0] != '\0') {
-        uint8_t *place = cfi_arena_array(&arena, model->info.tensor_count + 1, 1);
-
-        setup.tensor_device = place;
-        status = place == NULL ? cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory") : place_tensors(&setup, place, error);
-    }
-    if (status == CTXFIT_OK)
-        status = cfi_graph_measure(&setup, bytes, error);
-    cfi_arena_free(&arena);
+    cfi_arena_init(&own, NULL);
+    if (setup.scratch == NULL)
+        setup.scratch = &own;
+    status = measure_exact(&setup, bytes, error);
+    cfi_arena_free(&own);
     if (status == CTXFIT_E_INCOMPLETE)
         return cfi_memory_add_bound(model, devices, run, out, error);
     for (uint32_t d = 0; status == CTXFIT_OK && d <= run->device_count; d++)

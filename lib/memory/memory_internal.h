@@ -47,6 +47,8 @@ ctxfit_status cfi_memory_add_weights(const ctxfit_model *model, const cfi_engine
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error);
 ctxfit_status cfi_memory_add_output(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
+/* Whether compute buffers on these devices can be exact. */
+bool          cfi_memory_exact(const ctxfit_model *model, const cfi_engine_device *devices, uint32_t device_count);
 /* Exact where the architecture's graph is known and the backend allocates as its sources say; else the bound, with its band. */
 ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                      ctxfit_error *error);

@@ -48,6 +48,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
 
     if (status != CTXFIT_OK)
         return status;
+    q->scratch = NULL;
     q->model = model;
     q->hw = hw;
     q->device_count = cfi_memory_engine_devices(hw, q->engine_device);

@@ -57,7 +57,16 @@ static uint64_t free_of_host(const cfi_question *q)
     return host->free_bytes != 0 ? host->free_bytes : host->memory_bytes;
 }
 
-ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
+/* The run borrows the overrides: they must live as long as the question, not as the copy of its options. */
+static void lend(const cfi_question *q, bool bound, cfi_run *run)
+{
+    run->overrides     = q->options.overrides;
+    run->scratch       = q->scratch;
+    run->bound_compute = bound;
+}
+
+ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
+                                 ctxfit_error *error)
 {
     const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL};
     ctxfit_plan_options      options = q->options;
@@ -69,14 +78,13 @@ ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32
     p.mask = cfi_engine_participants(q->model, &options, q->engine.id, &whole);
     if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
         status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
-        /* The run borrows the overrides: they must live as long as the question, not as this copy. */
-        out->run.overrides = q->options.overrides;
+        lend(q, bound, &out->run);
         return status == CTXFIT_OK ? cfi_memory_measure(q->model, q->engine_device, &out->run, &out->memory, error) : status;
     }
     gather(q, &p);
     status = cfi_engine_resolve_on(q->model, &options,
                                    &(cfi_engine_machine){p.device, p.memory, p.count, whole.host_free, &whole}, &out->run, error);
-    out->run.overrides = q->options.overrides;
+    lend(q, bound, &out->run);
     if (status == CTXFIT_OK)
         status = cfi_memory_measure(q->model, p.device, &out->run, &out->memory, error);
     if (status == CTXFIT_OK) {
@@ -84,4 +92,14 @@ ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32
         scatter_run(q, &p, &out->run);
     }
     return status;
+}
+
+ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
+{
+    return cfi_plan_answer_by(q, ctx_tokens, sequences, (q->options.flags & CTXFIT_PLAN_F_BOUND) != 0, out, error);
+}
+
+bool cfi_plan_exact(const cfi_question *q)
+{
+    return cfi_memory_exact(q->model, q->engine_device, q->device_count);
 }

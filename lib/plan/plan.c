@@ -12,7 +12,7 @@ static ctxfit_status check_options(ctxfit_plan_options *o, ctxfit_error *error)
 {
     if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
-    if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION)) != 0)
+    if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION | CTXFIT_PLAN_F_BOUND)) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o->flags);
     o->engine[sizeof o->engine - 1] = '\0';
     o->overrides[sizeof o->overrides - 1] = '\0';
@@ -181,6 +181,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     if (status != CTXFIT_OK)
         return status;
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
+    plan->answer.run.scratch = NULL;
     fill_summary(plan, q);
     fill_devices(plan, q);
     status = sum_devices(plan, q, error);
@@ -202,6 +203,7 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
 {
     cfi_question  q;
     ctxfit_plan  *plan;
+    cfi_arena     scratch;
     ctxfit_status status;
 
     if (out == NULL)
@@ -227,8 +229,11 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
     plan->model_arch = cfi_arena_copy(&plan->arena, model->arch_name, strlen(model->arch_name));
     if (plan->device == NULL || plan->model_name == NULL || plan->model_arch == NULL)
         status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
-    else
+    cfi_arena_init(&scratch, allocator);
+    q.scratch = &scratch;
+    if (status == CTXFIT_OK)
         status = fill_plan(plan, &q, error);
+    cfi_arena_free(&scratch);
     if (status != CTXFIT_OK) {
         ctxfit_plan_free(plan);
         return status;

@@ -20,6 +20,7 @@ typedef struct cfi_question {
     cfi_engine_device   engine_device[CFI_MAX_DEVICES];
     cfi_engine_memory   engine_memory[CFI_MAX_DEVICES];
     uint32_t            hw_device[CFI_MAX_PLAN_DEVICES]; /* index in the machine; the host last */
+    cfi_arena          *scratch;                        /* cfi_run.scratch of every answer; NULL: none */
     uint64_t            capacity[CFI_MAX_PLAN_DEVICES];
     uint64_t            usable[CFI_MAX_PLAN_DEVICES];    /* CFI_NO_LIMIT: not stated */
 } cfi_question;
@@ -85,6 +86,12 @@ int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);
 
 /* measure.c */
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
+/* `bound`: compute buffers by their bound, which takes a microsecond. */
+ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
+                                 ctxfit_error *error);
+
+/* Whether the engine's graph can be measured: model, engine and devices are known in every detail. */
+bool          cfi_plan_exact(const cfi_question *q);
 
 /* limits.c */
 /* The whole context that gives one sequence `ctx_seq_tokens`: sequences with one cache share all of it. */

@@ -5,7 +5,7 @@
 #include "memory/memory_internal.h"
 
 #define ROUNDS  31
-#define REPEATS 20000
+#define REPEATS 300
 
 static const struct {
     const char *name;
@@ -16,6 +16,8 @@ static const struct {
     {"llama-3.1-8b-instruct", "Q4_K_M", 1, ""},
     {"qwen3-coder-30b-a3b-instruct", "Q4_K_M", 1, ""},
     {"llama-3.1-405b-instruct", "Q4_K_M", 4, ""},
+    {"qwen3-coder-30b-a3b-instruct", "Q4_K_M", 2, ""},
+    {"qwen3-235b-a22b", "Q4_K_M", 2, ""},
     {"qwen3-coder-30b-a3b-instruct", "Q4_K_M", 1, "blk\\.[0-9]\\.ffn_.*_exps=CPU"},
 };
 
@@ -27,9 +29,10 @@ static void run_case(size_t index)
     ctxfit_error        error;
     cfi_run             run;
     cfi_memory          memory;
+    cfi_arena           scratch;
     double              resolve_s[ROUNDS];
     double              measure_s[ROUNDS];
-    size_t              repeats = cases[index].overrides[0] != '\0' ? REPEATS / 1000 : REPEATS;
+    size_t              repeats = cases[index].overrides[0] != '\0' ? REPEATS / 10 : REPEATS;
     uint64_t            sink = 0;
 
     if (ctxfit_model_from_catalog(cases[index].name, ctxfit_file_type_from_name(cases[index].file_type), NULL, &model, &error) !=
@@ -43,12 +46,14 @@ static void run_case(size_t index)
     }
     options.ctx_tokens = 32768;
     snprintf(options.overrides, sizeof options.overrides, "%s", cases[index].overrides);
+    cfi_arena_init(&scratch, NULL);
     for (int round = 0; round < ROUNDS; round++) {
         double start = bench_now_s();
         double middle;
 
         for (size_t i = 0; i < repeats; i++)
             sink += (uint64_t)cfi_engine_resolve(model, &options, devices, cases[index].devices, &run, NULL);
+        run.scratch = &scratch;
         middle = bench_now_s();
         for (size_t i = 0; i < repeats; i++) {
             sink += (uint64_t)cfi_memory_measure(model, devices, &run, &memory, NULL);
@@ -60,6 +65,7 @@ static void run_case(size_t index)
     printf("%-30s %u devices%s: resolve %.2f us, measure %.2f us (%llu)\n", cases[index].name, (unsigned)cases[index].devices,
            cases[index].overrides[0] != '\0' ? " with overrides" : "", bench_median(resolve_s, ROUNDS) * 1e6,
            bench_median(measure_s, ROUNDS) * 1e6, (unsigned long long)(sink & 1));
+    cfi_arena_free(&scratch);
     ctxfit_model_free(model);
 }
 

@@ -147,13 +147,15 @@ int main(int argc, char **argv)
                    memory.compute_exact ? "" : " bound");
     } else {
         cfi_graph_setup setup    = {.model = model, .run = &run, .devices = devices};
+        cfi_arena       arena;
         cfi_net         net;
         cfi_schedule    schedule = {.devices = devices, .padding = setup.padding, .used = run.split_devices, .build = run.build,
                                     .host = count, .copies = run.pipeline ? CFI_NET_COPIES : 1, .op_offload = run.op_offload};
         cfi_build       b        = {.net = &net, .setup = &setup, .model = model, .run = &run};
         uint32_t       *layers   = malloc(model->info.layers * sizeof *layers);
 
-        cfi_net_init(&net, NULL);
+        cfi_arena_init(&arena, NULL);
+        cfi_net_init(&net, &arena);
         for (uint32_t i = 0; i < model->info.layers; i++)
             layers[i] = i;
         if (!cfi_program_find(model, &b.flags)) {
@@ -168,7 +170,8 @@ int main(int argc, char **argv)
         cfi_build_run(&b, layers, model->info.layers);
         if (cfi_schedule_make(&net, &schedule))
             print_graph(&net, &schedule, strncmp(device, "cuda", 4) == 0 ? "CUDA" : "PLAIN");
-        cfi_net_free(&net);
+        cfi_net_end(&net, &arena);
+        cfi_arena_free(&arena);
         free(layers);
     }
     ctxfit_model_free(model);

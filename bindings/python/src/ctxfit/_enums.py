@@ -288,6 +288,8 @@ class PlanFlags(enum.IntFlag):
 
     #: only this context: no search for the largest one or for more sequences (fastest)
     NO_LIMITS = 1
+    #: compute buffers by an upper bound: microseconds instead of tens of them, for sweeps
+    BOUND = 2
     #: Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD)
     SPREAD = 256
     #: Ollama: the model takes images, for which the context is at least 2,048
