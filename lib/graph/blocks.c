@@ -119,6 +119,18 @@ void cfi_step_add(cfi_build *b, uint32_t arg)
     b->x = cfi_add(b->net, b->x, b->r);
 }
 
+void cfi_step_add_to(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = cfi_add(b->net, b->r, b->x);
+}
+
+void cfi_step_save(cfi_build *b, uint32_t arg) { b->slot[arg % CFI_BUILD_SLOTS] = b->x; }
+
+void cfi_step_load(cfi_build *b, uint32_t arg) { b->x = b->slot[arg % CFI_BUILD_SLOTS]; }
+
+void cfi_step_add_saved(cfi_build *b, uint32_t arg) { b->x = cfi_add(b->net, b->slot[arg % CFI_BUILD_SLOTS], b->x); }
+
 void cfi_step_rms(cfi_build *b, uint32_t arg)
 {
     b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_RMS_NORM, true);

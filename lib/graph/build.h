@@ -29,11 +29,14 @@ typedef struct cfi_build {
     uint64_t             outputs;   /* rows of logits */
     cfi_node           **weights;   /* nodes of the model's tensors, made when first asked for */
     cfi_node           **caches;    /* K and V of each layer */
+    cfi_node           **states;    /* of convolution and recurrence of each layer */
     cfi_cache_inputs     full;      /* the cache of the whole context */
     cfi_cache_inputs     window;    /* of sliding and chunked layers */
     cfi_node            *positions; /* inputs, made when first asked for */
     cfi_node            *output_ids;
     cfi_node            *state_ids; /* which states the sequences go on with */
+    cfi_node            *state_main;/* the ids of the sequences in the batch, and of the others */
+    cfi_node            *state_rest;
     /* the layer that is being built */
     const ctxfit_layer_info *layer;
     uint32_t             index;     /* of the layer; the number of layers before and behind them */
@@ -80,6 +83,16 @@ void      cfi_block_store_v(cfi_build *b, cfi_node *cache, cfi_node *v, cfi_node
 cfi_node *cfi_block_load_k(cfi_build *b, cfi_node *cache, uint64_t heads);                 /* [head size, heads, cells, streams] */
 cfi_node *cfi_block_load_v(cfi_build *b, cfi_node *cache, uint64_t heads, uint64_t head);
 cfi_node *cfi_block_rope_factors(cfi_build *b);                                             /* NULL: none */
+/* ---- states of constant size (block_state.c) ---- */
+cfi_node *cfi_state_cache(cfi_build *b, bool recurrence);
+cfi_node *cfi_state_open(cfi_build *b, cfi_node *cache);
+void      cfi_state_used(cfi_build *b, cfi_node *cache, cfi_node *rows, cfi_node *result);
+cfi_node *cfi_state_load(cfi_build *b, cfi_node *cache);
+void      cfi_state_store(cfi_build *b, cfi_node *cache, cfi_node *state);
+cfi_node *cfi_state_conv_input(cfi_build *b, cfi_node *kept, cfi_node *x);
+cfi_node *cfi_state_conv_last(cfi_build *b, cfi_node *input);
+cfi_node *cfi_ssm_conv(cfi_net *net, cfi_node *input, cfi_node *kernel);
+
 enum { CFI_ACT_SILU = 0, CFI_ACT_GELU, CFI_ACT_RELU, CFI_ACT_RELU_SQR, CFI_ACT_SWIGLU, CFI_ACT_GEGLU, CFI_ACT_OAI };
 cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gate, cfi_weight down, uint32_t act, bool parallel);
 

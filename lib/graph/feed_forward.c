@@ -47,6 +47,11 @@ cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gat
 
 void cfi_step_ffn(cfi_build *b, uint32_t arg) { b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_FFN_DOWN, arg, true); }
 
+void cfi_step_ffn_shared(cfi_build *b, uint32_t arg)
+{
+    b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP_SHEXP, CFI_W_FFN_GATE_SHEXP, CFI_W_FFN_DOWN_SHEXP, arg, true);
+}
+
 /* ---- experts ---- */
 cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, uint32_t norm)
 {

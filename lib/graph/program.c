@@ -7,6 +7,7 @@ enum {
     CODE_IF_HAS,    /* the model has that weight here */
     CODE_IF_SINCE,  /* the build has that change */
     CODE_IF_FACT,   /* the metadata state that, and not 0 */
+    CODE_IF_UNLESS, /* the metadata do not say that it is 0 */
     CODE_IF_STATE,  /* the layer keeps a state of constant size */
     CODE_IF_WINDOW, /* the layer attends to a window or chunk */
     CODE_IF_CACHE,  /* the layer has a KV cache of its own */
@@ -26,6 +27,7 @@ enum {
 #define IF_HAS(weight)      CODE_IF_HAS, CFI_W_##weight
 #define IF_SINCE(change)    CODE_IF_SINCE, CFI_CHANGE_##change
 #define IF_FACT(fact)       CODE_IF_FACT, CFI_FACT_##fact
+#define IF_UNLESS(fact)     CODE_IF_UNLESS, CFI_FACT_##fact
 #define IF_STATE            CODE_IF_STATE, 0
 #define IF_WINDOW           CODE_IF_WINDOW, 0
 #define IF_CACHE            CODE_IF_CACHE, 0
@@ -33,6 +35,7 @@ enum {
 #define IF_LAST             CODE_IF_LAST, 0
 #define IF_FIRST            CODE_IF_FIRST, 0
 #define ELSE                CODE_ELSE, 0
+#define SLOT(step, number)  CFI_STEP_##step, number
 #define END                 CODE_END, 0
 
 /* All programs, one behind another. */
@@ -90,6 +93,7 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_HAS: return cfi_has_weight(b, (cfi_weight)arg);
     case CODE_IF_SINCE: return cfi_build_changed(b, (cfi_engine_change)arg);
     case CODE_IF_FACT: return cfi_build_fact(b, (cfi_fact)arg, 0) != 0;
+    case CODE_IF_UNLESS: return cfi_build_fact(b, (cfi_fact)arg, 1) != 0;
     case CODE_IF_STATE: return b->layer->state != CTXFIT_STATE_NONE;
     case CODE_IF_WINDOW: return cfi_engine_layer_windowed(b->layer);
     case CODE_IF_CACHE: return (b->layer->flags & CTXFIT_LAYER_F_CACHE) != 0;
