@@ -100,21 +100,31 @@ cfi_node *cfi_input_output_ids(cfi_build *b)
     return b->output_ids;
 }
 
+/* Elements of a head as it is cached. */
+static uint64_t cached_head(const ctxfit_layer_info *layer, bool values)
+{
+    if (layer->attention == CTXFIT_ATTENTION_LATENT)
+        return values ? layer->kv_rank : layer->cache_k_elems;
+    return values ? layer->value_size : layer->key_size;
+}
+
 /* A quantized cache keeps K and V rotated by Hadamard matrices: K by the largest power of two that divides the head, V by 64
  * (llama.cpp b10472 src/llama-kv-cache.cpp:319, :1418). */
 static cfi_node *hadamard(cfi_build *b, bool window, bool values)
 {
     const ctxfit_model *m     = b->model;
     ctxfit_quant        type  = values ? b->run->type_v : b->run->type_k;
-    uint64_t            first = values ? m->layer[0].value_size : m->layer[0].key_size;
+    uint64_t            first = cached_head(&m->layer[0], values);
     uint64_t            all   = 0;
     uint64_t            size  = 64;
 
+    if (m->layer[0].attention == CTXFIT_ATTENTION_NONE)
+        first = values ? m->stated_value_size : m->stated_key_size;
     if (cfi_quant_format_of(type)->block_elems <= 1 || first == 0 || first % 64 != 0)
         return NULL;
     for (uint32_t i = 0; i < m->info.layers; i++) {
         const ctxfit_layer_info *layer = &m->layer[i];
-        uint64_t                 head  = values ? layer->value_size : layer->key_size;
+        uint64_t                 head  = cached_head(layer, values);
 
         if (!cfi_engine_layer_caches(m, b->run, i) || cfi_engine_layer_windowed(layer) != window)
             continue;
