@@ -12,6 +12,7 @@
 #include "ctxfit/gguf.h"
 #include "ctxfit/hw.h"
 #include "ctxfit/model.h"
+#include "ctxfit/place.h"
 #include "ctxfit/plan.h"
 #include "ctxfit/quant.h"
 

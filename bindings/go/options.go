@@ -162,6 +162,33 @@ func WithOverrides(overrides ...string) Option {
 	}
 }
 
+// WithDeviceReserve keeps bytes free on each GPU by place, 0 none; beyond the last that is named [WithReserve] holds.
+func WithDeviceReserve(bytes ...uint64) Option {
+	return func(o *planOptions) error {
+		if len(bytes) > MaxSplit {
+			return invalid("WithDeviceReserve: %d devices, at most %d are possible", len(bytes), MaxSplit)
+		}
+		for i, b := range bytes {
+			if b == 0 {
+				b = C.CTXFIT_RESERVE_NONE
+			}
+			o.device_reserve_bytes[i] = C.uint64_t(b)
+		}
+		return nil
+	}
+}
+
+// WithHostReserve keeps bytes of host memory free; 0 keeps none. The default is what the machine keeps for its system.
+func WithHostReserve(bytes uint64) Option {
+	return func(o *planOptions) error {
+		if bytes == 0 {
+			bytes = C.CTXFIT_RESERVE_NONE
+		}
+		o.host_reserve_bytes = C.uint64_t(bytes)
+		return nil
+	}
+}
+
 // WithModelContext states num_ctx of a Modelfile, which Ollama takes where no context is asked for.
 func WithModelContext(tokens uint64) Option {
 	return func(o *planOptions) error { o.model_ctx_tokens = C.uint64_t(tokens); return nil }

@@ -17,7 +17,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGE = HERE / "src" / "ctxfit"
-HEADERS = ["base", "quant", "gguf", "model", "hw", "engine", "plan"]
+HEADERS = ["base", "quant", "gguf", "model", "hw", "engine", "plan", "place"]
 NOTE = '# Made by generate.py from include/ctxfit/*.h: do not edit.\n'
 
 MAXIMA = {"UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
@@ -37,6 +37,8 @@ ENUMS = {
     "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_FIT_": ("Fit", False),
     "CTXFIT_CTX_FROM_": ("ContextSource", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
+    "CTXFIT_OBJECTIVE_": ("Objective", False), "CTXFIT_OPEN_": ("Open", True), "CTXFIT_GOAL_F_": ("GoalFlags", True),
+    "CTXFIT_CHANGE_": ("ChangeKind", False), "CTXFIT_ARGUMENT_": ("Argument", False),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
 # struct -> the dataclass that shows it; the others are input or have a class of their own
@@ -46,6 +48,7 @@ RECORDS = {
     "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice", "ctxfit_plan_engine": "PlanEngine",
     "ctxfit_hw_entry": "HardwareEntry",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
+    "ctxfit_place_summary": "PlaceSummary", "ctxfit_change": "Change", "ctxfit_line": "Line",
 }
 NAMED = {"TensorInfo", "GgufKey"}  # C finds their name by place; Python shows it beside the rest
 RENAMED = {("ctxfit_quant_info", "quant"): "name", ("ctxfit_file_type_info", "file_type"): "name"}
@@ -200,7 +203,7 @@ def write_layout(found: Headers, aliases: Dict[str, str]) -> str:
     lines += ["", "", "#: every struct, by its name in C", "STRUCTS: Dict[str, Any] = {"] + [f'    "{n}": {n},' for n in names] + ["}", ""]
     lines += ["#: every function: what it returns and takes", "FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {"]
     for f in found.functions:
-        result = {"void": "None", "const char *": "ctypes.c_char_p"}.get(f.result) or ctype_of(f.result, aliases)
+        result = {"void": "None", "const char *": "ctypes.c_char_p", "const ctxfit_plan *": "ctypes.c_void_p"}.get(f.result) or ctype_of(f.result, aliases)
         arguments = ", ".join(argument_type(a, aliases, names) for a in f.arguments)
         lines.append(f'    "{f.name}": ({result}, [{arguments}]),')
     return "\n".join(lines + ["}", ""])

@@ -159,6 +159,7 @@ int cli_list_hardware(const ctxfit_hw_filter *filter, bool json);
 
 /* ---- commands ---- */
 int cli_plan(int argc, char **argv);
+int cli_place(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_hw(int argc, char **argv);
 int cli_quant(int argc, char **argv);

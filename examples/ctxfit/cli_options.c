@@ -9,14 +9,8 @@ typedef struct option {
     const char *value; /* NULL: the next word */
 } option;
 
-/* What an option of llama-server means that a plan does not take. */
-typedef enum server_effect { NO_SIZE, NOT_COUNTED, NOT_FOLLOWED, SERVER_EFFECTS } server_effect;
-
-typedef struct server_option {
-    const char   *names;
-    int           words;
-    server_effect effect;
-} server_option;
+/* What an option of llama-server means that a plan does not take: CTXFIT_ARGUMENT_NO_SIZE, _NOT_COUNTED, _NOT_FOLLOWED. */
+#define SERVER_EFFECTS 3
 
 static const option options[] = {
     {"--model -m", "model", NULL},
@@ -75,12 +69,6 @@ static const option options[] = {
     {"--json", "json", "1"},
 };
 
-static const server_option server_options[] = {
-#define CLI_SERVER_OPTION(names, words, effect) {names, words, effect},
-#include "server_options.def"
-#undef CLI_SERVER_OPTION
-};
-
 /* A line under construction. */
 typedef struct line_reader {
     cli_request *request;
@@ -110,14 +98,6 @@ static const option *find_option(const char *name)
     for (size_t i = 0; i < CLI_COUNT(options); i++)
         if (has_name(options[i].names, name))
             return &options[i];
-    return NULL;
-}
-
-static const server_option *find_server_option(const char *name)
-{
-    for (size_t i = 0; i < CLI_COUNT(server_options); i++)
-        if (has_name(server_options[i].names, name))
-            return &server_options[i];
     return NULL;
 }
 
@@ -160,9 +140,9 @@ static bool is_bare_flash(const option *o, const char *next)
     return next == NULL || next[0] == '-';
 }
 
-static void note_server_option(line_reader *reader, const server_option *o, const char *name)
+static void note_server_option(line_reader *reader, uint32_t effect, const char *name)
 {
-    char  *text = reader->noted[o->effect];
+    char  *text = reader->noted[effect - CTXFIT_ARGUMENT_NO_SIZE];
     size_t used = strlen(text);
 
     (void)snprintf(text + used, sizeof reader->noted[0] - used, used > 0 ? ", %s" : "%s", name);
@@ -189,17 +169,19 @@ static bool read_option(line_reader *reader, int left, char **argv, int *used)
     const char          *value = equals != NULL ? equals + 1 : NULL, *next = value != NULL ? value : left > 1 ? argv[1] : NULL;
     size_t               length = equals != NULL ? (size_t)(equals - argv[0]) : strlen(argv[0]);
     const option        *o;
-    const server_option *s;
+    uint32_t             effect, words = 0;
 
     if (length >= sizeof name || memchr(argv[0], ' ', length) != NULL)
         return unknown_option(argv[0]);
     memcpy(name, argv[0], length);
     name[length] = '\0';
     o = find_option(name);
-    s = o == NULL ? find_server_option(name) : NULL;
-    if (s != NULL) {
-        *used = value != NULL ? 1 : 1 + s->words;
-        note_server_option(reader, s, name);
+    effect = o == NULL ? ctxfit_place_find_argument(name, &words) : CTXFIT_ARGUMENT_UNKNOWN;
+    if (effect == CTXFIT_ARGUMENT_FOLLOWED)
+        effect = CTXFIT_ARGUMENT_NOT_FOLLOWED; /* a fact of a line (-fit) rather than an option of a plan */
+    if (effect != CTXFIT_ARGUMENT_UNKNOWN) {
+        *used = value != NULL ? 1 : 1 + (int)words;
+        note_server_option(reader, effect, name);
         return *used <= left || bad_value("option", name, "a value behind it");
     }
     if (o == NULL)

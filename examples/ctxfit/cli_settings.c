@@ -274,14 +274,32 @@ static bool set_overhead(cli_request *r, const char *value)
     return cli_parse_bytes(value, &r->options.overhead_bytes) || expected(r, "a size such as 512MiB");
 }
 
-/* llama.cpp's --fit-target counts MiB (b10472 common/arg.cpp, "-fitt"). */
+/* llama.cpp's --fit-target counts MiB, one number for all devices or one each (b10472 common/arg.cpp, "-fitt"). */
 static bool set_fit_target(cli_request *r, const char *value)
 {
-    uint64_t mib;
+    static const char what[] = "a number of MiB, or one for each device with commas between";
+    char              piece[16];
+    uint64_t          mib, all[CTXFIT_MAX_SPLIT];
+    uint32_t          count = 0;
 
-    if (!cli_parse_uint(value, UINT32_MAX, &mib))
-        return expected(r, "one number of MiB for all devices");
-    r->options.reserve_bytes = mib == 0 ? CTXFIT_RESERVE_NONE : mib << 20;
+    for (const char *p = value;; p++) {
+        size_t length = strcspn(p, ",");
+
+        if (count == CTXFIT_MAX_SPLIT || length >= sizeof piece)
+            return expected(r, what);
+        memcpy(piece, p, length);
+        piece[length] = '\0';
+        if (!cli_parse_uint(piece, UINT32_MAX, &mib))
+            return expected(r, what);
+        all[count++] = mib == 0 ? CTXFIT_RESERVE_NONE : mib << 20;
+        p += length;
+        if (*p == '\0')
+            break;
+    }
+    if (count == 1)
+        r->options.reserve_bytes = all[0];
+    else
+        memcpy(r->options.device_reserve_bytes, all, count * sizeof all[0]);
     return true;
 }
 

@@ -9,6 +9,9 @@ static const char help[] =
     "\n"
     "  ctxfit plan MODEL [--hw SPEC] [options]\n"
     "      the verdict, the memory of each device, the limits, the speed\n"
+    "  ctxfit place MODEL [--hw SPEC] [--for context|speed|quality|sequences]\n"
+    "      how to run it: what goes where, how much context, in which file type;\n"
+    "      the line of llama-server; --line TEXT improves one that is pasted\n"
     "  ctxfit model [MODEL] [--quant T] [--tensors] [--header-only]\n"
     "      what a model is made of; without MODEL the catalog\n"
     "  ctxfit hw [SPEC | --report | --about NAME | --list [WORDS] [filters]]\n"
@@ -28,7 +31,7 @@ static const char help[] =
     "       \"gpu(backend=cuda,mem=24GiB,bw=1008GB/s) host:64GiB\", host:64GiB;\n"
     "       without --hw the machine that this runs on\n"
     "\n"
-    "ctxfit plan --help lists the options of a plan.\n"
+    "ctxfit plan --help and ctxfit place --help list their options.\n"
     "\n"
     "Examples\n"
     "  ctxfit plan qwen3-coder:30b --quant Q4_K_M --hw mac-studio-m2-ultra-64gb\n"
@@ -101,6 +104,37 @@ static const char plan_help[] =
     "Exit codes: 0 fits (and the request passes), 1 does not, 2 wrong usage,\n"
     "3 bad input.\n";
 
+static const char place_help[] =
+    "ctxfit place MODEL [--hw SPEC] [options]\n"
+    "\n"
+    "Chooses how to run a model. Options of ctxfit plan state what is fixed; what they\n"
+    "leave open is chosen: where tensors go, and what --for asks for.\n"
+    "\n"
+    "  --for context               the largest context (the default of -c max)\n"
+    "  --for speed                 the fastest decode at -c (the default)\n"
+    "  --for quality               the best file type, then cache type, at -c\n"
+    "  --for sequences             the most sequences of -c tokens each\n"
+    "  --open LIST                 what may be chosen: ctx, sequences, quant, kv, ngl,\n"
+    "                              split, tensors, ubatch, flash; nothing: all is fixed\n"
+    "  --least-rate R              tokens/s: slower is no answer. A larger context may\n"
+    "                              then put parts on the host\n"
+    "  --least-ctx N               the least context worth having; default 4096\n"
+    "  --depth N                   tokens in the context when decode is judged;\n"
+    "                              default: all of it\n"
+    "  --worst-quant T             default Q4_K_M; --worst-kv T: default q8_0\n"
+    "  -fitt, --fit-target N,N     MiB kept free on each GPU; --reserve SIZE\n"
+    "  --line TEXT                 a line of llama-server or llama-cli: evaluated as it\n"
+    "                              stands, and improved\n"
+    "  --program P, --path FILE    of the line that is written\n"
+    "  --json\n"
+    "\n"
+    "Examples\n"
+    "  ctxfit place qwen3-coder:30b --quant Q4_K_M --hw \"rtx-3060 host:64GiB\" -c 32k\n"
+    "  ctxfit place llama-3.1-70b --for quality -c 16k --least-rate 8 --hw \"2*rtx-4090\"\n"
+    "  ctxfit place --line \"llama-server -m model.gguf -c 65536 -ngl 40\" --hw rtx-4090\n"
+    "\n"
+    "Exit codes: 0 fits, 1 nothing does, 2 wrong usage, 3 bad input.\n";
+
 static bool asks_for_help(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++)
@@ -125,7 +159,7 @@ static int run(int argc, char **argv)
         int (*command)(int argc, char **argv);
         const char *help;
     } commands[] = {
-        {"plan", cli_plan, plan_help}, {"model", cli_model, help}, {"hw", cli_hw, help},
+        {"plan", cli_plan, plan_help}, {"place", cli_place, place_help}, {"model", cli_model, help}, {"hw", cli_hw, help},
         {"quant", cli_quant, help}, {"batch", cli_batch, help},
     };
 
@@ -149,7 +183,7 @@ static int run(int argc, char **argv)
         fputs(help, stdout);
         return CLI_FITS;
     }
-    fprintf(stderr, "ctxfit: '%s': expected plan, model, hw, quant or batch; see ctxfit --help\n", argv[1]);
+    fprintf(stderr, "ctxfit: '%s': expected plan, place, model, hw, quant or batch; see ctxfit --help\n", argv[1]);
     return CLI_USAGE;
 }
 

@@ -97,10 +97,12 @@ typedef struct ctxfit_plan_options {
     uint64_t     model_ctx_tokens;  /**< Ollama: num_ctx of the Modelfile, where ctx_tokens is 0; 0 = none */
     uint64_t     default_ctx_tokens;/**< Ollama: the server's own (OLLAMA_CONTEXT_LENGTH), where both are 0; 0 = by the GPUs' memory */
     uint64_t     overhead_bytes;    /**< Ollama: held back on each GPU when that default is chosen (OLLAMA_GPU_OVERHEAD) */
+    uint64_t     device_reserve_bytes[CTXFIT_MAX_SPLIT]; /**< kept free on that GPU; 0 = as reserve_bytes; CTXFIT_RESERVE_NONE */
+    uint64_t     host_reserve_bytes; /**< kept free of host memory; 0 = what the machine keeps for the system; CTXFIT_RESERVE_NONE */
 } ctxfit_plan_options;
 #define CTXFIT_PLAN_OPTIONS_INIT                                                                                           \
     { (uint32_t)sizeof(ctxfit_plan_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, {0}, {0}, {0}, \
-      0, 0, 0 }
+      0, 0, 0, {0}, 0 }
 
 /**
  * Plans a run. "It does not fit" is an answer (summary.fit), not an error.

@@ -106,7 +106,11 @@ enum {
     CFI_V1_CONSTRAINT     = 224,
     CFI_V1_ESTIMATE       = 32,
     CFI_V1_REQUEST        = 40,
-    CFI_V1_CHECK          = 72
+    CFI_V1_CHECK          = 72,
+    CFI_V1_GOAL           = 48,
+    CFI_V1_PLACE_SUMMARY  = 112,
+    CFI_V1_CHANGE         = 216,
+    CFI_V1_LINE           = 1104
 };
 /* Copies a caller's struct in: dst gets `known` bytes, what the caller does not have is 0; src NULL = all defaults. */
 ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src);

@@ -139,6 +139,20 @@ static bool cache_add_layers(const cache_run *c)
            cache_add(c, &cache_f32, layer->recurrent_elems, c->run->n_seq, &c->device->recurrent);
 }
 
+ctxfit_status cfi_memory_add_layer_caches(const ctxfit_model *model, const cfi_run *run, uint32_t layer, cfi_padding padding,
+                                          cfi_memory_device *out, ctxfit_error *error)
+{
+    cache_run     c = {.model = model, .run = run, .index = layer, .layers = 1, .padding = padding, .device = out};
+    ctxfit_status status = cache_format_read(run->type_k, &c.k, error);
+
+    if (status == CTXFIT_OK)
+        status = cache_format_read(run->type_v, &c.v, error);
+    if (status != CTXFIT_OK)
+        return status;
+    return cache_add_layers(&c) ? CTXFIT_OK
+                                : cfi_fail(error, CTXFIT_E_OVERFLOW, "cache of layer %lu: more than 64 bits", (unsigned long)layer);
+}
+
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error)
 {

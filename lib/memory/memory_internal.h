@@ -31,7 +31,7 @@ uint32_t cfi_memory_engine_devices(const ctxfit_hw *hw, cfi_engine_device device
 /* Bytes of everything. E_OVERFLOW, or E_INVALID_ARG for an override that cannot be read. */
 ctxfit_status cfi_memory_measure(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                  ctxfit_error *error);
-/* UINT64_MAX when it does not fit. */
+/* UINT64_MAX when it does not fit 64 bits. */
 uint64_t cfi_memory_device_total(const cfi_memory_device *device);
 
 /* The engine's name of a device's memory, as overrides give it ("CUDA0"). */
@@ -46,6 +46,9 @@ ctxfit_status cfi_memory_add_weights(const ctxfit_model *model, const cfi_engine
                                      ctxfit_error *error);
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error);
+/* The caches of one layer in a buffer of that padding, added to `out`. */
+ctxfit_status cfi_memory_add_layer_caches(const ctxfit_model *model, const cfi_run *run, uint32_t layer, cfi_padding padding,
+                                          cfi_memory_device *out, ctxfit_error *error);
 ctxfit_status cfi_memory_add_output(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 /* Whether compute buffers on these devices can be exact. */
 bool          cfi_memory_exact(const ctxfit_model *model, const cfi_engine_device *devices, uint32_t device_count);

@@ -24,7 +24,7 @@ static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, con
 }
 
 /* Types that people publish. Models are published in 16 bits: F32 holds no more. */
-static bool is_candidate(ctxfit_file_type file_type)
+bool cfi_plan_is_published(ctxfit_file_type file_type)
 {
     ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
 
@@ -53,7 +53,7 @@ ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit
     for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
         bool fits = false;
 
-        if (!is_candidate(ctxfit_file_type_at(i)))
+        if (!cfi_plan_is_published(ctxfit_file_type_at(i)))
             continue;
         status = fits_as(model, hw, &only_this_context, ctxfit_file_type_at(i), allocator, &fits, &found);
         if (status != CTXFIT_OK) {

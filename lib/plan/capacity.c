@@ -9,12 +9,13 @@ static uint64_t minus_or_zero(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-static uint64_t gpu_reserve(const ctxfit_plan_options *options, const ctxfit_device *device)
+static uint64_t gpu_reserve(const ctxfit_plan_options *options, uint32_t at, const ctxfit_device *device)
 {
-    if (options->reserve_bytes == CTXFIT_RESERVE_NONE)
-        return 0;
-    if (options->reserve_bytes != 0)
-        return options->reserve_bytes;
+    uint64_t stated = at < CTXFIT_MAX_SPLIT && options->device_reserve_bytes[at] != 0 ? options->device_reserve_bytes[at]
+                                                                                      : options->reserve_bytes;
+
+    if (stated != 0)
+        return stated == CTXFIT_RESERVE_NONE ? 0 : stated;
     /* The budget of unified memory already leaves room for everything else. */
     return device->kind == CTXFIT_DEVICE_UNIFIED ? 0 : DEFAULT_RESERVE_BYTES;
 }
@@ -25,16 +26,20 @@ static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *devi
     uint64_t available = device->free_bytes != 0 ? cfi_min_u64(capacity, device->free_bytes) : capacity;
 
     q->capacity[at] = capacity;
-    q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, device));
+    q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, at, device));
 }
 
 static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *host)
 {
+    uint64_t stated = q->options.host_reserve_bytes, free_bytes = host->free_bytes;
     uint64_t available = minus_or_zero(host->memory_bytes, host->reserve_bytes);
 
     /* What is free is free beside what the system holds already: the reserve is not kept of it once more. */
-    if (host->free_bytes != 0)
-        available = cfi_min_u64(available, host->free_bytes);
+    if (free_bytes != 0)
+        available = cfi_min_u64(available, free_bytes);
+    if (stated != 0) /* kept free whatever the system does */
+        available = minus_or_zero(free_bytes != 0 ? cfi_min_u64(host->memory_bytes, free_bytes) : host->memory_bytes,
+                                  stated == CTXFIT_RESERVE_NONE ? 0 : stated);
     q->capacity[at] = host->memory_bytes;
     q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : available;
 }

@@ -162,11 +162,11 @@ static void write_speed(cfi_json *j, const ctxfit_plan *plan)
     cfi_json_end(j, '}');
 }
 
-static void write_plan(cfi_json *j, const ctxfit_plan *plan, const char *id)
+void cfi_plan_write(cfi_json *j, const char *name, const ctxfit_plan *plan, const char *id)
 {
     const ctxfit_plan_summary *s = &plan->summary;
 
-    cfi_json_begin(j, NULL, '{');
+    cfi_json_begin(j, name, '{');
     cfi_json_string(j, "schema", "ctxfit.plan/1");
     if (id != NULL)
         cfi_json_string(j, "id", id);
@@ -206,6 +206,6 @@ ctxfit_status ctxfit_plan_write_json(const ctxfit_plan *plan, const char *id, ch
     if (plan == NULL || (buf == NULL && cap > 0))
         return CTXFIT_E_INVALID_ARG;
     cfi_writer_init(&j.text, buf, cap);
-    write_plan(&j, plan, id);
+    cfi_plan_write(&j, NULL, plan, id);
     return cfi_writer_finish(&j.text, out_len);
 }

@@ -17,4 +17,8 @@ void cfi_json_number(cfi_json *j, const char *name, double value); /* not finite
 void cfi_json_bool(cfi_json *j, const char *name, bool value);
 void cfi_json_string(cfi_json *j, const char *name, const char *value);
 
+/* json.c: a plan as an object; `id` may be NULL. */
+struct ctxfit_plan;
+void cfi_plan_write(cfi_json *j, const char *name, const struct ctxfit_plan *plan, const char *id);
+
 #endif

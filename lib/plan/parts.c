@@ -4,7 +4,7 @@
 enum { DENSE = 0, EXPERTS = 1 };
 
 typedef struct part_builder {
-    const ctxfit_plan  *plan;
+    const cfi_answer   *answer;
     const cfi_question *q;
     cfi_speed_part     *parts;
 } part_builder;
@@ -21,7 +21,7 @@ static void add_weights(part_builder *b, const ctxfit_layer_info *layer, uint32_
                         uint64_t parameters)
 {
     uint32_t        host = b->q->device_count;
-    bool            copied = b->plan->answer.run.op_offload && place == host && home != host;
+    bool            copied = b->answer->run.op_offload && place == host && home != host;
     cfi_speed_part *reads = &b->parts[place], *computes = &b->parts[copied ? home : place];
 
     reads->weight_bytes_active += kind == EXPERTS ? used_share(bytes, layer) : bytes;
@@ -45,7 +45,7 @@ static double attention_flops(const ctxfit_layer_info *layer)
 static void add_layer(part_builder *b, uint32_t index)
 {
     const ctxfit_layer_info *layer = &b->q->model->layer[index];
-    cfi_speed_part          *part = &b->parts[cfi_engine_layer_device(&b->plan->answer.run, index)];
+    cfi_speed_part          *part = &b->parts[cfi_engine_layer_device(&b->answer->run, index)];
 
     if (layer->attention != CTXFIT_ATTENTION_NONE || layer->state != CTXFIT_STATE_NONE)
         part->blocks++;
@@ -62,7 +62,7 @@ static void add_layer(part_builder *b, uint32_t index)
 /* Without overrides a layer's tensors are in one place, its routed experts perhaps in another. */
 static void add_layer_weights(part_builder *b, uint32_t index)
 {
-    const cfi_run           *run = &b->plan->answer.run;
+    const cfi_run           *run = &b->answer->run;
     const ctxfit_layer_info *layer = &b->q->model->layer[index];
     const cfi_tensor_sums   *sums = &b->q->model->layer_sums[index];
     uint32_t                 home = cfi_engine_layer_device(run, index);
@@ -91,7 +91,7 @@ static void add_all_weights(part_builder *b)
 
     for (uint32_t i = 0; i < model->info.layers; i++)
         add_layer_weights(b, i);
-    add_output_bytes(b, b->plan->answer.run.output_device, model->output_sums.bytes[DENSE] + (tied != NULL ? tied->bytes : 0));
+    add_output_bytes(b, b->answer->run.output_device, model->output_sums.bytes[DENSE] + (tied != NULL ? tied->bytes : 0));
 }
 
 /* With overrides any tensor may be anywhere. */
@@ -113,7 +113,7 @@ static void add_placed_weights(part_builder *b)
 {
     const ctxfit_model *model = b->q->model;
     const cfi_tensor   *tied = tied_output(model);
-    cfi_run             run = b->plan->answer.run;
+    cfi_run             run = b->answer->run;
     cfi_overrides       overrides;
 
     run.overrides = b->q->options.overrides;
@@ -127,10 +127,10 @@ static void add_placed_weights(part_builder *b)
 
 static void add_caches(part_builder *b)
 {
-    const cfi_run *run = &b->plan->answer.run;
+    const cfi_run *run = &b->answer->run;
 
     for (uint32_t i = 0; i < cfi_plan_device_count(b->q); i++) {
-        const cfi_memory_device *m = &b->plan->answer.memory.device[i];
+        const cfi_memory_device *m = &b->answer->memory.device[i];
         cfi_speed_part          *part = &b->parts[i];
 
         if (run->kv_cells > 0)
@@ -141,9 +141,9 @@ static void add_caches(part_builder *b)
     }
 }
 
-uint32_t cfi_plan_parts(const ctxfit_plan *plan, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES])
+uint32_t cfi_plan_parts(const cfi_answer *answer, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES])
 {
-    part_builder b = {plan, q, parts};
+    part_builder b = {answer, q, parts};
     uint32_t     count = cfi_plan_device_count(q);
 
     memset(parts, 0, count * sizeof *parts);

@@ -7,8 +7,30 @@ static bool is_rate(double value)
     return cfi_is_finite(value) && value >= 0;
 }
 
+/* A negative number of bytes that was stored in these members. */
+static bool is_negative(uint64_t bytes)
+{
+    return bytes > INT64_MAX && bytes != CTXFIT_RESERVE_NONE;
+}
+
+static ctxfit_status check_reserves(const ctxfit_plan_options *o, ctxfit_error *error)
+{
+    static const char expected[] = "expected a number of bytes, 0 for the default, or CTXFIT_RESERVE_NONE";
+
+    if (is_negative(o->reserve_bytes))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "reserve_bytes: %lld is negative; %s", (long long)o->reserve_bytes, expected);
+    if (is_negative(o->host_reserve_bytes))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "host_reserve_bytes: %lld is negative; %s", (long long)o->host_reserve_bytes,
+                        expected);
+    for (unsigned i = 0; i < CTXFIT_MAX_SPLIT; i++)
+        if (is_negative(o->device_reserve_bytes[i]))
+            return cfi_fail(error, CTXFIT_E_INVALID_ARG, "device_reserve_bytes[%u]: %lld is negative; %s", i,
+                            (long long)o->device_reserve_bytes[i], expected);
+    return CTXFIT_OK;
+}
+
 /* What the engine does not check itself. */
-static ctxfit_status check_options(ctxfit_plan_options *o, ctxfit_error *error)
+ctxfit_status cfi_plan_check_options(ctxfit_plan_options *o, ctxfit_error *error)
 {
     if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
@@ -17,7 +39,7 @@ static ctxfit_status check_options(ctxfit_plan_options *o, ctxfit_error *error)
     o->engine[sizeof o->engine - 1] = '\0';
     o->overrides[sizeof o->overrides - 1] = '\0';
     o->limit_source[sizeof o->limit_source - 1] = '\0';
-    return CTXFIT_OK;
+    return check_reserves(o, error);
 }
 
 /* Fills limit[] with the largest context per sequence that each device allows, and returns the least of them. */
@@ -214,7 +236,7 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
     status = cfi_copy_in(&q.options, sizeof q.options, CFI_V1_PLAN_OPTIONS, options);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
-    status = check_options(&q.options, error);
+    status = cfi_plan_check_options(&q.options, error);
     if (status != CTXFIT_OK)
         return status;
     status = cfi_plan_question(&q, model, hw, error);

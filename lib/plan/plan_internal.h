@@ -76,6 +76,12 @@ static inline double cfi_plan_token_seconds(const ctxfit_plan *plan, int which, 
     return plan->cost[which].decode_fixed + plan->cost[which].decode_linear * depth_tokens;
 }
 
+/* plan.c: what the engine does not check itself; ends every text. E_INVALID_ARG. */
+ctxfit_status cfi_plan_check_options(ctxfit_plan_options *options, ctxfit_error *error);
+
+/* best_file_type.c: whether people publish models in it, and llama-quantize makes it */
+bool cfi_plan_is_published(ctxfit_file_type file_type);
+
 /* capacity.c: q->options is set by the caller. E_NOT_FOUND for the engine. */
 ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_error *error);
 uint32_t      cfi_plan_device_count(const cfi_question *q); /* host included */
@@ -109,7 +115,7 @@ ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, con
 ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error);
 
 /* parts.c: what each memory reads and computes */
-uint32_t      cfi_plan_parts(const ctxfit_plan *plan, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES]);
+uint32_t      cfi_plan_parts(const cfi_answer *answer, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES]);
 
 /* rates.c */
 void          cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q);

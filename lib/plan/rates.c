@@ -82,7 +82,7 @@ void cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q)
     cfi_speed_input input = {0};
 
     input.parts = parts;
-    input.count = cfi_plan_parts(plan, q, parts);
+    input.count = cfi_plan_parts(&plan->answer, q, parts);
     input.experts = q->model->info.experts;
     input.ubatch_tokens = plan->summary.n_ubatch;
     input.pipelined = plan->answer.run.pipeline;

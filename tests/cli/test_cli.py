@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,10 @@ def has_batch():
 GOLDEN_CASES = {
     "help": ["--help"],
     "plan_help": ["plan", "--help"],
+    "place_help": ["place", "--help"],
+    "error_place_line": ["place", "qwen3-8b", "--hw", "rtx-4090 host:64GiB", "--line", "llama-server -c 8192 -ngll 3"],
+    "error_place_split": ["place", "qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", "-c", "8192", "-ts", "1,1,1"],
+    "error_place_reserve": ["place", "qwen3-8b", "--hw", "rtx-4090 host:64GiB", "-fitt", "-5"],
     "hw_mac_studio": ["hw", "mac-studio-m2-ultra-64gb"],
     "hw_two_gpus": ["hw", "2*rtx-4090 host:64GiB"],
     "hw_about": ["hw", "--about", "rtx 4090"],
@@ -104,6 +109,41 @@ class Golden(unittest.TestCase):
             for line in (GOLDEN / f"{name}.txt").read_text().splitlines()[1:-1]:
                 if not name.startswith(("error", "model", "hw")):
                     self.assertLessEqual(len(line), 86, f"{name}: {line}")
+
+
+class Placement(unittest.TestCase):
+    def place(self, *words):
+        done = run("place", *words, "--json")
+        return done.returncode, json.loads(done.stdout)
+
+    def test_a_placement_fits_and_its_line_is_the_plan(self):
+        code, answer = self.place("qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "gpu(backend=cuda,mem=12GiB,bw=360GB/s) host:64GiB(bw=80GB/s)", "-c", "32k")
+        self.assertEqual((code, answer["schema"], answer["found"]), (FITS, "ctxfit.place/1", True))
+        self.assertGreaterEqual(answer["plan"]["margin_bytes"], 0)
+        text = run("place", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "gpu(backend=cuda,mem=12GiB,bw=360GB/s) host:64GiB(bw=80GB/s)", "-c", "32k").stdout.decode()
+        line = text.split("Line\n  ")[1].strip()
+        code, again = plan(*shlex.split(line), "--quant", "Q4_K_M", "--model", "qwen3-coder:30b", "--hw", "gpu(backend=cuda,mem=12GiB,bw=360GB/s) host:64GiB(bw=80GB/s)")
+        self.assertEqual(again["margin_bytes"], answer["plan"]["margin_bytes"])
+
+    def test_a_pasted_line_is_evaluated_and_improved(self):
+        line = "llama-server -hf Qwen/Qwen3-Coder-30B-A3B-Instruct:Q4_K_M -c 32768 -np 1 -ngl 20"
+        done = run("place", "--line", line, "--hw", "gpu(backend=cuda,mem=12GiB,bw=360GB/s) host:64GiB(bw=80GB/s)")
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertIn(b"As it stands: fits", done.stdout)
+        self.assertIn(b"-ngl 49", done.stdout)
+
+    def test_nothing_fits_and_a_change_would_help(self):
+        code, answer = self.place("llama-3.1-70b-instruct", "--quant", "Q4_K_M", "--hw", "rtx-3090 host:16GiB", "-c", "8k")
+        self.assertEqual((code, answer["found"]), (DOES_NOT_FIT, False))
+        self.assertGreater(answer["shortfall"]["bytes"], 0)
+        self.assertTrue(answer["changes"])
+
+    def test_wrong_words_are_named(self):
+        for words, named in ((["--for", "fun"], b"context, speed"), (["--open", "doors"], b"tensors"), (["--least-rate", "-1"], b"--least-rate"),
+                             (["--line", "llama-server -ts 1 -c 4096"], b"1 proportions for 2"), (["--worst-quant", "Q99"], b"Q4_K_M")):
+            done = run("place", "qwen3-8b", "--hw", "2*rtx-4090 host:64GiB", *words)
+            self.assertEqual(done.returncode, USAGE, words)
+            self.assertIn(named, done.stderr)
 
 
 class Story(unittest.TestCase):

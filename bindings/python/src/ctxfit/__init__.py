@@ -38,6 +38,7 @@ from ._hardware import Hardware, HardwareName
 from ._layout import VERSION as __version__
 from ._library import lib as _lib
 from ._model import Model, ModelEntry
+from ._place import Place, ReadLine, argument, change_name, place, read_line, write_line
 from ._plan import Plan, best_file_type, limit_name, plan
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
 from ._records import *  # noqa: F403
@@ -49,8 +50,10 @@ library_version_number: int = _lib.ctxfit_version_number()
 __all__ = [
     "__version__",
     "Answer",
+    "argument",
     "batch",
     "best_file_type",
+    "change_name",
     "Closed",
     "engine",
     "engines",
@@ -76,17 +79,22 @@ __all__ = [
     "ModelEntry",
     "NotFound",
     "OutOfMemory",
+    "Place",
+    "place",
     "Plan",
     "plan",
     "quant",
     "quant_from_ggml",
     "quants",
+    "read_line",
+    "ReadLine",
     "Refused",
     "row_bytes",
     "tensor_bytes",
     "TooLarge",
     "Truncated",
     "Unsupported",
+    "write_line",
     "WrongType",
 ]
 __all__ += _enums.__all__

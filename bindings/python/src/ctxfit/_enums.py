@@ -363,10 +363,92 @@ class Outcome(enum.IntFlag):
     NO_FIT = 4
 
 
+class Objective(enum.IntEnum):
+    """What a choice is made for."""
+
+    #: FASTEST_DECODE, or LARGEST_CONTEXT where the context is open
+    DEFAULT = 0
+    #: of one sequence. Nothing goes to the host for it unless least_decode_tokens_per_s allows
+    LARGEST_CONTEXT = 1
+    #: at the context that is asked for
+    FASTEST_DECODE = 2
+    #: the best file type, then the best cache type, that holds context and rate
+    BEST_QUALITY = 3
+    #: of the context that is asked for
+    MOST_SEQUENCES = 4
+
+
+class Open(enum.IntFlag):
+    """What may be chosen; bits of ctxfit_goal::open. What is not open stays as the options say, or the engine's default."""
+
+    #: ctx_tokens
+    CONTEXT = 1
+    #: sequences
+    SEQUENCES = 2
+    #: of the model
+    FILE_TYPE = 4
+    #: kv_key and kv_value
+    CACHE_TYPE = 8
+    #: gpu_layers
+    GPU_LAYERS = 16
+    #: tensor_split
+    TENSOR_SPLIT = 32
+    #: cpu_expert_layers and overrides: experts, or feed-forward matrices, on the host
+    HOST_TENSORS = 64
+    #: ubatch_tokens
+    UBATCH = 128
+    #: flash_attention
+    FLASH = 256
+    #: alone: evaluate the options as they stand
+    NOTHING = 1073741824
+
+
+class GoalFlags(enum.IntFlag):
+    """Flags of ctxfit_goal."""
+
+    #: where nothing fits, do not look for changes that would help (fastest)
+    NO_CHANGES = 1
+
+
+class ChangeKind(enum.IntEnum):
+    """What a change changes."""
+
+    #: value is a format
+    CACHE_TYPE = 1
+    #: tokens of one sequence
+    CONTEXT = 2
+    #: number
+    SEQUENCES = 3
+    #: value is a file type
+    FILE_TYPE = 4
+    #: where tensors go: open what was fixed
+    PLACEMENT = 5
+    #: bytes of one more GPU
+    DEVICE = 6
+    #: bytes of host memory in all
+    HOST = 7
+
+
+class Argument(enum.IntEnum):
+    """What an argument of llama.cpp's programs is to a plan."""
+
+    UNKNOWN = 0
+    #: a member of the options
+    FOLLOWED = 1
+    #: no byte depends on it
+    NO_SIZE = 2
+    #: it takes memory that a plan does not count
+    NOT_COUNTED = 3
+    #: it changes what is loaded, or where, in a way that options do not state
+    NOT_FOLLOWED = 4
+
+
 __all__ = [
+    "Argument",
     "Attention",
     "Backend",
     "Basis",
+    "ChangeKind",
     "Choice",
     "Confidence",
     "ContextSource",
@@ -380,9 +462,12 @@ __all__ = [
     "Form",
     "GgufFlags",
     "GgufType",
+    "GoalFlags",
     "LayerFlags",
     "Limit",
     "ModelFlags",
+    "Objective",
+    "Open",
     "Outcome",
     "PlanFlags",
     "QuantFlags",

@@ -191,6 +191,34 @@ CTXFIT_CHECK_OK = 0
 CTXFIT_CHECK_OVERFLOW = 1
 CTXFIT_CHECK_TOO_SLOW = 2
 CTXFIT_CHECK_NO_FIT = 4
+CTXFIT_OBJECTIVE_DEFAULT = 0
+CTXFIT_OBJECTIVE_LARGEST_CONTEXT = 1
+CTXFIT_OBJECTIVE_FASTEST_DECODE = 2
+CTXFIT_OBJECTIVE_BEST_QUALITY = 3
+CTXFIT_OBJECTIVE_MOST_SEQUENCES = 4
+CTXFIT_OPEN_CONTEXT = 1
+CTXFIT_OPEN_SEQUENCES = 2
+CTXFIT_OPEN_FILE_TYPE = 4
+CTXFIT_OPEN_CACHE_TYPE = 8
+CTXFIT_OPEN_GPU_LAYERS = 16
+CTXFIT_OPEN_TENSOR_SPLIT = 32
+CTXFIT_OPEN_HOST_TENSORS = 64
+CTXFIT_OPEN_UBATCH = 128
+CTXFIT_OPEN_FLASH = 256
+CTXFIT_OPEN_NOTHING = 1073741824
+CTXFIT_GOAL_F_NO_CHANGES = 1
+CTXFIT_CHANGE_CACHE_TYPE = 1
+CTXFIT_CHANGE_CONTEXT = 2
+CTXFIT_CHANGE_SEQUENCES = 3
+CTXFIT_CHANGE_FILE_TYPE = 4
+CTXFIT_CHANGE_PLACEMENT = 5
+CTXFIT_CHANGE_DEVICE = 6
+CTXFIT_CHANGE_HOST = 7
+CTXFIT_ARGUMENT_UNKNOWN = 0
+CTXFIT_ARGUMENT_FOLLOWED = 1
+CTXFIT_ARGUMENT_NO_SIZE = 2
+CTXFIT_ARGUMENT_NOT_COUNTED = 3
+CTXFIT_ARGUMENT_NOT_FOLLOWED = 4
 
 
 class ctxfit_error(ctypes.Structure):
@@ -655,6 +683,8 @@ class ctxfit_plan_options(ctypes.Structure):
     model_ctx_tokens: int
     default_ctx_tokens: int
     overhead_bytes: int
+    device_reserve_bytes: ctypes.Array[ctypes.c_uint64]
+    host_reserve_bytes: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -686,6 +716,8 @@ class ctxfit_plan_options(ctypes.Structure):
         ("model_ctx_tokens", ctypes.c_uint64),
         ("default_ctx_tokens", ctypes.c_uint64),
         ("overhead_bytes", ctypes.c_uint64),
+        ("device_reserve_bytes", ctypes.c_uint64 * 16),
+        ("host_reserve_bytes", ctypes.c_uint64),
     ]
 
 
@@ -892,6 +924,114 @@ class ctxfit_check(ctypes.Structure):
     ]
 
 
+class ctxfit_goal(ctypes.Structure):
+    struct_size: int
+    flags: int
+    objective: int
+    open: int
+    least_ctx_seq_tokens: int
+    depth_tokens: int
+    least_decode_tokens_per_s: float
+    worst_file_type: int
+    worst_cache_type: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("objective", ctypes.c_uint32),
+        ("open", ctypes.c_uint32),
+        ("least_ctx_seq_tokens", ctypes.c_uint64),
+        ("depth_tokens", ctypes.c_uint64),
+        ("least_decode_tokens_per_s", ctypes.c_double),
+        ("worst_file_type", ctypes.c_uint32),
+        ("worst_cache_type", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_place_summary(ctypes.Structure):
+    struct_size: int
+    found: int
+    objective: int
+    evaluations: int
+    ctx_seq_tokens: int
+    sequences: int
+    ubatch_tokens: int
+    file_type: int
+    kv_key: int
+    kv_value: int
+    host_layers: int
+    host_expert_layers: int
+    short_kind: int
+    short_device: int
+    reason_count: int
+    change_count: int
+    reserved0: int
+    short_bytes: int
+    device_weights_bytes: int
+    host_weights_bytes: int
+    decode_tokens_per_s: float
+    device_share: float
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("found", ctypes.c_uint32),
+        ("objective", ctypes.c_uint32),
+        ("evaluations", ctypes.c_uint32),
+        ("ctx_seq_tokens", ctypes.c_uint64),
+        ("sequences", ctypes.c_uint32),
+        ("ubatch_tokens", ctypes.c_uint32),
+        ("file_type", ctypes.c_uint32),
+        ("kv_key", ctypes.c_uint32),
+        ("kv_value", ctypes.c_uint32),
+        ("host_layers", ctypes.c_uint32),
+        ("host_expert_layers", ctypes.c_uint32),
+        ("short_kind", ctypes.c_uint32),
+        ("short_device", ctypes.c_uint32),
+        ("reason_count", ctypes.c_uint32),
+        ("change_count", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+        ("short_bytes", ctypes.c_uint64),
+        ("device_weights_bytes", ctypes.c_uint64),
+        ("host_weights_bytes", ctypes.c_uint64),
+        ("decode_tokens_per_s", ctypes.c_double),
+        ("device_share", ctypes.c_double),
+    ]
+
+
+class ctxfit_change(ctypes.Structure):
+    struct_size: int
+    kind: int
+    now: int
+    value: int
+    text: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("now", ctypes.c_uint64),
+        ("value", ctypes.c_uint64),
+        ("text", ctypes.c_char * 192),
+    ]
+
+
+class ctxfit_line(ctypes.Structure):
+    struct_size: int
+    split_count: int
+    file_type: int
+    own_fit: int
+    program: bytes
+    model: bytes
+    not_counted: bytes
+    not_followed: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("split_count", ctypes.c_uint32),
+        ("file_type", ctypes.c_uint32),
+        ("own_fit", ctypes.c_uint32),
+        ("program", ctypes.c_char * 64),
+        ("model", ctypes.c_char * 512),
+        ("not_counted", ctypes.c_char * 256),
+        ("not_followed", ctypes.c_char * 256),
+    ]
+
+
 #: every struct, by its name in C
 STRUCTS: Dict[str, Any] = {
     "ctxfit_error": ctxfit_error,
@@ -915,6 +1055,10 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_estimate": ctxfit_estimate,
     "ctxfit_request": ctxfit_request,
     "ctxfit_check": ctxfit_check,
+    "ctxfit_goal": ctxfit_goal,
+    "ctxfit_place_summary": ctxfit_place_summary,
+    "ctxfit_change": ctxfit_change,
+    "ctxfit_line": ctxfit_line,
 }
 
 #: every function: what it returns and takes
@@ -1011,4 +1155,16 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_plan_check": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_check)]),
     "ctxfit_plan_best_file_type": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_place_solve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_place_free": (None, [ctypes.c_void_p]),
+    "ctxfit_place_get_summary": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_place_summary)]),
+    "ctxfit_place_get_options": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_plan_options)]),
+    "ctxfit_place_plan": (ctypes.c_void_p, [ctypes.c_void_p]),
+    "ctxfit_place_reason": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_place_get_change": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_change)]),
+    "ctxfit_change_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_place_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_place_write_line": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_place_find_argument": (ctypes.c_uint32, [ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint32)]),
+    "ctxfit_place_read_line": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_plan_options), ctypes.POINTER(ctxfit_line), ctypes.POINTER(ctxfit_error)]),
 }

@@ -209,6 +209,8 @@ def plan(
     mmap: Optional[bool] = None,
     repack: Optional[bool] = None,
     reserve_bytes: Optional[SupportsIndex] = None,
+    device_reserve_bytes: Optional[Sequence[Optional[SupportsIndex]]] = None,
+    host_reserve_bytes: Optional[SupportsIndex] = None,
     limit: Optional[SupportsIndex] = None,
     limit_source: Optional[str] = None,
     prefill_rate: Optional[SupportsFloat] = None,
@@ -236,6 +238,7 @@ def plan(
     outputs_max     rows of logits that a batch may ask for; "all": every token
     flash_attention, kv_unified, swa_full, kv_offload, op_offload, mmap, repack   True or False
     reserve_bytes   kept free on each GPU; 0: nothing
+    device_reserve_bytes, host_reserve_bytes   kept free on each GPU by place, None where reserve_bytes holds, and on the host
     limit           a number of tokens from elsewhere that requests are held against, and limit_source, where it stands
     prefill_rate, decode_rate   tokens/s as measured on the machine, used instead of the estimates
     model_ctx, default_ctx   Ollama: num_ctx of the Modelfile, and OLLAMA_CONTEXT_LENGTH of the server
@@ -357,6 +360,17 @@ def _overrides(options: L.ctxfit_plan_options, name: str, value: object) -> None
     _convert.set_field(options, "overrides", value, name)
 
 
+def _device_reserves(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name}: expected a list of bytes or None, not {value!r}")
+    if len(value) > L.CTXFIT_MAX_SPLIT:
+        raise InvalidArgument(f"{name}: {len(value)} devices, at most {L.CTXFIT_MAX_SPLIT}")
+    for i, reserve in enumerate(value):
+        if reserve is not None:
+            kept = _convert.whole(reserve, f"{name}[{i}]", 0, _MOST_64 - 1)
+            options.device_reserve_bytes[i] = kept or L.CTXFIT_RESERVE_NONE
+
+
 def _limits(options: L.ctxfit_plan_options, name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"{name}: expected True or False, not {value!r}")
@@ -396,6 +410,8 @@ _SETTERS: Dict[str, Any] = {
     "mmap": _choice("mmap"),
     "repack": _choice("repack"),
     "reserve_bytes": _count_or("reserve_bytes", L.CTXFIT_RESERVE_NONE, None),
+    "device_reserve_bytes": _device_reserves,
+    "host_reserve_bytes": _count_or("host_reserve_bytes", L.CTXFIT_RESERVE_NONE, None),
     "limit": _count("limit_tokens", 1),
     "limit_source": _plain("limit_source"),
     "prefill_rate": _rate("measured_prefill_tokens_per_s"),

@@ -10,6 +10,8 @@ from ._enums import (
     Attention,
     Backend,
     Basis,
+    ChangeKind,
+    Choice,
     Confidence,
     ContextSource,
     DeviceKind,
@@ -21,6 +23,7 @@ from ._enums import (
     LayerFlags,
     Limit,
     ModelFlags,
+    Objective,
     Outcome,
     QuantFlags,
     RopeScaling,
@@ -828,7 +831,134 @@ class Check:
         """Whether the request passes."""
         return self.outcome == Outcome.OK
 
+
+@dataclass(frozen=True)
+class PlaceSummary:
+    """What was chosen."""
+
+    #: True when it fits; otherwise the rest tells of the nearest that was tried
+    found: bool
+    #: Objective that was followed
+    objective: Objective
+    #: placements that were evaluated to the byte
+    evaluations: int
+    #: context of one sequence
+    ctx_seq_tokens: int
+    #: at the same time
+    sequences: int
+    #: tokens of one pass
+    ubatch_tokens: int
+    #: of the model as placed; 0 = as it was given
+    file_type: Optional[str]
+    #: format of the cache of keys
+    kv_key: Optional[str]
+    #: format of the cache of values
+    kv_value: Optional[str]
+    #: whole layers on the host
+    host_layers: int
+    #: further layers with experts, or feed-forward matrices, on the host
+    host_expert_layers: int
+    #: not found: CTXFIT_LIMIT_DEVICE, _GPU_BUDGET or _HOST; 0 = the rate is too low
+    short_kind: int
+    #: not found: the device that lacks memory; None = none
+    short_device: Optional[int]
+    #: places of ctxfit_place_reason()
+    reason_count: int
+    #: places of ctxfit_place_get_change()
+    change_count: int
+    #: not found: bytes that it lacks
+    short_bytes: int
+    #: weights on devices
+    device_weights_bytes: int
+    #: weights on the host, token embeddings included
+    host_weights_bytes: int
+    #: estimate at the depth that was asked for; 0 = unknown
+    decode_tokens_per_s: float
+    #: of the bytes that a token reads: what devices read; 0 to 1
+    device_share: float
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_place_summary) -> PlaceSummary:
+        return cls(
+            bool(s.found),
+            known(Objective, s.objective),
+            s.evaluations,
+            s.ctx_seq_tokens,
+            s.sequences,
+            s.ubatch_tokens,
+            format_name(lib.ctxfit_file_type_name, s.file_type),
+            format_name(lib.ctxfit_quant_name, s.kv_key),
+            format_name(lib.ctxfit_quant_name, s.kv_value),
+            s.host_layers,
+            s.host_expert_layers,
+            s.short_kind,
+            None if s.short_device == 0xffffffff else s.short_device,
+            s.reason_count,
+            s.change_count,
+            s.short_bytes,
+            s.device_weights_bytes,
+            s.host_weights_bytes,
+            s.decode_tokens_per_s,
+            s.device_share,
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """The least change of a kind with which it fits."""
+
+    #: ChangeKind
+    kind: ChangeKind
+    #: what it is now; 0 where there is none
+    now: int
+    #: what it would be
+    value: int
+    #: in words
+    text: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_change) -> Change:
+        return cls(
+            known(ChangeKind, s.kind),
+            s.now,
+            s.value,
+            s.text.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line says beside the options."""
+
+    #: proportions that -ts states; 0 = none
+    split_count: int
+    #: of -hf USER/REPOSITORY:TYPE; 0 = none
+    file_type: Optional[str]
+    #: Choice: -fit; DEFAULT = not stated, then the program fits what is not stated
+    own_fit: Choice
+    #: its last part ("llama-server"); "" = the line starts with an argument
+    program: str
+    #: -m, or the repository of -hf; "" = none
+    model: str
+    #: arguments whose memory comes on top, with commas between
+    not_counted: str
+    #: arguments that options do not state
+    not_followed: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_line) -> Line:
+        return cls(
+            s.split_count,
+            format_name(lib.ctxfit_file_type_name, s.file_type),
+            known(Choice, s.own_fit),
+            s.program.decode("utf-8", "replace"),
+            s.model.decode("utf-8", "replace"),
+            s.not_counted.decode("utf-8", "replace"),
+            s.not_followed.decode("utf-8", "replace"),
+        )
+
 __all__ = [
+    "Change",
     "Check",
     "Constraint",
     "Device",
@@ -838,7 +968,9 @@ __all__ = [
     "GgufKey",
     "HardwareEntry",
     "Layer",
+    "Line",
     "ModelInfo",
+    "PlaceSummary",
     "PlanDevice",
     "PlanEngine",
     "QuantInfo",

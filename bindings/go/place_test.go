@@ -1,0 +1,106 @@
+package ctxfit_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	ctxfit "github.com/ctxfit/libctxfit/bindings/go"
+)
+
+func placeOf(t *testing.T, quant, spec string, goal ctxfit.Goal, options ...ctxfit.Option) (*ctxfit.Place, *ctxfit.Model, *ctxfit.Hardware) {
+	t.Helper()
+	fileType, err := ctxfit.ParseFileType(quant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := ctxfit.Catalog("qwen3-coder:30b", fileType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hardware, err := ctxfit.ParseHardware(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := ctxfit.Solve(model, hardware, goal, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place, model, hardware
+}
+
+func TestPlacementIsAPlanThatFits(t *testing.T) {
+	place, model, hardware := placeOf(t, "Q4_K_M", "rtx-4090 host:64GiB", ctxfit.Goal{Objective: ctxfit.ObjectiveLargestContext})
+	s := place.Summary()
+	plan := place.Plan()
+	if !s.Found || !plan.Summary().Fit.Fits() || plan.Summary().ContextSeq != s.ContextSeq || s.ShortDevice != -1 {
+		t.Errorf("%+v", s)
+	}
+	options, err := place.Options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ctxfit.NewPlan(model, hardware, options)
+	if err != nil || again.Summary().Margin != plan.Summary().Margin {
+		t.Errorf("made anew: %v, %v", again, err)
+	}
+	if len(place.Reasons()) != s.Reasons || len(place.Changes()) != 0 {
+		t.Error("reasons or changes")
+	}
+	json, err := place.JSON()
+	if err != nil || !strings.HasPrefix(string(json), `{"schema":"ctxfit.place/1"`) {
+		t.Errorf("%s, %v", json, err)
+	}
+	line, err := ctxfit.WriteLine("llama-server", "model.gguf", options)
+	if err != nil || !strings.Contains(line, "-ngl 49") {
+		t.Errorf("%q, %v", line, err)
+	}
+	_ = place.Close()
+	if !plan.Summary().Fit.Fits() { // the placement's memory stays until its plan is closed
+		t.Error("plan of a closed placement")
+	}
+	_ = plan.Close()
+	if place.Plan() != nil || place.Summary().Found || place.Reasons() != nil || place.Changes() != nil {
+		t.Error("a closed placement answers")
+	}
+	if _, err := place.Options(); !errors.Is(err, ctxfit.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestNothingFitsSaysWhatWould(t *testing.T) {
+	place, _, _ := placeOf(t, "Q4_K_M", "gpu(backend=cuda,mem=6GiB,bw=300GB/s) host:8GiB", ctxfit.Goal{}, ctxfit.WithContext(32768),
+		ctxfit.WithDeviceReserve(1<<29), ctxfit.WithHostReserve(1<<30))
+	s := place.Summary()
+	if s.Found || s.ShortBytes == 0 || s.ShortDevice < 0 || s.Changes == 0 {
+		t.Errorf("%+v", s)
+	}
+	for _, change := range place.Changes() {
+		if change.Text == "" || change.Kind.String() == "unknown" || change.Value == 0 {
+			t.Errorf("%+v", change)
+		}
+	}
+}
+
+func TestLinesGoThereAndBack(t *testing.T) {
+	text, err := ctxfit.WriteLine("llama-cli", "a model.gguf", ctxfit.WithContext(32768), ctxfit.WithGPULayers(40), ctxfit.WithOverrides("a=CPU"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := ctxfit.ReadLine(text)
+	if err != nil || line.Program != "llama-cli" || line.Model != "a model.gguf" || line.OwnFit == nil || *line.OwnFit {
+		t.Errorf("%+v, %v", line, err)
+	}
+	if again, err := ctxfit.WriteLine("llama-cli", "a model.gguf", line.Options); err != nil || again != text {
+		t.Errorf("%q, %v", again, err)
+	}
+	if _, err := ctxfit.ReadLine("llama-server -ngll 3"); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Error(err)
+	}
+	if what, words := ctxfit.FindArgument("--host"); what != ctxfit.ArgumentNoSize || words != 1 {
+		t.Error(what, words)
+	}
+	if _, err := ctxfit.WriteLine("vllm", "m"); !errors.Is(err, ctxfit.ErrInvalidArgument) {
+		t.Error(err)
+	}
+}

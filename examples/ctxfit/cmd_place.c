@@ -1,0 +1,318 @@
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `ctxfit place`: options of its own, taken out of the line before the rest is read as options of a plan. */
+typedef struct place_request {
+    cli_request plan;
+    ctxfit_goal goal;
+    ctxfit_line line;
+    ctxfit_plan_options pasted;
+    const char *text;    /* a pasted line */
+    const char *program; /* to write one for */
+    const char *path;    /* of the model, to write in it */
+} place_request;
+
+typedef struct word {
+    const char *name;
+    uint32_t    value;
+} word;
+
+static const word objectives[] = {
+    {"context", CTXFIT_OBJECTIVE_LARGEST_CONTEXT},
+    {"speed", CTXFIT_OBJECTIVE_FASTEST_DECODE},
+    {"quality", CTXFIT_OBJECTIVE_BEST_QUALITY},
+    {"sequences", CTXFIT_OBJECTIVE_MOST_SEQUENCES},
+};
+
+static const word open_bits[] = {
+    {"ctx", CTXFIT_OPEN_CONTEXT},
+    {"sequences", CTXFIT_OPEN_SEQUENCES},
+    {"quant", CTXFIT_OPEN_FILE_TYPE},
+    {"kv", CTXFIT_OPEN_CACHE_TYPE},
+    {"ngl", CTXFIT_OPEN_GPU_LAYERS},
+    {"split", CTXFIT_OPEN_TENSOR_SPLIT},
+    {"tensors", CTXFIT_OPEN_HOST_TENSORS},
+    {"ubatch", CTXFIT_OPEN_UBATCH},
+    {"flash", CTXFIT_OPEN_FLASH},
+    {"nothing", CTXFIT_OPEN_NOTHING},
+};
+
+static bool place_fault(const char *name, const char *value, const char *expected)
+{
+    fprintf(stderr, "ctxfit: %s '%s': expected %s\n", name, value, expected);
+    return false;
+}
+
+static bool find_word(const word *words, size_t count, const char *text, size_t length, uint32_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(words[i].name) == length && strncmp(words[i].name, text, length) == 0) {
+            *out = words[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_open(place_request *r, const char *value)
+{
+    for (const char *p = value;; p++) {
+        size_t   length = strcspn(p, ",");
+        uint32_t bit = 0;
+
+        if (!find_word(open_bits, CLI_COUNT(open_bits), p, length, &bit))
+            return place_fault("--open", value,
+                               "ctx, sequences, quant, kv, ngl, split, tensors, ubatch, flash with commas between; or nothing");
+        r->goal.open |= bit;
+        p += length;
+        if (*p == '\0')
+            return true;
+    }
+}
+
+/* Reads an option of `place`; *known false: it is one of a plan. */
+static bool read_own(place_request *r, const char *name, const char *value, bool *known)
+{
+    static const char *const names[] = {"--for", "--open", "--least-ctx", "--least-rate", "--depth", "--worst-quant", "--worst-kv",
+                                        "--line", "--program", "--path"};
+    size_t                   at = 0;
+
+    while (at < CLI_COUNT(names) && strcmp(names[at], name) != 0)
+        at++;
+    *known = at < CLI_COUNT(names);
+    if (!*known)
+        return true;
+    if (value == NULL)
+        return place_fault("option", name, "a value behind it");
+    switch (at) {
+    case 0:
+        return find_word(objectives, CLI_COUNT(objectives), value, strlen(value), &r->goal.objective) ||
+               place_fault(name, value, "context, speed, quality or sequences");
+    case 1: return read_open(r, value);
+    case 2: return cli_parse_tokens(value, &r->goal.least_ctx_seq_tokens) || place_fault(name, value, "a number of tokens (32768, 32k)");
+    case 3: return cli_parse_real(value, &r->goal.least_decode_tokens_per_s) || place_fault(name, value, "tokens per second, 0 or more");
+    case 4: return cli_parse_tokens(value, &r->goal.depth_tokens) || place_fault(name, value, "a number of tokens (32768, 32k)");
+    case 5:
+        r->goal.worst_file_type = ctxfit_file_type_from_name(value);
+        return r->goal.worst_file_type != 0 || place_fault(name, value, "a file type such as Q4_K_M");
+    case 6:
+        r->goal.worst_cache_type = ctxfit_quant_from_name(value);
+        return r->goal.worst_cache_type != 0 || place_fault(name, value, "f16, q8_0 or q4_0");
+    case 7: r->text = value; return true;
+    case 8: r->program = value; return true;
+    default: r->path = value; return true;
+    }
+}
+
+static bool read_pasted(place_request *r)
+{
+    ctxfit_error error;
+
+    if (ctxfit_place_read_line(r->text, &r->pasted, &r->line, &error) != CTXFIT_OK) {
+        fprintf(stderr, "ctxfit: --line, at byte %" PRIu64 ": %s\n", error.offset, error.message);
+        return false;
+    }
+    return true;
+}
+
+/* A pasted line states the run; of the other options those of machine, model, engine and reserves stay. */
+static void take_pasted(place_request *r)
+{
+    ctxfit_plan_options stated = r->plan.options;
+
+    r->plan.options = r->pasted;
+    memcpy(r->plan.options.engine, stated.engine, sizeof stated.engine);
+    if (stated.reserve_bytes != 0)
+        r->plan.options.reserve_bytes = stated.reserve_bytes;
+    if (r->plan.file_type == 0)
+        r->plan.file_type = r->line.file_type;
+    if (r->line.not_counted[0] != '\0')
+        fprintf(stderr, "ctxfit: note: not counted, its memory comes on top: %s\n", r->line.not_counted);
+    if (r->line.not_followed[0] != '\0')
+        fprintf(stderr, "ctxfit: note: not followed; the machine is --hw, the model is MODEL: %s\n", r->line.not_followed);
+}
+
+static bool read_arguments(int argc, char **argv, place_request *r)
+{
+    const ctxfit_goal goal = CTXFIT_GOAL_INIT;
+    const ctxfit_line line = CTXFIT_LINE_INIT;
+    const ctxfit_plan_options none = CTXFIT_PLAN_OPTIONS_INIT;
+    char            **rest = malloc(((size_t)argc + 3) * sizeof *rest);
+    int               count = 0;
+    bool              good = rest != NULL, known;
+
+    memset(r, 0, sizeof *r);
+    r->goal = goal;
+    r->line = line;
+    r->pasted = none;
+    for (int i = 0; i < argc && good; i++) {
+        good = read_own(r, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &known);
+        if (known)
+            i++;
+        else if (good)
+            rest[count++] = argv[i];
+    }
+    good = good && (r->text == NULL || read_pasted(r));
+    if (good && r->line.model[0] != '\0' && (count == 0 || rest[0][0] == '-')) { /* the model may stand in the line alone */
+        memmove(rest + 1, rest, (size_t)count * sizeof *rest);
+        rest[0] = r->line.model;
+        count++;
+    }
+    good = good && cli_parse_plan(count, rest, &r->plan);
+    if (good && r->text != NULL)
+        take_pasted(r);
+    free(rest);
+    return good;
+}
+
+/* ---- output ---- */
+static void print_line(const char *heading, const ctxfit_plan_options *options, const place_request *r)
+{
+    char        text[4096];
+    const char *path = r->path;
+
+    if (path == NULL && strstr(r->plan.model, ".gguf") != NULL)
+        path = r->plan.model;
+    if (ctxfit_place_write_line(options, r->program, path, text, sizeof text, NULL) == CTXFIT_OK)
+        printf("%s\n  %s\n", heading, text);
+}
+
+static void print_reasons(const ctxfit_place *place)
+{
+    ctxfit_change change = CTXFIT_CHANGE_INIT;
+
+    printf("Why\n");
+    for (uint32_t i = 0; ctxfit_place_reason(place, i) != NULL; i++) {
+        fputs("  ", stdout);
+        cli_wrap(stdout, 84, 2, ctxfit_place_reason(place, i));
+    }
+    for (uint32_t i = 0; ctxfit_place_get_change(place, i, &change) == CTXFIT_OK; i++) {
+        if (i == 0)
+            printf("It would fit with one of these\n");
+        printf("  %s\n", change.text);
+    }
+    fputc('\n', stdout);
+}
+
+static bool print_json(const ctxfit_place *place)
+{
+    size_t length = 0;
+    char  *text;
+
+    (void)ctxfit_place_write_json(place, NULL, NULL, 0, &length);
+    text = malloc(length + 1);
+    if (text == NULL)
+        return false;
+    (void)ctxfit_place_write_json(place, NULL, text, length + 1, NULL);
+    puts(text);
+    free(text);
+    return true;
+}
+
+/* The pasted line as it stands. */
+static void print_as_it_stands(const place_request *r, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    ctxfit_plan        *plan;
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_estimate     rate = CTXFIT_ESTIMATE_INIT;
+    ctxfit_error        error;
+
+    if (ctxfit_plan_make(model, hw, &r->plan.options, NULL, &plan, &error) != CTXFIT_OK) {
+        printf("As it stands: %s\n", error.message);
+        return;
+    }
+    (void)ctxfit_plan_get_summary(plan, &s);
+    (void)ctxfit_plan_get_decode_rate(plan, s.n_ctx_seq, &rate);
+    printf("As it stands: %s, %s %s on the device with the least; %s tokens per sequence; %s at that depth\n",
+           s.fit == CTXFIT_FIT_NONE ? "does not fit" : "fits", cli_bytes((uint64_t)(s.margin_bytes < 0 ? -s.margin_bytes : s.margin_bytes)),
+           s.margin_bytes < 0 ? "missing" : "free", cli_count(s.n_ctx_seq), cli_rate(&rate));
+    if (r->line.own_fit != CTXFIT_CHOICE_OFF)
+        printf("(the program itself would change what the line does not state, until it takes -fit off)\n");
+    ctxfit_plan_free(plan);
+}
+
+static int report_place(place_request *r, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_place *place)
+{
+    ctxfit_place_summary s = CTXFIT_PLACE_SUMMARY_INIT;
+    ctxfit_plan_options  options = CTXFIT_PLAN_OPTIONS_INIT;
+
+    (void)ctxfit_place_get_summary(place, &s);
+    (void)ctxfit_place_get_options(place, &options);
+    if (r->plan.json) {
+        if (!print_json(place))
+            return CLI_BAD_INPUT;
+    } else {
+        r->plan.options = options;
+        if (s.file_type != 0)
+            r->plan.file_type = s.file_type;
+        cli_render_plan(&r->plan, model, hw, ctxfit_place_plan(place), stdout);
+        print_reasons(place);
+        print_line(s.found ? "Line" : "Line of the nearest that was tried", &options, r);
+    }
+    return s.found ? CLI_FITS : CLI_DOES_NOT_FIT;
+}
+
+static uint32_t gpu_count(const ctxfit_hw *hw)
+{
+    return ctxfit_hw_device_count(hw) - 1;
+}
+
+static int place_on(place_request *r, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    ctxfit_place       *place;
+    ctxfit_error        error;
+    ctxfit_plan_options fixed = r->plan.options;
+    ctxfit_status       status;
+    int                 code;
+
+    if (r->line.split_count != 0 && r->line.split_count != gpu_count(hw)) {
+        fprintf(stderr, "ctxfit: -ts: %u proportions for %u devices\n", (unsigned)r->line.split_count, (unsigned)gpu_count(hw));
+        return CLI_USAGE;
+    }
+    if (r->text != NULL && !r->plan.json)
+        print_as_it_stands(r, model, hw);
+    if (r->text != NULL && r->goal.open == 0) { /* what runs stays, where it runs is chosen anew */
+        fixed.gpu_layers = 0;
+        fixed.cpu_expert_layers = 0;
+        fixed.overrides[0] = '\0';
+        memset(fixed.tensor_split, 0, sizeof fixed.tensor_split);
+    }
+    status = ctxfit_place_solve(model, hw, &fixed, &r->goal, NULL, &place, &error);
+    if (status != CTXFIT_OK) {
+        code = cli_fail("place", r->plan.model, status, &error);
+        return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
+    }
+    code = report_place(r, model, hw, place);
+    ctxfit_place_free(place);
+    return code;
+}
+
+int cli_place(int argc, char **argv)
+{
+    place_request    request;
+    cli_model_source source;
+    ctxfit_model    *model;
+    ctxfit_hw       *hw;
+    ctxfit_error     error;
+    ctxfit_status    status;
+    int              code;
+
+    if (!read_arguments(argc, argv, &request))
+        return CLI_USAGE;
+    source = cli_source_of(&request.plan);
+    status = cli_open_model(&source, &model, &error);
+    if (status != CTXFIT_OK)
+        return cli_fail("model", request.plan.model, status, &error);
+    status = request.plan.hw != NULL ? ctxfit_hw_parse(request.plan.hw, NULL, &hw, &error) : cli_detect(&request.plan.detect, &hw, &error);
+    if (status != CTXFIT_OK) {
+        ctxfit_model_free(model);
+        return cli_fail("hardware", request.plan.hw != NULL ? request.plan.hw : "this machine", status, &error);
+    }
+    code = place_on(&request, model, hw);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return code;
+}

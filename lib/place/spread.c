@@ -1,0 +1,202 @@
+/* A division as options of llama.cpp: layers on GPUs, proportions, and patterns for what goes to the host. */
+#include "place_internal.h"
+
+static const char *const spread_piece_names[CFI_PIECE_COUNT] = {"up", "gate", "gate_up", "down"};
+
+static uint64_t spread_layer_bytes(const cfi_divide *divide, uint32_t layer, cfi_padding padding)
+{
+    return divide->ledger->sum[layer + 1].moved[padding] - divide->ledger->sum[layer].moved[padding];
+}
+
+/* The pieces of a layer that together fill `room` best, as bits; *out_bytes: what they take. */
+static uint32_t spread_best_pieces(const cfi_ledger_layer *layer, cfi_padding padding, uint64_t room, uint64_t *out_bytes)
+{
+    uint32_t best = 0;
+
+    *out_bytes = 0;
+    for (uint32_t set = 1; set < 1u << CFI_PIECE_COUNT; set++) {
+        uint64_t bytes = 0;
+
+        for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++)
+            bytes += (set >> p & 1) != 0 ? layer->piece[p][padding] : 0;
+        if (bytes <= room && bytes > *out_bytes) {
+            best = set;
+            *out_bytes = bytes;
+        }
+    }
+    return best;
+}
+
+static uint32_t spread_existing(const cfi_ledger_layer *layer)
+{
+    uint32_t set = 0;
+
+    for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++)
+        set |= layer->piece[p][CFI_PADDING_32] > 0 ? 1u << p : 0;
+    return set;
+}
+
+/* The last layers of a range keep their pieces, as --n-cpu-moe has it; one layer keeps some. */
+static void spread_fill_range(const cfi_divide *divide, uint32_t d, cfi_spread_range *r)
+{
+    const cfi_ledger_sum *a = &divide->ledger->sum[r->first], *b = &divide->ledger->sum[r->end];
+    cfi_padding           padding = divide->device[d].padding;
+    uint64_t kept = b->kept[padding] - a->kept[padding] + b->cache[padding] - a->cache[padding] + divide->ledger->rope[padding], taken;
+    uint64_t room = divide->device[d].budget > kept ? divide->device[d].budget - kept : 0;
+
+    r->moved_end = r->end;
+    r->partial = UINT32_MAX;
+    r->pieces = 0;
+    while (r->moved_end > r->first && spread_layer_bytes(divide, r->moved_end - 1, padding) <= room)
+        room -= spread_layer_bytes(divide, --r->moved_end, padding);
+    if (r->moved_end == r->first)
+        return;
+    r->pieces = spread_best_pieces(&divide->ledger->layer[r->moved_end - 1], padding, room, &taken);
+    if (r->pieces == 0)
+        return;
+    r->partial = --r->moved_end;
+    r->pieces = spread_existing(&divide->ledger->layer[r->partial]) & ~r->pieces; /* what the host gets */
+}
+
+void cfi_spread_fill(const cfi_divide *divide, const uint32_t first[CFI_MAX_DEVICES + 1], cfi_spread *out)
+{
+    out->count = divide->count;
+    out->host_layers = first[0];
+    out->moved_layers = 0;
+    for (uint32_t d = 0; d < divide->count; d++) {
+        cfi_spread_range *r = &out->range[d];
+
+        r->first = first[d];
+        r->end = first[d + 1];
+        spread_fill_range(divide, d, r);
+        for (uint32_t i = r->first; i < r->moved_end; i++)
+            out->moved_layers += spread_layer_bytes(divide, i, CFI_PADDING_32) > 0 ? 1 : 0;
+        out->moved_layers += r->partial != UINT32_MAX ? 1 : 0;
+    }
+}
+
+/* ---- patterns ---- */
+static uint32_t spread_power(uint32_t exponent)
+{
+    uint32_t power = 1;
+
+    while (exponent-- > 0)
+        power *= 10;
+    return power;
+}
+
+/* Numbers that differ in one digit, all further digits being free: 20 to 49 is "[2-4][0-9]". Returns the last. */
+static uint32_t spread_write_block(cfi_writer *w, uint32_t first, uint32_t last)
+{
+    uint32_t free = 0, size, digit, end;
+
+    while (first % spread_power(free + 1) == 0 && first >= spread_power(free + 1) && first + spread_power(free + 1) - 1 <= last)
+        free++;
+    size = spread_power(free);
+    digit = first / size % 10;
+    for (end = digit; end < 9 && first + (end - digit + 2) * size - 1 <= last;)
+        end++;
+    if (first / size / 10 > 0)
+        cfi_write(w, "%lu", (unsigned long)(first / size / 10));
+    if (end > digit)
+        cfi_write(w, "[%lu-%lu]", (unsigned long)digit, (unsigned long)end);
+    else
+        cfi_write(w, "%lu", (unsigned long)digit);
+    while (free-- > 0)
+        cfi_write(w, "[0-9]");
+    return first + (end - digit + 1) * size - 1;
+}
+
+void cfi_spread_write_numbers(cfi_writer *w, uint32_t first, uint32_t last)
+{
+    while (first <= last) {
+        uint32_t through = spread_write_block(w, first, last);
+
+        if (through < last)
+            cfi_write(w, "|");
+        first = through + 1;
+    }
+}
+
+static void spread_write_pattern(cfi_writer *w, bool experts, uint32_t first, uint32_t last, uint32_t pieces)
+{
+    const char *bar = "";
+
+    cfi_write(w, "%sblk\\.(", w->len > 0 ? "," : "");
+    cfi_spread_write_numbers(w, first, last);
+    cfi_write(w, ")\\.ffn_(");
+    for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++) {
+        if ((pieces >> p & 1) == 0)
+            continue;
+        cfi_write(w, "%s%s", bar, spread_piece_names[p]);
+        bar = "|";
+    }
+    cfi_write(w, experts ? ")_(ch|)exps=CPU" : ")\\.weight=CPU");
+}
+
+/* Pieces that any layer of a range has. */
+static uint32_t spread_pieces_of(const cfi_ledger *ledger, uint32_t first, uint32_t end)
+{
+    uint32_t set = 0;
+
+    for (uint32_t i = first; i < end; i++)
+        set |= spread_existing(&ledger->layer[i]);
+    return set;
+}
+
+/* --n-cpu-moe says it where only the first device with layers has all experts of some of them on the host. */
+static bool spread_is_first_layers(const cfi_spread *spread, const cfi_ledger *ledger, uint32_t *out_layers)
+{
+    bool seen = false;
+
+    *out_layers = 0;
+    if (!ledger->experts)
+        return false;
+    for (uint32_t d = 0; d < spread->count; d++) {
+        const cfi_spread_range *r = &spread->range[d];
+
+        if (r->first == r->end)
+            continue;
+        if (seen && spread_pieces_of(ledger, r->first, r->moved_end) != 0)
+            return false;
+        if (!seen && r->moved_end > r->first)
+            *out_layers = r->moved_end;
+        seen = true;
+    }
+    return true;
+}
+
+static bool spread_write_host_tensors(const cfi_spread *spread, const cfi_ledger *ledger, ctxfit_plan_options *options)
+{
+    cfi_writer w;
+    size_t     len;
+    uint32_t   layers;
+    bool       first_layers = spread_is_first_layers(spread, ledger, &layers);
+
+    cfi_writer_init(&w, options->overrides, sizeof options->overrides);
+    options->cpu_expert_layers = first_layers ? layers : 0;
+    for (uint32_t d = 0; d < spread->count; d++) {
+        const cfi_spread_range *r = &spread->range[d];
+        uint32_t                pieces = spread_pieces_of(ledger, r->first, r->moved_end);
+
+        if (!first_layers && pieces != 0)
+            spread_write_pattern(&w, ledger->experts, r->first, r->moved_end - 1, pieces);
+        if (r->partial != UINT32_MAX && r->pieces != 0)
+            spread_write_pattern(&w, ledger->experts, r->partial, r->partial, r->pieces);
+    }
+    return cfi_writer_finish(&w, &len) == CTXFIT_OK;
+}
+
+bool cfi_spread_write(const cfi_spread *spread, const cfi_ledger *ledger, uint32_t open, ctxfit_plan_options *options)
+{
+    uint32_t layers = ledger->entries - spread->host_layers;
+
+    if ((open & CTXFIT_OPEN_GPU_LAYERS) != 0)
+        options->gpu_layers = layers == 0 ? CTXFIT_GPU_LAYERS_NONE : layers;
+    if ((open & CTXFIT_OPEN_TENSOR_SPLIT) != 0) {
+        for (uint32_t d = 0; d < CTXFIT_MAX_SPLIT; d++)
+            options->tensor_split[d] =
+                layers > 0 && spread->count > 1 && d < spread->count ? (double)(spread->range[d].end - spread->range[d].first) : 0;
+    }
+    return (open & CTXFIT_OPEN_HOST_TENSORS) == 0 || spread_write_host_tensors(spread, ledger, options);
+}

@@ -1,0 +1,78 @@
+/*
+ * The solver beside llama.cpp's own fitter, over the fits that it made (tests/data/place). Prints a line a fit:
+ * model,file type,devices,asked context,sequences,their context,our context,their device weights,ours,their excess,our least free bytes,
+ * their ms,our ms,evaluations
+ *
+ * bench_place FITS.CSV MODELS.TXT [ROUNDS]
+ */
+#include "bench_support.h"
+#include "fit_case.h"
+
+#define MOST_ROUNDS 101
+
+static double solve_ms(const fit_case *c, const ctxfit_model *model, const ctxfit_hw *hw, int rounds)
+{
+    double times[MOST_ROUNDS];
+
+    for (int i = 0; i < rounds; i++) {
+        double        start = bench_now_s();
+        ctxfit_place *place;
+
+        if (ctxfit_place_solve(model, hw, &c->options, &c->goal, NULL, &place, NULL) == CTXFIT_OK)
+            ctxfit_place_free(place);
+        times[i] = (bench_now_s() - start) * 1e3;
+    }
+    return bench_median(times, (size_t)rounds);
+}
+
+static int compare(const fit_case *c, const char *models, int rounds)
+{
+    ctxfit_model        *model;
+    ctxfit_hw           *hw;
+    ctxfit_place        *place;
+    ctxfit_error         error = {0};
+    ctxfit_place_summary s = CTXFIT_PLACE_SUMMARY_INIT;
+    ctxfit_plan_summary  plan = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_model_info    info = CTXFIT_MODEL_INFO_INIT;
+    int                  good = fit_solve(c, models, &model, &hw, &place, &error) == CTXFIT_OK;
+
+    if (good) {
+        (void)ctxfit_place_get_summary(place, &s);
+        (void)ctxfit_plan_get_summary(ctxfit_place_plan(place), &plan);
+        (void)ctxfit_model_get_info(model, &info);
+        printf("%s,%s,%u,\"%s\",%llu,%u,%llu,%llu,%llu,%llu,%llu,%lld,%.1f,%.3f,%u\n", c->model, c->file_type, c->devices, c->machine,
+               (unsigned long long)c->asked_ctx, c->options.sequences,
+               (unsigned long long)(c->their_ctx != 0 ? c->their_ctx : info.trained_tokens), (unsigned long long)s.ctx_seq_tokens,
+               (unsigned long long)c->their_device_weights, (unsigned long long)s.device_weights_bytes,
+               (unsigned long long)fit_their_excess(c), (long long)plan.margin_bytes, c->their_cpu_ms, solve_ms(c, model, hw, rounds),
+               s.evaluations);
+    } else {
+        fprintf(stderr, "%s: %s\n", c->model, error.message);
+    }
+    ctxfit_place_free(place);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    int        rounds = argc > 3 ? atoi(argv[3]) : 5, good = 1;
+    csv_reader csv;
+    fit_case   c;
+
+    if (argc < 3 || rounds < 1 || rounds > MOST_ROUNDS) {
+        fprintf(stderr, "usage: bench_place FITS.CSV MODELS.TXT [ROUNDS]\n");
+        return 0; /* run.sh calls every benchmark without arguments */
+    }
+    if (!csv_open(&csv, argv[1]))
+        return 1;
+    printf("model,file_type,devices,machine,asked_ctx,sequences,their_ctx,our_ctx,their_device_weights,our_device_weights,their_excess,"
+           "our_margin,their_ms,our_ms,evaluations\n");
+    while (csv_read(&csv)) {
+        fit_read(&csv, &c);
+        good = compare(&c, argv[2], rounds) && good;
+    }
+    csv_close(&csv);
+    return !good;
+}
