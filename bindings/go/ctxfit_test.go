@@ -331,6 +331,32 @@ func TestHardware(t *testing.T) {
 	}
 }
 
+func TestModelFromConfig(t *testing.T) {
+	config := `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
+		"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+		"max_position_embeddings": 8192, "sliding_window": 1024}`
+	m, err := ctxfit.FromConfig([]byte(config), ctxfit.FileTypeF16)
+	if errors.Is(err, ctxfit.ErrUnsupported) {
+		t.Skip("built without JSON")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if got := must(m.Info())(t).Parameters; got != 8030261248 { // as published for Llama 3 8B
+		t.Errorf("%d parameters", got)
+	}
+	if notes := m.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "sliding_window is 1024") {
+		t.Errorf("notes %q", notes)
+	}
+	if _, err := ctxfit.FromConfig(nil, 0); !errors.Is(err, ctxfit.ErrMalformed) {
+		t.Errorf("nothing: %v", err)
+	}
+	if _, err := ctxfit.FromConfig([]byte("{}"), 0); !errors.Is(err, ctxfit.ErrIncomplete) {
+		t.Errorf("an empty object: %v", err)
+	}
+}
+
 func TestModels(t *testing.T) {
 	for _, e := range ctxfit.ModelCatalog() {
 		m := must(ctxfit.Catalog(e.ID, 0))(t)

@@ -52,6 +52,37 @@ func FromText(text string, fileType FileType) (*Model, error) {
 	return newModel(c), nil
 }
 
+// FromConfig makes a model of the text of a Hugging Face config.json; of a model with eyes or ears, its text decoder.
+// [FileTypeDefault] is the precision of the plain checkpoint. [Model.Notes] says what had to be guessed.
+func FromConfig(config []byte, fileType FileType) (*Model, error) {
+	var c *C.ctxfit_model
+	var e C.ctxfit_error
+	text := append(make([]byte, 0, len(config)+1), config...)
+	text = append(text, 0) // so that there is a first byte
+	status := C.ctxfit_model_from_config((*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(config)), C.ctxfit_file_type(fileType), nil, &c, &e)
+	if status != C.CTXFIT_OK {
+		return nil, failure(status, &e)
+	}
+	return newModel(c), nil
+}
+
+// Notes says what the source left open or what was read as something else, a sentence each; nil after Close.
+func (m *Model) Notes() []string {
+	model := m.enter()
+	if model == nil {
+		return nil
+	}
+	defer m.handle.leave()
+	var notes []string
+	for {
+		note := C.ctxfit_model_note(model, C.uint32_t(len(notes)))
+		if note == nil {
+			return notes
+		}
+		notes = append(notes, C.GoString(note))
+	}
+}
+
 // OpenModel makes a model of a GGUF file; of a split model name the first shard.
 func OpenModel(path string, options ...GGUFOption) (*Model, error) {
 	header, err := OpenGGUF(path, options...)

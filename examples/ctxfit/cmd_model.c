@@ -135,6 +135,16 @@ static void print_layers(const ctxfit_model *model, uint32_t count)
     }
 }
 
+static void print_notes(const ctxfit_model *model)
+{
+    const char *note;
+
+    for (uint32_t i = 0; (note = ctxfit_model_note(model, i)) != NULL; i++) {
+        fputs(i == 0 ? "\n  note: " : "  note: ", stdout);
+        cli_wrap(stdout, cli_style_of(stdout).width, 8, note);
+    }
+}
+
 static void print_tensors(const ctxfit_model *model)
 {
     const char *name;
@@ -185,6 +195,7 @@ int cli_model(int argc, char **argv)
     (void)ctxfit_model_get_info(model, &info);
     print_info(model, &info);
     print_layers(model, info.layers + info.nextn_layers);
+    print_notes(model);
     if (tensors)
         print_tensors(model);
     ctxfit_model_free(model);

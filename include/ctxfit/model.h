@@ -172,6 +172,20 @@ CTXFIT_API ctxfit_status ctxfit_model_from_text(const char *text, ctxfit_file_ty
                                                 ctxfit_model **out, ctxfit_error *error);
 
 /**
+ * Makes a model from the text of a Hugging Face config.json; of a model with eyes or ears, its text decoder. The facts become the
+ * metadata that llama.cpp's converter would write, what the file leaves out the defaults of its class, and the tensors those of the
+ * architecture's recipe in the given file type (0: the precision of the plain checkpoint, `torch_dtype`).
+ * A model_type that is unknown is read as the plain transformer that its keys describe: CTXFIT_MODEL_F_UNKNOWN_ARCH, and
+ * ctxfit_model_note() says what is missing.
+ * @return OK; E_MALFORMED (no JSON, with `offset`; or values that contradict each other); E_INCOMPLETE (the message names the fact);
+ *         E_TYPE; E_LIMIT (more than 16 MiB, 32 levels, 262,144 values or 4,096 layers); E_NOT_FOUND (a file type); E_UNSUPPORTED,
+ *         E_REFUSED (as ctxfit_model_requantize(); a library without JSON is E_UNSUPPORTED); E_NO_MEMORY; E_INVALID_ARG; E_OVERFLOW.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_file_type file_type,
+                                                  const ctxfit_allocator *allocator, ctxfit_model **out, ctxfit_error *error);
+
+/**
  * Makes a model from a caller's own description. Needed in `info`: embedding, vocabulary; trained_tokens, embedding_inputs,
  * per_layer_embedding and flags (TIED) are taken; the rest is derived. Layers are taken as they are: one with
  * CTXFIT_LAYER_F_CACHE states what it caches, one with a state what that keeps. `arch` names the recipe for the tensors ("llama"), with
@@ -203,6 +217,11 @@ CTXFIT_API void ctxfit_model_free(ctxfit_model *model);
 CTXFIT_API const char *ctxfit_model_name(const ctxfit_model *model);
 /** Architecture as in `general.architecture` ("qwen3moe"). Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_arch(const ctxfit_model *model);
+/**
+ * What the source left open or what was read as something else, a sentence each, by place; NULL past the end. Borrowed.
+ * @since 0.1.0
+ */
+CTXFIT_API const char *ctxfit_model_note(const ctxfit_model *model, uint32_t index);
 /** Facts of the whole model. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out);
 /**

@@ -15,7 +15,7 @@ static ctxfit_file_type published_file_type(cfi_meta *meta)
     return type;
 }
 
-static ctxfit_status make_from_text(ctxfit_model *model, const char *text, ctxfit_file_type file_type, ctxfit_error *error)
+ctxfit_status cfi_model_make_from_text(ctxfit_model *model, const char *text, ctxfit_file_type file_type, ctxfit_error *error)
 {
     const cfi_recipe *recipe;
     cfi_meta          meta;
@@ -51,7 +51,7 @@ ctxfit_status ctxfit_model_from_text(const char *text, ctxfit_file_type file_typ
     model = cfi_model_new(allocator);
     if (model == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
-    status = make_from_text(model, text, file_type, error);
+    status = cfi_model_make_from_text(model, text, file_type, error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);
         return status;

@@ -15,6 +15,11 @@ const char *ctxfit_model_arch(const ctxfit_model *model)
     return model != NULL ? model->arch_name : "";
 }
 
+const char *ctxfit_model_note(const ctxfit_model *model, uint32_t index)
+{
+    return model != NULL && index < CFI_MODEL_NOTES ? model->note[index] : NULL;
+}
+
 ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out)
 {
     if (model == NULL || out == NULL)

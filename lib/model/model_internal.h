@@ -7,7 +7,8 @@
 #include "gguf/gguf_internal.h"
 #include "quant/quant_internal.h"
 
-#define CFI_MAX_LAYERS 4096u
+#define CFI_MAX_LAYERS  4096u
+#define CFI_MODEL_NOTES 8u
 
 /* Where llama.cpp keeps a tensor (b10472 src/llama-arch.cpp:635, LLM_TENSOR_INFOS): beside the input, in its block, at the output. */
 typedef enum cfi_tensor_role {
@@ -123,6 +124,7 @@ struct ctxfit_model {
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
     uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
     cfi_model_extent   extent;
+    const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 

@@ -120,6 +120,8 @@ ctxfit_status cfi_model_check_file_type(ctxfit_file_type file_type, ctxfit_error
 /* Gives each tensor its format in a file of that type (0: as they are) made from a file of type `source`, then bytes and places. */
 ctxfit_status cfi_model_apply_file_type(ctxfit_model *model, ctxfit_file_type file_type, ctxfit_file_type source,
                                         ctxfit_error *error);
+/* All that ctxfit_model_from_text() does to an empty model. */
+ctxfit_status cfi_model_make_from_text(ctxfit_model *model, const char *text, ctxfit_file_type file_type, ctxfit_error *error);
 /* From info and layers to a finished model: tensors by the recipe, in `file_type` (0: as `published`, MXFP4 experts where the
  * architecture has them). */
 ctxfit_status cfi_model_build(ctxfit_model *model, const cfi_recipe *recipe, cfi_meta *meta, ctxfit_file_type published,

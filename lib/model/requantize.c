@@ -67,7 +67,11 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
     copy->stated_kv_heads = model->stated_kv_heads;
     copy->stated_key_size = model->stated_key_size;
     copy->stated_value_size = model->stated_value_size;
-    if (copy->name == NULL || copy->arch_name == NULL)
+    for (uint32_t i = 0; i < CFI_MODEL_NOTES && model->note[i] != NULL && status == CTXFIT_OK; i++) {
+        copy->note[i] = cfi_arena_copy(&copy->arena, model->note[i], strlen(model->note[i]));
+        status = copy->note[i] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
+    }
+    if (copy->name == NULL || copy->arch_name == NULL || status != CTXFIT_OK)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for the names of a model");
     return CTXFIT_OK;
 }

@@ -567,6 +567,52 @@ class Json(unittest.TestCase):
         self.assertEqual((code, p["resolved"]["n_ctx_seq"]), (FITS, p["max_ctx_seq"]))
 
 
+class Config(unittest.TestCase):
+    """A config.json, its folder, and what is none."""
+
+    LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
+             "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+             "max_position_embeddings": 8192}
+
+    def setUp(self):
+        if not has_batch():
+            self.skipTest("built without yyjson")
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def write(self, **keys):
+        path = pathlib.Path(self.folder.name) / "config.json"
+        path.write_text(json.dumps({**self.LLAMA, **keys}))
+        return path
+
+    def test_file_and_folder_are_one_model(self):
+        path = self.write()
+        texts = [run("model", where, "--quant", "Q4_K_M").stdout for where in (path, path.parent, str(path.parent) + "/")]
+        self.assertEqual(len(set(texts)), 1)
+        self.assertIn(b"8.030 B", texts[0])
+        code, answer = plan(path.parent, "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB")
+        self.assertEqual(code, FITS)
+        self.assertEqual(answer["max_ctx_seq"], 8192)
+
+    def test_an_unknown_model_type_says_what_is_missing(self):
+        done = run("model", self.write(architectures=["NovelForCausalLM"], model_type="novel", mamba_d_state=128))
+        self.assertEqual(done.returncode, FITS)
+        words = b" ".join(done.stdout.split())
+        self.assertIn(b"model_type 'novel' is not known", words)
+        self.assertIn(b"mamba_d_state", words)
+
+    def test_what_is_no_configuration(self):
+        path = self.write()
+        for text, words in (("{", b"E_MALFORMED"), ("[]", b"expected an object"), ("{}", b"num_hidden_layers")):
+            path.write_text(text)
+            done = run("model", path)
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn(words, done.stderr)
+        done = run("model", path.parent / "other.json")
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"cannot be opened", done.stderr)
+
+
 class Batch(unittest.TestCase):
     GOOD = {"id": "good", "model": "qwen3-8b", "quant": "Q4_K_M", "hw": "rtx-4090 host:64GiB", "n_ctx": 8192}
 

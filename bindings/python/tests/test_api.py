@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import gc
+import json
 import mmap
 import pickle
 from pathlib import Path
@@ -53,6 +54,41 @@ def test_a_model_says_what_it_is(coder: ctxfit.Model) -> None:
 def test_requantizing_is_what_the_catalog_gives(coder: ctxfit.Model) -> None:
     other = coder.requantize("q8_0")
     assert other.info.tensor_bytes == ctxfit.Model.from_catalog(CODER, quant="Q8_0").info.tensor_bytes > coder.info.tensor_bytes
+
+
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 8192,
+    "sliding_window": 1024,
+}
+
+
+def test_a_model_from_config_json(tmp_path: Path) -> None:
+    try:
+        model = ctxfit.Model.from_config(CONFIG, quant="Q4_K_M")
+    except ctxfit.Unsupported:
+        pytest.skip("built without JSON")
+    assert model.arch == "llama"
+    assert model.file_type == "Q4_K_M"
+    assert model.parameters == 8030261248  # as published for Llama 3 8B
+    assert len(model.notes) == 1 and "sliding_window is 1024" in model.notes[0]
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    for source in (str(tmp_path), tmp_path / "config.json"):
+        assert ctxfit.Model.open(source, quant="Q4_K_M").parameters == model.parameters
+    assert ctxfit.plan(ctxfit.Model.open(tmp_path), "host:64GiB", ctx=4096).fits
+    with pytest.raises(ctxfit.Malformed):
+        ctxfit.Model.from_config("{")
+    with pytest.raises(ctxfit.Incomplete, match="num_hidden_layers"):
+        ctxfit.Model.from_config({})
+    with pytest.raises(TypeError):
+        ctxfit.Model.from_config(7)  # type: ignore[arg-type]
 
 
 def test_a_model_from_text() -> None:

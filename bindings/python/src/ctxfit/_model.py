@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Iterable, Mapping, NamedTuple, Optional, SupportsIndex, Tuple, Union
+import json
+import os
+from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, SupportsIndex, Tuple, Union
 
 from . import _convert
 from . import _layout as L
@@ -31,7 +33,7 @@ class Model(Handle):
     _free = lib.ctxfit_model_free
 
     def __init__(self) -> None:
-        raise TypeError("a Model is made by Model.open(), .from_catalog(), .from_text(), .from_gguf() or .from_layers()")
+        raise TypeError("a Model is made by Model.open(), .from_catalog(), .from_text(), .from_config(), .from_gguf() or .from_layers()")
 
     # ---- making one -----------------------------------------------------------------------------------------------------------
     @classmethod
@@ -48,11 +50,16 @@ class Model(Handle):
         timeout: float = 30.0,
         retries: SupportsIndex = 3,
     ) -> Model:
-        """A model from a GGUF file: a path, https://..., or hf://organisation/repository/file.gguf[@revision].
+        """A model from a GGUF file: a path, https://..., or hf://organisation/repository/file.gguf[@revision]; or from a config.json, or a
+        folder that holds one.
 
         Of a split file name the first shard. Of a remote file only the header is transferred. With `fetch(offset, length)`, which
         returns bytes, `source` is only a name. `quant` quantizes what was read to another file type.
         """
+        folder_config = _config_file(source) if fetch is None else None
+        if folder_config is not None:
+            with open(folder_config, "rb") as file:
+                return cls.from_config(file.read(), quant)
         if fetch is None:
             gguf = Gguf.open(
                 source, header_only=header_only, dialect=dialect, max_bytes=max_bytes, headers=headers, timeout=timeout, retries=retries
@@ -82,6 +89,20 @@ class Model(Handle):
     def from_text(cls, text: str, quant: Optional[str] = None) -> Model:
         """A model from one line of text: the architecture and its metadata keys, "llama block_count=32 embedding_length=4096 ..."."""
         return cls._wrap(cls._make(lib.ctxfit_model_from_text, _convert.encoded(text, "text"), _convert.file_type(quant, "quant")))
+
+    @classmethod
+    def from_config(cls, config: Union[str, bytes, Mapping[str, Any]], quant: Optional[str] = None) -> Model:
+        """A model from a Hugging Face config.json: its text, or the dictionary that it holds. Of a model with eyes or ears, the text decoder.
+
+        `quant` is a file type of llama.cpp; None is the precision of the plain checkpoint. `notes` says what had to be guessed.
+        """
+        if isinstance(config, Mapping):
+            config = json.dumps(config)
+        if isinstance(config, str):
+            config = config.encode("utf-8")
+        if not isinstance(config, bytes):
+            raise TypeError(f"config: expected text or a mapping, not {type(config).__name__}")
+        return cls._wrap(cls._make(lib.ctxfit_model_from_config, config, len(config), _convert.file_type(quant, "quant")))
 
     @classmethod
     def from_layers(
@@ -143,6 +164,17 @@ class Model(Handle):
         return str(lib.ctxfit_model_arch(owner).decode("utf-8", "replace"))
 
     @property
+    def notes(self) -> Tuple[str, ...]:
+        """What the source left open or what was read as something else, a sentence each."""
+        owner = self._handle()
+        found: List[str] = []
+        while True:
+            note = lib.ctxfit_model_note(owner, len(found))
+            if note is None:
+                return tuple(found)
+            found.append(str(note.decode("utf-8", "replace")))
+
+    @property
     def info(self) -> ModelInfo:
         """Facts of the whole model."""
         return ModelInfo._of(ask(L.ctxfit_model_info, lib.ctxfit_model_get_info, self._handle()))
@@ -191,13 +223,24 @@ class Model(Handle):
         return f"<Model {self.name or self.arch}, {info.file_type or 'mixed'}, {info.parameters / 1e9:.2f} B parameters>"
 
 
+def _config_file(source: Source) -> Optional[str]:
+    """The config.json that a path names, itself or by its folder."""
+    name = os.fspath(source)
+    if not isinstance(name, str) or "://" in name:
+        return None
+    if name.lower().endswith(".json"):
+        return name
+    inside = os.path.join(name, "config.json")
+    return inside if os.path.isfile(inside) else None
+
+
 def as_model(value: Union[Model, str], quant: Optional[str] = None) -> Model:
-    """A model from what a request names: a Model, a .gguf file or address, or a name of the catalog."""
+    """A model from what a request names: a Model, a .gguf file or address, a config.json or its folder, or a name of the catalog."""
     if isinstance(value, Model):
         return value if quant is None else value.requantize(quant)
     if not isinstance(value, str):
         raise TypeError(f"model: expected Model or str, not {type(value).__name__}")
-    if "://" in value or value.lower().endswith(".gguf"):
+    if "://" in value or value.lower().endswith(".gguf") or _config_file(value) is not None:
         return Model.open(value, quant=quant)
     return Model.from_catalog(value, quant)
 

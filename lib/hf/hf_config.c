@@ -1,0 +1,266 @@
+/* Opening a config.json and finding things in it. */
+#include <stdio.h>
+
+#include "hf_internal.h"
+
+/* ---- tables ---- */
+#define ROW_OF_LINE(line) CFI_PASTE(row_, line)
+#define CFI_PASTE(a, b) a##b
+
+static const struct class_texts {
+#define CFI_HF_CLASS(name, type, arch, family) char ROW_OF_LINE(__LINE__)[sizeof(name "\0" type "\0" arch "\0" #family)];
+#include "hf_classes.def"
+#undef CFI_HF_CLASS
+    char end[1];
+} class_texts = {
+#define CFI_HF_CLASS(name, type, arch, family) name "\0" type "\0" arch "\0" #family,
+#include "hf_classes.def"
+#undef CFI_HF_CLASS
+    ""
+};
+
+static const struct default_texts {
+#define CFI_HF_DEFAULT(type, json) char ROW_OF_LINE(__LINE__)[sizeof(type "\0" json)];
+#include "hf_defaults.def"
+#undef CFI_HF_DEFAULT
+    char end[1];
+} default_texts = {
+#define CFI_HF_DEFAULT(type, json) type "\0" json,
+#include "hf_defaults.def"
+#undef CFI_HF_DEFAULT
+    ""
+};
+
+/* A row of hf_classes.def whose column (0: class, 1: model_type) is `wanted`, NULL if there is none. */
+static const char *find_class(const char *wanted, int column)
+{
+    for (const char *row = (const char *)&class_texts; *row != '\0'; row = cfi_hf_column(row, 4))
+        if (strcmp(column == 0 ? row : cfi_hf_column(row, 1), wanted) == 0)
+            return row;
+    return NULL;
+}
+
+static const char *find_defaults(const char *model_type)
+{
+    for (const char *row = (const char *)&default_texts; *row != '\0'; row = cfi_hf_column(row, 2))
+        if (strcmp(row, model_type) == 0)
+            return cfi_hf_column(row, 1);
+    return NULL;
+}
+
+/* ---- values ---- */
+
+/* The file's own answer to a key: NULL when it does not say, else a value, which may be null. */
+static const cfi_json_value *own_answer(const cfi_hf_config *c, const char *key)
+{
+    const cfi_json_value *value = cfi_json_get(c->inner, key);
+
+    return value != NULL ? value : cfi_json_get(c->outer, key);
+}
+
+static const cfi_json_value *stated_or_null(const cfi_hf_config *c, const char *path)
+{
+    const cfi_json_value *value = NULL;
+    const char           *dot = strchr(path, '.');
+    char                  key[64];
+
+    if (*path == '@') {
+        value = cfi_json_get(c->rope, path + 1);
+        return cfi_json_kind_of(value) > CFI_JSON_NULL ? value : own_answer(c, path + 1);
+    }
+    if (dot == NULL || (size_t)(dot - path) >= sizeof key)
+        return own_answer(c, path);
+    memcpy(key, path, (size_t)(dot - path));
+    key[dot - path] = '\0';
+    return cfi_json_get(own_answer(c, key), dot + 1);
+}
+
+static const cfi_json_value *unless_null(const cfi_json_value *value)
+{
+    return cfi_json_kind_of(value) == CFI_JSON_NULL ? NULL : value;
+}
+
+const cfi_json_value *cfi_hf_get_stated(const cfi_hf_config *c, const char *path) { return unless_null(stated_or_null(c, path)); }
+
+const cfi_json_value *cfi_hf_get(const cfi_hf_config *c, const char *path)
+{
+    const cfi_json_value *value = stated_or_null(c, path);
+
+    if (value == NULL)
+        value = cfi_json_get(c->defaults, *path == '@' ? path + 1 : path);
+    return unless_null(value);
+}
+
+bool cfi_hf_u64(const cfi_hf_config *c, const char *path, uint64_t *out) { return cfi_json_as_u64(cfi_hf_get(c, path), out); }
+
+bool cfi_hf_as_number(const cfi_json_value *value, double *out)
+{
+    if (cfi_json_kind_of(value) == CFI_JSON_BOOL) {
+        *out = cfi_json_is_true(value) ? 1 : 0;
+        return true;
+    }
+    return cfi_json_as_number(value, out) && cfi_is_finite(*out);
+}
+
+bool cfi_hf_number(const cfi_hf_config *c, const char *path, double *out) { return cfi_hf_as_number(cfi_hf_get(c, path), out); }
+
+bool cfi_hf_true(const cfi_hf_config *c, const char *path)
+{
+    double number;
+
+    return cfi_hf_number(c, path, &number) && number > 0;
+}
+
+const char *cfi_hf_text(const cfi_hf_config *c, const char *path)
+{
+    const char *text = cfi_json_as_text(cfi_hf_get(c, path), NULL);
+
+    return text != NULL ? text : "";
+}
+
+void cfi_hf_format(char *out, size_t cap, const char *fmt, va_list args) { (void)vsnprintf(out, cap, fmt, args); }
+
+void cfi_hf_fail(cfi_hf_config *c, ctxfit_status status, const char *fmt, ...)
+{
+    char    message[232]; /* as in ctxfit_error */
+    va_list args;
+
+    if (c->status != CTXFIT_OK)
+        return;
+    va_start(args, fmt);
+    cfi_hf_format(message, sizeof message, fmt, args);
+    va_end(args);
+    c->status = cfi_fail(c->error, status, "config.json: %s", message);
+}
+
+/* ---- opening ---- */
+
+static const char *class_of(const cfi_json_value *object)
+{
+    const cfi_json_value *names = cfi_json_get(object, "architectures");
+    cfi_json_iter         it = cfi_json_items(names);
+    const char           *name = cfi_json_kind_of(names) == CFI_JSON_ARRAY && cfi_json_next(&it) ? cfi_json_as_text(it.value, NULL) : NULL;
+
+    return name != NULL ? name : "";
+}
+
+static const char *type_of(const cfi_json_value *object)
+{
+    const char *type = cfi_json_as_text(cfi_json_get(object, "model_type"), NULL);
+
+    return type != NULL ? type : "";
+}
+
+/* The decoder of a model with eyes or ears. llama.cpp b10472 conversion/base.py load_hparams; transformers get_text_config. */
+static const cfi_json_value *find_inner(const cfi_json_value *outer)
+{
+    static const char names[][16] = {"text_config", "llm_config", "language_config", "lm_config", "thinker_config"};
+
+    for (size_t i = 0; i < CFI_COUNT(names); i++) {
+        const cfi_json_value *inner = cfi_json_get(outer, names[i]);
+
+        if (cfi_json_kind_of(inner) == CFI_JSON_OBJECT) {
+            const cfi_json_value *deeper = cfi_json_get(inner, "text_config");
+
+            return cfi_json_kind_of(deeper) == CFI_JSON_OBJECT ? deeper : inner;
+        }
+    }
+    return NULL;
+}
+
+/* Class before model_type, and the decoder's own before those of the whole: a LLaVA says what it wraps. Only where the whole is known to
+ * be no model of llama.cpp does it speak for its decoder. */
+static const char *find_class_row(const cfi_hf_config *c, const char *outer_class, const char *inner_class)
+{
+    const char *outer = *outer_class != '\0' ? find_class(outer_class, 0) : NULL;
+    const char *inner = *inner_class != '\0' ? find_class(inner_class, 0) : NULL;
+
+    if (outer != NULL && (inner == NULL || *cfi_hf_column(outer, 2) == '~'))
+        return outer;
+    if (inner == NULL && *c->model_type != '\0' && (*outer_class == '\0' || c->inner != NULL))
+        inner = find_class(c->model_type, 1);
+    return inner;
+}
+
+static void find_class_of(cfi_hf_config *c)
+{
+    const char *inner_class = class_of(c->inner);
+    const char *outer_class = class_of(c->outer);
+    const char *row;
+
+    c->class_name = *inner_class != '\0' ? inner_class : outer_class;
+    c->model_type = *type_of(c->inner) != '\0' ? type_of(c->inner) : type_of(c->outer);
+    row = find_class_row(c, outer_class, inner_class);
+    if (row == NULL) {
+        c->arch = "llama";
+        c->family = "generic";
+        return;
+    }
+    c->arch = cfi_hf_column(row, 2);
+    c->family = cfi_hf_column(c->arch, 1);
+    c->known = *c->arch != '~';
+    if (!c->known)
+        c->arch++;
+    if (*c->model_type == '\0' && strcmp(cfi_hf_column(row, 1), "-") != 0)
+        c->model_type = cfi_hf_column(row, 1);
+}
+
+/* The defaults are JSON with ' for ", parsed when a configuration needs them. */
+static ctxfit_status open_defaults(cfi_hf_config *c)
+{
+    const char   *row = find_defaults(c->model_type);
+    char         *json;
+    ctxfit_status status;
+
+    if (row == NULL)
+        return CTXFIT_OK;
+    json = cfi_arena_copy(c->arena, row, strlen(row));
+    if (json == NULL)
+        return cfi_fail(c->error, CTXFIT_E_NO_MEMORY, "config.json: out of memory");
+    for (char *at = json; *at != '\0'; at++)
+        if (*at == '\'')
+            *at = '"';
+    status = cfi_json_read(json, strlen(json), NULL, &c->arena->allocator, &c->defaults_doc, c->error);
+    c->defaults = cfi_json_root(c->defaults_doc);
+    return status;
+}
+
+static void find_rope(cfi_hf_config *c)
+{
+    const cfi_json_value *rope = cfi_hf_get(c, "rope_parameters");
+    const cfi_json_value *full;
+
+    if (cfi_json_kind_of(rope) != CFI_JSON_OBJECT)
+        rope = cfi_hf_get(c, "rope_scaling");
+    full = cfi_json_get(rope, "full_attention");
+    c->rope = cfi_json_kind_of(full) == CFI_JSON_OBJECT ? full : rope;
+}
+
+ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len, cfi_arena *arena, ctxfit_error *error)
+{
+    memset(c, 0, sizeof *c);
+    c->arena = arena;
+    c->error = error;
+    c->status = cfi_json_read(json, len, NULL, &arena->allocator, &c->doc, error);
+    if (c->status != CTXFIT_OK)
+        return c->status;
+    c->outer = cfi_json_root(c->doc);
+    if (cfi_json_kind_of(c->outer) != CFI_JSON_OBJECT) {
+        cfi_hf_fail(c, CTXFIT_E_TYPE, "%s, expected an object", cfi_json_kind_name(c->outer));
+        return c->status;
+    }
+    c->inner = find_inner(c->outer);
+    find_class_of(c);
+    c->status = open_defaults(c);
+    if (c->status == CTXFIT_OK)
+        find_rope(c);
+    return c->status;
+}
+
+void cfi_hf_config_close(cfi_hf_config *c)
+{
+    cfi_json_free(c->doc);
+    cfi_json_free(c->defaults_doc);
+    c->doc = NULL;
+    c->defaults_doc = NULL;
+}

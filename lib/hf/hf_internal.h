@@ -1,0 +1,91 @@
+/* Checkpoints as they are published on Hugging Face: what config.json says, in the words of the text form of a model. */
+#ifndef CFI_HF_INTERNAL_H
+#define CFI_HF_INTERNAL_H
+
+#include "base/json_read.h"
+
+#define CFI_HF_NOTES 8u
+
+/* A configuration that was opened. Keys are looked up in the text decoder's part, then around it, then among the defaults of the class. */
+typedef struct cfi_hf_config {
+    cfi_arena            *arena; /* of the maker; what is written below lives there */
+    cfi_json_doc         *doc;
+    cfi_json_doc         *defaults_doc; /* NULL: none are known */
+    const cfi_json_value *outer;
+    const cfi_json_value *inner;        /* the text decoder within a model of several parts, or NULL */
+    const cfi_json_value *defaults;
+    const cfi_json_value *rope;         /* parameters of the rope of full-attention layers, or NULL */
+    const char           *class_name;   /* "" if unstated */
+    const char           *model_type;   /* of the text decoder, "" if unstated */
+    const char           *arch;         /* hf_classes.def; "llama" where nothing is known of the class */
+    const char           *family;
+    bool                  known;
+    uint32_t              note_count;
+    const char           *note[CFI_HF_NOTES]; /* what was guessed or left out */
+    uint32_t              layers;       /* that a list per layer has: block_count without next-token-prediction blocks */
+    ctxfit_error         *error;
+    ctxfit_status         status;       /* the first failure */
+} cfi_hf_config;
+
+/* The texts of a table's row lie behind each other, as pointers would have to be written when the library is loaded. Column 0 is the
+ * row itself, the one behind the last the next row. */
+static inline const char *cfi_hf_column(const char *row, int column)
+{
+    while (column-- > 0)
+        row += strlen(row) + 1;
+    return row;
+}
+
+/* Opens the text of a config.json. Whatever it answers, cfi_hf_config_close is due. E_MALFORMED, E_LIMIT, E_UNSUPPORTED, E_NO_MEMORY,
+ * E_TYPE (no object). */
+ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len, cfi_arena *arena, ctxfit_error *error);
+void          cfi_hf_config_close(cfi_hf_config *c);
+
+/* A value by its key, `a.b` for a key of an object, `@a` for one of the rope parameters. NULL when absent or null. */
+const cfi_json_value *cfi_hf_get(const cfi_hf_config *c, const char *path);
+const cfi_json_value *cfi_hf_get_stated(const cfi_hf_config *c, const char *path); /* without the defaults of the class */
+bool                  cfi_hf_as_number(const cfi_json_value *value, double *out);  /* true and false are 1 and 0 */
+bool                  cfi_hf_u64(const cfi_hf_config *c, const char *path, uint64_t *out);
+bool                  cfi_hf_number(const cfi_hf_config *c, const char *path, double *out);
+/* true, or a number above 0 */
+bool                  cfi_hf_true(const cfi_hf_config *c, const char *path);
+const char           *cfi_hf_text(const cfi_hf_config *c, const char *path); /* "" when absent or no text */
+
+/* ---- the line that is made of it ---- */
+#define CFI_HF_MAX_WORDS 128u
+
+typedef struct cfi_hf_word {
+    const char *key;
+    const char *value; /* NULL: taken away again */
+} cfi_hf_word;
+
+typedef struct cfi_hf_line {
+    cfi_hf_config *c;
+    uint32_t       count;
+    cfi_hf_word    word[CFI_HF_MAX_WORDS];
+} cfi_hf_line;
+
+void        cfi_hf_set(cfi_hf_line *line, const char *key, const char *value); /* copies neither: value lives in the arena or for ever */
+void        cfi_hf_set_u64(cfi_hf_line *line, const char *key, uint64_t value);
+void        cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, uint32_t count); /* one value if all are equal */
+const char *cfi_hf_word_of(const cfi_hf_line *line, const char *key); /* NULL when not set */
+bool        cfi_hf_word_u64(const cfi_hf_line *line, const char *key, uint64_t *out);
+/* The first failure is kept. */
+void        cfi_hf_fail(cfi_hf_config *c, ctxfit_status status, const char *fmt, ...) CFI_PRINTF(3, 4);
+
+/* As vsnprintf. */
+void cfi_hf_format(char *out, size_t cap, const char *fmt, va_list args) CFI_PRINTF(3, 0);
+void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3);
+void cfi_hf_write_notes(cfi_hf_line *line);
+/* Does a rule of the family, or of one that it comes from, read the key? */
+bool cfi_hf_reads(const char *family, const char *key);
+
+/* All rules of a family and of those that it comes from, in order. */
+void cfi_hf_apply_rules(cfi_hf_line *line);
+/* What no row of hf_rules.def can say. */
+void cfi_hf_apply_special(cfi_hf_line *line);
+
+/* `ARCH key=value ...` of docs/model-text.md, in the arena; NULL on failure, c->status says why. */
+const char *cfi_hf_config_line(cfi_hf_config *c);
+
+#endif

@@ -1,0 +1,353 @@
+/* Evaluates hf_rules.def: docs/tables-hf.md. */
+#include "hf_internal.h"
+
+#define ROW_OF_LINE(line) CFI_PASTE(row_, line)
+#define CFI_PASTE(a, b) a##b
+
+static const struct rule_texts {
+#define CFI_HF_RULE(family, key, op, expression) char ROW_OF_LINE(__LINE__)[sizeof(#family "\0" key "\0" #op "\0" expression)];
+#include "hf_rules.def"
+#undef CFI_HF_RULE
+    char end[1];
+} rule_texts = {
+#define CFI_HF_RULE(family, key, op, expression) #family "\0" key "\0" #op "\0" expression,
+#include "hf_rules.def"
+#undef CFI_HF_RULE
+    ""
+};
+
+static const struct family_texts {
+#define CFI_HF_FAMILY(name, parent) char ROW_OF_LINE(__LINE__)[sizeof(#name "\0" #parent)];
+#include "hf_families.def"
+#undef CFI_HF_FAMILY
+    char end[1];
+} family_texts = {
+#define CFI_HF_FAMILY(name, parent) #name "\0" #parent,
+#include "hf_families.def"
+#undef CFI_HF_FAMILY
+    ""
+};
+
+#define MAX_LAYERS   4096u /* as a model may have: longer lists are not read */
+#define MAX_ANCESTRY 8u
+
+/* ---- expressions ---- */
+
+static bool is_path_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || cfi_is_digit(c) || c == '_' || c == '.' || c == '@';
+}
+
+/* A name of `KEY|KEY|...`; *at moves behind it. */
+static void take_path(const char **at, char name[64])
+{
+    size_t len = 0;
+
+    for (; is_path_char(**at); (*at)++)
+        if (len < 63)
+            name[len++] = **at;
+    name[len] = '\0';
+}
+
+/* KEY|KEY|...: the first that the file states, else the first that has a default. *at moves behind all of them, and *number becomes
+ * the text of a number among them, which is what holds when there is neither. */
+static const cfi_json_value *take_value(const cfi_hf_config *c, const char **at, char number[64])
+{
+    const cfi_json_value *stated = NULL;
+    const cfi_json_value *by_default = NULL;
+
+    number[0] = '\0';
+    for (;; (*at)++) {
+        char name[64];
+
+        take_path(at, name);
+        if (cfi_is_digit(name[0]))
+            memcpy(number, name, sizeof name);
+        else if (stated == NULL) {
+            stated = cfi_hf_get_stated(c, name);
+            if (by_default == NULL)
+                by_default = cfi_hf_get(c, name);
+        }
+        if (**at != '|')
+            return stated != NULL ? stated : by_default;
+    }
+}
+
+/* A list counts as its value where all are equal. */
+static bool number_of(const cfi_json_value *value, double *out)
+{
+    double first, other;
+    bool   found = false;
+
+    if (cfi_json_kind_of(value) != CFI_JSON_ARRAY)
+        return cfi_hf_as_number(value, out);
+    for (cfi_json_iter it = cfi_json_items(value); cfi_json_next(&it); found = true) {
+        if (!cfi_hf_as_number(it.value, &other) || (found && other != first))
+            return false;
+        first = other;
+    }
+    if (found)
+        *out = first;
+    return found;
+}
+
+static bool take_factor(const cfi_hf_config *c, const char **at, double *out)
+{
+    char                  number[64];
+    const char           *end;
+    const cfi_json_value *value = take_value(c, at, number);
+
+    return value != NULL ? number_of(value, out) : number[0] != '\0' && cfi_parse_number(number, &end, out);
+}
+
+static double combine(double left, char operation, double right)
+{
+    switch (operation) {
+    case '*': return left * right;
+    case '+': return left + right;
+    case '-': return left - right;
+    default: return right != 0 ? (double)(int64_t)(left / right) : 0;
+    }
+}
+
+/* Up to " or " or the end. */
+static bool take_alternative(const cfi_hf_config *c, const char **at, double *out)
+{
+    bool   found = take_factor(c, at, out);
+    double right;
+
+    while (**at == '*' || **at == '/' || **at == '+' || **at == '-') {
+        char operation = *(*at)++;
+
+        if (!take_factor(c, at, &right))
+            found = false;
+        if (found)
+            *out = combine(*out, operation, right);
+        if (found && !(*out >= 0 && *out <= 9007199254740992.0)) /* 2^53: whole numbers are exact up to there */
+            found = false;
+    }
+    return found;
+}
+
+static bool evaluate(const cfi_hf_config *c, const char *expression, uint64_t *out)
+{
+    double value = 0;
+    bool   found = take_alternative(c, &expression, &value);
+
+    while (!found && strncmp(expression, " or ", 4) == 0) {
+        expression += 4;
+        found = take_alternative(c, &expression, &value);
+    }
+    if (!found || !(value >= 0 && value <= 9007199254740992.0))
+        return false;
+    *out = (uint64_t)value;
+    return true;
+}
+
+/* The value itself, where the expression is but one or several keys. */
+static const cfi_json_value *plain_value(const cfi_hf_config *c, const char *expression)
+{
+    char number[64];
+
+    return take_value(c, &expression, number);
+}
+
+/* ---- operations ---- */
+
+static uint64_t *new_list(cfi_hf_line *line, size_t count)
+{
+    uint64_t *list = count > 0 && count <= MAX_LAYERS ? cfi_arena_array(line->c->arena, count, sizeof *list) : NULL;
+
+    if (list == NULL && count > MAX_LAYERS)
+        cfi_hf_fail(line->c, CTXFIT_E_LIMIT, "a list of %zu values, at most %u are read", count, MAX_LAYERS);
+    else if (list == NULL && count > 0)
+        cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
+    return list;
+}
+
+static void set_number_list(cfi_hf_line *line, const char *key, const cfi_json_value *array)
+{
+    const uint32_t layers = line->c->layers;
+    uint64_t      *list = new_list(line, cfi_json_count(array));
+    uint32_t       count = 0;
+
+    if (list == NULL)
+        return;
+    for (cfi_json_iter it = cfi_json_items(array); cfi_json_next(&it) && (layers == 0 || count < layers); count++)
+        if (cfi_json_kind_of(it.value) == CFI_JSON_BOOL)
+            list[count] = cfi_json_is_true(it.value);
+        else if (cfi_json_kind_of(it.value) == CFI_JSON_NULL)
+            list[count] = 0;
+        else if (!cfi_json_as_u64(it.value, &list[count]))
+            return; /* of something else: the key is not what this rule reads */
+    cfi_hf_set_list(line, key, list, count);
+}
+
+static void apply_value(cfi_hf_line *line, const char *key, const char *expression)
+{
+    const cfi_json_value *plain = plain_value(line->c, expression);
+    uint64_t              value;
+
+    if (cfi_json_kind_of(plain) == CFI_JSON_ARRAY)
+        set_number_list(line, key, plain);
+    else if (evaluate(line->c, expression, &value) && value <= UINT32_MAX) /* an "endless" length of a tokenizer is no length */
+        cfi_hf_set_u64(line, key, value);
+    else if (cfi_json_kind_of(plain) == CFI_JSON_TEXT || cfi_json_kind_of(plain) == CFI_JSON_OBJECT)
+        cfi_hf_fail(line->c, CTXFIT_E_TYPE, "'%s': %s, expected a number", expression, cfi_json_kind_name(plain));
+}
+
+static void apply_bool(cfi_hf_line *line, const char *key, const char *path)
+{
+    double value;
+
+    if (cfi_hf_number(line->c, path, &value))
+        cfi_hf_set(line, key, value > 0 ? "true" : "false");
+}
+
+static bool item_is(const cfi_json_value *item, const char *wanted, size_t len)
+{
+    size_t      text_len;
+    const char *text = cfi_json_as_text(item, &text_len);
+
+    return text != NULL && text_len == len && memcmp(text, wanted, len) == 0;
+}
+
+/* KEY=ITEM?a:b */
+static void apply_where(cfi_hf_line *line, const char *key, const char *rule)
+{
+    const char           *equals = strchr(rule, '=');
+    const char           *item = equals + 1;
+    const char           *then = strchr(item, '?');
+    const char           *otherwise = strchr(then, ':');
+    const cfi_json_value *array = plain_value(line->c, rule);
+    uint64_t              yes = 0, no = 0;
+    uint64_t             *list;
+    uint32_t              count = 0;
+
+    if (cfi_json_kind_of(array) != CFI_JSON_ARRAY || !evaluate(line->c, then + 1, &yes) || !evaluate(line->c, otherwise + 1, &no))
+        return;
+    list = new_list(line, cfi_json_count(array));
+    if (list == NULL)
+        return;
+    for (cfi_json_iter it = cfi_json_items(array); cfi_json_next(&it); count++)
+        list[count] = item_is(it.value, item, (size_t)(then - item)) ? yes : no;
+    if (line->c->layers > 0 && count > line->c->layers)
+        count = line->c->layers;
+    cfi_hf_set_list(line, key, list, count);
+}
+
+/* PERIOD,OFFSET?a:b */
+static void apply_every(cfi_hf_line *line, const char *key, const char *rule)
+{
+    const char *at = rule;
+    double      period = 0, offset = 0;
+    uint64_t    yes = 0, no = 0;
+    uint64_t   *list;
+    bool        found = take_factor(line->c, &at, &period);
+
+    at++;
+    if (!take_factor(line->c, &at, &offset) || !found || !(period >= 1 && period <= MAX_LAYERS) || line->c->layers == 0 ||
+        !evaluate(line->c, at + 1, &yes) || !evaluate(line->c, strchr(at, ':') + 1, &no))
+        return;
+    list = new_list(line, line->c->layers);
+    if (list == NULL)
+        return;
+    for (uint32_t i = 0; i < line->c->layers; i++)
+        list[i] = i % (uint32_t)period == (uint32_t)offset ? yes : no;
+    cfi_hf_set_list(line, key, list, line->c->layers);
+}
+
+static void apply_first(cfi_hf_line *line, const char *key, const char *path)
+{
+    uint64_t place = 0;
+
+    for (cfi_json_iter it = cfi_json_items(cfi_hf_get(line->c, path)); cfi_json_next(&it); place++) {
+        double number;
+
+        if (cfi_json_is_true(it.value) || (cfi_json_as_number(it.value, &number) && number > 0))
+            break;
+    }
+    cfi_hf_set_u64(line, key, place);
+}
+
+static void apply(cfi_hf_line *line, const char *key, const char *operation, const char *expression)
+{
+    uint64_t layers;
+
+    if (strcmp(operation, "VALUE") == 0)
+        apply_value(line, key, expression);
+    else if (strcmp(operation, "FLAG") == 0 && cfi_json_kind_of(plain_value(line->c, expression)) != CFI_JSON_NONE) {
+        double number;
+
+        if (take_factor(line->c, &expression, &number) && number > 0)
+            cfi_hf_set(line, key, "true");
+    } else if (strcmp(operation, "BOOL") == 0)
+        apply_bool(line, key, expression);
+    else if (strcmp(operation, "WORD") == 0)
+        cfi_hf_set(line, key, expression);
+    else if (strcmp(operation, "WHERE") == 0)
+        apply_where(line, key, expression);
+    else if (strcmp(operation, "EVERY") == 0)
+        apply_every(line, key, expression);
+    else if (strcmp(operation, "FIRST") == 0)
+        apply_first(line, key, expression);
+    else if (strcmp(operation, "NONE") == 0)
+        cfi_hf_set(line, key, NULL);
+    if (strcmp(key, "block_count") == 0 && cfi_hf_word_u64(line, key, &layers) && layers <= MAX_LAYERS)
+        line->c->layers = (uint32_t)layers;
+}
+
+static const char *parent_of(const char *family)
+{
+    for (const char *row = (const char *)&family_texts; *row != '\0'; row = cfi_hf_column(row, 2))
+        if (strcmp(row, family) == 0)
+            return cfi_hf_column(row, 1);
+    return "base";
+}
+
+/* The family first, the oldest of those that it comes from last; at most MAX_ANCESTRY. */
+static size_t list_ancestry(const char *family, const char **ancestry)
+{
+    size_t depth = 0;
+
+    ancestry[depth++] = family;
+    while (strcmp(ancestry[depth - 1], "base") != 0 && depth < MAX_ANCESTRY) {
+        ancestry[depth] = parent_of(ancestry[depth - 1]);
+        depth++;
+    }
+    return depth;
+}
+
+void cfi_hf_apply_rules(cfi_hf_line *line)
+{
+    const char *ancestry[MAX_ANCESTRY];
+    size_t      depth = list_ancestry(line->c->family, ancestry);
+
+    while (depth-- > 0)
+        for (const char *row = (const char *)&rule_texts; *row != '\0'; row = cfi_hf_column(row, 4))
+            if (strcmp(row, ancestry[depth]) == 0)
+                apply(line, cfi_hf_column(row, 1), cfi_hf_column(row, 2), cfi_hf_column(row, 3));
+}
+
+/* `key` as a whole word of an expression, or as the object in `key.member`. */
+static bool names_key(const char *expression, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (const char *at = strstr(expression, key); at != NULL; at = strstr(at + 1, key))
+        if ((at == expression || !is_path_char(at[-1]) || at[-1] == '@') && (!is_path_char(at[len]) || at[len] == '.'))
+            return true;
+    return false;
+}
+
+bool cfi_hf_reads(const char *family, const char *key)
+{
+    const char *ancestry[MAX_ANCESTRY];
+    size_t      depth = list_ancestry(family, ancestry);
+
+    for (const char *row = (const char *)&rule_texts; *row != '\0'; row = cfi_hf_column(row, 4))
+        for (size_t i = 0; i < depth; i++)
+            if (strcmp(row, ancestry[i]) == 0 && names_key(cfi_hf_column(row, 3), key))
+                return true;
+    return false;
+}

@@ -1,0 +1,61 @@
+/* A model from config.json: its facts in the words of the text form (lib/hf), which the same reader takes. */
+#include "hf/hf_internal.h"
+#include "recipe_internal.h"
+
+_Static_assert(CFI_HF_NOTES <= CFI_MODEL_NOTES, "a model keeps the notes of its configuration");
+
+/* The shape of Llama is what the facts are read as; nothing of its own is claimed. */
+static ctxfit_status make_unknown(ctxfit_model *model, const cfi_hf_config *c, ctxfit_error *error)
+{
+    const char *name = *c->model_type != '\0' ? c->model_type : c->class_name;
+
+    model->arch_name = cfi_arena_copy(&model->arena, name, strlen(name));
+    if (model->arch_name == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
+    model->info.flags |= CTXFIT_MODEL_F_UNKNOWN_ARCH;
+    model->arch = cfi_arch_generic();
+    return CTXFIT_OK;
+}
+
+static ctxfit_status make_from_config(ctxfit_model *model, const char *json, size_t size, ctxfit_file_type file_type, ctxfit_error *error)
+{
+    cfi_hf_config c;
+    const char   *line;
+    ctxfit_status status = cfi_hf_config_open(&c, json, size, &model->arena, error);
+
+    if (status == CTXFIT_OK) {
+        line = cfi_hf_config_line(&c);
+        status = line != NULL ? cfi_model_make_from_text(model, line, file_type, error) : c.status;
+    }
+    if (status == CTXFIT_OK && !c.known)
+        status = make_unknown(model, &c, error);
+    memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
+    cfi_hf_config_close(&c);
+    return status;
+}
+
+ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
+                                       ctxfit_model **out, ctxfit_error *error)
+{
+    ctxfit_model *model;
+    ctxfit_status status;
+
+    if (out != NULL)
+        *out = NULL;
+    if (json == NULL || out == NULL || !cfi_allocator_valid(allocator))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctxfit_model_from_config: %s",
+                        json == NULL ? "json is NULL" : out == NULL ? "out is NULL" : "the allocator lacks a function");
+    status = cfi_model_check_file_type(file_type, error);
+    if (status != CTXFIT_OK)
+        return status;
+    model = cfi_model_new(allocator);
+    if (model == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
+    status = make_from_config(model, json, size, file_type, error);
+    if (status != CTXFIT_OK) {
+        ctxfit_model_free(model);
+        return status;
+    }
+    *out = model;
+    return CTXFIT_OK;
+}

@@ -1,0 +1,285 @@
+/* What is read out of a config.json, case by case. */
+#include <stdbool.h>
+
+#include "test_support.h"
+
+#include "ctxfit/model.h"
+
+#define SHAPE "\"hidden_size\": 4096, \"intermediate_size\": 11008, \"num_hidden_layers\": 4, \"num_attention_heads\": 32, " \
+              "\"vocab_size\": 32000, \"max_position_embeddings\": 4096"
+#define LLAMA "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", " SHAPE
+
+static ctxfit_model *open_text(const char *json)
+{
+    ctxfit_model *model = NULL;
+    ctxfit_error  error = {0};
+
+    if (ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s: %s", json, error.message);
+    return model;
+}
+
+static ctxfit_model_info info_of(const ctxfit_model *model)
+{
+    ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
+
+    assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
+    return info;
+}
+
+static ctxfit_layer_info layer_of(const ctxfit_model *model, uint32_t index)
+{
+    ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
+
+    assert_int_equal(ctxfit_model_get_layer(model, index, &layer), CTXFIT_OK);
+    return layer;
+}
+
+static ctxfit_status refused(const char *json, ctxfit_error *error)
+{
+    ctxfit_model *model = (ctxfit_model *)1;
+    ctxfit_status status = ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, error);
+
+    assert_null(model);
+    return status;
+}
+
+static void a_plain_file_gives_its_shape(void **state)
+{
+    ctxfit_model     *model = open_text(LLAMA ", \"num_key_value_heads\": 8, \"torch_dtype\": \"float16\"}");
+    ctxfit_model_info info = info_of(model);
+
+    (void)state;
+    assert_string_equal(ctxfit_model_arch(model), "llama");
+    assert_int_equal(info.layers, 4);
+    assert_int_equal(info.trained_tokens, 4096);
+    assert_int_equal(layer_of(model, 0).kv_heads, 8);
+    assert_int_equal(layer_of(model, 0).cache_k_elems, 8 * 128);
+    assert_string_equal(ctxfit_file_type_name(info.file_type), "F16");
+    assert_string_equal(ctxfit_model_name(model), "llama");
+    assert_null(ctxfit_model_note(model, 0));
+    ctxfit_model_free(model);
+}
+
+static void a_name_is_what_the_file_was_saved_from(void **state)
+{
+    ctxfit_model *model = open_text(LLAMA ", \"_name_or_path\": \"meta-llama/Llama-2-7b-hf\"}");
+
+    (void)state;
+    assert_string_equal(ctxfit_model_name(model), "Llama-2-7b-hf");
+    ctxfit_model_free(model);
+}
+
+/* A LLaVA says of its decoder what differs from the defaults of its class. */
+static void what_a_decoder_leaves_out_is_the_default_of_its_class(void **state)
+{
+    ctxfit_model *model = open_text("{\"architectures\": [\"LlavaForConditionalGeneration\"], \"model_type\": \"llava\", \"text_config\": "
+                                    "{\"model_type\": \"mistral\", \"vocab_size\": 32064}, \"vision_config\": {\"hidden_size\": 1024}}");
+
+    (void)state;
+    assert_string_equal(ctxfit_model_arch(model), "llama");
+    assert_int_equal(info_of(model).embedding, 4096);
+    assert_int_equal(info_of(model).vocabulary, 32064);
+    assert_int_equal(layer_of(model, 31).kv_heads, 8);
+    ctxfit_model_free(model);
+}
+
+/* 71 heads are the class's default, n_head is what an old file states. */
+static void a_stated_key_comes_before_a_default_under_another_name(void **state)
+{
+    ctxfit_model *model = open_text("{\"architectures\": [\"GPT2LMHeadModel\"], \"model_type\": \"gpt2\", \"n_embd\": 1024, "
+                                    "\"n_head\": 16, \"n_layer\": 24, \"n_ctx\": 1024, \"vocab_size\": 50257}");
+
+    (void)state;
+    assert_int_equal(info_of(model).embedding, 1024);
+    assert_int_equal(info_of(model).layers, 24);
+    assert_true((info_of(model).flags & CTXFIT_MODEL_F_TIED) != 0);
+    ctxfit_model_free(model);
+}
+
+static void rope_scaling_is_read_under_both_names(void **state)
+{
+    static const char *const forms[] = {
+        LLAMA ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 1024}}",
+        LLAMA ", \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4, \"original_max_position_embeddings\": 1024}}",
+        LLAMA ", \"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 4, \"original_max_position_embeddings\": 1024}}",
+        LLAMA ", \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"yarn\", \"factor\": 4}}, "
+              "\"original_max_position_embeddings\": 1024}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        ctxfit_model     *model = open_text(forms[i]);
+        ctxfit_model_info info = info_of(model);
+
+        assert_int_equal(info.rope_scaling, CTXFIT_ROPE_SCALING_YARN);
+        assert_true(info.rope_factor == 4.0);
+        assert_int_equal(info.rope_original_tokens, 1024);
+        ctxfit_model_free(model);
+    }
+}
+
+#define OLMO3  "{\"architectures\": [\"Olmo3ForCausalLM\"], \"model_type\": \"olmo3\", \"sliding_window\": 512, " SHAPE
+
+static void windows_follow_layer_types(void **state)
+{
+    ctxfit_model *model = open_text(OLMO3 ", \"layer_types\": [\"full_attention\", \"sliding_attention\", \"full_attention\", "
+                                          "\"sliding_attention\"]}");
+
+    (void)state;
+    assert_int_equal(layer_of(model, 0).attention, CTXFIT_ATTENTION_FULL);
+    assert_int_equal(layer_of(model, 1).attention, CTXFIT_ATTENTION_SLIDING);
+    assert_int_equal(layer_of(model, 1).window_tokens, 512);
+    ctxfit_model_free(model);
+}
+
+static void a_window_that_is_not_used_is_none(void **state)
+{
+    ctxfit_model *model = open_text(OLMO3 ", \"use_sliding_window\": false}");
+
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(layer_of(model, i).attention, CTXFIT_ATTENTION_FULL);
+    ctxfit_model_free(model);
+}
+
+static void a_window_that_llamacpp_does_not_have_is_noted(void **state)
+{
+    ctxfit_model *used = open_text(LLAMA ", \"sliding_window\": 1024}");
+    ctxfit_model *unused = open_text(LLAMA ", \"sliding_window\": 1024, \"use_sliding_window\": false}");
+    ctxfit_model *null = open_text(LLAMA ", \"sliding_window\": null}");
+
+    (void)state;
+    assert_non_null(strstr(ctxfit_model_note(used, 0), "sliding_window is 1024"));
+    assert_null(ctxfit_model_note(unused, 0));
+    assert_null(ctxfit_model_note(null, 0));
+    ctxfit_model_free(used);
+    ctxfit_model_free(unused);
+    ctxfit_model_free(null);
+}
+
+static void an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lacks(void **state)
+{
+    ctxfit_model *model = open_text("{\"architectures\": [\"NovelForCausalLM\"], \"model_type\": \"novel\", \"ssm_state_size\": 128, "
+                                    "\"layers_block_type\": [\"mamba\", \"attention\"], \"use_cache\": true, " SHAPE "}");
+
+    (void)state;
+    assert_string_equal(ctxfit_model_arch(model), "novel");
+    assert_true((info_of(model).flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0);
+    assert_non_null(strstr(ctxfit_model_note(model, 0), "'novel' is not known"));
+    assert_non_null(strstr(ctxfit_model_note(model, 1), "ssm_state_size, layers_block_type"));
+    assert_null(strstr(ctxfit_model_note(model, 1), "use_cache"));
+    assert_non_null(strstr(ctxfit_model_note(model, 2), "num_key_value_heads is missing"));
+    assert_null(ctxfit_model_note(model, 3));
+    ctxfit_model_free(model);
+}
+
+static void notes_outlive_requantizing(void **state)
+{
+    ctxfit_model *model = open_text(LLAMA ", \"sliding_window\": 1024}");
+    ctxfit_model *copy = NULL;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_requantize(model, ctxfit_file_type_from_name("Q4_K_M"), NULL, &copy, NULL), CTXFIT_OK);
+    ctxfit_model_free(model);
+    assert_non_null(strstr(ctxfit_model_note(copy, 0), "sliding_window"));
+    assert_null(ctxfit_model_note(copy, 1));
+    assert_null(ctxfit_model_note(NULL, 0));
+    ctxfit_model_free(copy);
+}
+
+static void a_missing_fact_is_named(void **state)
+{
+    ctxfit_error error = {0};
+
+    (void)state;
+    assert_int_equal(refused("{}", &error), CTXFIT_E_INCOMPLETE);
+    assert_non_null(strstr(error.message, "num_hidden_layers"));
+    assert_int_equal(refused("{\"model_type\": \"novel\", \"num_hidden_layers\": 2, \"hidden_size\": 64, \"num_attention_heads\": 2, "
+                             "\"intermediate_size\": 128}", &error), CTXFIT_E_INCOMPLETE);
+    assert_non_null(strstr(error.message, "vocab_size"));
+}
+
+static void what_is_no_configuration_is_refused(void **state)
+{
+    static const struct {
+        const char   *json;
+        ctxfit_status status;
+    } cases[] = {
+        {"", CTXFIT_E_MALFORMED},
+        {"{\"a\": ", CTXFIT_E_MALFORMED},
+        {"[1, 2]", CTXFIT_E_TYPE},
+        {"7", CTXFIT_E_TYPE},
+        {"{\"model_type\": \"llama\", \"num_hidden_layers\": \"many\"}", CTXFIT_E_TYPE},
+        {"{\"model_type\": \"llama\", \"num_hidden_layers\": 4294967295}", CTXFIT_E_MALFORMED},
+        {"{\"model_type\": \"llama\", \"num_hidden_layers\": 0}", CTXFIT_E_MALFORMED},
+        {"{\"model_type\": \"llama\", \"num_attention_heads\": 7, \"num_key_value_heads\": 3}", CTXFIT_E_MALFORMED},
+        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", CTXFIT_E_LIMIT},
+    };
+    ctxfit_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_status status = refused(cases[i].json, &error);
+
+        if (status != cases[i].status)
+            fail_msg("%s: %s (%s)", cases[i].json, ctxfit_status_name(status), error.message);
+    }
+}
+
+static void arguments_are_checked(void **state)
+{
+    ctxfit_model *model = NULL;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_from_config(NULL, 0, 0, NULL, &model, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_model_from_config("{}", 2, 0, NULL, NULL, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_model_from_config("{}", 2, 4095, NULL, &model, NULL), CTXFIT_E_NOT_FOUND);
+}
+
+static void making_survives_the_nth_failed_allocation(void **state)
+{
+    const char *json = "{\"architectures\": [\"NovelForCausalLM\"], \"model_type\": \"gemma3_text\", \"text_config\": {\"model_type\": "
+                       "\"gemma3_text\", \"sliding_window\": 1024}}";
+    size_t      n;
+
+    (void)state;
+    for (n = 1; n < 500; n++) {
+        test_allocator   counter;
+        ctxfit_allocator allocator = test_allocator_make(&counter, n);
+        ctxfit_model    *model = NULL;
+        ctxfit_status    status = ctxfit_model_from_config(json, strlen(json), 0, &allocator, &model, NULL);
+
+        ctxfit_model_free(model);
+        assert_int_equal(counter.live_blocks, 0);
+        if (status == CTXFIT_OK)
+            break;
+        assert_int_equal(status, CTXFIT_E_NO_MEMORY);
+    }
+    assert_in_range(n, 4, 499);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plain_file_gives_its_shape),
+        cmocka_unit_test(a_name_is_what_the_file_was_saved_from),
+        cmocka_unit_test(what_a_decoder_leaves_out_is_the_default_of_its_class),
+        cmocka_unit_test(a_stated_key_comes_before_a_default_under_another_name),
+        cmocka_unit_test(rope_scaling_is_read_under_both_names),
+        cmocka_unit_test(windows_follow_layer_types),
+        cmocka_unit_test(a_window_that_is_not_used_is_none),
+        cmocka_unit_test(a_window_that_llamacpp_does_not_have_is_noted),
+        cmocka_unit_test(an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lacks),
+        cmocka_unit_test(notes_outlive_requantizing),
+        cmocka_unit_test(a_missing_fact_is_named),
+        cmocka_unit_test(what_is_no_configuration_is_refused),
+        cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(making_survives_the_nth_failed_allocation),
+    };
+    ctxfit_model *model = NULL;
+
+    if (ctxfit_model_from_config("{}", 2, 0, NULL, &model, NULL) == CTXFIT_E_UNSUPPORTED)
+        return 0; /* a library without JSON */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
