@@ -175,8 +175,11 @@ cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *
 /* ---- steps ---- */
 static cfi_node *projected(cfi_build *b, cfi_weight name, uint32_t arg)
 {
-    cfi_node *x = cfi_block_linear_bias(b, b->x, name);
+    cfi_node *x;
 
+    if (arg == CFI_UNSCALED)
+        return cfi_mul_mat(b->net, cfi_weight_here(b, name), b->x);
+    x = cfi_block_linear_bias(b, b->x, name);
     return arg == CFI_CLAMPED && cfi_build_fact(b, CFI_FACT_CLAMP_KQV, 0) > 0 ? cfi_clamp(b->net, b->run->build, x) : x;
 }
 
@@ -250,9 +253,9 @@ void cfi_step_scale_query(cfi_build *b, uint32_t arg)
     b->q = cfi_op_same(b->net, CFI_OP_SCALE, b->q);
 }
 
+/* CFI_UNBIASED: the model may have a bias that the graph leaves out. */
 void cfi_step_attend(cfi_build *b, uint32_t arg)
 {
-    (void)arg;
     b->x = cfi_block_attention(b, b->q, b->k, b->v, NULL, NULL);
-    b->x = cfi_block_linear_bias(b, b->x, CFI_W_ATTN_OUTPUT);
+    b->x = arg == CFI_UNBIASED ? cfi_block_linear(b, b->x, CFI_W_ATTN_OUTPUT) : cfi_block_linear_bias(b, b->x, CFI_W_ATTN_OUTPUT);
 }

@@ -84,10 +84,13 @@ cfi_node *cfi_state_load(cfi_build *b, cfi_node *cache)
     return main;
 }
 
-/* Overwrites the states of the batch's sequences. */
-void cfi_state_store(cfi_build *b, cfi_node *cache, cfi_node *state)
+/* Overwrites the states of the batch's sequences; the newer form has a row for each. */
+void cfi_state_store(cfi_build *b, cfi_node *cache, cfi_node *state, bool by_row)
 {
-    cfi_net_expand(b->net, cfi_cpy(b->net, state, cfi_view_1d(b->net, cache, cache->ne[0] * b->sequences)));
+    cfi_node *to = by_row ? cfi_view_2d(b->net, cache, cache->ne[0], b->sequences, cache->nb[1])
+                          : cfi_view_1d(b->net, cache, cache->ne[0] * b->sequences);
+
+    cfi_net_expand(b->net, cfi_cpy(b->net, state, to));
 }
 
 /* x [channels, tokens of a sequence, sequences] behind what the convolution kept: [kept + tokens, channels, sequences]. */

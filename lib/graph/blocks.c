@@ -125,6 +125,12 @@ void cfi_step_add_to(cfi_build *b, uint32_t arg)
     b->x = cfi_add(b->net, b->r, b->x);
 }
 
+void cfi_step_restore(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = b->r;
+}
+
 void cfi_step_save(cfi_build *b, uint32_t arg) { b->slot[arg % CFI_BUILD_SLOTS] = b->x; }
 
 void cfi_step_load(cfi_build *b, uint32_t arg) { b->x = b->slot[arg % CFI_BUILD_SLOTS]; }

@@ -117,6 +117,7 @@ static cfi_node *hadamard(cfi_build *b, bool window, bool values)
     uint64_t            first = cached_head(&m->layer[0], values);
     uint64_t            all   = 0;
     uint64_t            size  = 64;
+    bool                state = false;
 
     if (m->layer[0].attention == CTXFIT_ATTENTION_NONE)
         first = values ? m->stated_value_size : m->stated_key_size;
@@ -126,6 +127,7 @@ static cfi_node *hadamard(cfi_build *b, bool window, bool values)
         const ctxfit_layer_info *layer = &m->layer[i];
         uint64_t                 head  = cached_head(layer, values);
 
+        state |= layer->state != CTXFIT_STATE_NONE;
         if (!cfi_engine_layer_caches(m, b->run, i) || cfi_engine_layer_windowed(layer) != window)
             continue;
         if (values && layer->cache_v_elems == 0)
@@ -134,7 +136,7 @@ static cfi_node *hadamard(cfi_build *b, bool window, bool values)
             return NULL; /* heads of several sizes */
         all = head;
     }
-    if (all == 0)
+    if (all == 0 || (state && m->extent.window_layers > 0)) /* forgotten for both together: build_inp_mem_hybrid_iswa */
         return NULL;
     while (!values && all % (size * 2) == 0)
         size *= 2;

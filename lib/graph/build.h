@@ -88,7 +88,7 @@ cfi_node *cfi_state_cache(cfi_build *b, bool recurrence);
 cfi_node *cfi_state_open(cfi_build *b, cfi_node *cache);
 void      cfi_state_used(cfi_build *b, cfi_node *cache, cfi_node *rows, cfi_node *result);
 cfi_node *cfi_state_load(cfi_build *b, cfi_node *cache);
-void      cfi_state_store(cfi_build *b, cfi_node *cache, cfi_node *state);
+void      cfi_state_store(cfi_build *b, cfi_node *cache, cfi_node *state, bool by_row);
 cfi_node *cfi_state_conv_input(cfi_build *b, cfi_node *kept, cfi_node *x);
 cfi_node *cfi_state_conv_last(cfi_build *b, cfi_node *input);
 cfi_node *cfi_ssm_conv(cfi_net *net, cfi_node *input, cfi_node *kernel);
@@ -124,7 +124,7 @@ enum {
     CFI_PROGRAM_FF_SCALED    = 1u << 3  /* scales of the feed-forward's tensors are applied; others have them and leave them out */
 };
 /* Arguments of steps: metadata that only some architectures read. */
-enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED };
+enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED, CFI_UNSCALED, CFI_UNBIASED };
 /* Runs the program of the architecture over the given layers. */
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count);
 /* False: no program. */

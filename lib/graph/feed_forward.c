@@ -220,6 +220,23 @@ cfi_node *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *e)
     return sum_experts(b, x, e->used);
 }
 
+/* Routed experts in a narrower space beside shared ones in the whole (src/models/nemotron-h.cpp, build_ffn_layer). */
+void cfi_step_moe_latent(cfi_build *b, uint32_t arg)
+{
+    cfi_net    *n = b->net;
+    cfi_experts e = cfi_experts_usual(b, CFI_ACT_RELU_SQR, CFI_GATING_SIGMOID, CFI_NORM_STATED);
+    cfi_node   *x = b->x;
+
+    (void)arg;
+    e.logits = cfi_mul_mat(n, cfi_weight_here(b, e.gate_inp), x);
+    if (cfi_has_weight(b, CFI_W_FFN_LATENT_DOWN))
+        x = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_FFN_LATENT_DOWN), x);
+    x = cfi_block_experts(b, x, &e);
+    if (cfi_has_weight(b, CFI_W_FFN_LATENT_UP))
+        x = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_FFN_LATENT_UP), x);
+    b->x = cfi_add(n, x, cfi_block_ffn(b, b->x, CFI_W_FFN_UP_SHEXP, CFI_W_FFN_GATE_SHEXP, CFI_W_FFN_DOWN_SHEXP, CFI_ACT_RELU_SQR, true));
+}
+
 /* Argument: activation, gating << 3, norm << 6. */
 void cfi_step_moe(cfi_build *b, uint32_t arg)
 {

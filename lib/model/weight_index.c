@@ -223,7 +223,7 @@ void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
             model->fact[i] = 1.0;
         else
             model->fact[i] = i == CFI_FACT_EXPERT_WEIGHTS_NORM || i == CFI_FACT_PARALLEL_RESIDUAL || i == CFI_FACT_ROPE_FINETUNED ||
-                                     i == CFI_FACT_SSM_NORMS
+                                     i == CFI_FACT_SSM_NORMS || i == CFI_FACT_CAUSAL
                                  ? (cfi_meta_bool(meta, key, false) ? 1.0 : 0.0)
                                  : cfi_meta_f64(meta, key, CFI_FACT_UNSTATED);
     }
