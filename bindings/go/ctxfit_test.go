@@ -235,7 +235,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err = ctxfit.NewPlan(m, h, ctxfit.WithEngine("vllm")); !errors.Is(err, ctxfit.ErrNotFound) {
+	if _, err = ctxfit.NewPlan(m, h, ctxfit.WithEngine("no-engine")); !errors.Is(err, ctxfit.ErrNotFound) {
 		t.Errorf("unknown engine: %v", err)
 	}
 }

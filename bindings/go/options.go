@@ -214,7 +214,52 @@ func WithVision() Option {
 	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_VISION; return nil }
 }
 
-// WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama". The default is the newest known llama.cpp.
+// WithMemoryFraction says which part of a GPU's memory vLLM may use (--gpu-memory-utilization).
+func WithMemoryFraction(fraction float64) Option {
+	return func(o *planOptions) error { o.memory_fraction = C.double(fraction); return nil }
+}
+
+// WithKVCacheBytes gives the cache of vLLM its bytes on each GPU (--kv-cache-memory-bytes).
+func WithKVCacheBytes(bytes uint64) Option {
+	return func(o *planOptions) error { o.kv_cache_bytes = C.uint64_t(bytes); return nil }
+}
+
+// WithTensorParallel says how many GPUs share each layer in vLLM (-tp).
+func WithTensorParallel(ranks int) Option {
+	return func(o *planOptions) error { return putCount(&o.tensor_parallel, "WithTensorParallel", ranks) }
+}
+
+// WithPipelineParallel says how many stages vLLM divides the layers into (-pp).
+func WithPipelineParallel(stages int) Option {
+	return func(o *planOptions) error { return putCount(&o.pipeline_parallel, "WithPipelineParallel", stages) }
+}
+
+// WithBlockTokens says how many tokens a block of vLLM's cache holds (--block-size).
+func WithBlockTokens(tokens int) Option {
+	return func(o *planOptions) error { return putCount(&o.block_tokens, "WithBlockTokens", tokens) }
+}
+
+// WithBatchSequences says how many sequences a batch of vLLM has at most (--max-num-seqs).
+func WithBatchSequences(sequences int) Option {
+	return func(o *planOptions) error { return putCount(&o.batch_sequences, "WithBatchSequences", sequences) }
+}
+
+// WithDraftTokens says how many tokens the model's own prediction blocks draft in vLLM.
+func WithDraftTokens(tokens int) Option {
+	return func(o *planOptions) error { return putCount(&o.draft_tokens, "WithDraftTokens", tokens) }
+}
+
+// WithEager turns CUDA graphs of vLLM off (--enforce-eager).
+func WithEager() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_EAGER; return nil }
+}
+
+// WithoutPrefixCache turns vLLM's cache of prefixes off (--no-enable-prefix-caching).
+func WithoutPrefixCache() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_NO_PREFIX_CACHE; return nil }
+}
+
+// WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama", "vllm". The default is the newest known llama.cpp.
 func WithEngine(name string) Option {
 	return func(o *planOptions) error {
 		o.engine = [len(o.engine)]C.char{}

@@ -123,12 +123,37 @@ type Decisions struct {
 	PredictedBytes uint64 // its own estimate of the model with its cache
 	AvailableBytes uint64 // memory that it holds the estimate against
 	Serial         bool   // it does not run the sequences that were asked for at the same time
+	Pool           Pool   // of a paged cache
+}
+
+// Pool is the paged cache of vLLM; zero for other engines. Blocks are those that are left where profiling finds the most; MostBlocks
+// where it finds the least.
+type Pool struct {
+	TensorRanks   int
+	Stages        int
+	Groups        int // of layers that each take blocks
+	BlockTokens   int
+	BlockBytes    uint64 // on the first stage
+	Bytes         uint64
+	Blocks        uint64
+	MostBlocks    uint64
+	Tokens        uint64 // what the engine's log calls the size of the cache
+	MostTokens    uint64
+	RequestBlocks uint64  // that one request of the planned context takes
+	Longest       uint64  // the longest request, up to the planned context
+	Concurrency   float64 // requests of the planned context at the same time
 }
 
 func decisionsFrom(c *C.ctxfit_plan_engine) Decisions {
 	return Decisions{
 		ContextSource: ContextSource(c.ctx_source), Context: uint64(c.ctx_tokens), DefaultMemory: uint64(c.default_memory_bytes),
 		PredictedBytes: uint64(c.predicted_bytes), AvailableBytes: uint64(c.available_bytes), Serial: c.serial != 0,
+		Pool: Pool{
+			TensorRanks: int(c.tensor_ranks), Stages: int(c.stages), Groups: int(c.groups), BlockTokens: int(c.block_tokens),
+			BlockBytes: uint64(c.block_bytes), Bytes: uint64(c.pool_bytes), Blocks: uint64(c.pool_blocks),
+			MostBlocks: uint64(c.pool_most_blocks), Tokens: uint64(c.pool_tokens), MostTokens: uint64(c.pool_most_tokens),
+			RequestBlocks: uint64(c.request_blocks), Longest: uint64(c.longest_tokens), Concurrency: float64(c.concurrency),
+		},
 	}
 }
 

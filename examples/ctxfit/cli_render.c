@@ -240,6 +240,20 @@ static void render_verdict(const cli_style *style, const cli_request *request, c
             (unsigned)s->max_sequences);
 }
 
+/* A paged cache takes all that is left. */
+static void render_pool(const cli_style *style, const ctxfit_plan_engine *e, FILE *out)
+{
+    char text[256], most[32];
+
+    (void)snprintf(most, sizeof most, "%s", cli_count(e->pool_most_tokens));
+    (void)snprintf(text, sizeof text,
+                   "The cache takes the rest: %s a GPU or more, for %s to %s tokens; %.2f requests of this length at once",
+                   cli_bytes(e->pool_bytes), cli_count(e->pool_tokens), most, e->concurrency);
+    fputs("  ", out);
+    cli_wrap(out, style->width, 2, text);
+    fputc('\n', out);
+}
+
 /* What the engine itself believes, beside the truth. */
 static void render_engine(const cli_style *style, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
 {
@@ -248,6 +262,8 @@ static void render_engine(const cli_style *style, const ctxfit_plan *plan, const
     int                length;
 
     (void)ctxfit_plan_get_engine(plan, &e);
+    if (e.pool_blocks > 0)
+        render_pool(style, &e, out);
     if (e.predicted_bytes == 0)
         return;
     length = snprintf(text, sizeof text, "By its own estimate %s needs %s", s->engine.name, cli_bytes(e.predicted_bytes));

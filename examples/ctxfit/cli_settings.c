@@ -269,6 +269,28 @@ static bool set_with_integrated(cli_request *r, const char *value)
     return true;
 }
 
+static bool set_kv_cache_bytes(cli_request *r, const char *value)
+{
+    return cli_parse_bytes(value, &r->options.kv_cache_bytes) || expected(r, "a size such as 8GiB");
+}
+
+/* As vLLM spells them. */
+static bool set_kv_cache_dtype(cli_request *r, const char *value)
+{
+    if (strcmp(value, "auto") == 0)
+        r->options.kv_key = CTXFIT_QUANT_DEFAULT;
+    else if (strcmp(value, "bfloat16") == 0)
+        r->options.kv_key = ctxfit_quant_from_name("BF16");
+    else if (strcmp(value, "float16") == 0)
+        r->options.kv_key = ctxfit_quant_from_name("F16");
+    else if (is_one_of(value, "fp8", "fp8_e4m3", "fp8_e5m2") || strcmp(value, "fp8_ds_mla") == 0)
+        r->options.kv_key = ctxfit_quant_from_name("FP8_E4M3");
+    else
+        return expected(r, "auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2 or fp8_ds_mla");
+    r->options.kv_value = r->options.kv_key;
+    return true;
+}
+
 static bool set_overhead(cli_request *r, const char *value)
 {
     return cli_parse_bytes(value, &r->options.overhead_bytes) || expected(r, "a size such as 512MiB");
@@ -385,6 +407,19 @@ static bool set_spread(cli_request *r, const char *value)
     return set_flag(r, value, CTXFIT_PLAN_F_SPREAD);
 }
 
+static bool set_eager(cli_request *r, const char *value)
+{
+    return set_flag(r, value, CTXFIT_PLAN_F_EAGER);
+}
+
+static bool set_prefix_cache(cli_request *r, const char *value)
+{
+    if (!set_flag(r, value, CTXFIT_PLAN_F_NO_PREFIX_CACHE))
+        return false;
+    r->options.flags ^= CTXFIT_PLAN_F_NO_PREFIX_CACHE;
+    return true;
+}
+
 static bool set_vision(cli_request *r, const char *value)
 {
     return set_flag(r, value, CTXFIT_PLAN_F_VISION);
@@ -433,6 +468,16 @@ static const cli_setting settings[] = {
     {"model_ctx", NUMBER, KIND_TOKENS, OPTION(model_ctx_tokens), NULL},
     {"default_ctx", NUMBER, KIND_TOKENS, OPTION(default_ctx_tokens), NULL},
     {"overhead_bytes", NUMBER, KIND_OTHER, 0, set_overhead},
+    {"memory_fraction", NUMBER, KIND_REAL, OPTION(memory_fraction), NULL},
+    {"kv_cache_bytes", NUMBER, KIND_OTHER, 0, set_kv_cache_bytes},
+    {"kv_cache_dtype", TEXT, KIND_OTHER, 0, set_kv_cache_dtype},
+    {"tensor_parallel", NUMBER, KIND_COUNT, OPTION(tensor_parallel), NULL},
+    {"pipeline_parallel", NUMBER, KIND_COUNT, OPTION(pipeline_parallel), NULL},
+    {"block_tokens", NUMBER, KIND_COUNT, OPTION(block_tokens), NULL},
+    {"batch_sequences", NUMBER, KIND_COUNT, OPTION(batch_sequences), NULL},
+    {"draft_tokens", NUMBER, KIND_COUNT, OPTION(draft_tokens), NULL},
+    {"eager", BOOL, KIND_OTHER, 0, set_eager},
+    {"prefix_cache", BOOL, KIND_OTHER, 0, set_prefix_cache},
     {"spread", BOOL, KIND_OTHER, 0, set_spread},
     {"vision", BOOL, KIND_OTHER, 0, set_vision},
     {"limit_tokens", NUMBER, KIND_TOKENS, OPTION(limit_tokens), NULL},

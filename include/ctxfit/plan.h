@@ -53,6 +53,8 @@ enum {
     CTXFIT_PLAN_F_NO_LIMITS = 1u << 0, /**< only this context: no search for the largest one or for more sequences (fastest) */
     CTXFIT_PLAN_F_BOUND     = 1u << 1, /**< compute buffers by an upper bound: microseconds instead of tens of them, for sweeps */
     CTXFIT_PLAN_F_SPREAD    = 1u << 8, /**< Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD) */
+    CTXFIT_PLAN_F_EAGER     = 1u << 10, /**< vLLM: no CUDA graphs (--enforce-eager) */
+    CTXFIT_PLAN_F_NO_PREFIX_CACHE = 1u << 11, /**< vLLM: --no-enable-prefix-caching; matters to hybrid models */
     CTXFIT_PLAN_F_VISION    = 1u << 9  /**< Ollama: the model takes images, for which the context is at least 2,048 */
 };
 
@@ -99,10 +101,18 @@ typedef struct ctxfit_plan_options {
     uint64_t     overhead_bytes;    /**< Ollama: held back on each GPU when that default is chosen (OLLAMA_GPU_OVERHEAD) */
     uint64_t     device_reserve_bytes[CTXFIT_MAX_SPLIT]; /**< kept free on that GPU; 0 = as reserve_bytes; CTXFIT_RESERVE_NONE */
     uint64_t     host_reserve_bytes; /**< kept free of host memory; 0 = what the machine keeps for the system; CTXFIT_RESERVE_NONE */
+    double       memory_fraction;   /**< vLLM: of a GPU's memory (--gpu-memory-utilization), at most 1; 0 = 0.92, until 0.19 0.9 */
+    uint64_t     kv_cache_bytes;    /**< vLLM: of the cache on each GPU (--kv-cache-memory-bytes); 0 = what the rest leaves */
+    uint32_t     tensor_parallel;   /**< vLLM: GPUs that share each layer (-tp); 0 = 1 */
+    uint32_t     pipeline_parallel; /**< vLLM: stages of layers (-pp), each of `tensor_parallel` GPUs; 0 = 1 */
+    uint32_t     block_tokens;      /**< vLLM: tokens of a block of the cache (--block-size); 0 = 16, with latent attention 64 */
+    uint32_t     batch_sequences;   /**< vLLM: most sequences of a batch (--max-num-seqs); 0 = 256, 1024 from 70 GiB */
+    uint32_t     draft_tokens;      /**< vLLM: tokens that the model's own prediction blocks draft (num_speculative_tokens); 0 = none */
+    uint32_t     reserved0;         /**< 0 */
 } ctxfit_plan_options;
 #define CTXFIT_PLAN_OPTIONS_INIT                                                                                           \
     { (uint32_t)sizeof(ctxfit_plan_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, {0}, {0}, {0}, \
-      0, 0, 0, {0}, 0 }
+      0, 0, 0, {0}, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Plans a run. "It does not fit" is an answer (summary.fit), not an error.
@@ -175,9 +185,22 @@ typedef struct ctxfit_plan_engine {
     uint64_t predicted_bytes;      /**< its own estimate of the model with its cache: what it decides by, not what is taken */
     uint64_t available_bytes;      /**< memory that it holds the estimate against */
     uint32_t serial;               /**< 1 when it does not run the sequences that were asked for at the same time */
+    uint32_t groups;               /**< this and the next: of a paged cache (vLLM). Groups of layers that each take blocks */
+    uint32_t block_tokens;         /**< tokens of a block, in the group with the fewest */
+    uint32_t tensor_ranks;         /**< GPUs that share each layer */
+    uint32_t stages;               /**< pipeline stages */
     uint32_t reserved0;            /**< 0 */
+    uint64_t block_bytes;          /**< of a block of the pool, on the first stage */
+    uint64_t pool_bytes;           /**< left for the cache on the GPU with the least, at the upper end of what profiling may find */
+    uint64_t pool_blocks;          /**< in it */
+    uint64_t pool_most_blocks;     /**< the same at the lower end */
+    uint64_t pool_tokens;          /**< what the engine's log calls the size of the cache, from `pool_blocks` */
+    uint64_t pool_most_tokens;     /**< from `pool_most_blocks` */
+    uint64_t request_blocks;       /**< that one request of the planned context takes */
+    uint64_t longest_tokens;       /**< the longest request, up to the planned context, that `pool_blocks` hold */
+    double   concurrency;          /**< requests of the planned context at the same time, as the log has it */
 } ctxfit_plan_engine;
-#define CTXFIT_PLAN_ENGINE_INIT { (uint32_t)sizeof(ctxfit_plan_engine), 0, 0, 0, 0, 0, 0, 0 }
+#define CTXFIT_PLAN_ENGINE_INIT { (uint32_t)sizeof(ctxfit_plan_engine), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** What the engine goes by. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_engine(const ctxfit_plan *plan, ctxfit_plan_engine *out);

@@ -42,6 +42,7 @@ typedef struct cfi_engine_device {
 typedef struct cfi_engine_memory {
     uint64_t total_bytes; /* that the driver reports; the GPU's budget of unified memory */
     bool     shared;      /* with the host */
+    bool     a100;        /* vLLM takes smaller batches on it than on others of its size */
 } cfi_engine_memory;
 
 typedef struct cfi_engine_machine cfi_engine_machine;
@@ -63,9 +64,68 @@ typedef struct cfi_engine_notes {
     uint64_t available;       /* that it holds the estimate against */
 } cfi_engine_notes;
 
+/* ---- paged caches ---- */
+#define CFI_MAX_PAGE_SPECS 16u
+#define CFI_MAX_STAGES     16u
+
+typedef enum cfi_page_kind {
+    CFI_PAGE_FULL = 0,
+    CFI_PAGE_SLIDING,
+    CFI_PAGE_CHUNKED,
+    CFI_PAGE_STATE /* recurrent: some pages a request, whatever its length */
+} cfi_page_kind;
+
+/* Layers that cache alike. A page is what one block takes in one layer. */
+typedef struct cfi_page_spec {
+    cfi_page_kind kind;
+    uint32_t      layers;
+    uint32_t      groups; /* that they are divided into: set by cfi_pages_group */
+    uint32_t      block_tokens;
+    uint32_t      window;
+    uint32_t      state_pages;
+    bool          latent;
+    uint64_t      page_bytes;
+} cfi_page_spec;
+
+typedef struct cfi_page_plan {
+    uint32_t      count;
+    uint32_t      groups;
+    uint32_t      group_layers; /* 0 where all layers are one group */
+    bool          uniform;      /* they are */
+    cfi_page_spec spec[CFI_MAX_PAGE_SPECS];
+} cfi_page_plan;
+
+/* Place of the spec, with those it is like; UINT32_MAX: too many. */
+uint32_t      cfi_pages_add(cfi_page_plan *plan, const cfi_page_spec *spec);
+/* Gives all pages one size and divides layers into groups of one size. E_REFUSED where pages cannot be made one size. */
+ctxfit_status cfi_pages_group(cfi_page_plan *plan, bool pads, ctxfit_error *error);
+/* Bytes of a block of the pool. stage_layers: of each spec, those of one pipeline stage; NULL for all. False on overflow. */
+bool          cfi_pages_block_bytes(const cfi_page_plan *plan, const uint32_t *stage_layers, uint64_t *out);
+uint64_t      cfi_pages_request_blocks(const cfi_page_plan *plan, uint64_t tokens, uint64_t in_flight);
+/* The longest request that so many blocks hold. */
+uint64_t      cfi_pages_longest(const cfi_page_plan *plan, uint64_t blocks, uint64_t in_flight, uint64_t most_tokens);
+uint64_t      cfi_pages_tokens(const cfi_page_plan *plan, uint64_t blocks, uint64_t tokens, uint64_t in_flight, bool by_groups);
+
+/* A run whose cache is a pool of blocks on each rank. */
+typedef struct cfi_paged {
+    uint32_t      tensor_ranks; /* 0: no such run */
+    uint32_t      stages;
+    uint32_t      batch_sequences;
+    uint32_t      null_blocks;
+    bool          graphs;           /* memory of CUDA graphs is kept free */
+    bool          tokens_by_groups;
+    uint64_t      in_flight;
+    uint64_t      cache_bytes;      /* of the pool, where it is stated */
+    uint32_t      stage_first[CFI_MAX_STAGES + 1];
+    uint32_t      stage_layers[CFI_MAX_STAGES][CFI_MAX_PAGE_SPECS];
+    cfi_page_plan pages;
+} cfi_paged;
+
 /* A run, resolved: every choice is made. */
 typedef struct cfi_run {
     cfi_engine_id      id;
+    uint32_t           release; /* of the rules, where the engine goes by releases */
+    cfi_paged          paged;
     cfi_engine_notes   notes;
     ctxfit_engine_info engine;
     uint32_t build;
@@ -164,6 +224,20 @@ ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_
                                         const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
 uint64_t      cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options,
                                              const cfi_engine_machine *machine);
+
+ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                      const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
+/* ---- vLLM ---- */
+typedef enum cfi_vllm_change {
+#define CFI_VLLM_CHANGE(name, release, source) CFI_VLLM_##name,
+#include "vllm.def"
+#undef CFI_VLLM_CHANGE
+    CFI_VLLM_CHANGE_COUNT
+} cfi_vllm_change;
+
+/* The part of a GPU's memory that it may use. */
+double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 
 /* ---- Ollama's rules, as its own tests ask for them ---- */
 uint64_t cfi_ollama_default_ctx(uint64_t total_bytes);

@@ -39,6 +39,9 @@ ctxfit_status cfi_memory_measure(const ctxfit_model *model, const cfi_engine_dev
     memset(out->device, 0, (run->device_count + 1) * sizeof out->device[0]);
     out->device_count = run->device_count;
     out->compute_exact = false;
+    out->cache_limit = 0;
+    if (run->paged.tensor_ranks > 0)
+        return cfi_memory_measure_paged(model, run, out, error);
     status = cfi_memory_add_weights(model, devices, run, out, error);
     if (status == CTXFIT_OK)
         status = cfi_memory_add_caches(model, devices, run, out, error);

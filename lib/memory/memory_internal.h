@@ -22,6 +22,7 @@ typedef struct cfi_memory_device {
 typedef struct cfi_memory {
     uint32_t          device_count; /* without the host, which is device[device_count] */
     bool              compute_exact;
+    uint64_t          cache_limit; /* of a paged cache on each rank, where it is stated; 0: none */
     cfi_memory_device device[CFI_MAX_DEVICES + 1];
 } cfi_memory;
 
@@ -57,6 +58,9 @@ ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine
                                      ctxfit_error *error);
 ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                    ctxfit_error *error);
+
+/* All of it, for a run with a paged cache. */
+ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 
 /* ---- tensor overrides ---- */
 #define CFI_PATTERN_STEPS 2048u

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "plan_internal.h"
 
 /* llama.cpp's own fitter keeps this free on every device (b10472 common/common.h:472, --fit-target). It also covers the driver's
@@ -20,6 +22,14 @@ static uint64_t gpu_reserve(const ctxfit_plan_options *options, uint32_t at, con
     return device->kind == CTXFIT_DEVICE_UNIFIED ? 0 : DEFAULT_RESERVE_BYTES;
 }
 
+/* vLLM takes a fixed part of a GPU's whole memory (request_memory(), v1/worker/utils.py), and refuses to start where less is free. */
+static void gpu_fraction(cfi_question *q, uint32_t at, const ctxfit_device *device)
+{
+    uint64_t budget = (uint64_t)ceil((double)q->capacity[at] * cfi_vllm_fraction(&q->options, q->engine.release));
+
+    q->usable[at] = cfi_min_u64(budget, device->free_bytes != 0 ? device->free_bytes : q->capacity[at]);
+}
+
 static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *device)
 {
     uint64_t capacity = device->kind == CTXFIT_DEVICE_UNIFIED && device->budget_bytes != 0 ? device->budget_bytes : device->memory_bytes;
@@ -27,6 +37,8 @@ static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *devi
 
     q->capacity[at] = capacity;
     q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, at, device));
+    if (q->engine.id == CFI_ENGINE_VLLM)
+        gpu_fraction(q, at, device);
 }
 
 static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *host)
@@ -66,6 +78,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
             gpu_capacity(q, at, &devices[i]);
             q->engine_memory[at].total_bytes = q->capacity[at];
             q->engine_memory[at].shared = devices[i].kind == CTXFIT_DEVICE_UNIFIED;
+            q->engine_memory[at].a100 = strncmp(devices[i].id, "a100", 4) == 0;
             at++;
         }
     }
@@ -92,6 +105,11 @@ static int64_t signed_difference(uint64_t usable, uint64_t total)
     return usable >= total ? bounded : -bounded;
 }
 
+static int64_t least_signed(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device)
 {
     uint64_t total = cfi_memory_device_total(&memory->device[device]);
@@ -109,6 +127,9 @@ int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t
                 total = UINT64_MAX;
         }
     }
+    if (memory->cache_limit > 0 && memory->device[device].kv > 0)
+        return least_signed(signed_difference(q->usable[device], total),
+                            signed_difference(memory->cache_limit, memory->device[device].kv));
     return signed_difference(q->usable[device], total);
 }
 

@@ -94,9 +94,28 @@ static void write_decisions(cfi_json *j, const ctxfit_plan *plan)
     cfi_json_u64(j, "ctx_tokens", e.ctx_tokens);
     if (e.default_memory_bytes > 0)
         cfi_json_u64(j, "default_memory_bytes", e.default_memory_bytes);
-    cfi_json_u64(j, "predicted_bytes", e.predicted_bytes);
-    cfi_json_u64(j, "available_bytes", e.available_bytes);
-    cfi_json_bool(j, "serial", e.serial != 0);
+    if (e.predicted_bytes > 0) {
+        cfi_json_u64(j, "predicted_bytes", e.predicted_bytes);
+        cfi_json_u64(j, "available_bytes", e.available_bytes);
+        cfi_json_bool(j, "serial", e.serial != 0);
+    }
+    if (e.tensor_ranks > 0) {
+        cfi_json_u64(j, "tensor_parallel", e.tensor_ranks);
+        cfi_json_u64(j, "pipeline_parallel", e.stages);
+    }
+    if (e.block_tokens > 0) {
+        cfi_json_u64(j, "groups", e.groups);
+        cfi_json_u64(j, "block_tokens", e.block_tokens);
+        cfi_json_u64(j, "block_bytes", e.block_bytes);
+        cfi_json_u64(j, "pool_bytes", e.pool_bytes);
+        cfi_json_u64(j, "pool_blocks", e.pool_blocks);
+        cfi_json_u64(j, "pool_most_blocks", e.pool_most_blocks);
+        cfi_json_u64(j, "pool_tokens", e.pool_tokens);
+        cfi_json_u64(j, "pool_most_tokens", e.pool_most_tokens);
+        cfi_json_u64(j, "request_blocks", e.request_blocks);
+        cfi_json_u64(j, "longest_tokens", e.longest_tokens);
+        cfi_json_number(j, "concurrency", e.concurrency);
+    }
     cfi_json_end(j, '}');
 }
 

@@ -34,8 +34,11 @@ ctxfit_status cfi_plan_check_options(ctxfit_plan_options *o, ctxfit_error *error
 {
     if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
-    if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION | CTXFIT_PLAN_F_BOUND)) != 0)
+    if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION |
+                                 CTXFIT_PLAN_F_EAGER | CTXFIT_PLAN_F_NO_PREFIX_CACHE)) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o->flags);
+    if (!(o->memory_fraction >= 0 && o->memory_fraction <= 1))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "memory_fraction: expected a part of the memory, above 0 and at most 1");
     o->engine[sizeof o->engine - 1] = '\0';
     o->overrides[sizeof o->overrides - 1] = '\0';
     o->limit_source[sizeof o->limit_source - 1] = '\0';
@@ -182,6 +185,23 @@ static void raise_limits(ctxfit_plan *plan, const cfi_question *q, uint64_t *lim
         plan->summary.max_sequences = plan->summary.n_seq;
 }
 
+static void fill_engine(ctxfit_plan *plan, const cfi_question *q)
+{
+    const cfi_engine_notes *notes = &plan->answer.run.notes;
+    ctxfit_plan_engine     *e = &plan->engine;
+
+    e->struct_size = (uint32_t)sizeof *e;
+    e->ctx_source = notes->ctx_source;
+    e->ctx_tokens = notes->ctx_tokens;
+    e->default_memory_bytes = notes->default_memory;
+    e->predicted_bytes = notes->predicted;
+    e->available_bytes = notes->available;
+    e->serial = notes->serial;
+    e->tensor_ranks = plan->answer.run.paged.tensor_ranks;
+    e->stages = plan->answer.run.paged.stages;
+    cfi_plan_pool(q, &plan->answer, e);
+}
+
 static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
 {
     uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
@@ -205,6 +225,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
     plan->answer.run.scratch = NULL;
     fill_summary(plan, q);
+    fill_engine(plan, q);
     fill_devices(plan, q);
     status = sum_devices(plan, q, error);
     if (status == CTXFIT_OK && solve)
@@ -278,19 +299,9 @@ ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summa
 
 ctxfit_status ctxfit_plan_get_engine(const ctxfit_plan *plan, ctxfit_plan_engine *out)
 {
-    const cfi_engine_notes *notes;
-    ctxfit_plan_engine      e = CTXFIT_PLAN_ENGINE_INIT;
-
     if (plan == NULL || out == NULL)
         return cfi_copy_none(out, CFI_V1_PLAN_ENGINE, CTXFIT_E_INVALID_ARG);
-    notes = &plan->answer.run.notes;
-    e.ctx_source = notes->ctx_source;
-    e.ctx_tokens = notes->ctx_tokens;
-    e.default_memory_bytes = notes->default_memory;
-    e.predicted_bytes = notes->predicted;
-    e.available_bytes = notes->available;
-    e.serial = notes->serial;
-    return cfi_copy_out(out, &e, sizeof e, CFI_V1_PLAN_ENGINE);
+    return cfi_copy_out(out, &plan->engine, sizeof plan->engine, CFI_V1_PLAN_ENGINE);
 }
 
 ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out)

@@ -52,6 +52,7 @@ struct ctxfit_plan {
     const char         *model_arch;
     ctxfit_model_info   model;
     cfi_answer          answer;
+    ctxfit_plan_engine  engine;
     cfi_plan_cost       cost[CFI_COST_COUNT];
     bool                prompt_known;
     bool                decode_known;
@@ -116,6 +117,9 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
 
 /* parts.c: what each memory reads and computes */
 uint32_t      cfi_plan_parts(const cfi_answer *answer, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES]);
+
+/* pool.c: what is known of a paged cache; nothing for other runs */
+void          cfi_plan_pool(const cfi_question *q, const cfi_answer *answer, ctxfit_plan_engine *out);
 
 /* rates.c */
 void          cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q);

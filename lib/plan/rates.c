@@ -81,6 +81,8 @@ void cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q)
     cfi_speed_part  parts[CFI_MAX_PLAN_DEVICES];
     cfi_speed_input input = {0};
 
+    if (plan->answer.run.paged.tensor_ranks > 0)
+        return; /* the constants are llama.cpp's */
     input.parts = parts;
     input.count = cfi_plan_parts(&plan->answer, q, parts);
     input.experts = q->model->info.experts;

@@ -75,6 +75,11 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
         warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
              notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */
+    if (list->plan->answer.run.paged.tensor_ranks > 0)
+        warn(list,
+             "no speeds: they are calibrated for llama.cpp. What %s finds when it profiles itself (activations, graphs, driver) is a "
+             "band here; its upper end is counted",
+             s->engine.name);
     for (uint32_t i = 0; i < q->device_count && s->gpu_layers > 0 && q->engine.id != CFI_ENGINE_LLAMACPP; i++) {
         if (list->plan->device[i].total_bytes == 0)
             warn(list, "%s leaves %s unused", s->engine.name, list->plan->device[i].name);

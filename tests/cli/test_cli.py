@@ -84,6 +84,7 @@ GOLDEN_CASES = {
     "story_timeout": [*CODER, "-c", "262144", "--prompt", "146760", "--prefill-rate", "400", "--deadline", "300"],
     "plan_too_large": ["plan", "gemma-3-27b", "--quant", "Q8_0", "--hw", "rtx-4090 host:64GiB", "-c", "32k"],
     "plan_ollama": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb rtx-4090 host:64GiB", "--engine", "ollama", "-np", "2"],
+    "plan_vllm": ["plan", "qwen3-coder:30b", "--quant", "BF16", "--hw", "2*h100-sxm-80gb host:512GiB", "--engine", "vllm", "-tp", "2", "-c", "128k"],
     "plan_slots": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "2*rtx-3090 host:128GiB", "-c", "64k", "-np", "4"],
 }
 

@@ -80,13 +80,15 @@ def test_every_option_of_c_can_be_given_to_plan() -> None:
         "tensor_split": [1], "split_mode": "layer", "overrides": "a=CPU", "batch": 1, "ubatch": 1, "outputs_max": 1, "flash_attention": True,
         "kv_unified": True, "swa_full": True, "kv_offload": True, "op_offload": True, "mmap": True, "repack": True, "reserve_bytes": 1,
         "limit": 1, "limit_source": "x", "prefill_rate": 1, "decode_rate": 1, "model_ctx": 1, "default_ctx": 1,
-        "overhead_bytes": 1, "device_reserve_bytes": [1], "host_reserve_bytes": 1, "spread": True, "vision": True, "limits": False,
+        "overhead_bytes": 1, "device_reserve_bytes": [1], "host_reserve_bytes": 1, "spread": True, "vision": True,
+        "memory_fraction": 0.5, "kv_cache_bytes": 1, "tensor_parallel": 1, "pipeline_parallel": 1, "block_tokens": 1,
+        "batch_sequences": 1, "draft_tokens": 1, "eager": True, "prefix_cache": False, "limits": False,
     }
     assert set(given) == set(_plan._SETTERS)
     options = _plan.plan_options(given)
     unset = []
     for name, kind in _convert.kinds_of(type(options)).items():
         value = getattr(options, name)
-        if not (any(value) if issubclass(kind, ctypes.Array) else value):
+        if not name.startswith("reserved") and not (any(value) if issubclass(kind, ctypes.Array) else value):
             unset.append(name)
     assert unset == []

@@ -79,7 +79,7 @@ PLAN = ctxfit.plan(MODEL, HW, ctx=8192)
     (lambda: ctxfit.plan(MODEL, HW, kv=("q8_0",)), ValueError, "kv: expected one cache type, or two"),
     (lambda: ctxfit.plan(MODEL, HW, kv=b"q8_0"), TypeError, "kv: expected str, not bytes"),
     (lambda: ctxfit.plan(MODEL, HW, kv="Q4_K"), ValueError, ""),
-    (lambda: ctxfit.plan(MODEL, HW, engine="vllm"), LookupError, "llama.cpp"),
+    (lambda: ctxfit.plan(MODEL, HW, engine="no-engine"), LookupError, "llama.cpp"),
     (lambda: ctxfit.plan(MODEL, HW, engine="x" * 64), ValueError, "engine: 64 bytes, at most 63"),
     (lambda: ctxfit.plan(MODEL, HW, gpu_layers=-1), ValueError, "gpu_layers: -1"),
     (lambda: ctxfit.plan(MODEL, HW, gpu_layers="most"), ValueError, "expected a number or 'all'"),
@@ -121,7 +121,7 @@ PLAN = ctxfit.plan(MODEL, HW, ctx=8192)
     (lambda: ctxfit.tensor_bytes("Q4_K", (256, 1, 1, 1, 1)), ValueError, "5 dimensions"),
     (lambda: ctxfit.tensor_bytes("F32", (2**62, 2**62)), OverflowError, "F32"),
     (lambda: ctxfit.quant_from_ggml(0, "klingon"), ValueError, "ggml, ik"),
-    (lambda: ctxfit.engine("vllm"), LookupError, "llama.cpp"),
+    (lambda: ctxfit.engine("no-engine"), LookupError, "llama.cpp"),
     (lambda: list(ctxfit.batch(5)), TypeError, ""),
 ])
 def test_a_mistake_says_what_to_do(call: Callable[[], Any], error: Any, message: str) -> None:

@@ -292,6 +292,10 @@ class PlanFlags(enum.IntFlag):
     BOUND = 2
     #: Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD)
     SPREAD = 256
+    #: vLLM: no CUDA graphs (--enforce-eager)
+    EAGER = 1024
+    #: vLLM: --no-enable-prefix-caching; matters to hybrid models
+    NO_PREFIX_CACHE = 2048
     #: Ollama: the model takes images, for which the context is at least 2,048
     VISION = 512
 

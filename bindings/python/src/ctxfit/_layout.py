@@ -165,6 +165,8 @@ CTXFIT_SPLIT_ROW = 3
 CTXFIT_PLAN_F_NO_LIMITS = 1
 CTXFIT_PLAN_F_BOUND = 2
 CTXFIT_PLAN_F_SPREAD = 256
+CTXFIT_PLAN_F_EAGER = 1024
+CTXFIT_PLAN_F_NO_PREFIX_CACHE = 2048
 CTXFIT_PLAN_F_VISION = 512
 CTXFIT_FIT_UNKNOWN = 0
 CTXFIT_FIT_ALL = 1
@@ -685,6 +687,14 @@ class ctxfit_plan_options(ctypes.Structure):
     overhead_bytes: int
     device_reserve_bytes: ctypes.Array[ctypes.c_uint64]
     host_reserve_bytes: int
+    memory_fraction: float
+    kv_cache_bytes: int
+    tensor_parallel: int
+    pipeline_parallel: int
+    block_tokens: int
+    batch_sequences: int
+    draft_tokens: int
+    reserved0: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -718,6 +728,14 @@ class ctxfit_plan_options(ctypes.Structure):
         ("overhead_bytes", ctypes.c_uint64),
         ("device_reserve_bytes", ctypes.c_uint64 * 16),
         ("host_reserve_bytes", ctypes.c_uint64),
+        ("memory_fraction", ctypes.c_double),
+        ("kv_cache_bytes", ctypes.c_uint64),
+        ("tensor_parallel", ctypes.c_uint32),
+        ("pipeline_parallel", ctypes.c_uint32),
+        ("block_tokens", ctypes.c_uint32),
+        ("batch_sequences", ctypes.c_uint32),
+        ("draft_tokens", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
     ]
 
 
@@ -792,7 +810,20 @@ class ctxfit_plan_engine(ctypes.Structure):
     predicted_bytes: int
     available_bytes: int
     serial: int
+    groups: int
+    block_tokens: int
+    tensor_ranks: int
+    stages: int
     reserved0: int
+    block_bytes: int
+    pool_bytes: int
+    pool_blocks: int
+    pool_most_blocks: int
+    pool_tokens: int
+    pool_most_tokens: int
+    request_blocks: int
+    longest_tokens: int
+    concurrency: float
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("ctx_source", ctypes.c_uint32),
@@ -801,7 +832,20 @@ class ctxfit_plan_engine(ctypes.Structure):
         ("predicted_bytes", ctypes.c_uint64),
         ("available_bytes", ctypes.c_uint64),
         ("serial", ctypes.c_uint32),
+        ("groups", ctypes.c_uint32),
+        ("block_tokens", ctypes.c_uint32),
+        ("tensor_ranks", ctypes.c_uint32),
+        ("stages", ctypes.c_uint32),
         ("reserved0", ctypes.c_uint32),
+        ("block_bytes", ctypes.c_uint64),
+        ("pool_bytes", ctypes.c_uint64),
+        ("pool_blocks", ctypes.c_uint64),
+        ("pool_most_blocks", ctypes.c_uint64),
+        ("pool_tokens", ctypes.c_uint64),
+        ("pool_most_tokens", ctypes.c_uint64),
+        ("request_blocks", ctypes.c_uint64),
+        ("longest_tokens", ctypes.c_uint64),
+        ("concurrency", ctypes.c_double),
     ]
 
 

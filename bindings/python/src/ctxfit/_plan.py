@@ -220,6 +220,15 @@ def plan(
     overhead_bytes: Optional[SupportsIndex] = None,
     spread: Optional[bool] = None,
     vision: Optional[bool] = None,
+    memory_fraction: Optional[SupportsFloat] = None,
+    kv_cache_bytes: Optional[SupportsIndex] = None,
+    tensor_parallel: Optional[SupportsIndex] = None,
+    pipeline_parallel: Optional[SupportsIndex] = None,
+    block_tokens: Optional[SupportsIndex] = None,
+    batch_sequences: Optional[SupportsIndex] = None,
+    draft_tokens: Optional[SupportsIndex] = None,
+    eager: Optional[bool] = None,
+    prefix_cache: Optional[bool] = None,
     limits: bool = True,
 ) -> Plan:
     """Plans a run of a model on a machine. What is left out, or None, is the engine's default. "It does not fit" is an answer.
@@ -228,7 +237,7 @@ def plan(
                     Ollama: its default); "max": the most that fits
     parallel        sequences
     kv              cache type of keys and values ("q8_0"), or of both (("q8_0", "f16")); kv_key and kv_value name one of them
-    engine          "llama.cpp", "llama.cpp@b10472", "ollama"
+    engine          "llama.cpp", "llama.cpp@b10472", "ollama", "vllm"
     gpu_layers      layers on GPUs, the output layer being one more; 0: none; "all"
     cpu_expert_layers   the first n layers keep their experts on the host; "all"
     tensor_split    proportions per device
@@ -244,6 +253,10 @@ def plan(
     model_ctx, default_ctx   Ollama: num_ctx of the Modelfile, and OLLAMA_CONTEXT_LENGTH of the server
     overhead_bytes  Ollama: OLLAMA_GPU_OVERHEAD
     spread, vision  Ollama: True: use every GPU; the model takes images
+    memory_fraction, kv_cache_bytes   vLLM: --gpu-memory-utilization; --kv-cache-memory-bytes
+    tensor_parallel, pipeline_parallel   vLLM: GPUs that share each layer, and stages of layers
+    block_tokens, batch_sequences, draft_tokens   vLLM: --block-size, --max-num-seqs, num_speculative_tokens
+    eager, prefix_cache   vLLM: True: no CUDA graphs; False: no cache of prefixes
     limits          False: only this context, without the largest one (fastest)
     """
     options = plan_options({name: value for name, value in locals().items() if value is not None and name not in ("model", "hw")})
@@ -377,11 +390,11 @@ def _limits(options: L.ctxfit_plan_options, name: str, value: object) -> None:
     options.flags = options.flags & ~PlanFlags.NO_LIMITS if value else options.flags | PlanFlags.NO_LIMITS
 
 
-def _flag(flag: PlanFlags) -> Any:
+def _flag(flag: PlanFlags, when: bool = True) -> Any:
     def store(options: L.ctxfit_plan_options, name: str, value: object) -> None:
         if not isinstance(value, bool):
             raise TypeError(f"{name}: expected True or False, not {value!r}")
-        options.flags = options.flags | flag if value else options.flags & ~flag
+        options.flags = options.flags | flag if value == when else options.flags & ~flag
 
     return store
 
@@ -421,6 +434,15 @@ _SETTERS: Dict[str, Any] = {
     "overhead_bytes": _plain("overhead_bytes"),
     "spread": _flag(PlanFlags.SPREAD),
     "vision": _flag(PlanFlags.VISION),
+    "memory_fraction": _plain("memory_fraction"),
+    "kv_cache_bytes": _count("kv_cache_bytes", 1),
+    "tensor_parallel": _count("tensor_parallel", 1),
+    "pipeline_parallel": _count("pipeline_parallel", 1),
+    "block_tokens": _count("block_tokens", 1),
+    "batch_sequences": _count("batch_sequences", 1),
+    "draft_tokens": _count("draft_tokens", 1),
+    "eager": _flag(PlanFlags.EAGER),
+    "prefix_cache": _flag(PlanFlags.NO_PREFIX_CACHE, False),
     "limits": _limits,
 }
 

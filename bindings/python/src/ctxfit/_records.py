@@ -662,6 +662,32 @@ class PlanEngine:
     available_bytes: int
     #: True when it does not run the sequences that were asked for at the same time
     serial: bool
+    #: this and the next: of a paged cache (vLLM). Groups of layers that each take blocks
+    groups: int
+    #: tokens of a block, in the group with the fewest
+    block_tokens: int
+    #: GPUs that share each layer
+    tensor_ranks: int
+    #: pipeline stages
+    stages: int
+    #: of a block of the pool, on the first stage
+    block_bytes: int
+    #: left for the cache on the GPU with the least, at the upper end of what profiling may find
+    pool_bytes: int
+    #: in it
+    pool_blocks: int
+    #: the same at the lower end
+    pool_most_blocks: int
+    #: what the engine's log calls the size of the cache, from pool_blocks
+    pool_tokens: int
+    #: from pool_most_blocks
+    pool_most_tokens: int
+    #: that one request of the planned context takes
+    request_blocks: int
+    #: the longest request, up to the planned context, that pool_blocks hold
+    longest_tokens: int
+    #: requests of the planned context at the same time, as the log has it
+    concurrency: float
 
     @classmethod
     def _of(cls, s: L.ctxfit_plan_engine) -> PlanEngine:
@@ -672,6 +698,19 @@ class PlanEngine:
             s.predicted_bytes,
             s.available_bytes,
             bool(s.serial),
+            s.groups,
+            s.block_tokens,
+            s.tensor_ranks,
+            s.stages,
+            s.block_bytes,
+            s.pool_bytes,
+            s.pool_blocks,
+            s.pool_most_blocks,
+            s.pool_tokens,
+            s.pool_most_tokens,
+            s.request_blocks,
+            s.longest_tokens,
+            s.concurrency,
         )
 
 

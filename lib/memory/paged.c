@@ -1,0 +1,178 @@
+/* Memory of a run with a paged cache: weights of a rank, the cache that was asked for, and what profiling finds. */
+#include "memory_internal.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define VOCABULARY_PADDING 64u /* vLLM 0.33.0 model_executor/layers/vocab_parallel_embedding.py:36 */
+
+/* What the log of vLLM calls peak activation, other and CUDA graphs is measured when it starts; no formula of it is in its source. The
+ * band: tests/data/engines/vllm.csv, docs/accuracy.md. */
+#define CONTEXT_LOW_BYTES   (40 * MIB)  /* driver and communication of a rank, beside torch's memory */
+#define CONTEXT_HIGH_BYTES  (160 * MIB)
+#define RANKS_HIGH_BYTES    (1024 * MIB) /* NCCL's buffers where ranks work together */
+#define GRAPHS_LOW_BYTES    (64 * MIB)
+#define GRAPHS_HIGH_BYTES   (1536 * MIB)
+
+static const char replicated_names[][16] = {
+#define CFI_VLLM_REPLICATED(name) name,
+#include "engine/vllm_weights.def"
+#undef CFI_VLLM_REPLICATED
+};
+
+static bool name_matches(const char *name, const char *pattern)
+{
+    size_t n = 0;
+
+    while (pattern[n] != '\0' && pattern[n] != '*' && pattern[n] == name[n])
+        n++;
+    return pattern[n] == '*' || (pattern[n] == '\0' && name[n] == '\0');
+}
+
+static bool is_replicated(const char *name)
+{
+    for (size_t i = 0; i < CFI_COUNT(replicated_names); i++) {
+        if (name_matches(name, replicated_names[i]))
+            return true;
+    }
+    return strstr(name, "norm") != NULL;
+}
+
+/* The part of a tensor that one of `ranks` has. */
+static uint64_t rank_share(const ctxfit_model *model, const cfi_tensor *tensor, uint32_t ranks)
+{
+    uint64_t    block;
+    const char *name = cfi_model_split_name(tensor->name, &block);
+    uint32_t    split = ranks;
+
+    if (ranks == 1)
+        return tensor->bytes;
+    if (tensor->role != CFI_ROLE_LAYER || name == NULL) {
+        uint64_t rows = (model->info.vocabulary + VOCABULARY_PADDING - 1) / VOCABULARY_PADDING * VOCABULARY_PADDING;
+
+        if (strstr(tensor->name, "norm") != NULL || model->info.vocabulary == 0)
+            return tensor->bytes;
+        return tensor->bytes / model->info.vocabulary * (rows / ranks);
+    }
+    if (is_replicated(name))
+        return tensor->bytes;
+    if (strncmp(name, "attn_k.", 7) == 0 || strncmp(name, "attn_v.", 7) == 0) {
+        const ctxfit_layer_info *layer = &model->layer[block];
+
+        if (layer->kv_heads > 0 && layer->kv_heads < split)
+            split = layer->kv_heads;
+    }
+    return tensor->bytes / split;
+}
+
+static uint32_t stage_of(const cfi_paged *paged, uint32_t layer)
+{
+    uint32_t stage = 0;
+
+    while (stage + 1 < paged->stages && layer >= paged->stage_first[stage + 1])
+        stage++;
+    return stage;
+}
+
+/* Adds to every rank of a stage. */
+static bool add_to_stage(const cfi_paged *paged, uint32_t stage, uint64_t bytes, cfi_memory *out)
+{
+    for (uint32_t r = 0; r < paged->tensor_ranks; r++) {
+        cfi_memory_device *device = &out->device[stage * paged->tensor_ranks + r];
+
+        if (!cfi_add_u64(device->weights, bytes, &device->weights))
+            return false;
+    }
+    return true;
+}
+
+static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
+{
+    const cfi_paged *paged = &run->paged;
+    const uint32_t   last = paged->stages - 1;
+
+    for (uint64_t i = 0; i < model->info.tensor_count; i++) {
+        const cfi_tensor *tensor = &model->tensor[i];
+        uint32_t          stage = 0;
+
+        if (tensor->role == CFI_ROLE_UNUSED || tensor->role == CFI_ROLE_ROPE)
+            continue;
+        if (tensor->role == CFI_ROLE_LAYER)
+            stage = stage_of(paged, tensor->layer > 0 ? (uint32_t)tensor->layer : 0);
+        else if (tensor->role == CFI_ROLE_OUTPUT)
+            stage = last;
+        if (!add_to_stage(paged, stage, rank_share(model, tensor, paged->tensor_ranks), out))
+            return false;
+    }
+    /* A tied output is the same tensor on one stage, a copy on the last of several. */
+    return model->has_output || model->token_embd == NULL || last == 0 ||
+           add_to_stage(paged, last, rank_share(model, model->token_embd, paged->tensor_ranks), out);
+}
+
+static bool add_cache(const cfi_run *run, cfi_memory *out)
+{
+    const cfi_paged *paged = &run->paged;
+    uint64_t         blocks = cfi_pages_request_blocks(&paged->pages, run->n_ctx_seq, paged->in_flight);
+    uint64_t         bytes;
+
+    if (!cfi_mul_u64(blocks, run->n_seq, &blocks))
+        return false;
+    blocks += paged->pages.count > 0 ? paged->null_blocks : 0;
+    for (uint32_t stage = 0; stage < paged->stages; stage++) {
+        if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[stage], &bytes) || !cfi_mul_u64(bytes, blocks, &bytes))
+            return false;
+        for (uint32_t r = 0; r < paged->tensor_ranks; r++)
+            out->device[stage * paged->tensor_ranks + r].kv = bytes;
+    }
+    return true;
+}
+
+/* The widest step of a pass over a full batch: logits of every sequence, or the feed-forward part of a layer. */
+static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
+{
+    const uint64_t tokens = run->n_batch, ranks = run->paged.tensor_ranks;
+    uint64_t       logits = (uint64_t)run->paged.batch_sequences * model->info.vocabulary * sizeof(float);
+    uint64_t       widest = 0;
+
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        const ctxfit_layer_info *layer = &model->layer[i];
+        uint64_t                 dense = 3 * ((uint64_t)layer->ff_width + layer->shared_width) / ranks;
+        uint64_t                 expert = layer->expert_width / ranks;
+        uint64_t                 routed = layer->experts_used * (expert + cfi_max_u64(model->info.embedding, 2 * expert));
+
+        widest = cfi_max_u64(widest, dense + routed);
+    }
+    return cfi_max_u64(logits, 2 * tokens * (widest + 2 * (uint64_t)model->info.embedding));
+}
+
+static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
+{
+    const cfi_paged *paged = &run->paged;
+    uint64_t         peak = peak_activation(model, run);
+    uint64_t         low = peak / 2 + CONTEXT_LOW_BYTES, high = 2 * peak + CONTEXT_HIGH_BYTES;
+
+    if (paged->tensor_ranks > 1 || paged->stages > 1)
+        high += RANKS_HIGH_BYTES;
+    if (paged->graphs) {
+        low += GRAPHS_LOW_BYTES;
+        high += GRAPHS_HIGH_BYTES;
+    }
+    for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++) {
+        out->device[d].compute = high;
+        out->device[d].compute_low = low;
+    }
+}
+
+ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error)
+{
+    const cfi_paged *paged = &run->paged;
+
+    out->cache_limit = paged->cache_bytes;
+    if (!add_rank_weights(model, run, out) || !add_cache(run, out))
+        return cfi_fail(error, CTXFIT_E_OVERFLOW, "paged cache: more than 64 bits");
+    add_profile(model, run, out);
+    for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++) {
+        uint32_t stage = d / paged->tensor_ranks;
+
+        out->device[d].layers = paged->stage_first[stage + 1] - paged->stage_first[stage];
+    }
+    return CTXFIT_OK;
+}

@@ -1,0 +1,61 @@
+#include "plan_internal.h"
+
+/* Blocks of a rank's pool: what is left of the memory that the engine may take, or what was stated. */
+static uint64_t rank_blocks(const cfi_question *q, const cfi_answer *answer, uint32_t device, uint64_t compute, uint64_t *out_bytes)
+{
+    const cfi_paged         *paged = &answer->run.paged;
+    const cfi_memory_device *m = &answer->memory.device[device];
+    uint64_t                 taken, block;
+
+    *out_bytes = paged->cache_bytes;
+    if (*out_bytes == 0) {
+        if (!cfi_add_u64(m->weights, compute, &taken) || taken >= q->usable[device])
+            return 0;
+        *out_bytes = q->usable[device] - taken;
+    }
+    if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[device / paged->tensor_ranks], &block) || block == 0)
+        return 0;
+    return *out_bytes / block;
+}
+
+/* Every rank takes the fewest blocks of all; `compute` at the upper end of its band leaves the least. */
+static uint64_t pool_blocks(const cfi_question *q, const cfi_answer *answer, bool least, uint64_t *out_bytes)
+{
+    const cfi_paged *paged = &answer->run.paged;
+    uint64_t         blocks = UINT64_MAX;
+
+    for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++) {
+        const cfi_memory_device *m = &answer->memory.device[d];
+        uint64_t                 bytes, have = rank_blocks(q, answer, d, least ? m->compute : m->compute_low, &bytes);
+
+        if (have < blocks) {
+            blocks = have;
+            *out_bytes = bytes;
+        }
+    }
+    return blocks;
+}
+
+void cfi_plan_pool(const cfi_question *q, const cfi_answer *answer, ctxfit_plan_engine *out)
+{
+    const cfi_run       *run = &answer->run;
+    const cfi_page_plan *pages = &run->paged.pages;
+    uint64_t             spare, most_bytes;
+
+    if (run->paged.tensor_ranks == 0 || pages->count == 0)
+        return;
+    out->pool_blocks = pool_blocks(q, answer, true, &out->pool_bytes);
+    out->pool_most_blocks = pool_blocks(q, answer, false, &most_bytes);
+    out->request_blocks = cfi_pages_request_blocks(pages, run->n_ctx_seq, run->paged.in_flight);
+    out->pool_tokens = cfi_pages_tokens(pages, out->pool_blocks, run->n_ctx_seq, run->paged.in_flight, run->paged.tokens_by_groups);
+    out->pool_most_tokens =
+        cfi_pages_tokens(pages, out->pool_most_blocks, run->n_ctx_seq, run->paged.in_flight, run->paged.tokens_by_groups);
+    out->concurrency = (double)out->pool_blocks / (double)out->request_blocks;
+    spare = out->pool_blocks > run->paged.null_blocks ? out->pool_blocks - run->paged.null_blocks : 0;
+    out->longest_tokens = cfi_pages_longest(pages, spare, run->paged.in_flight, run->n_ctx_seq);
+    out->block_tokens = pages->spec[0].block_tokens;
+    for (uint32_t i = 1; i < pages->count; i++)
+        out->block_tokens = pages->spec[i].block_tokens < out->block_tokens ? pages->spec[i].block_tokens : out->block_tokens;
+    out->groups = pages->groups;
+    (void)cfi_pages_block_bytes(pages, run->paged.stage_layers[0], &out->block_bytes);
+}

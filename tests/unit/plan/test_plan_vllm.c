@@ -1,0 +1,214 @@
+/* vLLM against what its logs print (tests/data/engines/vllm.csv): from the bytes of the cache to blocks, tokens and requests. */
+#include "plan_fixture.h"
+
+#include "csv_reader.h"
+
+static ctxfit_plan_options vllm_options(const char *version)
+{
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+
+    (void)snprintf(o.engine, sizeof o.engine, "vllm%s%s", version[0] != '\0' ? "@" : "", version);
+    return o;
+}
+
+static ctxfit_plan_engine pool_of(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options)
+{
+    ctxfit_plan       *plan = planned(model, hw, options);
+    ctxfit_plan_engine e = CTXFIT_PLAN_ENGINE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    return e;
+}
+
+static double number_of(const csv_reader *csv, const char *name)
+{
+    return strtod(csv_text(csv, name), NULL);
+}
+
+/* The bytes of a row are rounded to a hundredth of a GiB: tokens and requests at both ends of that enclose what the log says. */
+static void check_row(const csv_reader *csv, const ctxfit_hw *hw)
+{
+    ctxfit_model       *model = catalog_model(csv_text(csv, "model"), "BF16");
+    ctxfit_plan_options o = vllm_options(csv_text(csv, "version"));
+    ctxfit_plan_engine  low, high;
+    double              tokens = number_of(csv, "tokens"), concurrency = number_of(csv, "concurrency");
+
+    o.tensor_parallel = (uint32_t)number_of(csv, "tp");
+    o.ctx_tokens = (uint64_t)number_of(csv, "context");
+    o.batch_sequences = (uint32_t)number_of(csv, "batch_sequences");
+    o.batch_tokens = (uint32_t)number_of(csv, "batch_tokens");
+    o.draft_tokens = (uint32_t)number_of(csv, "draft");
+    if (number_of(csv, "fp8") > 0)
+        o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
+    o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") - 0.005) * 1073741824.0);
+    low = pool_of(model, hw, &o);
+    o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") + 0.005) * 1073741824.0);
+    high = pool_of(model, hw, &o);
+    if ((double)low.pool_tokens > tokens || (double)high.pool_tokens < tokens ||
+        (concurrency > 0 && (low.concurrency > concurrency + 0.005001 || high.concurrency < concurrency - 0.005001)))
+        fail_msg("%s: %llu to %llu tokens, %.3f to %.3f requests; the log says %.0f, %.2f", csv_text(csv, "id"),
+                 (unsigned long long)low.pool_tokens, (unsigned long long)high.pool_tokens, low.concurrency, high.concurrency, tokens,
+                 concurrency);
+    ctxfit_model_free(model);
+}
+
+static void blocks_and_tokens_of_a_byte_budget_are_those_of_the_log(void **state)
+{
+    csv_reader csv;
+    ctxfit_hw *hw = machine("8*h200 host:2TiB");
+    int        rows = 0;
+
+    (void)state;
+    assert_true(csv_open(&csv, TEST_DATA "/engines/vllm.csv"));
+    for (; csv_read(&csv); rows++)
+        check_row(&csv, hw);
+    assert_true(rows >= 30);
+    csv_close(&csv);
+    ctxfit_hw_free(hw);
+}
+
+/* Weights of a rank as loaded: within 2 %. */
+static void weights_of_a_rank_are_near_what_was_loaded(void **state)
+{
+    csv_reader csv;
+    ctxfit_hw *hw = machine("8*h200 host:2TiB");
+    int        rows = 0;
+
+    (void)state;
+    assert_true(csv_open(&csv, TEST_DATA "/engines/vllm.csv"));
+    while (csv_read(&csv)) {
+        ctxfit_model       *model;
+        ctxfit_plan_options o;
+        ctxfit_plan        *plan;
+        ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
+        double              loaded = number_of(&csv, "weights_gib") * 1073741824.0;
+
+        if (loaded == 0)
+            continue;
+        model = catalog_model(csv_text(&csv, "model"), "BF16");
+        o = vllm_options(csv_text(&csv, "version"));
+        o.ctx_tokens = 1024;
+        o.tensor_parallel = (uint32_t)number_of(&csv, "tp");
+        plan = planned(model, hw, &o);
+        assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
+        if (fabs((double)device.weights_bytes / loaded - 1) > 0.02)
+            fail_msg("%s: %.3f of what was loaded", csv_text(&csv, "id"), (double)device.weights_bytes / loaded);
+        rows++;
+        ctxfit_plan_free(plan);
+        ctxfit_model_free(model);
+    }
+    assert_true(rows >= 10);
+    csv_close(&csv);
+    ctxfit_hw_free(hw);
+}
+
+/* The search of a plan goes to the same length as vLLM's own. */
+static void the_largest_context_is_the_longest_request(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-30b-a3b", "BF16");
+    ctxfit_hw          *hw = machine("rtx-pro-6000-blackwell host:256GiB");
+    ctxfit_plan_options o = vllm_options("");
+    ctxfit_plan_engine  e;
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan        *plan;
+
+    (void)state;
+    o.kv_cache_bytes = UINT64_C(1) << 30;
+    plan = planned(model, hw, &o);
+    assert_int_equal(ctxfit_plan_get_summary(plan, &s), CTXFIT_OK);
+    assert_int_equal(s.fit, CTXFIT_FIT_NONE);
+    ctxfit_plan_free(plan);
+    e = pool_of(model, hw, &o);
+    /* 1 GiB / (48 layers x 16 tokens x 4 heads x 256 x 2 B) = 682 blocks, one of which is never handed out */
+    assert_int_equal(e.pool_blocks, 682);
+    assert_int_equal(e.longest_tokens, 681 * 16);
+    assert_int_equal(s.max_ctx_seq_tokens, 681 * 16);
+    o.ctx_tokens = 681 * 16;
+    plan = planned(model, hw, &o);
+    assert_int_equal(ctxfit_plan_get_summary(plan, &s), CTXFIT_OK);
+    assert_int_equal(s.fit, CTXFIT_FIT_ALL);
+    assert_int_equal(s.max_sequences, 1);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* distributed/utils.py get_pp_indices: 61 layers on 4 stages are 15, 15, 16, 15 */
+static void stages_divide_the_layers(void **state)
+{
+    ctxfit_model       *model = catalog_model("deepseek-v3", "BF16");
+    ctxfit_hw          *hw = machine("8*h200 host:2TiB");
+    ctxfit_plan_options o = vllm_options("");
+    const uint32_t      layers[] = {15, 15, 15, 15, 16, 16, 15, 15};
+    ctxfit_plan        *plan;
+
+    (void)state;
+    o.tensor_parallel = 2;
+    o.pipeline_parallel = 4;
+    o.ctx_tokens = 4096;
+    plan = planned(model, hw, &o);
+    for (uint32_t i = 0; i < 8; i++) {
+        ctxfit_plan_device device = CTXFIT_PLAN_DEVICE_INIT;
+
+        assert_int_equal(ctxfit_plan_get_device(plan, i, &device), CTXFIT_OK);
+        assert_int_equal(device.layers, layers[i]);
+        /* 64 tokens x 576 x 2 B a block and layer; 64 blocks and the null block */
+        assert_int_equal(device.kv_bytes, UINT64_C(65) * layers[i] * 64 * 576 * 2);
+    }
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void what_cannot_run_is_refused(void **state)
+{
+    static const struct {
+        const char *hw;
+        uint32_t    tp, pp;
+        double      fraction;
+        const char *kv;
+        int32_t     status;
+        const char *says;
+    } cases[] = {
+        {"mac-studio-m2-ultra-64gb", 0, 0, 0, NULL, CTXFIT_E_REFUSED, "CUDA and ROCm"},
+        {"host:64GiB", 0, 0, 0, NULL, CTXFIT_E_REFUSED, "needs a GPU"},
+        {"2*rtx-4090 host:64GiB", 2, 2, 0, NULL, CTXFIT_E_REFUSED, "needs 4 GPUs"},
+        {"4*rtx-4090 host:64GiB", 3, 0, 0, NULL, CTXFIT_E_REFUSED, "divisible"},
+        {"2*rtx-4090 host:64GiB", 0, 0, 0, "Q8_0", CTXFIT_E_REFUSED, "cache type"},
+        {"2*rtx-4090 host:64GiB", 0, 0, 1.5, NULL, CTXFIT_E_INVALID_ARG, "memory_fraction"},
+        {"2*rtx-4090 host:64GiB", 0, 0, -1, NULL, CTXFIT_E_INVALID_ARG, "memory_fraction"},
+    };
+    ctxfit_model *model = catalog_model("qwen3-8b", "BF16");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = vllm_options("");
+        ctxfit_hw          *hw = machine(cases[i].hw);
+        ctxfit_plan        *plan;
+        ctxfit_error        error;
+
+        o.tensor_parallel = cases[i].tp;
+        o.pipeline_parallel = cases[i].pp;
+        o.memory_fraction = cases[i].fraction;
+        if (cases[i].kv != NULL)
+            o.kv_key = o.kv_value = ctxfit_quant_from_name(cases[i].kv);
+        assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), cases[i].status);
+        assert_non_null(strstr(error.message, cases[i].says));
+        ctxfit_hw_free(hw);
+    }
+    ctxfit_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_and_tokens_of_a_byte_budget_are_those_of_the_log),
+        cmocka_unit_test(weights_of_a_rank_are_near_what_was_loaded),
+        cmocka_unit_test(the_largest_context_is_the_longest_request),
+        cmocka_unit_test(stages_divide_the_layers),
+        cmocka_unit_test(what_cannot_run_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
