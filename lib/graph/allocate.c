@@ -96,10 +96,13 @@ static uint64_t cuda_extra(const cfi_node *node)
     uint64_t                extra  = 0;
 
     if (node->op == CFI_OP_FLASH_ATTN_EXT && node->sources >= 3) {
-        for (int i = 1; i <= 2; i++) {
-            if (node->src[i]->quant != CFI_QUANT_F16)
-                extra += cfi_node_elems(node->src[i]) * 2;
-        }
+        const cfi_node *k = node->src[1];
+        const cfi_node *v = node->src[2];
+
+        if (k->quant != CFI_QUANT_F16)
+            extra += cfi_node_elems(k) * 2;
+        if (v->quant != CFI_QUANT_F16 && (v->view == NULL || v->view != k->view)) /* else the copy of the keys serves for both */
+            extra += cfi_node_elems(v) * 2;
     }
     if (format != NULL && format->block_elems > 1 && node->ne[0] % 512 != 0)
         extra += cfi_row_bytes(node->quant, 512 - node->ne[0] % 512);

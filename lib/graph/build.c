@@ -160,20 +160,29 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
     return c;
 }
 
-cfi_node *cfi_cache_node(cfi_build *b, uint32_t layer, bool values)
+static cfi_node *cache_of(cfi_build *b, uint32_t layer, uint32_t which, ctxfit_quant type, uint64_t width)
 {
-    const ctxfit_layer_info *info = &b->model->layer[layer];
-    bool       window = cfi_engine_layer_windowed(info);
-    cfi_node **made   = &b->caches[(size_t)layer * 2 + values];
-    uint64_t   width  = values ? info->cache_v_elems : info->cache_k_elems;
+    bool       window = cfi_engine_layer_windowed(&b->model->layer[layer]);
+    cfi_node **made   = &b->caches[(size_t)layer * CFI_CACHES_PER_LAYER + which];
 
-    if (values && !b->run->flash)
-        width = b->model->max_cache_v;
     if (*made == NULL) {
-        *made = cfi_tensor_4d(b->net, values ? b->run->type_v : b->run->type_k, width, window ? b->run->swa_cells : b->run->kv_cells,
-                              b->run->streams, 1);
+        *made = cfi_tensor_4d(b->net, type, width, window ? b->run->swa_cells : b->run->kv_cells, b->run->streams, 1);
         (*made)->flags |= CFI_NODE_EXTERNAL;
         (*made)->place = (uint8_t)(b->run->kv_offload ? cfi_engine_layer_device(b->run, layer) : b->run->device_count);
     }
     return *made;
+}
+
+cfi_node *cfi_cache_node(cfi_build *b, uint32_t layer, bool values)
+{
+    const ctxfit_layer_info *info = &b->model->layer[layer];
+
+    if (values)
+        return cache_of(b, layer, 1, b->run->type_v, b->run->flash ? info->cache_v_elems : b->model->max_cache_v);
+    return cache_of(b, layer, 0, b->run->type_k, info->cache_k_elems);
+}
+
+cfi_node *cfi_indexer_cache_node(cfi_build *b, uint32_t layer)
+{
+    return cache_of(b, layer, 2, b->run->type_k, b->model->layer[layer].indexer_size);
 }

@@ -17,6 +17,7 @@ typedef struct cfi_cache_inputs {
 } cfi_cache_inputs;
 
 #define CFI_BUILD_SLOTS 16
+#define CFI_CACHES_PER_LAYER 3
 
 typedef struct cfi_build {
     cfi_net             *net;
@@ -28,7 +29,7 @@ typedef struct cfi_build {
     uint64_t             sequences;
     uint64_t             outputs;   /* rows of logits */
     cfi_node           **weights;   /* nodes of the model's tensors, made when first asked for */
-    cfi_node           **caches;    /* K and V of each layer */
+    cfi_node           **caches;    /* K, V and the indexer's keys of each layer */
     cfi_node           **states;    /* of convolution and recurrence of each layer */
     cfi_cache_inputs     full;      /* the cache of the whole context */
     cfi_cache_inputs     window;    /* of sliding and chunked layers */
@@ -77,6 +78,7 @@ cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, 
 /* Stores K and V in the layer's cache (NULL: reads only), attends to it. */
 cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *sinks);
 cfi_node *cfi_cache_node(cfi_build *b, uint32_t layer, bool values);
+cfi_node *cfi_indexer_cache_node(cfi_build *b, uint32_t layer);
 cfi_node *cfi_block_cap_scores(cfi_build *b, cfi_node *x);
 void      cfi_block_store_k(cfi_build *b, cfi_node *cache, cfi_node *k, cfi_node *rows);
 void      cfi_block_store_v(cfi_build *b, cfi_node *cache, cfi_node *v, cfi_node *rows);

@@ -138,7 +138,7 @@ static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t ou
     b.sequences = run->n_seq;
     b.outputs   = outputs;
     b.weights   = cfi_arena_array(&net.arena, m->setup->model->info.tensor_count + 1, sizeof(*b.weights));
-    b.caches    = cfi_arena_array(&net.arena, (size_t)all * 2 + 2, sizeof(*b.caches));
+    b.caches    = cfi_arena_array(&net.arena, (size_t)(all + 1) * CFI_CACHES_PER_LAYER, sizeof(*b.caches));
     if (b.weights == NULL || b.caches == NULL) {
         net.no_memory = true;
     } else {

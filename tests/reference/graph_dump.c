@@ -166,7 +166,8 @@ int main(int argc, char **argv)
         b.outputs   = token ? run.n_seq : run.outputs_graph;
         b.sequences = run.n_seq;
         b.weights   = cfi_arena_array(&net.arena, model->info.tensor_count + 1, sizeof *b.weights);
-        b.caches    = cfi_arena_array(&net.arena, (size_t)(model->info.layers + model->info.nextn_layers) * 2 + 2, sizeof *b.caches);
+        b.caches    = cfi_arena_array(&net.arena, (size_t)(model->info.layers + model->info.nextn_layers + 1) * CFI_CACHES_PER_LAYER,
+                                      sizeof *b.caches);
         cfi_build_run(&b, layers, model->info.layers);
         if (cfi_schedule_make(&net, &schedule))
             print_graph(&net, &schedule, strncmp(device, "cuda", 4) == 0 ? "CUDA" : "PLAIN");
