@@ -131,6 +131,8 @@ enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED, CFI_UNSCALE
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count);
 /* False: no program. */
 bool cfi_program_find(const ctxfit_model *model, uint32_t *flags);
+/* A number of which conditions of the program hold for a layer of a model that has one. */
+uint64_t cfi_program_branches(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
 
 /* ---- steps ---- */
 typedef enum cfi_step_code {

@@ -36,7 +36,8 @@ bool cfi_graph_known(const ctxfit_model *model)
 }
 
 /* ---- layers that are alike ---- */
-/* What distinguishes layers in a graph: shapes, the device, and on the host formats too, since weights may be fetched from there. */
+/* What distinguishes layers in a graph: shapes, the program's branches, the device, and on the host formats too, since weights may be
+ * fetched from there. */
 static uint64_t kind_of(const measuring *m, uint32_t layer)
 {
     const ctxfit_model *model  = m->setup->model;
@@ -45,6 +46,7 @@ static uint64_t kind_of(const measuring *m, uint32_t layer)
     bool                fetched = device == run->device_count && run->device_count > 0;
     uint64_t            kind   = (uint64_t)(fetched ? model->layer_format[layer] : model->layer_shape[layer]) << 8 | device;
 
+    kind ^= cfi_program_branches(model, run, layer) * UINT64_C(0x9e3779b97f4a7c15);
     if (layer < run->cpu_expert_layers)
         kind ^= (uint64_t)model->layer_format[layer] << 40 | UINT64_C(1) << 63;
     if (m->setup->tensor_device != NULL) {

@@ -142,11 +142,52 @@ static void run_part(cfi_build *b, const uint8_t *at, const uint8_t *end)
     }
 }
 
+/* Which conditions of the program hold for a layer: layers that differ in one are not alike, whatever their tensors. */
+static uint64_t branches(cfi_build *b, const uint8_t *at, const uint8_t *end)
+{
+    uint64_t taken = 1;
+
+    while (at < end) {
+        uint8_t code = at[0];
+        uint8_t arg  = at[1];
+        bool    into;
+
+        at += 2;
+        if (code == CODE_ELSE) {
+            at = skip(at, end);
+        } else if (code >= CODE_IF_HAS && code < CODE_ELSE) {
+            into  = holds(b, code, arg);
+            taken = taken * 3 + into;
+            at    = into ? at : skip(at, end);
+        }
+    }
+    return taken;
+}
+
 static const uint8_t *find_code(const uint8_t *at, const uint8_t *end, uint8_t code)
 {
     while (at < end && at[0] != code)
         at += 2;
     return at;
+}
+
+static void enter_layer(cfi_build *b, uint32_t index)
+{
+    b->index = index;
+    b->layer = &b->model->layer[index];
+    b->first = index == 0;
+    b->last  = index + 1 == b->model->info.layers;
+}
+
+uint64_t cfi_program_branches(const ctxfit_model *model, const cfi_run *run, uint32_t layer)
+{
+    const program_row *row   = find_row(model);
+    const uint8_t     *start = (const uint8_t *)&programs + row->start;
+    const uint8_t     *end   = start + row->bytes;
+    cfi_build          b     = {.model = model, .run = run, .flags = row->flags};
+
+    enter_layer(&b, layer);
+    return branches(&b, find_code(start, end, CODE_LAYER), find_code(start, end, CODE_AFTER));
 }
 
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count)
@@ -160,10 +201,7 @@ void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count)
     b->index = b->model->info.layers + b->model->info.nextn_layers;
     run_part(b, start, layer);
     for (uint32_t i = 0; i < count; i++) {
-        b->index = layers[i];
-        b->layer = &b->model->layer[layers[i]];
-        b->first = layers[i] == 0;
-        b->last  = layers[i] + 1 == b->model->info.layers;
+        enter_layer(b, layers[i]);
         run_part(b, layer + 2, after);
         cfi_net_boundary(b->net);
     }
