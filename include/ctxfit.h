@@ -15,5 +15,6 @@
 #include "ctxfit/place.h"
 #include "ctxfit/plan.h"
 #include "ctxfit/quant.h"
+#include "ctxfit/rank.h"
 
 #endif

@@ -17,7 +17,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGE = HERE / "src" / "ctxfit"
-HEADERS = ["base", "quant", "gguf", "model", "hw", "engine", "plan", "place"]
+HEADERS = ["base", "quant", "gguf", "model", "hw", "engine", "plan", "place", "rank"]
 NOTE = '# Made by generate.py from include/ctxfit/*.h: do not edit.\n'
 
 MAXIMA = {"UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
@@ -46,7 +46,7 @@ RECORDS = {
     "ctxfit_quant_info": "QuantInfo", "ctxfit_file_type_info": "FileTypeInfo", "ctxfit_gguf_key": "GgufKey",
     "ctxfit_tensor_info": "TensorInfo", "ctxfit_layer_info": "Layer", "ctxfit_model_info": "ModelInfo", "ctxfit_device": "Device",
     "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice", "ctxfit_plan_engine": "PlanEngine",
-    "ctxfit_hw_entry": "HardwareEntry",
+    "ctxfit_hw_entry": "HardwareEntry", "ctxfit_rank_row": "RankRow",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
     "ctxfit_place_summary": "PlaceSummary", "ctxfit_change": "Change", "ctxfit_line": "Line",
 }

@@ -22,6 +22,7 @@ typedef struct cli_request {
     ctxfit_request      check;
     uint32_t            has_check;
     uint32_t            may_detect;
+    uint32_t            lists;           /* a listing: there is no model */
     uint32_t            has_detect;      /* options of detection were given */
     ctxfit_hw_detect_options detect;     /* of the machine that this runs on */
     char                repository[256]; /* model of an -hf option */
@@ -53,6 +54,8 @@ const char *cli_request_fault(cli_request *r);
 /* ---- cli_options.c: words of a command line ---- */
 /* Reads the arguments of `plan`; false after an error was printed. */
 bool cli_parse_plan(int argc, char **argv, cli_request *out);
+/* The same of a listing of models, which names none. */
+bool cli_parse_listing(int argc, char **argv, cli_request *out);
 
 /* ---- cli_nearest.c: the names nearest to what was typed ---- */
 #define CLI_NEAREST 3
@@ -162,6 +165,9 @@ int cli_plan(int argc, char **argv);
 int cli_place(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_hw(int argc, char **argv);
+int cli_list(int argc, char **argv);
+/* `ctxfit hw --for`: the machines that pass a filter and run a model; `words` are those of a plan. */
+int cli_list_machines(const ctxfit_hw_filter *filter, const char *top, int argc, char **argv);
 int cli_quant(int argc, char **argv);
 int cli_batch(int argc, char **argv);
 

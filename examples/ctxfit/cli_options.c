@@ -232,13 +232,14 @@ static const char *option_of(const char *key)
     return key;
 }
 
-bool cli_parse_plan(int argc, char **argv, cli_request *out)
+static bool parse_words(int argc, char **argv, bool lists, cli_request *out)
 {
     line_reader reader = {out, {{0}}};
     const char *fault;
 
     cli_request_init(out);
     out->may_detect = 1;
+    out->lists = lists;
     for (int i = 0, used; i < argc; i += used) {
         used = 1;
         if (argv[i][0] == '-' && argv[i][1] != '\0') {
@@ -260,4 +261,14 @@ bool cli_parse_plan(int argc, char **argv, cli_request *out)
     }
     print_notes(&reader);
     return true;
+}
+
+bool cli_parse_plan(int argc, char **argv, cli_request *out)
+{
+    return parse_words(argc, argv, false, out);
+}
+
+bool cli_parse_listing(int argc, char **argv, cli_request *out)
+{
+    return parse_words(argc, argv, true, out);
 }

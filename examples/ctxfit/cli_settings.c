@@ -555,7 +555,15 @@ const char *cli_request_fault(cli_request *r)
 {
     const ctxfit_request *c = &r->check;
 
-    if (r->model == NULL) {
+    if (r->lists && (r->model != NULL || r->header_only || r->has_check)) {
+        (void)expected(r, "no model and no request: all models of the catalog are listed");
+        return "model";
+    }
+    if (r->options.ctx_tokens == CTXFIT_CTX_LARGEST && r->lists) {
+        (void)expected(r, "tokens: models are listed for a context");
+        return "n_ctx";
+    }
+    if (r->model == NULL && !r->lists) {
         (void)expected(r, "a model: a catalog name or a .gguf file");
         return "model";
     }

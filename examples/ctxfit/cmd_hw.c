@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void print_device(const ctxfit_device *d)
@@ -209,12 +210,60 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
                ? true : hw_usage();
 }
 
+/* --for MODEL: filters and --top are ours, the other words are a plan's. */
+static int machines_for(int argc, char **argv, char **words)
+{
+    ctxfit_hw_filter filter = CTXFIT_HW_FILTER_INIT;
+    const char      *top = NULL;
+    int              count = 0;
+
+    filter.machines = CTXFIT_ENTRY_MACHINES;
+    for (int i = 0; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL, *expected;
+        bool        known;
+
+        if (strcmp(argv[i], "--for") == 0)
+            continue; /* the word behind it is the model */
+        if (strcmp(argv[i], "--parts") == 0) {
+            filter.machines = CTXFIT_ENTRY_ANY;
+            continue;
+        }
+        if (strcmp(argv[i], "--top") == 0 && value != NULL) {
+            top = argv[++i];
+            continue;
+        }
+        expected = take_filter(&filter, argv[i], value != NULL ? value : "", &known);
+        if (known && (expected != NULL || value == NULL))
+            return bad_hw_value(argv[i], value != NULL ? value : "", expected != NULL ? expected : "a value") ? 0 : CLI_USAGE;
+        if (known)
+            i++;
+        else
+            words[count++] = argv[i];
+    }
+    return cli_list_machines(&filter, top, count, words);
+}
+
+static bool has_for(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--for") == 0)
+            return true;
+    return false;
+}
+
 int cli_hw(int argc, char **argv)
 {
     hw_request               request = {0};
     ctxfit_hw_filter         filter = CTXFIT_HW_FILTER_INIT;
     ctxfit_hw_detect_options everything = CTXFIT_HW_DETECT_OPTIONS_INIT;
 
+    if (has_for(argc, argv)) {
+        char **words = calloc((size_t)argc + 1, sizeof *words);
+        int    code = words != NULL ? machines_for(argc, argv, words) : CLI_BAD_INPUT;
+
+        free(words);
+        return code;
+    }
     request.filter = filter;
     request.detect = everything;
     if (!parse_hw(argc, argv, &request))

@@ -20,6 +20,10 @@ static const char help[] =
     "      --report what was read of this machine, --about all that is known of a\n"
     "      device or machine, --list the catalog; filters: --vendor V --kind gpu|unified\n"
     "      --form laptop --memory 24GiB-48GiB --price 2000 --machines --parts --json\n"
+    "  ctxfit hw --for MODEL [options of a plan] [filters] [--top N]\n"
+    "      the machines that run a model, by price\n"
+    "  ctxfit list [--hw SPEC] [-c N] [--quant T | --least T] [--top N] [--json]\n"
+    "      the models of the catalog that a machine runs, the largest first\n"
     "  ctxfit quant [MODEL]\n"
     "      file types and tensor formats; with MODEL its size in each file type\n"
     "  ctxfit batch < requests.jsonl\n"
@@ -168,7 +172,7 @@ static int run(int argc, char **argv)
         const char *help;
     } commands[] = {
         {"plan", cli_plan, plan_help}, {"place", cli_place, place_help}, {"model", cli_model, help}, {"hw", cli_hw, help},
-        {"quant", cli_quant, help}, {"batch", cli_batch, help},
+        {"list", cli_list, help}, {"quant", cli_quant, help}, {"batch", cli_batch, help},
     };
 
     if (argc < 2) {
@@ -191,7 +195,7 @@ static int run(int argc, char **argv)
         fputs(help, stdout);
         return CLI_FITS;
     }
-    fprintf(stderr, "ctxfit: '%s': expected plan, place, model, hw, quant or batch; see ctxfit --help\n", argv[1]);
+    fprintf(stderr, "ctxfit: '%s': expected plan, place, model, hw, list, quant or batch; see ctxfit --help\n", argv[1]);
     return CLI_USAGE;
 }
 

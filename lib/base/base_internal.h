@@ -98,6 +98,7 @@ enum {
     CFI_V1_HW_ENTRY       = 1680,
     CFI_V1_HW_FILTER      = 168,
     CFI_V1_HW_DETECT      = 1040,
+    CFI_V1_RANK_ROW       = 120,
     CFI_V1_ENGINE_INFO    = 80, /* for ever: it is a member of ctxfit_plan_summary */
     CFI_V1_PLAN_OPTIONS   = 1456,
     CFI_V1_PLAN_SUMMARY   = 240,

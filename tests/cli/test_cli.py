@@ -68,6 +68,8 @@ GOLDEN_CASES = {
     "hw_mac_studio": ["hw", "mac-studio-m2-ultra-64gb"],
     "hw_two_gpus": ["hw", "2*rtx-4090 host:64GiB"],
     "hw_about": ["hw", "--about", "rtx 4090"],
+    "list_models": ["list", "--hw", "rtx-3060-12gb host:32GiB", "-c", "16k", "--top", "8"],
+    "hw_for": ["hw", "--for", "qwen3-8b", "--quant", "Q8_0", "-c", "32k", "--vendor", "apple", "--top", "4"],
     "hw_filters": ["hw", "--list", "--vendor", "apple", "--machines", "--memory", "256GiB-"],
     "error_hw_variants": ["hw", "--about", "rtx 3060"],
     "error_hw_filter": ["hw", "--list", "--memory", "24x"],
@@ -108,7 +110,7 @@ class Golden(unittest.TestCase):
     def test_lines_fit_a_terminal(self):
         for name in GOLDEN_CASES:
             for line in (GOLDEN / f"{name}.txt").read_text().splitlines()[1:-1]:
-                if not name.startswith(("error", "model", "hw")):
+                if not name.startswith(("error", "model", "hw", "list")):
                     self.assertLessEqual(len(line), 86, f"{name}: {line}")
 
 
@@ -327,6 +329,27 @@ class Detected(unittest.TestCase):
                       ["--list", "--about", "4090"], ["--list", "--price", "0"], ["--list", "--memory", "-"]):
             self.assertEqual(run("hw", *words).returncode, USAGE, words)
         self.assertEqual(run("hw", "--list", "rtx-4099").returncode, BAD_INPUT)
+
+    def test_rows_of_a_listing_are_plans(self):
+        words = ["--hw", "2*rtx-3090 host:128GiB", "-c", "32k", "-np", "2", "--kv", "q8_0"]
+        rows = [json.loads(line) for line in run("list", *words, "--quant", "Q4_K_M", "--top", "0", "--json").stdout.splitlines()]
+        self.assertGreater(len(rows), 100)
+        for row in rows[::25]:
+            code, own = plan(row["model"], *words, "--quant", "Q4_K_M", *(["--cpu-moe"] if row["cpu_moe"] else []))
+            self.assertEqual((code, own["fit"], own["margin_bytes"]), (FITS, row["fit"], row["margin_bytes"]), row["model"])
+        rows = [json.loads(line) for line in run("hw", "--for", "qwen3-8b", "--quant", "Q8_0", "-c", "32k", "--price", "2000", "--top", "0", "--json").stdout.splitlines()]
+        self.assertEqual([r["price_usd"] for r in rows], sorted(r["price_usd"] for r in rows))
+        self.assertLessEqual(rows[-1]["price_usd"], 2000)
+        for row in rows[::9]:
+            self.assertEqual(plan("qwen3-8b", "--quant", "Q8_0", "-c", "32k", "--hw", row["hw"])[0], FITS)
+        self.assertEqual(run("list", "--hw", "gpu(mem=1MiB) host:1MiB", "-c", "4k").returncode, DOES_NOT_FIT)
+        self.assertIn("this machine", self.run("list", "-c", "8k", "--top", "1").stdout.decode())
+        for words in (["list", "qwen3-8b", "--hw", "host:8GiB"], ["list", "--top", "x", "--hw", "host:8GiB"], ["list", "--top"], ["list", "--least", "nope"],
+                      ["list", "--hw", "host:8GiB", "-c", "max"], ["list", "--hw", "host:8GiB", "--prompt", "9"], ["hw", "--for"],
+                      ["hw", "--for", "qwen3-8b", "--hw", "host:8GiB"],
+                      ["hw", "--for", "qwen3-8b", "-c", "max"], ["hw", "--for", "qwen3-8b", "--memory"]):
+            self.assertEqual(run(*words).returncode, USAGE, words)
+        self.assertEqual(run("hw", "--for", "no-such-model").returncode, BAD_INPUT)
 
     def test_a_plan_without_hw_says_so_and_is_that_of_the_spec(self):
         words = ["plan", "qwen3-8b", "--quant", "Q4_K_M", "-c", "8k"]

@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # x: a, b = x may include the internal headers of a and b, and of what they may.
 ARROWS = {"base": [], "quant": ["base"], "gguf": ["quant"], "hf": ["base"], "hw": ["base"],
           "model": ["gguf", "hf"], "engine": ["model"], "graph": ["engine"], "memory": ["graph", "hw"], "speed": ["memory"], "plan": ["memory", "speed"],
-          "place": ["plan"]}
+          "place": ["plan"], "rank": ["plan"]}
 MAX_LINES = 700  # tables aside
 FORBIDDEN = re.compile(r"\b(abort|exit|printf|fprintf|puts|putchar|getenv|setlocale|strtok|rand|assert)\s*\(")
 MAY_PRINT = re.compile(r"\bv?snprintf\s*\(")

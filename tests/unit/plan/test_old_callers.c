@@ -15,6 +15,8 @@ ASSERT_GROWS(ctxfit_layer_info, CFI_V1_LAYER_INFO);
 ASSERT_GROWS(ctxfit_device, CFI_V1_DEVICE);
 ASSERT_GROWS(ctxfit_hw_entry, CFI_V1_HW_ENTRY);
 ASSERT_GROWS(ctxfit_hw_filter, CFI_V1_HW_FILTER);
+ASSERT_GROWS(ctxfit_hw_detect_options, CFI_V1_HW_DETECT);
+ASSERT_GROWS(ctxfit_rank_row, CFI_V1_RANK_ROW);
 ASSERT_GROWS(ctxfit_engine_info, CFI_V1_ENGINE_INFO);
 ASSERT_GROWS(ctxfit_plan_options, CFI_V1_PLAN_OPTIONS);
 ASSERT_GROWS(ctxfit_plan_summary, CFI_V1_PLAN_SUMMARY);

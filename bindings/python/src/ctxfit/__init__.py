@@ -40,6 +40,7 @@ from ._library import lib as _lib
 from ._model import Model, ModelEntry
 from ._place import Place, ReadLine, argument, change_name, place, read_line, write_line
 from ._plan import Plan, best_file_type, limit_name, plan
+from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
 from ._records import *  # noqa: F403
 
@@ -88,6 +89,10 @@ __all__ = [
     "quants",
     "read_line",
     "ReadLine",
+    "rank_machines",
+    "rank_models",
+    "RankedMachine",
+    "RankedModel",
     "Refused",
     "row_bytes",
     "tensor_bytes",

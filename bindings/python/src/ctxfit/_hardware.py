@@ -27,6 +27,27 @@ def _entry(place: int) -> HardwareEntry:
     return HardwareEntry._of(ask(L.ctxfit_hw_entry, lib.ctxfit_hw_catalog_get, place))
 
 
+def hardware_filter(
+    *, text: str = "", vendor: str = "", kind: Union[DeviceKind, str, None] = None, form: Union[Form, str, None] = None,
+    machines: Optional[bool] = None, price_least_usd: int = 0, price_most_usd: int = 0, memory_least_bytes: int = 0,
+    memory_most_bytes: int = 0, bandwidth_least_bytes_per_s: int = 0
+) -> L.ctxfit_hw_filter:
+    """What Hardware.search() and rank_machines() look for."""
+    wanted = L.ctxfit_hw_filter(struct_size=ctypes.sizeof(L.ctxfit_hw_filter))
+    wanted.kind = _convert.member(kind, "kind", DeviceKind)
+    wanted.form = _convert.member(form, "form", Form)
+    if machines is not None:
+        wanted.machines = EntryKind.MACHINES if machines else EntryKind.PARTS
+    given = {
+        "text": text, "vendor": vendor, "price_least_usd": price_least_usd, "price_most_usd": price_most_usd,
+        "memory_least_bytes": memory_least_bytes, "memory_most_bytes": memory_most_bytes,
+        "bandwidth_least_bytes_per_s": bandwidth_least_bytes_per_s,
+    }
+    for field, value in given.items():
+        _convert.set_field(wanted, field, value, field)
+    return wanted
+
+
 class Hardware(Handle):
     """A machine, made from a spec such as "2*rtx-4090 host:64GiB" or "mac-studio-m2-ultra-64gb"."""
 
@@ -107,18 +128,11 @@ class Hardware(Handle):
 
         NotFound where nothing has `text`: it suggests names.
         """
-        wanted = L.ctxfit_hw_filter(struct_size=ctypes.sizeof(L.ctxfit_hw_filter))
-        wanted.kind = _convert.member(kind, "kind", DeviceKind)
-        wanted.form = _convert.member(form, "form", Form)
-        if machines is not None:
-            wanted.machines = EntryKind.MACHINES if machines else EntryKind.PARTS
-        given = {
-            "text": text, "vendor": vendor, "price_least_usd": price_least_usd, "price_most_usd": price_most_usd,
-            "memory_least_bytes": memory_least_bytes, "memory_most_bytes": memory_most_bytes,
-            "bandwidth_least_bytes_per_s": bandwidth_least_bytes_per_s,
-        }
-        for field, value in given.items():
-            _convert.set_field(wanted, field, value, field)
+        wanted = hardware_filter(
+            text=text, vendor=vendor, kind=kind, form=form, machines=machines, price_least_usd=price_least_usd,
+            price_most_usd=price_most_usd, memory_least_bytes=memory_least_bytes, memory_most_bytes=memory_most_bytes,
+            bandwidth_least_bytes_per_s=bandwidth_least_bytes_per_s,
+        )
         places = (ctypes.c_uint32 * lib.ctxfit_hw_catalog_count())()
         count = ctypes.c_size_t()
         error = L.ctxfit_error()

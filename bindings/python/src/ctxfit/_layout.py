@@ -1076,6 +1076,49 @@ class ctxfit_line(ctypes.Structure):
     ]
 
 
+class ctxfit_rank_row(ctypes.Structure):
+    struct_size: int
+    place: int
+    file_type: int
+    fit: int
+    cpu_experts: int
+    compute_exact: int
+    price_usd: int
+    price_year: int
+    n_ctx_seq: int
+    trained_tokens: int
+    parameters: int
+    parameters_active: int
+    weights_bytes: int
+    cache_bytes: int
+    total_bytes: int
+    margin_bytes: int
+    decode_tokens_per_s: float
+    decode_full_tokens_per_s: float
+    prompt_s: float
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("place", ctypes.c_uint32),
+        ("file_type", ctypes.c_uint32),
+        ("fit", ctypes.c_uint32),
+        ("cpu_experts", ctypes.c_uint32),
+        ("compute_exact", ctypes.c_uint32),
+        ("price_usd", ctypes.c_uint32),
+        ("price_year", ctypes.c_uint32),
+        ("n_ctx_seq", ctypes.c_uint64),
+        ("trained_tokens", ctypes.c_uint64),
+        ("parameters", ctypes.c_uint64),
+        ("parameters_active", ctypes.c_uint64),
+        ("weights_bytes", ctypes.c_uint64),
+        ("cache_bytes", ctypes.c_uint64),
+        ("total_bytes", ctypes.c_uint64),
+        ("margin_bytes", ctypes.c_int64),
+        ("decode_tokens_per_s", ctypes.c_double),
+        ("decode_full_tokens_per_s", ctypes.c_double),
+        ("prompt_s", ctypes.c_double),
+    ]
+
+
 #: every struct, by its name in C
 STRUCTS: Dict[str, Any] = {
     "ctxfit_error": ctxfit_error,
@@ -1103,6 +1146,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_place_summary": ctxfit_place_summary,
     "ctxfit_change": ctxfit_change,
     "ctxfit_line": ctxfit_line,
+    "ctxfit_rank_row": ctxfit_rank_row,
 }
 
 #: every function: what it returns and takes
@@ -1213,4 +1257,6 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_place_write_line": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "ctxfit_place_find_argument": (ctypes.c_uint32, [ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint32)]),
     "ctxfit_place_read_line": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_plan_options), ctypes.POINTER(ctxfit_line), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_rank_models": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_rank_row), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_rank_machines": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_rank_row), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctxfit_error)]),
 }

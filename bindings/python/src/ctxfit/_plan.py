@@ -266,14 +266,19 @@ def plan(
     return Plan._wrap(Plan._make(lib.ctxfit_plan_make, model._handle(), machine._handle(), ctypes.byref(options)))
 
 
-def best_file_type(model: Model, hw: Union[Hardware, str], **options: Any) -> Optional[str]:
-    """The best (largest) file type of the model that still fits, with options as those of plan(); None when none does."""
+def checked_options(caller: str, options: Dict[str, Any]) -> L.ctxfit_plan_options:
+    """Options of plan() that another function takes on."""
     unknown = set(options) - set(_SETTERS)
     if unknown:
-        raise TypeError(f"best_file_type() got an unexpected option {sorted(unknown)[0]!r}; it takes those of plan()")
+        raise TypeError(f"{caller}() got an unexpected option {sorted(unknown)[0]!r}; it takes those of plan()")
+    return plan_options({name: value for name, value in options.items() if value is not None})
+
+
+def best_file_type(model: Model, hw: Union[Hardware, str], **options: Any) -> Optional[str]:
+    """The best (largest) file type of the model that still fits, with options as those of plan(); None when none does."""
     if not isinstance(model, Model):
         raise TypeError(f"model: expected Model, not {type(model).__name__}")
-    made = plan_options({name: value for name, value in options.items() if value is not None})
+    made = checked_options("best_file_type", options)
     machine = as_hardware(hw)
     out = ctypes.c_uint32()
     error = L.ctxfit_error()

@@ -996,6 +996,71 @@ class Line:
             s.not_followed.decode("utf-8", "replace"),
         )
 
+
+@dataclass(frozen=True)
+class RankRow:
+    """One row of a listing."""
+
+    #: in the catalog of models, or of hardware
+    place: int
+    #: of the model
+    file_type: Optional[str]
+    #: Fit: never CTXFIT_FIT_NONE
+    fit: Fit
+    #: 1 where it fits with all experts on the host only (--cpu-moe)
+    cpu_experts: int
+    #: True when compute buffers are exact, 0 for an upper bound
+    compute_exact: bool
+    #: of a machine; 0 = not known
+    price_usd: int
+    #: of the price
+    price_year: int
+    #: context of one sequence
+    n_ctx_seq: int
+    #: context that the model is made for; 0 = not stated
+    trained_tokens: int
+    #: of the model
+    parameters: int
+    #: for one token
+    parameters_active: int
+    #: over all devices
+    weights_bytes: int
+    #: caches and states, over all devices
+    cache_bytes: int
+    #: everything, over all devices
+    total_bytes: int
+    #: smallest usable - total of all devices
+    margin_bytes: int
+    #: of one sequence at an empty context; 0 = not known
+    decode_tokens_per_s: float
+    #: of one sequence at a full context; 0 = not known
+    decode_full_tokens_per_s: float
+    #: seconds for a prompt as long as the context; 0 = not known
+    prompt_s: float
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_rank_row) -> RankRow:
+        return cls(
+            s.place,
+            format_name(lib.ctxfit_file_type_name, s.file_type),
+            known(Fit, s.fit),
+            s.cpu_experts,
+            bool(s.compute_exact),
+            s.price_usd,
+            s.price_year,
+            s.n_ctx_seq,
+            s.trained_tokens,
+            s.parameters,
+            s.parameters_active,
+            s.weights_bytes,
+            s.cache_bytes,
+            s.total_bytes,
+            s.margin_bytes,
+            s.decode_tokens_per_s,
+            s.decode_full_tokens_per_s,
+            s.prompt_s,
+        )
+
 __all__ = [
     "Change",
     "Check",
@@ -1013,6 +1078,7 @@ __all__ = [
     "PlanDevice",
     "PlanEngine",
     "QuantInfo",
+    "RankRow",
     "Summary",
     "TensorInfo",
 ]
