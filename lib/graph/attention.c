@@ -206,10 +206,9 @@ void cfi_step_qkv(cfi_build *b, uint32_t arg)
 
 void cfi_step_rms_heads(cfi_build *b, uint32_t arg)
 {
-    (void)arg;
-    if (cfi_has_weight(b, CFI_W_ATTN_Q_NORM))
+    if (arg == CFI_ALWAYS || cfi_has_weight(b, CFI_W_ATTN_Q_NORM))
         b->q = cfi_block_norm(b, b->q, cfi_weight_here(b, CFI_W_ATTN_Q_NORM), cfi_bias_here(b, CFI_W_ATTN_Q_NORM), CFI_OP_RMS_NORM, true);
-    if (cfi_has_weight(b, CFI_W_ATTN_K_NORM))
+    if (arg == CFI_ALWAYS || cfi_has_weight(b, CFI_W_ATTN_K_NORM))
         b->k = cfi_block_norm(b, b->k, cfi_weight_here(b, CFI_W_ATTN_K_NORM), cfi_bias_here(b, CFI_W_ATTN_K_NORM), CFI_OP_RMS_NORM, true);
 }
 
@@ -256,6 +255,6 @@ void cfi_step_scale_query(cfi_build *b, uint32_t arg)
 /* CFI_UNBIASED: the model may have a bias that the graph leaves out. */
 void cfi_step_attend(cfi_build *b, uint32_t arg)
 {
-    b->x = cfi_block_attention(b, b->q, b->k, b->v, NULL, NULL);
+    b->x = cfi_block_attention(b, b->q, b->k, b->v, NULL, cfi_weight_here(b, CFI_W_ATTN_SINKS));
     b->x = arg == CFI_UNBIASED ? cfi_block_linear(b, b->x, CFI_W_ATTN_OUTPUT) : cfi_block_linear_bias(b, b->x, CFI_W_ATTN_OUTPUT);
 }

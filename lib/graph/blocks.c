@@ -80,6 +80,7 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
         cfi_net_expand(n, cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens)));
     if (width != hidden)
         x = cfi_view_2d(n, x, hidden, b->tokens, x->nb[1]);
+    b->embedded = x;
     if (arg != 0 && cfi_build_fact(b, CFI_FACT_EMBEDDING_SCALE, scale) != 0) {
         if (!cfi_node_contiguous(x))
             x = cfi_cont(n, x);
@@ -137,6 +138,8 @@ void cfi_step_load(cfi_build *b, uint32_t arg) { b->x = b->slot[arg % CFI_BUILD_
 
 void cfi_step_add_saved(cfi_build *b, uint32_t arg) { b->x = cfi_add(b->net, b->slot[arg % CFI_BUILD_SLOTS], b->x); }
 
+void cfi_step_plus_saved(cfi_build *b, uint32_t arg) { b->x = cfi_add(b->net, b->x, b->slot[arg % CFI_BUILD_SLOTS]); }
+
 void cfi_step_rms(cfi_build *b, uint32_t arg)
 {
     b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_RMS_NORM, true);
@@ -164,6 +167,20 @@ void cfi_step_last_rows(cfi_build *b, uint32_t arg)
     b->r = cfi_get_rows(b->net, b->r, cfi_input_output_ids(b));
 }
 
+void cfi_step_rows(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = cfi_get_rows(b->net, b->x, cfi_input_output_ids(b));
+}
+
+void cfi_step_last_rows_of(cfi_build *b, uint32_t arg)
+{
+    cfi_node **slot = &b->slot[arg % CFI_BUILD_SLOTS];
+
+    if (b->last)
+        *slot = cfi_get_rows(b->net, *slot, cfi_input_output_ids(b));
+}
+
 void cfi_step_output(cfi_build *b, uint32_t arg)
 {
     (void)arg;
@@ -173,9 +190,8 @@ void cfi_step_output(cfi_build *b, uint32_t arg)
 /* A tied head is the token embedding, of which the engine keeps a copy where the output is. */
 void cfi_step_head(cfi_build *b, uint32_t arg)
 {
-    cfi_node *bias = cfi_bias_here(b, CFI_W_OUTPUT);
+    cfi_node *bias = arg == CFI_UNBIASED ? NULL : cfi_bias_here(b, CFI_W_OUTPUT);
 
-    (void)arg;
     if (cfi_has_weight(b, CFI_W_OUTPUT)) {
         b->x = cfi_block_linear(b, b->x, CFI_W_OUTPUT);
     } else {
@@ -205,10 +221,46 @@ void cfi_step_softcap(cfi_build *b, uint32_t arg)
 
 void cfi_step_logit_scale(cfi_build *b, uint32_t arg)
 {
-    (void)arg;
-    if (cfi_build_fact(b, CFI_FACT_LOGIT_SCALE, 0) == 0)
+    if (arg != CFI_ALWAYS && cfi_build_fact(b, CFI_FACT_LOGIT_SCALE, 0) == 0)
         return;
     b->x->flags &= (uint8_t)~CFI_NODE_OUTPUT;
     b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
     b->x->flags |= CFI_NODE_OUTPUT;
+}
+
+/* Stands beside the head: a table with more rows than the head has gets logits of its own (qwen3vl.cpp:169). */
+void cfi_step_pad_logits(cfi_build *b, uint32_t arg)
+{
+    cfi_net        *n     = b->net;
+    const cfi_node *table = cfi_weight_global(b, CFI_W_TOKEN_EMBD);
+    cfi_node       *norm  = cfi_weight_global(b, CFI_W_OUTPUT_NORM);
+    cfi_node       *x     = b->x;
+
+    (void)arg;
+    if (table == NULL || norm == NULL || table->ne[1] <= x->ne[0])
+        return;
+    x->flags &= (uint8_t)~CFI_NODE_OUTPUT;
+    norm = cfi_op_same(n, CFI_OP_SCALE, cfi_view_1d(n, norm, 1));
+    norm = cfi_repeat_4d(n, norm, table->ne[1] - x->ne[0], x->ne[1], 1, 1);
+    b->x = cfi_concat(n, norm, x, 0);
+    b->x->flags |= CFI_NODE_OUTPUT;
+}
+
+/* One more part of the embedding rows (qwen3vl.cpp:148). */
+void cfi_step_deepstack(cfi_build *b, uint32_t arg)
+{
+    uint64_t hidden = b->model->info.embedding;
+
+    (void)arg;
+    b->x = cfi_add(b->net, b->x, cfi_view_2d(b->net, b->embedded, hidden, b->tokens, b->embedded->nb[1]));
+}
+
+/* x of a layer's saved rows, weighed by the layer's factor (talkie.cpp:143). */
+void cfi_step_add_weighed(cfi_build *b, uint32_t arg)
+{
+    cfi_node *factor = cfi_weight_here(b, CFI_W_LAYER_OUTPUT_SCALE);
+
+    if (factor == NULL)
+        factor = cfi_missing(b->net);
+    b->x = cfi_add(b->net, b->x, cfi_mul(b->net, b->slot[arg % CFI_BUILD_SLOTS], factor));
 }

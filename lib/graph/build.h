@@ -35,6 +35,8 @@ typedef struct cfi_build {
     cfi_cache_inputs     window;    /* of sliding and chunked layers */
     cfi_node            *positions; /* inputs, made when first asked for */
     cfi_node            *output_ids;
+    cfi_node            *query_scale;
+    cfi_node            *embedded;  /* what the layers start from, before it is scaled */
     cfi_node            *state_ids; /* which states the sequences go on with */
     cfi_node            *state_main;/* the ids of the sequences in the batch, and of the others */
     cfi_node            *state_rest;
@@ -105,6 +107,8 @@ typedef struct cfi_experts {
     uint32_t   gating;      /* CFI_GATING_* */
     bool       norm;        /* weights of the chosen are made to add up to 1 */
     bool       scale;       /* and scaled */
+    uint32_t   shared_by;   /* so many chosen ones are one expert of a smaller set; 0 */
+    bool       by_sigmoid;  /* chosen by the logits' sigmoid whatever the gating */
     cfi_node  *logits;      /* given from elsewhere, or NULL */
     cfi_node  *selected;
 } cfi_experts;
@@ -123,10 +127,17 @@ enum {
     CFI_PROGRAM_MROPE        = 1u << 0, /* four positions per token */
     CFI_PROGRAM_MROPE_STATED = 1u << 1, /* where the model states rope sections */
     CFI_PROGRAM_UNMIXED      = 1u << 2, /* never batches token ids with embedding rows */
-    CFI_PROGRAM_FF_SCALED    = 1u << 3  /* scales of the feed-forward's tensors are applied; others have them and leave them out */
+    CFI_PROGRAM_FF_SCALED    = 1u << 3, /* scales of the feed-forward's tensors are applied; others have them and leave them out */
+    CFI_PROGRAM_DOWN_SCALED  = 1u << 4, /* the last one's only */
+    CFI_PROGRAM_FF_UNBIASED  = 1u << 5, /* biases of the feed-forward's tensors are left out */
+    CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
 };
 /* Arguments of steps: metadata that only some architectures read. */
-enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED, CFI_UNSCALED, CFI_UNBIASED };
+enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED, CFI_UNSCALED, CFI_UNBIASED, CFI_SPLIT_HEADS, CFI_ALWAYS };
+/* Which layers rotate q and k: all but each fourth; the same in models with windows, without all but the last; all but the first of
+ * four in models with windows. */
+enum { CFI_BUT_FOURTH = 1, CFI_BUT_FOURTH_WINDOWED, CFI_BUT_FIRST_WINDOWED };
+bool cfi_layer_roped(const cfi_build *b, uint32_t rule);
 /* Runs the program of the architecture over the given layers. */
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count);
 /* False: no program. */

@@ -9,18 +9,26 @@ static cfi_node *activate(cfi_build *b, cfi_node *gate, cfi_node *up, uint32_t a
     case CFI_ACT_SWIGLU:
     case CFI_ACT_GEGLU: return cfi_glu(n, gate);
     case CFI_ACT_RELU_SQR: return cfi_op_same(n, CFI_OP_SQR, cfi_op_same(n, CFI_OP_UNARY, gate));
-    default: return up != NULL ? cfi_glu_split(n, gate, up) : cfi_op_same(n, CFI_OP_UNARY, gate);
+    default: break;
     }
+    if (up != NULL)
+        return cfi_glu_split(n, gate, up);
+    gate = cfi_op_same(n, CFI_OP_UNARY, gate);
+    return act == CFI_ACT_GELU && cfi_scale_here(b, CFI_W_FFN_ACT) != NULL
+               ? cfi_op_pair(n, CFI_OP_DIV, gate, cfi_scale_here(b, CFI_W_FFN_ACT))
+               : gate;
 }
 
 static cfi_node *ff_scale(cfi_build *b, cfi_weight name)
 {
-    return (b->flags & CFI_PROGRAM_FF_SCALED) != 0 ? cfi_scale_here(b, name) : NULL;
+    uint32_t flag = name == CFI_W_FFN_DOWN ? CFI_PROGRAM_FF_SCALED | CFI_PROGRAM_DOWN_SCALED : CFI_PROGRAM_FF_SCALED;
+
+    return (b->flags & flag) != 0 ? cfi_scale_here(b, name) : NULL;
 }
 
 static cfi_node *scaled(cfi_build *b, cfi_node *x, cfi_weight name)
 {
-    cfi_node *bias  = cfi_bias_here(b, name);
+    cfi_node *bias  = (b->flags & CFI_PROGRAM_FF_UNBIASED) == 0 ? cfi_bias_here(b, name) : NULL;
     cfi_node *scale = ff_scale(b, name);
 
     if (bias != NULL)
@@ -199,9 +207,17 @@ cfi_node *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *e)
         bias = cfi_weight_here(b, e->probs_bias);
     if (bias != NULL)
         choice = cfi_add(n, probs, bias);
-    choice  = best_groups(b, choice, e->count);
-    ids     = e->selected != NULL ? e->selected : cfi_argsort_top_k(n, choice, e->used);
-    weights = cfi_get_rows(n, cfi_reshape_3d(n, probs, 1, e->count, tokens), ids);
+    if ((b->flags & CFI_PROGRAM_WEIGHS_FIRST) != 0)
+        choice = logits;
+    if (e->by_sigmoid)
+        choice = cfi_op_same(n, CFI_OP_UNARY, logits);
+    choice = best_groups(b, choice, e->count);
+    ids    = e->selected != NULL ? e->selected : cfi_argsort_top_k(n, choice, e->used);
+    if (e->shared_by > 0) {
+        ids = cfi_op_same(n, CFI_OP_SCALE, cfi_cast(n, ids, CFI_QUANT_F32));
+        ids = cfi_cast(n, ids, CFI_QUANT_I32);
+    }
+    weights = cfi_get_rows(n, cfi_reshape_3d(n, probs, 1, probs->ne[0], tokens), ids);
     if (e->gating == CFI_GATING_SOFTMAX_WEIGHT) {
         weights = cfi_soft_max(n, cfi_reshape_2d(n, weights, e->used, tokens), NULL, NULL);
         weights = cfi_reshape_3d(n, weights, 1, e->used, tokens);
@@ -214,8 +230,11 @@ cfi_node *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *e)
     if (e->scale)
         weights = cfi_op_same(n, CFI_OP_SCALE, weights);
     cfi_net_expand(n, weights);
-    x = run_experts(b, cfi_reshape_3d(n, x, width, 1, tokens), ids, e);
-    x = cfi_mul(n, x, weights);
+    x = cfi_reshape_3d(n, x, width, 1, tokens);
+    if ((b->flags & CFI_PROGRAM_WEIGHS_FIRST) != 0)
+        x = run_experts(b, cfi_mul(n, cfi_repeat_4d(n, x, width, e->used, tokens, 1), weights), ids, e);
+    else
+        x = cfi_mul(n, run_experts(b, x, ids, e), weights);
     cfi_net_expand(n, x);
     return sum_experts(b, x, e->used);
 }
@@ -243,4 +262,54 @@ void cfi_step_moe(cfi_build *b, uint32_t arg)
     cfi_experts e = cfi_experts_usual(b, arg & 7, arg >> 3 & 7, arg >> 6);
 
     b->x = cfi_block_experts(b, b->x, &e);
+}
+
+/* The same by logits that were computed before, in slot 0. */
+void cfi_step_moe_given(cfi_build *b, uint32_t arg)
+{
+    cfi_experts e = cfi_experts_usual(b, arg & 7, arg >> 3 & 7, arg >> 6);
+
+    e.logits = b->slot[0];
+    b->x     = cfi_block_experts(b, b->x, &e);
+}
+
+void cfi_step_moe_logits(cfi_build *b, uint32_t arg)
+{
+    b->slot[arg % CFI_BUILD_SLOTS] = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE_INP), b->x);
+}
+
+/* Experts, and behind them a smaller set of experts, each for a group of the first (grovemoe.cpp:127). */
+void cfi_step_moe_grove(cfi_build *b, uint32_t arg)
+{
+    cfi_experts e     = cfi_experts_usual(b, CFI_ACT_SILU, CFI_GATING_SOFTMAX, CFI_NORMED);
+    uint32_t    group = (uint32_t)cfi_build_fact(b, CFI_FACT_GROUP_EXPERTS, 0);
+    cfi_node   *more;
+
+    (void)arg;
+    e.logits     = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE_INP), b->x);
+    e.by_sigmoid = true;
+    b->x         = cfi_block_experts(b, b->x, &e);
+    if (group == 0 || e.count / group == 0) {
+        b->x = cfi_missing(b->net);
+        return;
+    }
+    e.shared_by = group > 1 ? group : 0;
+    e.count /= group;
+    e.used = e.used > e.count ? e.count : e.used;
+    e.up   = CFI_W_FFN_UP_CHEXPS;
+    e.gate = CFI_W_FFN_GATE_CHEXPS;
+    e.down = CFI_W_FFN_DOWN_CHEXPS;
+    more   = cfi_block_experts(b, b->x, &e);
+    b->x   = cfi_add(b->net, b->x, cfi_op_same(b->net, CFI_OP_SCALE, more));
+}
+
+/* Shared experts, weighed by a gate of their own (qwen2moe.cpp:148). */
+void cfi_step_ffn_shared_gated(cfi_build *b, uint32_t arg)
+{
+    cfi_net  *n    = b->net;
+    cfi_node *gate = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_FFN_GATE_INP_SHEXP), b->x);
+
+    gate = cfi_op_pair(n, CFI_OP_DIV, cfi_op_same(n, CFI_OP_UNARY, gate), gate);
+    cfi_step_ffn_shared(b, arg);
+    b->x = cfi_mul(n, b->x, gate);
 }

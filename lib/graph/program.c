@@ -8,6 +8,9 @@ enum {
     CODE_IF_SINCE,  /* the build has that change */
     CODE_IF_FACT,   /* the metadata state that, and not 0 */
     CODE_IF_UNLESS, /* the metadata do not say that it is 0 */
+    CODE_IF_EXPERTS,/* so many experts */
+    CODE_IF_ROPED,  /* the layer rotates q and k, by that rule */
+    CODE_IF_STREAM, /* rows of the embedding have a part for the layer */
     CODE_IF_STATE,  /* the layer keeps a state of constant size */
     CODE_IF_WINDOW, /* the layer attends to a window or chunk */
     CODE_IF_CACHE,  /* the layer has a KV cache of its own */
@@ -21,13 +24,18 @@ enum {
 #define DO(step)            CFI_STEP_##step, 0
 #define BY(step, weight)    CFI_STEP_##step, CFI_W_##weight
 #define WITH(step, value)   CFI_STEP_##step, CFI_##value
-#define EXPERTS(act, gating, norm) CFI_STEP_MOE, CFI_ACT_##act | CFI_GATING_##gating << 3 | CFI_##norm << 6
+#define SLOT(step, number)  CFI_STEP_##step, number
+#define EXPERTS_BY(step, act, gating, norm) CFI_STEP_##step, CFI_ACT_##act | CFI_GATING_##gating << 3 | CFI_##norm << 6
+#define EXPERTS(act, gating, norm) EXPERTS_BY(MOE, act, gating, norm)
 #define LAYER               CODE_LAYER, 0
 #define AFTER               CODE_AFTER, 0
 #define IF_HAS(weight)      CODE_IF_HAS, CFI_W_##weight
 #define IF_SINCE(change)    CODE_IF_SINCE, CFI_CHANGE_##change
 #define IF_FACT(fact)       CODE_IF_FACT, CFI_FACT_##fact
 #define IF_UNLESS(fact)     CODE_IF_UNLESS, CFI_FACT_##fact
+#define IF_EXPERTS(count)   CODE_IF_EXPERTS, count
+#define IF_ROPED(rule)      CODE_IF_ROPED, CFI_##rule
+#define IF_STREAM           CODE_IF_STREAM, 0
 #define IF_STATE            CODE_IF_STATE, 0
 #define IF_WINDOW           CODE_IF_WINDOW, 0
 #define IF_CACHE            CODE_IF_CACHE, 0
@@ -94,6 +102,9 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_SINCE: return cfi_build_changed(b, (cfi_engine_change)arg);
     case CODE_IF_FACT: return cfi_build_fact(b, (cfi_fact)arg, 0) != 0;
     case CODE_IF_UNLESS: return cfi_build_fact(b, (cfi_fact)arg, 1) != 0;
+    case CODE_IF_EXPERTS: return b->layer->experts == arg;
+    case CODE_IF_ROPED: return cfi_layer_roped(b, arg);
+    case CODE_IF_STREAM: return (b->index + 2) * (uint64_t)b->model->info.embedding <= b->model->info.embedding_inputs;
     case CODE_IF_STATE: return b->layer->state != CTXFIT_STATE_NONE;
     case CODE_IF_WINDOW: return cfi_engine_layer_windowed(b->layer);
     case CODE_IF_CACHE: return (b->layer->flags & CTXFIT_LAYER_F_CACHE) != 0;

@@ -28,6 +28,7 @@ static uint32_t cut_part(const char *name, size_t *len)
         {".weight", 7, CFI_PART_WEIGHT},
         {".bias", 5, CFI_PART_BIAS},
         {".input_scale", 12, CFI_PART_INPUT_SCALE},
+        {".scales", 7, CFI_PART_SCALE},
         {".scale", 6, CFI_PART_SCALE}};
 
     for (size_t i = 0; i < CFI_COUNT(parts); i++) {

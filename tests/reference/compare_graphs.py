@@ -21,16 +21,16 @@ def rows(lines):
     for line in lines:
         m = LINE.match(line)
         if not m:
-            out.append(("N", "HOST", "dependency", "", "", ""))
+            out.append(("N", "HOST", "dependency", "", "", 0, ""))
             continue
         kind, ident, buffer, op, name, quant, ne, size, nb, flags, external, view, src = m.groups()
         buffer = "HOST" if buffer in ("CUDA_Host", "CPU", "PLAIN_Host") or "Host" in buffer else buffer.replace("RPC", "PLAIN")
         if kind == "L" and external:
             continue
         if kind == "N" and op == "NONE" and view is not None:
-            out.append(("N", "HOST", "dependency", "", "", name))
+            out.append(("N", "HOST", "dependency", "", "", 0, name))
             continue
-        out.append((kind, buffer, op, quant.lower(), ne, name))
+        out.append((kind, buffer, op, quant.lower(), ne, int(flags) & 3, name))
     return out
 
 
@@ -76,7 +76,7 @@ def main():
         run = subprocess.run([options.tool, model, f"build={options.build}", f"ft={options.file_type}", *config(comment)],
                              capture_output=True, text=True)
         got = rows(run.stdout.splitlines())
-        place = next((i for i, (a, b) in enumerate(zip(want, got)) if a[:5] != b[:5]), None)
+        place = next((i for i, (a, b) in enumerate(zip(want, got)) if a[:6] != b[:6]), None)
         if run.returncode == 0 and place is None and len(want) == len(got):
             equal += 1
             continue
