@@ -147,15 +147,34 @@ static void expand_qkv(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v)
         cfi_net_expand(b->net, k);
 }
 
+/* Encoders and diffusion models attend to the batch itself. */
+static cfi_node *attend_uncached(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *sinks)
+{
+    cfi_cache_inputs *in = cfi_input_cache(b, cfi_engine_layer_windowed(b->layer));
+
+    cfi_net_expand(b->net, q);
+    cfi_net_expand(b->net, k);
+    cfi_net_expand(b->net, v);
+    if (cfi_build_changed(b, CFI_CHANGE_UNCACHED_PADDED)) {
+        k = cfi_pad(b->net, k, 0, 0, in->mask->ne[0] - b->tokens, 0);
+        v = cfi_pad(b->net, v, 0, 0, in->mask->ne[0] - b->tokens, 0);
+    }
+    return cfi_block_scores(b, q, k, v, bias, in->mask, sinks, NULL);
+}
+
 cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *sinks)
 {
     const ctxfit_layer_info *info  = b->layer;
     cfi_cache_inputs        *in    = cfi_input_cache(b, cfi_engine_layer_windowed(info));
     uint32_t                 owner = k != NULL ? b->index : cache_owner(b);
-    cfi_node                *cache_k = cfi_cache_node(b, owner, false);
-    cfi_node                *cache_v = cfi_cache_node(b, owner, true);
+    cfi_node                *cache_k;
+    cfi_node                *cache_v;
     cfi_node                *x;
 
+    if (cfi_build_uncached(b))
+        return attend_uncached(b, q, k, v, bias, sinks);
+    cache_k = cfi_cache_node(b, owner, false);
+    cache_v = cfi_cache_node(b, owner, true);
     if (in->k_rotation != NULL) {
         q = rotate(b, q, in->k_rotation);
         k = k != NULL ? rotate(b, k, in->k_rotation) : NULL;

@@ -13,17 +13,17 @@ enum {
 };
 
 /* `rope` elements of every head, `at` its start or end, are rotated: of x as [head, heads, tokens]. */
-static cfi_node *rope_part(cfi_build *b, cfi_node *x, uint64_t head, uint64_t heads, uint64_t rope, bool at_end)
+static cfi_node *rope_part(cfi_build *b, cfi_node *x, uint64_t head, uint64_t heads, uint64_t rope, bool at_end, cfi_node *factors)
 {
     cfi_net  *n = b->net;
     cfi_node *rotated;
     cfi_node *plain;
 
     if (cfi_build_changed(b, CFI_CHANGE_ROPE_IN_PLACE))
-        return cfi_rope(n, cfi_reshape_3d(n, x, head, heads, b->tokens), cfi_input_positions(b), NULL);
+        return cfi_rope(n, cfi_reshape_3d(n, x, head, heads, b->tokens), cfi_input_positions(b), factors);
     rotated = cfi_view_3d(n, x, rope, heads, b->tokens, cfi_row_bytes(x->quant, head), cfi_row_bytes(x->quant, head) * heads);
     plain   = cfi_view_3d(n, x, head - rope, heads, b->tokens, cfi_row_bytes(x->quant, head), cfi_row_bytes(x->quant, head) * heads);
-    rotated = cfi_rope(n, rotated, cfi_input_positions(b), NULL);
+    rotated = cfi_rope(n, rotated, cfi_input_positions(b), factors);
     return at_end ? cfi_concat(n, plain, rotated, 0) : cfi_concat(n, rotated, plain, 0);
 }
 
@@ -57,10 +57,10 @@ static cfi_node *indexer_choice(cfi_build *b, cfi_node *x, cfi_node *q)
     cfi_node *w;
 
     make_indexer_inputs(b);
-    q = rope_part(b, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_INDEXER_ATTN_Q_B), q), size, info->indexer_heads, rope, false);
+    q = rope_part(b, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_INDEXER_ATTN_Q_B), q), size, info->indexer_heads, rope, false, NULL);
     k = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_INDEXER_ATTN_K), x);
     k = cfi_block_norm(b, k, cfi_weight_here(b, CFI_W_INDEXER_K_NORM), cfi_bias_here(b, CFI_W_INDEXER_K_NORM), CFI_OP_NORM, true);
-    k = rope_part(b, k, size, 1, rope, false);
+    k = rope_part(b, k, size, 1, rope, false, NULL);
     q = cfi_mul_mat(n, b->slot[SLOT_INDEXER_ROTATION], q);
     k = cfi_mul_mat(n, b->slot[SLOT_INDEXER_ROTATION], k);
     cache = cfi_indexer_cache_node(b, b->index);
@@ -140,7 +140,7 @@ static cfi_node *attend_absorbed(cfi_build *b, cfi_node *q, cfi_node *kv, cfi_no
 }
 
 /* Files without the absorbed matrices: keys and values of all heads are made and cached. */
-static cfi_node *attend_expanded(cfi_build *b, cfi_node *q, cfi_node *kv, cfi_node *k_rope)
+static cfi_node *attend_expanded(cfi_build *b, cfi_node *q, cfi_node *kv, cfi_node *k_rope, cfi_node *factors)
 {
     const ctxfit_layer_info *info  = b->layer;
     cfi_net                 *n     = b->net;
@@ -152,22 +152,23 @@ static cfi_node *attend_expanded(cfi_build *b, cfi_node *q, cfi_node *kv, cfi_no
     kv = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_KV_B), kv);
     k  = cfi_view_3d(n, kv, plain, info->heads, b->tokens, row, row * info->heads);
     v  = cfi_cont(n, cfi_view_3d(n, kv, info->value_size, info->heads, b->tokens, row, row * info->heads));
-    q  = rope_part(b, q, info->key_size, info->heads, info->rope_size, true);
+    q  = rope_part(b, q, info->key_size, info->heads, info->rope_size, true, factors);
     k  = cfi_concat(n, k, cfi_repeat_4d(n, k_rope, info->rope_size, info->heads, b->tokens, 1), 0);
     return cfi_block_attention(b, tempered(b, q), k, v, NULL, NULL);
 }
 
+/* Argument: whether rotation has frequency factors. */
 void cfi_step_latent(cfi_build *b, uint32_t arg)
 {
     const ctxfit_layer_info *info = b->layer;
     cfi_net  *n      = b->net;
     cfi_node *q      = b->x;
-    cfi_node *chosen = NULL;
+    cfi_node *chosen  = NULL;
+    cfi_node *factors = arg != 0 ? cfi_block_rope_factors(b) : NULL;
     cfi_node *kv;
     cfi_node *k_rope;
     uint64_t  row = cfi_row_bytes(CFI_QUANT_F32, info->kv_rank + info->rope_size);
 
-    (void)arg;
     if (cfi_has_weight(b, CFI_W_ATTN_Q)) {
         q = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_Q), q);
     } else {
@@ -180,12 +181,12 @@ void cfi_step_latent(cfi_build *b, uint32_t arg)
     }
     kv     = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_KV_A_MQA), b->x);
     k_rope = cfi_view_3d(n, kv, info->rope_size, 1, b->tokens, row, row);
-    k_rope = cfi_rope(n, k_rope, cfi_input_positions(b), NULL);
+    k_rope = cfi_rope(n, k_rope, cfi_input_positions(b), factors);
     kv     = cfi_view_2d(n, kv, info->kv_rank, b->tokens, row);
     kv     = cfi_block_norm(b, kv, cfi_weight_here(b, CFI_W_ATTN_KV_A_NORM), NULL, CFI_OP_RMS_NORM, true);
     if (info->attention == CTXFIT_ATTENTION_LATENT)
         b->x = attend_absorbed(b, q, kv, k_rope, chosen);
     else
-        b->x = attend_expanded(b, q, kv, k_rope);
+        b->x = attend_expanded(b, q, kv, k_rope, factors);
     b->x = cfi_block_linear(b, b->x, CFI_W_ATTN_OUTPUT);
 }

@@ -76,6 +76,8 @@ bool cfi_build_changed(const cfi_build *b, cfi_engine_change change) { return cf
 
 bool cfi_build_arch(const cfi_build *b, const char *name) { return strcmp(b->model->arch_name, name) == 0; }
 
+bool cfi_build_uncached(const cfi_build *b) { return (b->model->arch->flags & CFI_ARCH_NO_CACHE) != 0; }
+
 /* ---- inputs ---- */
 /* Positions per token: 4 where text, time, height and width have each their own (M-RoPE: llama.cpp b10472 src/llama-hparams.cpp,
  * n_pos_per_embd). */
@@ -150,6 +152,13 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
     if (c->made)
         return c;
     c->made       = true;
+    if (cfi_build_uncached(b)) {
+        c->cells = b->tokens;
+        if (cfi_build_changed(b, CFI_CHANGE_UNCACHED_PADDED))
+            c->cells = (b->tokens + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
+        c->mask = cfi_tensor_input(cfi_tensor_2d(b->net, b->run->flash ? CFI_QUANT_F16 : CFI_QUANT_F32, c->cells, b->tokens));
+        return c;
+    }
     c->cells      = window ? b->run->swa_cells : b->run->kv_cells;
     c->k_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->tokens));
     c->v_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->run->flash ? b->tokens : b->tokens * b->model->max_cache_v));

@@ -64,6 +64,7 @@ bool      cfi_has_weight(cfi_build *b, cfi_weight name);
 double cfi_build_fact(const cfi_build *b, cfi_fact fact, double otherwise);
 bool   cfi_build_changed(const cfi_build *b, cfi_engine_change change);
 bool   cfi_build_arch(const cfi_build *b, const char *name);
+bool   cfi_build_uncached(const cfi_build *b); /* attends to the batch itself */
 
 /* ---- inputs ---- */
 cfi_node *cfi_input_positions(cfi_build *b);
