@@ -179,6 +179,29 @@ func (p *Plan) Decisions() Decisions {
 	return decisionsFrom(&c)
 }
 
+// Compare returns what differs between this plan (A) and another one (B), and why; nil when either is closed.
+func (p *Plan) Compare(other *Plan) []Difference {
+	mine := p.enter()
+	if mine == nil {
+		return nil
+	}
+	defer p.handle.leave()
+	theirs := other.enter()
+	if theirs == nil {
+		return nil
+	}
+	defer other.handle.leave()
+	var all []Difference
+	for {
+		var c C.ctxfit_difference
+		c.struct_size = C.sizeof_ctxfit_difference
+		if C.ctxfit_plan_compare(mine, theirs, C.uint32_t(len(all)), &c) != C.CTXFIT_OK {
+			return all
+		}
+		all = append(all, Difference{Kind: DifferenceKind(c.kind), A: uint64(c.a), B: uint64(c.b), Reason: getString(c.reason[:])})
+	}
+}
+
 // Devices returns what each device holds, the host last; nil when the plan is closed.
 func (p *Plan) Devices() []PlanDevice {
 	plan := p.enter()

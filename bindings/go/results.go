@@ -157,6 +157,36 @@ func decisionsFrom(c *C.ctxfit_plan_engine) Decisions {
 	}
 }
 
+// DifferenceKind says in what two plans differ.
+type DifferenceKind uint32
+
+// The kinds of differences.
+const (
+	DiffersFit          DifferenceKind = C.CTXFIT_DIFFERS_FIT
+	DiffersContext      DifferenceKind = C.CTXFIT_DIFFERS_CONTEXT
+	DiffersSequences    DifferenceKind = C.CTXFIT_DIFFERS_SEQUENCES
+	DiffersBatch        DifferenceKind = C.CTXFIT_DIFFERS_BATCH
+	DiffersUsable       DifferenceKind = C.CTXFIT_DIFFERS_USABLE
+	DiffersWeights      DifferenceKind = C.CTXFIT_DIFFERS_WEIGHTS
+	DiffersCache        DifferenceKind = C.CTXFIT_DIFFERS_CACHE
+	DiffersState        DifferenceKind = C.CTXFIT_DIFFERS_STATE
+	DiffersCompute      DifferenceKind = C.CTXFIT_DIFFERS_COMPUTE
+	DiffersOutput       DifferenceKind = C.CTXFIT_DIFFERS_OUTPUT
+	DiffersTotal        DifferenceKind = C.CTXFIT_DIFFERS_TOTAL
+	DiffersMaxContext   DifferenceKind = C.CTXFIT_DIFFERS_MAX_CONTEXT
+	DiffersMaxSequences DifferenceKind = C.CTXFIT_DIFFERS_MAX_SEQUENCES
+)
+
+// String returns the name that keys of the JSON have ("kv_bytes").
+func (k DifferenceKind) String() string { return C.GoString(C.ctxfit_difference_name(C.uint32_t(k))) }
+
+// Difference is one difference between two plans.
+type Difference struct {
+	Kind   DifferenceKind
+	A, B   uint64
+	Reason string // why, in words, from the rules of both engines
+}
+
 // PlanDevice is one device of a plan. Its JSON is that of the plan.
 type PlanDevice struct {
 	Name            string     `json:"name"` // the engine's ("CUDA0", "host")

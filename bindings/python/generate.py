@@ -35,7 +35,7 @@ ENUMS = {
     "CTXFIT_HW_DETECT_": ("DetectFlags", True), "CTXFIT_FORM_": ("Form", False), "CTXFIT_CONFIDENCE_": ("Confidence", False),
     "CTXFIT_ENTRY_": ("EntryKind", False),
     "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_FIT_": ("Fit", False),
-    "CTXFIT_CTX_FROM_": ("ContextSource", False),
+    "CTXFIT_CTX_FROM_": ("ContextSource", False), "CTXFIT_DIFFERS_": ("Differs", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
     "CTXFIT_OBJECTIVE_": ("Objective", False), "CTXFIT_OPEN_": ("Open", True), "CTXFIT_GOAL_F_": ("GoalFlags", True),
     "CTXFIT_CHANGE_": ("ChangeKind", False), "CTXFIT_ARGUMENT_": ("Argument", False),
@@ -46,7 +46,7 @@ RECORDS = {
     "ctxfit_quant_info": "QuantInfo", "ctxfit_file_type_info": "FileTypeInfo", "ctxfit_gguf_key": "GgufKey",
     "ctxfit_tensor_info": "TensorInfo", "ctxfit_layer_info": "Layer", "ctxfit_model_info": "ModelInfo", "ctxfit_device": "Device",
     "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice", "ctxfit_plan_engine": "PlanEngine",
-    "ctxfit_hw_entry": "HardwareEntry", "ctxfit_rank_row": "RankRow",
+    "ctxfit_difference": "Difference", "ctxfit_hw_entry": "HardwareEntry", "ctxfit_rank_row": "RankRow",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
     "ctxfit_place_summary": "PlaceSummary", "ctxfit_change": "Change", "ctxfit_line": "Line",
 }

@@ -26,6 +26,7 @@ typedef struct cli_request {
     uint32_t            has_detect;      /* options of detection were given */
     ctxfit_hw_detect_options detect;     /* of the machine that this runs on */
     char                repository[256]; /* model of an -hf option */
+    char                with[64];        /* a second engine to compare with; "" for none */
     char                expected[256];   /* after a failure: what a value should have been */
 } cli_request;
 
@@ -170,5 +171,9 @@ int cli_list(int argc, char **argv);
 int cli_list_machines(const ctxfit_hw_filter *filter, const char *top, int argc, char **argv);
 int cli_quant(int argc, char **argv);
 int cli_batch(int argc, char **argv);
+
+/* ---- cli_compare.c ---- */
+/* What a second engine (request->with) makes of the same; the exit code. */
+int cli_compare(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *first);
 
 #endif

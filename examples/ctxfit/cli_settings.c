@@ -348,6 +348,8 @@ static bool copy_text(cli_request *r, char *out, size_t cap, const char *value)
 
 static bool set_engine(cli_request *r, const char *value)
 {
+    if (r->options.engine[0] != '\0') /* a second --engine */
+        return copy_text(r, r->with, sizeof r->with, value);
     return copy_text(r, r->options.engine, sizeof r->options.engine, value);
 }
 

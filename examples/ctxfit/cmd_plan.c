@@ -52,7 +52,7 @@ static int plan_on(const cli_request *request, const ctxfit_model *model, const 
         code = cli_fail("plan", request->model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
     }
-    code = report(request, model, hw, plan);
+    code = request->with[0] != '\0' ? cli_compare(request, model, hw, plan) : report(request, model, hw, plan);
     ctxfit_plan_free(plan);
     return code;
 }

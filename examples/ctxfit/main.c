@@ -56,6 +56,7 @@ static const char plan_help[] =
     "  --engine E                  llama.cpp, llama.cpp@b10472, llama.cpp@0.7.0, ollama,\n"
     "                              ollama@0.32.0, vllm, vllm@0.25.1; default: the\n"
     "                              newest llama.cpp\n"
+    "                              given twice: both, what differs and why\n"
     "  --header-only               the .gguf file may lack its tensors' data\n"
     "Context\n"
     "  -c, --ctx-size, --ctx N     whole context: 131072, 128k, native (trained length,\n"

@@ -319,6 +319,42 @@ typedef struct ctxfit_check {
  */
 CTXFIT_API ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *request, ctxfit_check *out);
 
+/** In what two plans can differ; the order in which differences are listed. */
+enum {
+    CTXFIT_DIFFERS_FIT           = 1,  /**< the verdict: CTXFIT_FIT_* */
+    CTXFIT_DIFFERS_CONTEXT       = 2,  /**< of one sequence, tokens */
+    CTXFIT_DIFFERS_SEQUENCES     = 3,  /**< at the same time */
+    CTXFIT_DIFFERS_BATCH         = 4,  /**< tokens of one pass */
+    CTXFIT_DIFFERS_USABLE        = 5,  /**< bytes that may be used, of the GPUs that take part */
+    CTXFIT_DIFFERS_WEIGHTS       = 6,  /**< this to TOTAL: bytes on all devices */
+    CTXFIT_DIFFERS_CACHE         = 7,  /**< of every kind of cache */
+    CTXFIT_DIFFERS_STATE         = 8,  /**< of recurrent layers */
+    CTXFIT_DIFFERS_COMPUTE       = 9,  /**< buffers, or what profiling finds */
+    CTXFIT_DIFFERS_OUTPUT        = 10, /**< logits on the host */
+    CTXFIT_DIFFERS_TOTAL         = 11, /**< everything */
+    CTXFIT_DIFFERS_MAX_CONTEXT   = 12, /**< largest context that fits, tokens */
+    CTXFIT_DIFFERS_MAX_SEQUENCES = 13  /**< most sequences that fit */
+};
+
+/** One difference. @since 0.1.0 */
+typedef struct ctxfit_difference {
+    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t kind;        /**< CTXFIT_DIFFERS_* */
+    uint64_t a;           /**< value in the first plan */
+    uint64_t b;           /**< value in the second */
+    char     reason[256]; /**< why, in words, from the rules of both engines */
+} ctxfit_difference;
+#define CTXFIT_DIFFERENCE_INIT { (uint32_t)sizeof(ctxfit_difference), 0, 0, 0, {0} }
+
+/**
+ * What differs between two plans, and why: of the same model and machine under two engines, say. One difference by place; plans
+ * that answer alike have none. No allocation; any number of threads.
+ * @return OK, E_NOT_FOUND (past the last difference), E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_compare(const ctxfit_plan *a, const ctxfit_plan *b, uint32_t index, ctxfit_difference *out);
+/** Name of a difference as keys of the JSON have it ("kv_bytes"); "unknown" otherwise. Lives for ever. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_difference_name(uint32_t kind);
+
 /**
  * The best (largest) file type of the model that still fits a context with the given options.
  * @param out_file_type 0 when none fits

@@ -104,6 +104,7 @@ enum {
     CFI_V1_PLAN_SUMMARY   = 240,
     CFI_V1_PLAN_DEVICE    = 240,
     CFI_V1_PLAN_ENGINE    = 136,
+    CFI_V1_DIFFERENCE     = 280,
     CFI_V1_CONSTRAINT     = 224,
     CFI_V1_ESTIMATE       = 32,
     CFI_V1_REQUEST        = 40,

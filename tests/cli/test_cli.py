@@ -268,6 +268,20 @@ class ExitCodes(unittest.TestCase):
             decisions = plan(*ollama, *words)[1]["decisions"]
             self.assertEqual((decisions["ctx_source"], decisions["ctx_tokens"]), (source, tokens))
 
+    def test_two_engines_are_compared(self):
+        done = run("plan", "gpt-oss-20b", "--hw", "2*rtx-4090 host:64GiB", "--engine", "ollama", "--engine", "vllm", "--json")
+        both = json.loads(done.stdout)
+        self.assertEqual([p["engine"]["name"] for p in both["plans"]], ["ollama", "vllm"])
+        for d in both["differences"]:
+            for plan_of, side in zip(both["plans"], "ab"):
+                for place in (plan_of, plan_of["resolved"]):
+                    if d["key"] in place and d["key"] != "fit":
+                        self.assertEqual(place[d["key"]], d[side])
+            self.assertTrue(d["reason"])
+        self.assertIn("n_ubatch", [d["key"] for d in both["differences"]])
+        self.assertIn("nothing", run("plan", *CODER[1:], "--engine", "ollama", "--engine", "ollama").stdout.decode())
+        self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
+
     def test_suggestions_for_names(self):
         self.assertIn("qwen3-coder:30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
         self.assertIn("rtx-4090", self.check(BAD_INPUT, "hw", "rtx-4091"))

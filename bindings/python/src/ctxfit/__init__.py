@@ -39,7 +39,7 @@ from ._layout import VERSION as __version__
 from ._library import lib as _lib
 from ._model import Model, ModelEntry
 from ._place import Place, ReadLine, argument, change_name, place, read_line, write_line
-from ._plan import Plan, best_file_type, limit_name, plan
+from ._plan import Plan, best_file_type, difference_name, limit_name, plan
 from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
 from ._records import *  # noqa: F403
@@ -56,6 +56,7 @@ __all__ = [
     "best_file_type",
     "change_name",
     "Closed",
+    "difference_name",
     "engine",
     "engines",
     "Error",

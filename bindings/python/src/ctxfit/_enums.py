@@ -367,6 +367,37 @@ class Outcome(enum.IntFlag):
     NO_FIT = 4
 
 
+class Differs(enum.IntEnum):
+    """In what two plans can differ; the order in which differences are listed."""
+
+    #: the verdict: Fit
+    FIT = 1
+    #: of one sequence, tokens
+    CONTEXT = 2
+    #: at the same time
+    SEQUENCES = 3
+    #: tokens of one pass
+    BATCH = 4
+    #: bytes that may be used, of the GPUs that take part
+    USABLE = 5
+    #: this to TOTAL: bytes on all devices
+    WEIGHTS = 6
+    #: of every kind of cache
+    CACHE = 7
+    #: of recurrent layers
+    STATE = 8
+    #: buffers, or what profiling finds
+    COMPUTE = 9
+    #: logits on the host
+    OUTPUT = 10
+    #: everything
+    TOTAL = 11
+    #: largest context that fits, tokens
+    MAX_CONTEXT = 12
+    #: most sequences that fit
+    MAX_SEQUENCES = 13
+
+
 class Objective(enum.IntEnum):
     """What a choice is made for."""
 
@@ -459,6 +490,7 @@ __all__ = [
     "DetectFlags",
     "DeviceKind",
     "Dialect",
+    "Differs",
     "EntryKind",
     "FeedForward",
     "FileTypeFlags",

@@ -193,6 +193,19 @@ CTXFIT_CHECK_OK = 0
 CTXFIT_CHECK_OVERFLOW = 1
 CTXFIT_CHECK_TOO_SLOW = 2
 CTXFIT_CHECK_NO_FIT = 4
+CTXFIT_DIFFERS_FIT = 1
+CTXFIT_DIFFERS_CONTEXT = 2
+CTXFIT_DIFFERS_SEQUENCES = 3
+CTXFIT_DIFFERS_BATCH = 4
+CTXFIT_DIFFERS_USABLE = 5
+CTXFIT_DIFFERS_WEIGHTS = 6
+CTXFIT_DIFFERS_CACHE = 7
+CTXFIT_DIFFERS_STATE = 8
+CTXFIT_DIFFERS_COMPUTE = 9
+CTXFIT_DIFFERS_OUTPUT = 10
+CTXFIT_DIFFERS_TOTAL = 11
+CTXFIT_DIFFERS_MAX_CONTEXT = 12
+CTXFIT_DIFFERS_MAX_SEQUENCES = 13
 CTXFIT_OBJECTIVE_DEFAULT = 0
 CTXFIT_OBJECTIVE_LARGEST_CONTEXT = 1
 CTXFIT_OBJECTIVE_FASTEST_DECODE = 2
@@ -968,6 +981,21 @@ class ctxfit_check(ctypes.Structure):
     ]
 
 
+class ctxfit_difference(ctypes.Structure):
+    struct_size: int
+    kind: int
+    a: int
+    b: int
+    reason: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("a", ctypes.c_uint64),
+        ("b", ctypes.c_uint64),
+        ("reason", ctypes.c_char * 256),
+    ]
+
+
 class ctxfit_goal(ctypes.Structure):
     struct_size: int
     flags: int
@@ -1142,6 +1170,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_estimate": ctxfit_estimate,
     "ctxfit_request": ctxfit_request,
     "ctxfit_check": ctxfit_check,
+    "ctxfit_difference": ctxfit_difference,
     "ctxfit_goal": ctxfit_goal,
     "ctxfit_place_summary": ctxfit_place_summary,
     "ctxfit_change": ctxfit_change,
@@ -1243,6 +1272,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_plan_get_decode_rate": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_estimate)]),
     "ctxfit_plan_get_prompt_time": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctxfit_estimate)]),
     "ctxfit_plan_check": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_check)]),
+    "ctxfit_plan_compare": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_difference)]),
+    "ctxfit_difference_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_plan_best_file_type": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "ctxfit_place_solve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),

@@ -7,13 +7,13 @@ from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, SupportsFlo
 
 from . import _convert
 from . import _layout as L
-from ._enums import Fit, Limit, PlanFlags, Split
+from ._enums import Differs, Fit, Limit, PlanFlags, Split
 from ._errors import InvalidArgument
 from ._hardware import Hardware, as_hardware
 from ._html import plan_html
 from ._library import Handle, ask, error_of, format_name, known, lib, read_text
 from ._model import Model
-from ._records import Check, Constraint, Engine, Estimate, PlanDevice, PlanEngine, Summary
+from ._records import Check, Constraint, Difference, Engine, Estimate, PlanDevice, PlanEngine, Summary
 
 _MOST_32 = ctypes.c_uint32(-1).value
 _MOST_64 = ctypes.c_uint64(-1).value
@@ -93,6 +93,17 @@ class Plan(Handle):
     def decisions(self) -> PlanEngine:
         """What the engine itself goes by: where its context comes from, its own estimate."""
         return PlanEngine._of(ask(L.ctxfit_plan_engine, lib.ctxfit_plan_get_engine, self._handle()))
+
+    def compare(self, other: "Plan") -> Tuple[Difference, ...]:
+        """What differs between this plan (a) and another one (b), and why."""
+        if not isinstance(other, Plan):
+            raise TypeError(f"other: expected Plan, not {type(other).__name__}")
+        mine, theirs, found = self._handle(), other._handle(), []
+        while True:
+            c = L.ctxfit_difference(struct_size=ctypes.sizeof(L.ctxfit_difference))
+            if lib.ctxfit_plan_compare(mine, theirs, len(found), ctypes.byref(c)):
+                return tuple(found)
+            found.append(Difference._of(c))
 
     # ---- the parts ------------------------------------------------------------------------------------------------------------
     @property
@@ -466,4 +477,9 @@ def limit_name(kind: Limit) -> str:
     return str(lib.ctxfit_limit_name(_convert.member(kind, "kind", Limit)).decode())
 
 
-__all__ = ["Plan", "best_file_type", "limit_name", "plan"]
+def difference_name(kind: Differs) -> str:
+    """Name of a difference as keys of the JSON have it: "kv_bytes"."""
+    return str(lib.ctxfit_difference_name(_convert.member(kind, "kind", Differs)).decode())
+
+
+__all__ = ["Plan", "best_file_type", "difference_name", "limit_name", "plan"]

@@ -15,6 +15,7 @@ from ._enums import (
     Confidence,
     ContextSource,
     DeviceKind,
+    Differs,
     FeedForward,
     FileTypeFlags,
     Fit,
@@ -872,6 +873,29 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One difference."""
+
+    #: Differs
+    kind: Differs
+    #: value in the first plan
+    a: int
+    #: value in the second
+    b: int
+    #: why, in words, from the rules of both engines
+    reason: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_difference) -> Difference:
+        return cls(
+            known(Differs, s.kind),
+            s.a,
+            s.b,
+            s.reason.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
 class PlaceSummary:
     """What was chosen."""
 
@@ -1066,6 +1090,7 @@ __all__ = [
     "Check",
     "Constraint",
     "Device",
+    "Difference",
     "Engine",
     "Estimate",
     "FileTypeInfo",

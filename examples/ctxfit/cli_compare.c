@@ -1,0 +1,89 @@
+#include "cli.h"
+
+#include <string.h>
+
+static const char *value_words(const ctxfit_difference *d, uint64_t value, char *out, size_t cap)
+{
+    static const char *const fits[] = {"unknown", "fits", "partly", "does not"};
+
+    if (d->kind == CTXFIT_DIFFERS_FIT)
+        (void)snprintf(out, cap, "%s", fits[value < CLI_COUNT(fits) ? value : 0]);
+    else if (d->kind >= CTXFIT_DIFFERS_USABLE && d->kind <= CTXFIT_DIFFERS_TOTAL)
+        (void)snprintf(out, cap, "%s", cli_bytes(value));
+    else
+        (void)snprintf(out, cap, "%s", cli_count(value));
+    return out;
+}
+
+static void print_differences(const ctxfit_plan *a, const ctxfit_plan *b, FILE *out)
+{
+    ctxfit_plan_summary sa = CTXFIT_PLAN_SUMMARY_INIT, sb = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_difference   d = CTXFIT_DIFFERENCE_INIT;
+    cli_style           style = cli_style_of(out);
+
+    (void)ctxfit_plan_get_summary(a, &sa);
+    (void)ctxfit_plan_get_summary(b, &sb);
+    fprintf(out, "\n  What differs between %s %s and %s %s\n", sa.engine.name, sa.engine.version, sb.engine.name, sb.engine.version);
+    for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++) {
+        char va[32], vb[32];
+
+        fprintf(out, "  %-14s %10s %10s  ", ctxfit_difference_name(d.kind), value_words(&d, d.a, va, sizeof va),
+                value_words(&d, d.b, vb, sizeof vb));
+        cli_wrap(out, style.width, 40, d.reason);
+    }
+    if (ctxfit_plan_compare(a, b, 0, &d) != CTXFIT_OK)
+        fputs("  nothing\n", out);
+}
+
+/* Reasons hold names and numbers only: nothing to escape. */
+static bool print_json(const ctxfit_plan *a, const ctxfit_plan *b, FILE *out)
+{
+    ctxfit_difference d = CTXFIT_DIFFERENCE_INIT;
+
+    fputs("{\"schema\":\"ctxfit.compare/1\",\"plans\":[", out);
+    if (!cli_write_plan_json(a, NULL, NULL, out))
+        return false;
+    fputs(",", out);
+    if (!cli_write_plan_json(b, NULL, NULL, out))
+        return false;
+    fputs("],\"differences\":[", out);
+    for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++)
+        fprintf(out, "%s{\"key\":\"%s\",\"a\":%llu,\"b\":%llu,\"reason\":\"%s\"}", i > 0 ? "," : "", ctxfit_difference_name(d.kind),
+                (unsigned long long)d.a, (unsigned long long)d.b, d.reason);
+    fputs("]}\n", out);
+    return true;
+}
+
+static bool does_not_fit(const ctxfit_plan *plan)
+{
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+
+    return ctxfit_plan_get_summary(plan, &s) == CTXFIT_OK && s.fit == CTXFIT_FIT_NONE;
+}
+
+int cli_compare(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *first)
+{
+    ctxfit_plan_options options = request->options;
+    ctxfit_plan        *second;
+    ctxfit_error        error;
+    ctxfit_status       status;
+    int                 code;
+
+    memcpy(options.engine, request->with, sizeof options.engine);
+    status = ctxfit_plan_make(model, hw, &options, NULL, &second, &error);
+    if (status != CTXFIT_OK) {
+        code = cli_fail("plan", request->model, status, &error);
+        return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
+    }
+    code = does_not_fit(first) || does_not_fit(second) ? CLI_DOES_NOT_FIT : CLI_FITS;
+    if (!request->json) {
+        cli_render_plan(request, model, hw, first, stdout);
+        cli_render_plan(request, model, hw, second, stdout);
+        print_differences(first, second, stdout);
+    } else if (!print_json(first, second, stdout)) {
+        fputs("ctxfit: out of memory\n", stderr);
+        code = CLI_BAD_INPUT;
+    }
+    ctxfit_plan_free(second);
+    return code;
+}
