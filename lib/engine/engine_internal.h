@@ -116,6 +116,8 @@ typedef struct cfi_paged {
     bool          tokens_by_groups;
     uint64_t      in_flight;
     uint64_t      cache_bytes;      /* of the pool, where it is stated */
+    uint32_t      state_percent;    /* of the cache's bytes that recurrent state takes beside it */
+    bool          profiled;         /* activations are inside the part of the memory that the engine takes */
     uint32_t      stage_first[CFI_MAX_STAGES + 1];
     uint32_t      stage_layers[CFI_MAX_STAGES][CFI_MAX_PAGE_SPECS];
     cfi_page_plan pages;
@@ -227,6 +229,23 @@ uint64_t      cfi_engine_ollama_participants(const ctxfit_model *model, const ct
 
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options,
                                       const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
+ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                        const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
+/* ---- ranks: what vLLM and SGLang have in common; run->engine is set ---- */
+/* Choices of llama.cpp that they have not. E_REFUSED. */
+ctxfit_status cfi_ranks_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                 cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_ranks_element_bytes(const ctxfit_plan_options *options, const cfi_run *run, uint32_t *out, ctxfit_error *error);
+void          cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run);
+uint32_t      cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks);
+
+/* ---- SGLang ---- */
+/* The part of a GPU's memory that weights and caches may use; by its size and the batch where it is not stated. */
+double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options *options, uint64_t total_bytes);
 
 /* ---- vLLM ---- */
 typedef enum cfi_vllm_change {

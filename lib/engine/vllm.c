@@ -71,16 +71,9 @@ typedef struct vllm_specs {
     bool                promote;       /* windows are cached as if they were the whole context */
 } vllm_specs;
 
-static uint32_t vllm_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks)
-{
-    uint32_t heads = layer->kv_heads / ranks;
-
-    return heads > 0 ? heads : 1;
-}
-
 static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
-    uint64_t heads = vllm_kv_heads(layer, s->run->paged.tensor_ranks);
+    uint64_t heads = cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks);
 
     if (layer->attention == CTXFIT_ATTENTION_LATENT)
         return s->sparse_fp8 && layer->indexer_size != 0 ? VLLM_SPARSE_LATENT_BYTES : (uint64_t)layer->cache_k_elems * s->element_bytes;
@@ -197,138 +190,18 @@ static bool vllm_is_latent(const ctxfit_model *model)
     return false;
 }
 
-/* ---- options ---- */
-static ctxfit_status vllm_element_bytes(const ctxfit_plan_options *options, uint32_t *out, ctxfit_error *error)
-{
-    if (options->kv_key != options->kv_value)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM has one type for K and V (--kv-cache-dtype)");
-    switch (options->kv_key) {
-    case CTXFIT_QUANT_DEFAULT:
-    case CTXFIT_QUANT_F16:
-    case CTXFIT_QUANT_BF16:
-        *out = 2;
-        return CTXFIT_OK;
-    case CFI_QUANT_FP8_E4M3:
-        *out = 1;
-        return CTXFIT_OK;
-    }
-    return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM: cache type %s: expected the model's own (auto), bfloat16, float16 or fp8",
-                    ctxfit_quant_name(options->kv_key));
-}
-
-/* distributed/utils.py, get_pp_indices() */
-static void vllm_stages(uint32_t layers, cfi_paged *paged)
-{
-    uint32_t each = layers / paged->stages, rest = layers % paged->stages, at = 0;
-
-    for (uint32_t s = 0; s < paged->stages; s++) {
-        bool more = rest > 0 && s + 2 <= paged->stages && s + 1 + rest >= paged->stages;
-
-        paged->stage_first[s] = at;
-        at += each + (more ? 1 : 0);
-    }
-    paged->stage_first[paged->stages] = layers;
-}
-
-static ctxfit_status vllm_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
-                                   cfi_run *run, ctxfit_error *error)
-{
-    cfi_paged *paged = &run->paged;
-    uint64_t   ranks;
-
-    paged->tensor_ranks = options->tensor_parallel != 0 ? options->tensor_parallel : 1;
-    paged->stages = options->pipeline_parallel != 0 ? options->pipeline_parallel : 1;
-    ranks = (uint64_t)paged->tensor_ranks * paged->stages;
-    if (machine->count == 0)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM needs a GPU; the machine has none");
-    if (ranks > machine->count)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM: tensor_parallel %lu x pipeline_parallel %lu needs %llu GPUs, the machine has %lu",
-                        (unsigned long)paged->tensor_ranks, (unsigned long)paged->stages, (unsigned long long)ranks,
-                        (unsigned long)machine->count);
-    if (paged->stages > model->info.layers || paged->stages > CFI_MAX_STAGES)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM: pipeline_parallel %lu: at most the number of layers, and %u here",
-                        (unsigned long)paged->stages, CFI_MAX_STAGES);
-    if (model->info.heads % paged->tensor_ranks != 0)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "Total number of attention heads (%lu) must be divisible by tensor parallel size (%lu).",
-                        (unsigned long)model->info.heads, (unsigned long)paged->tensor_ranks);
-    for (uint32_t d = 0; d < ranks; d++)
-        if (machine->device[d].backend != CTXFIT_BACKEND_CUDA && machine->device[d].backend != CTXFIT_BACKEND_ROCM)
-            return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM runs on CUDA and ROCm; device %lu has another backend", (unsigned long)d);
-    vllm_stages(model->info.layers, paged);
-    return CTXFIT_OK;
-}
-
-static ctxfit_status vllm_check(const ctxfit_plan_options *options, ctxfit_error *error)
-{
-    const struct {
-        bool        given;
-        const char *name;
-    } without[] = {
-        {options->ubatch_tokens != 0 && options->ubatch_tokens != options->batch_tokens, "ubatch_tokens other than batch_tokens"},
-        {options->kv_unified == CTXFIT_CHOICE_ON, "kv_unified"},
-        {options->flash_attention == CTXFIT_CHOICE_OFF, "flash_attention off"},
-        {options->kv_offload == CTXFIT_CHOICE_OFF, "kv_offload off"},
-        {options->gpu_layers != 0, "gpu_layers"},
-        {options->split_mode != CTXFIT_SPLIT_DEFAULT, "split_mode"},
-        {options->cpu_expert_layers != 0, "cpu_expert_layers"},
-        {options->overrides[0] != '\0', "overrides"},
-        {options->tensor_split[0] > 0.0 || options->tensor_split[1] > 0.0, "tensor_split"},
-    };
-
-    for (size_t i = 0; i < CFI_COUNT(without); i++)
-        if (without[i].given)
-            return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM has no setting for %s", without[i].name);
-    if (options->draft_tokens > 64 || options->block_tokens > 65536 || options->batch_sequences > UINT32_MAX / 2)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "draft_tokens, block_tokens, batch_sequences: at most 64, 65536, 2^31");
-    return CTXFIT_OK;
-}
-
-static void vllm_placement(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run)
-{
-    const cfi_paged *paged = &run->paged;
-
-    run->device_count = machine->count;
-    run->split_devices = machine->count;
-    run->gpu_layers = model->info.layers + model->info.nextn_layers + 1;
-    for (uint32_t d = 0; d <= machine->count; d++)
-        run->first_layer[d] = run->gpu_layers;
-    for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++)
-        run->first_layer[d] = paged->stage_first[d / paged->tensor_ranks + (d % paged->tensor_ranks != 0 ? 1 : 0)];
-    run->output_device = paged->tensor_ranks * (paged->stages - 1);
-}
-
-static ctxfit_status vllm_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error)
-{
-    uint64_t trained = model->info.trained_tokens;
-    uint64_t tokens = options->ctx_tokens;
-
-    run->notes.ctx_source = tokens != 0 ? CTXFIT_CTX_FROM_REQUEST : CTXFIT_CTX_FROM_MODEL;
-    tokens = tokens != 0 ? tokens : trained;
-    if (tokens == 0)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "vLLM: the model states no length, and none was asked for");
-    if (tokens > UINT32_MAX)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctx_tokens %llu: at most %lu", (unsigned long long)tokens, (unsigned long)UINT32_MAX);
-    run->notes.ctx_tokens = tokens;
-    run->n_ctx_seq = tokens;
-    run->n_seq = options->sequences != 0 ? options->sequences : 1;
-    run->n_ctx = tokens * run->n_seq; /* both 32 bits */
-    run->streams = run->n_seq;
-    run->kv_cells = tokens;
-    return CTXFIT_OK;
-}
-
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
     vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, 1 + options->draft_tokens, options->draft_tokens, false, false};
-    ctxfit_status status = vllm_check(options, error);
+    ctxfit_status status = cfi_ranks_check(options, run, error);
 
     if (status == CTXFIT_OK)
-        status = vllm_parallel(model, options, machine, run, error);
+        status = cfi_ranks_parallel(model, options, machine, run, error);
     if (status == CTXFIT_OK)
-        status = vllm_context(model, options, run, error);
+        status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
-        status = vllm_element_bytes(options, &specs.element_bytes, error);
+        status = cfi_ranks_element_bytes(options, run, &specs.element_bytes, error);
     if (status != CTXFIT_OK)
         return status;
     run->flash = true;
@@ -340,6 +213,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.null_blocks = vllm_changed(run->release, CFI_VLLM_NULL_BLOCK) ? 1 : 0;
     run->paged.tokens_by_groups = !vllm_changed(run->release, CFI_VLLM_TOKENS_BY_REQUEST);
     run->paged.cache_bytes = options->kv_cache_bytes;
+    run->paged.profiled = true;
     vllm_batches(options, machine, run->n_ctx_seq, run);
     run->paged.in_flight = run->n_batch;
     if (vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
@@ -354,6 +228,6 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     status = vllm_add_layers(&specs, error);
     if (status != CTXFIT_OK)
         return status;
-    vllm_placement(model, machine, run);
+    cfi_ranks_place(model, machine, run);
     return cfi_pages_group(&run->paged.pages, vllm_changed(run->release, CFI_VLLM_PAGES_PADDED), error);
 }

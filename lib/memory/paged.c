@@ -119,8 +119,12 @@ static bool add_cache(const cfi_run *run, cfi_memory *out)
     for (uint32_t stage = 0; stage < paged->stages; stage++) {
         if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[stage], &bytes) || !cfi_mul_u64(bytes, blocks, &bytes))
             return false;
-        for (uint32_t r = 0; r < paged->tensor_ranks; r++)
-            out->device[stage * paged->tensor_ranks + r].kv = bytes;
+        for (uint32_t r = 0; r < paged->tensor_ranks; r++) {
+            cfi_memory_device *device = &out->device[stage * paged->tensor_ranks + r];
+
+            device->kv = bytes;
+            device->recurrent = bytes / 100 * paged->state_percent;
+        }
     }
     return true;
 }
@@ -146,7 +150,7 @@ static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
 static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
     const cfi_paged *paged = &run->paged;
-    uint64_t         peak = peak_activation(model, run);
+    uint64_t         peak = paged->profiled ? peak_activation(model, run) : 0;
     uint64_t         low = peak / 2 + CONTEXT_LOW_BYTES, high = 2 * peak + CONTEXT_HIGH_BYTES;
 
     if (paged->tensor_ranks > 1 || paged->stages > 1)

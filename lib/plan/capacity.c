@@ -22,12 +22,17 @@ static uint64_t gpu_reserve(const ctxfit_plan_options *options, uint32_t at, con
     return device->kind == CTXFIT_DEVICE_UNIFIED ? 0 : DEFAULT_RESERVE_BYTES;
 }
 
-/* vLLM takes a fixed part of a GPU's whole memory (request_memory(), v1/worker/utils.py), and refuses to start where less is free. */
+/* vLLM takes a fixed part of a GPU's whole memory (request_memory(), v1/worker/utils.py), and refuses to start where less is free. SGLang
+ * takes its part of what is free before loading (mem_cache/kv_cache_configurator.py, _profile_available_bytes). */
 static void gpu_fraction(cfi_question *q, uint32_t at, const ctxfit_device *device)
 {
-    uint64_t budget = (uint64_t)ceil((double)q->capacity[at] * cfi_vllm_fraction(&q->options, q->engine.release));
+    uint64_t available = device->free_bytes != 0 ? cfi_min_u64(q->capacity[at], device->free_bytes) : q->capacity[at];
 
-    q->usable[at] = cfi_min_u64(budget, device->free_bytes != 0 ? device->free_bytes : q->capacity[at]);
+    if (q->engine.id == CFI_ENGINE_SGLANG)
+        q->usable[at] = (uint64_t)((double)available * cfi_sglang_fraction(q->model, &q->options, q->capacity[at]));
+    else
+        q->usable[at] =
+            cfi_min_u64((uint64_t)ceil((double)q->capacity[at] * cfi_vllm_fraction(&q->options, q->engine.release)), available);
 }
 
 static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *device)
@@ -37,7 +42,7 @@ static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *devi
 
     q->capacity[at] = capacity;
     q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, at, device));
-    if (q->engine.id == CFI_ENGINE_VLLM)
+    if (q->engine.id == CFI_ENGINE_VLLM || q->engine.id == CFI_ENGINE_SGLANG)
         gpu_fraction(q, at, device);
 }
 

@@ -15,7 +15,7 @@ static uint64_t rank_blocks(const cfi_question *q, const cfi_answer *answer, uin
     }
     if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[device / paged->tensor_ranks], &block) || block == 0)
         return 0;
-    return *out_bytes / block;
+    return *out_bytes / (100 + paged->state_percent) * 100 / block;
 }
 
 /* Every rank takes the fewest blocks of all; `compute` at the upper end of its band leaves the least. */

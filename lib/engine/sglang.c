@@ -1,0 +1,155 @@
+/* SGLang: from options to a run with a pool of tokens. 0.5.23, sglang/srt. */
+#include "engine_internal.h"
+
+#define SGLANG_WINDOW_TENTHS 8u  /* swa_full_tokens_ratio 0.8, tokens of window to full layers: arg_groups/fields/schedule.py */
+#define SGLANG_STATE_PERCENT 90u /* mamba_full_memory_ratio 0.9 */
+
+typedef struct sglang_tier {
+    uint32_t below_mib;
+    uint32_t chunk_tokens;
+    uint32_t graphs[2];
+} sglang_tier;
+
+static const sglang_tier *sglang_tier_of(uint64_t total_bytes)
+{
+    static const sglang_tier tiers[] = {
+#define CFI_SGLANG_TIER(below, chunk, graphs, graphs_4) {below, chunk, {graphs, graphs_4}},
+#include "sglang.def"
+#undef CFI_SGLANG_TIER
+    };
+    size_t i = 0;
+
+    while (i + 1 < CFI_COUNT(tiers) && total_bytes >> 20 >= tiers[i].below_mib)
+        i++;
+    return &tiers[i];
+}
+
+static uint32_t sglang_chunk(const ctxfit_plan_options *options, uint64_t total_bytes)
+{
+    return options->batch_tokens != 0 ? options->batch_tokens : sglang_tier_of(total_bytes)->chunk_tokens;
+}
+
+static uint32_t sglang_graphs(const ctxfit_plan_options *options, uint64_t total_bytes)
+{
+    uint32_t most = sglang_tier_of(total_bytes)->graphs[options->tensor_parallel >= 4];
+
+    return options->batch_sequences != 0 && options->batch_sequences < most ? options->batch_sequences : most;
+}
+
+static bool sglang_latent(const ctxfit_model *model)
+{
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
+            return true;
+    }
+    return false;
+}
+
+/* Sizes for which a prefill graph is captured: arg_groups/cuda_graph_hook.py, generate_prefill_cuda_graph_batch_sizes() */
+static uint32_t sglang_prefill_graphs(uint32_t most)
+{
+    static const uint32_t ranges[][3] = {{4, 32, 4},         {48, 256, 16},       {288, 512, 32},
+                                         {576, 1024, 64},    {1280, 4096, 256},   {4608, UINT32_MAX, 512}};
+    uint32_t              count = 0;
+
+    for (size_t i = 0; i < CFI_COUNT(ranges); i++) {
+        uint32_t end = most < ranges[i][1] ? most : ranges[i][1];
+
+        if (end >= ranges[i][0])
+            count += (end - ranges[i][0]) / ranges[i][2] + 1;
+    }
+    return count;
+}
+
+/* arg_groups/memory_hook.py:281; MiB there as here. Rounded to three digits. */
+double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options *options, uint64_t total_bytes)
+{
+    uint32_t chunk = sglang_chunk(options, total_bytes);
+    uint32_t ranks = (options->tensor_parallel != 0 ? options->tensor_parallel : 1) *
+                     (options->pipeline_parallel != 0 ? options->pipeline_parallel : 1);
+    double   mib = (double)(total_bytes >> 20), reserved = 512 + (chunk > 2048 ? chunk : 2048) * 1.5 + ranks / 8.0 * 1024, fraction;
+
+    if (options->memory_fraction > 0)
+        return options->memory_fraction;
+    if ((options->flags & CTXFIT_PLAN_F_EAGER) == 0) {
+        reserved += sglang_graphs(options, total_bytes) * 2.0;
+        reserved += sglang_latent(model) ? 1.5 * 1024 : sglang_prefill_graphs(chunk) * 8.0;
+    }
+    if (mib > 60 * 1024 && reserved < 10 * 1024)
+        reserved = 10 * 1024;
+    if (mib <= reserved)
+        return 0;
+    fraction = (double)(uint64_t)((mib - reserved) / mib * 1000 + 0.5) / 1000;
+    return options->flags & CTXFIT_PLAN_F_VISION ? fraction * 0.95 : fraction; /* adjust_mem_fraction_for_vlm, an encoder of usual size */
+}
+
+/* Tenths of a byte that a token takes in a layer's pools. */
+static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, uint32_t ranks, uint32_t element_bytes)
+{
+    uint64_t bytes;
+
+    if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
+        return 0;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT)
+        bytes = (uint64_t)layer->cache_k_elems * element_bytes;
+    else
+        bytes = (uint64_t)cfi_ranks_kv_heads(layer, ranks) * ((uint64_t)layer->key_size + layer->value_size) * element_bytes;
+    bytes += layer->indexer_size != 0 ? layer->indexer_size + layer->indexer_size / 128 * 4 : 0;
+    return bytes * (layer->attention == CTXFIT_ATTENTION_SLIDING ? SGLANG_WINDOW_TENTHS : 10);
+}
+
+/* One spec, whose page is that of all layers of the largest stage. */
+static void sglang_pages(const ctxfit_model *model, uint32_t element_bytes, uint32_t page_tokens, cfi_run *run)
+{
+    cfi_paged    *paged = &run->paged;
+    cfi_page_spec spec = {CFI_PAGE_FULL, 1, 0, page_tokens, 0, 0, false, 0};
+    uint64_t      most = 0;
+
+    for (uint32_t s = 0; s < paged->stages; s++) {
+        uint64_t tenths = 0;
+
+        for (uint32_t i = paged->stage_first[s]; i < paged->stage_first[s + 1]; i++) {
+            tenths += sglang_layer_tenths(&model->layer[i], paged->tensor_ranks, element_bytes);
+            paged->state_percent = model->layer[i].state != CTXFIT_STATE_NONE ? SGLANG_STATE_PERCENT : paged->state_percent;
+        }
+        paged->stage_layers[s][0] = 1;
+        most = cfi_max_u64(most, tenths);
+    }
+    spec.page_bytes = (most * page_tokens + 9) / 10;
+    if (spec.page_bytes > 0)
+        (void)cfi_pages_add(&paged->pages, &spec);
+}
+
+ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                        cfi_run *run, ctxfit_error *error)
+{
+    uint64_t      total = 0;
+    uint32_t      element_bytes = 2;
+    ctxfit_status status = cfi_ranks_check(options, run, error);
+
+    if (status == CTXFIT_OK)
+        status = cfi_ranks_parallel(model, options, machine, run, error);
+    if (status == CTXFIT_OK)
+        status = cfi_ranks_context(model, options, run, error);
+    if (status == CTXFIT_OK)
+        status = cfi_ranks_element_bytes(options, run, &element_bytes, error);
+    if (status != CTXFIT_OK)
+        return status;
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
+        if (model->layer[i].compress_ratio != 0)
+            return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "sglang: the compressed caches of '%s' are not modelled", model->arch_name);
+    total = machine->memory != NULL ? machine->memory[0].total_bytes : machine->device[0].free_bytes;
+    run->flash = true;
+    run->kv_offload = true;
+    run->type_k = options->kv_key != 0 ? options->kv_key : CTXFIT_QUANT_BF16;
+    run->type_v = run->type_k;
+    run->overrides = options->overrides;
+    run->n_batch = sglang_chunk(options, total);
+    run->n_ubatch = run->n_batch;
+    run->paged.batch_sequences = sglang_graphs(options, total);
+    run->paged.cache_bytes = options->kv_cache_bytes;
+    run->paged.tokens_by_groups = true;
+    sglang_pages(model, element_bytes, options->block_tokens != 0 ? options->block_tokens : 1, run);
+    cfi_ranks_place(model, machine, run);
+    return cfi_pages_group(&run->paged.pages, true, error);
+}
