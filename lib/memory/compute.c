@@ -1,4 +1,4 @@
-/* An upper bound of the compute buffers: docs/compute-buffer.md. */
+/* An upper bound of the compute buffers: docs/compute-bound.md. */
 #include "compute_internal.h"
 
 #define PIPELINE_COPIES 4u  /* GGML_SCHED_MAX_COPIES, llama.cpp b10472 ggml/src/ggml-backend.cpp */
@@ -348,7 +348,7 @@ static uint64_t host_inputs(cfi_bound *graph, uint64_t inputs)
 
 /* ---- logits ---- */
 /* Hidden states below the logits, in the usual layer: none where the feed-forward tensors are so wide that a hidden state always goes
- * to the hole at the bottom. Simulated for llama and qwen3moe graphs in 2,000 sizes: docs/compute-buffer.md. */
+ * to the hole at the bottom. Simulated for llama and qwen3moe graphs in 2,000 sizes: docs/compute-bound.md. */
 static uint64_t plain_logits_hidden(const cfi_bound *graph)
 {
     const ctxfit_layer_info *layer = &graph->model->layer[graph->model->info.layers - 1];

@@ -1,4 +1,4 @@
-/* What is alive at the worst moment of a layer: docs/compute-buffer.md. */
+/* What is alive at the worst moment of a layer: docs/compute-bound.md. */
 #include "compute_internal.h"
 
 static uint64_t query_bytes(cfi_bound *graph, const ctxfit_layer_info *layer)
