@@ -209,8 +209,7 @@ void cfi_step_head(cfi_build *b, uint32_t arg)
 
 void cfi_step_softcap(cfi_build *b, uint32_t arg)
 {
-    (void)arg;
-    if (cfi_build_fact(b, CFI_FACT_FINAL_SOFTCAP, 0) == 0)
+    if (arg != CFI_ALWAYS && cfi_build_fact(b, CFI_FACT_FINAL_SOFTCAP, 0) == 0)
         return;
     b->x->flags &= (uint8_t)~CFI_NODE_OUTPUT;
     b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);

@@ -11,6 +11,7 @@ enum {
     CODE_IF_EXPERTS,/* so many experts */
     CODE_IF_ROPED,  /* the layer rotates q and k, by that rule */
     CODE_IF_STREAM, /* rows of the embedding have a part for the layer */
+    CODE_IF_LAYERS, /* the model has so many layers */
     CODE_IF_STATE,  /* the layer keeps a state of constant size */
     CODE_IF_WINDOW, /* the layer attends to a window or chunk */
     CODE_IF_CACHE,  /* the layer has a KV cache of its own */
@@ -27,6 +28,9 @@ enum {
 #define SLOT(step, number)  CFI_STEP_##step, number
 #define EXPERTS_BY(step, act, gating, norm) CFI_STEP_##step, CFI_ACT_##act | CFI_GATING_##gating << 3 | CFI_##norm << 6
 #define EXPERTS(act, gating, norm) EXPERTS_BY(MOE, act, gating, norm)
+/* Of the same rows, routed experts and then the shared ones; slots 0 and 1. */
+#define EXPERTS_AND_SHARED(act, gating, norm)                                                                                            \
+    SLOT(SAVE, 0), EXPERTS(act, gating, norm), SLOT(SAVE, 1), SLOT(LOAD, 0), WITH(FFN_SHARED, ACT_##act), SLOT(ADD_SAVED, 1)
 #define LAYER               CODE_LAYER, 0
 #define AFTER               CODE_AFTER, 0
 #define IF_HAS(weight)      CODE_IF_HAS, CFI_W_##weight
@@ -36,6 +40,7 @@ enum {
 #define IF_EXPERTS(count)   CODE_IF_EXPERTS, count
 #define IF_ROPED(rule)      CODE_IF_ROPED, CFI_##rule
 #define IF_STREAM           CODE_IF_STREAM, 0
+#define IF_LAYERS(count)    CODE_IF_LAYERS, count
 #define IF_STATE            CODE_IF_STATE, 0
 #define IF_WINDOW           CODE_IF_WINDOW, 0
 #define IF_CACHE            CODE_IF_CACHE, 0
@@ -43,7 +48,6 @@ enum {
 #define IF_LAST             CODE_IF_LAST, 0
 #define IF_FIRST            CODE_IF_FIRST, 0
 #define ELSE                CODE_ELSE, 0
-#define SLOT(step, number)  CFI_STEP_##step, number
 #define END                 CODE_END, 0
 
 /* All programs, one behind another. */
@@ -105,6 +109,7 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_EXPERTS: return b->layer->experts == arg;
     case CODE_IF_ROPED: return cfi_layer_roped(b, arg);
     case CODE_IF_STREAM: return (b->index + 2) * (uint64_t)b->model->info.embedding <= b->model->info.embedding_inputs;
+    case CODE_IF_LAYERS: return b->model->info.layers == arg;
     case CODE_IF_STATE: return b->layer->state != CTXFIT_STATE_NONE;
     case CODE_IF_WINDOW: return cfi_engine_layer_windowed(b->layer);
     case CODE_IF_CACHE: return (b->layer->flags & CTXFIT_LAYER_F_CACHE) != 0;
