@@ -300,3 +300,8 @@ func WithMeasuredRates(prefill, decode float64) Option {
 func WithoutSearch() Option {
 	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_NO_LIMITS; return nil }
 }
+
+// WithBound takes an upper bound of compute buffers, which is faster than the exact size.
+func WithBound() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_BOUND; return nil }
+}

@@ -2,6 +2,7 @@ package ctxfit
 
 /*
 #include <ctxfit.h>
+#include <stdlib.h>
 */
 import "C"
 
@@ -51,6 +52,22 @@ type Goal struct {
 	NoChanges      bool     // where nothing fits, do not look for what would help
 }
 
+func (goal Goal) c() C.ctxfit_goal {
+	var g C.ctxfit_goal
+	g.struct_size = C.sizeof_ctxfit_goal
+	g.objective = C.uint32_t(goal.Objective)
+	g.open = C.uint32_t(goal.Open)
+	g.least_ctx_seq_tokens = C.uint64_t(goal.LeastContext)
+	g.depth_tokens = C.uint64_t(goal.Depth)
+	g.least_decode_tokens_per_s = C.double(goal.LeastRate)
+	g.worst_file_type = C.ctxfit_file_type(goal.WorstFileType)
+	g.worst_cache_type = C.ctxfit_quant(goal.WorstCacheType)
+	if goal.NoChanges {
+		g.flags = C.CTXFIT_GOAL_F_NO_CHANGES
+	}
+	return g
+}
+
 // PlaceSummary is what was chosen.
 type PlaceSummary struct {
 	Found             bool      `json:"found"` // otherwise the rest tells of the nearest that was tried
@@ -71,6 +88,11 @@ type PlaceSummary struct {
 	HostWeightBytes   uint64    `json:"host_weights_bytes"`
 	DecodeRate        float64   `json:"decode_tokens_per_s"` // 0 = unknown
 	DeviceShare       float64   `json:"device_share"`        // of the bytes that a token reads
+	Nodes             int       `json:"nodes"`               // linked machines that hold layers; 1 without links
+	AloneFound        bool      `json:"alone_found"`         // of linked machines: the first alone, with its host, does it too
+	AloneContextSeq   uint64    `json:"alone_ctx_seq"`       // context that it then has
+	AloneDecodeRate   float64   `json:"alone_decode_tokens_per_s"`
+	LinkBytesPerToken uint64    `json:"link_bytes_per_token"` // that cross between linked machines
 	Reasons           int       `json:"reasons"`
 	Changes           int       `json:"changes"`
 }
@@ -122,18 +144,7 @@ func Solve(model *Model, hardware *Hardware, goal Goal, options ...Option) (*Pla
 		return nil, ErrClosed
 	}
 	defer hardware.handle.leave()
-	var g C.ctxfit_goal
-	g.struct_size = C.sizeof_ctxfit_goal
-	g.objective = C.uint32_t(goal.Objective)
-	g.open = C.uint32_t(goal.Open)
-	g.least_ctx_seq_tokens = C.uint64_t(goal.LeastContext)
-	g.depth_tokens = C.uint64_t(goal.Depth)
-	g.least_decode_tokens_per_s = C.double(goal.LeastRate)
-	g.worst_file_type = C.ctxfit_file_type(goal.WorstFileType)
-	g.worst_cache_type = C.ctxfit_quant(goal.WorstCacheType)
-	if goal.NoChanges {
-		g.flags = C.CTXFIT_GOAL_F_NO_CHANGES
-	}
+	g := goal.c()
 	var place *C.ctxfit_place
 	status := C.ctxfit_place_solve(m, h, (*C.ctxfit_plan_options)(&c.options), &g, nil, &place, &c.err)
 	if status != C.CTXFIT_OK {
@@ -178,7 +189,9 @@ func (p *Place) Summary() PlaceSummary {
 		ShortKind: LimitKind(c.short_kind), ShortDevice: -1, ShortBytes: uint64(c.short_bytes),
 		DeviceWeightBytes: uint64(c.device_weights_bytes), HostWeightBytes: uint64(c.host_weights_bytes),
 		DecodeRate: float64(c.decode_tokens_per_s), DeviceShare: float64(c.device_share), Reasons: int(c.reason_count),
-		Changes: int(c.change_count),
+		Changes: int(c.change_count), Nodes: int(c.nodes), AloneFound: c.alone_found != 0,
+		AloneContextSeq: uint64(c.alone_ctx_seq_tokens), AloneDecodeRate: float64(c.alone_decode_tokens_per_s),
+		LinkBytesPerToken: uint64(c.link_bytes_per_token),
 	}
 	if c.short_device != C.UINT32_MAX {
 		s.ShortDevice = int(c.short_device)
@@ -268,6 +281,121 @@ func (p *Place) JSON() ([]byte, error) {
 
 // MarshalJSON is [Place.JSON].
 func (p *Place) MarshalJSON() ([]byte, error) { return p.JSON() }
+
+// SetVerdict says whether models run on one machine.
+type SetVerdict uint32
+
+// The verdicts.
+const (
+	SetTogether SetVerdict = C.CTXFIT_SET_TOGETHER // all at the same time
+	SetSwap     SetVerdict = C.CTXFIT_SET_SWAP     // each alone, not all at the same time
+	SetNone     SetVerdict = C.CTXFIT_SET_NONE     // at least one does not even run alone
+)
+
+// PlaceSet is several models on one machine.
+type PlaceSet struct {
+	handle handle
+	count  int
+}
+
+// SetMember is a model of a set, what is fixed of it, and what is chosen for.
+type SetMember struct {
+	Model   *Model
+	Goal    Goal
+	Options []Option
+}
+
+func freePlaceSet(p unsafe.Pointer) { C.ctxfit_place_set_free((*C.ctxfit_place_set)(p)) }
+
+// SolveSet places several models at the same time, in this order: each takes of what those before it left.
+func SolveSet(hardware *Hardware, members ...SetMember) (*PlaceSet, error) {
+	if len(members) == 0 {
+		return nil, invalid("SolveSet: no model")
+	}
+	h := hardware.enter()
+	if h == nil {
+		return nil, ErrClosed
+	}
+	defer hardware.handle.leave()
+	count := len(members)
+	models := (*[1 << 16]*C.ctxfit_model)(C.malloc(C.size_t(count) * C.size_t(unsafe.Sizeof((*C.ctxfit_model)(nil)))))
+	defer C.free(unsafe.Pointer(models))
+	options, goals := make([]C.ctxfit_plan_options, count), make([]C.ctxfit_goal, count)
+	for i, member := range members {
+		m := member.Model.enter()
+		if m == nil {
+			return nil, ErrClosed
+		}
+		defer member.Model.handle.leave()
+		c, err := newCall(member.Options)
+		if err != nil {
+			return nil, err
+		}
+		models[i], options[i], goals[i] = m, C.ctxfit_plan_options(c.options), member.Goal.c()
+		calls.Put(c)
+	}
+	var set *C.ctxfit_place_set
+	var e C.ctxfit_error
+	status := C.ctxfit_place_solve_set(&models[0], C.uint32_t(count), h, &options[0], &goals[0], nil, &set, &e)
+	if status != C.CTXFIT_OK {
+		return nil, failure(status, &e)
+	}
+	s := &PlaceSet{handle: handle{object: unsafe.Pointer(set), free: freePlaceSet}, count: count}
+	runtime.SetFinalizer(s, (*PlaceSet).Close)
+	return s, nil
+}
+
+func (s *PlaceSet) enter() *C.ctxfit_place_set {
+	if s == nil {
+		return nil
+	}
+	return (*C.ctxfit_place_set)(s.handle.enter())
+}
+
+// Close gives the memory back, once the placements and the machine that were asked for are closed too.
+func (s *PlaceSet) Close() error {
+	if s != nil && s.handle.close() {
+		runtime.SetFinalizer(s, nil)
+	}
+	return nil
+}
+
+// Verdict says whether the models run together; 0 when the set is closed.
+func (s *PlaceSet) Verdict() SetVerdict {
+	set := s.enter()
+	if set == nil {
+		return 0
+	}
+	defer s.handle.leave()
+	return SetVerdict(C.ctxfit_place_set_verdict(set))
+}
+
+// Places returns the placement of each model; nil when the set is closed.
+func (s *PlaceSet) Places() []*Place {
+	var all []*Place
+	for i := 0; s != nil && i < s.count; i++ {
+		set := s.enter()
+		if set == nil {
+			return nil
+		}
+		place := C.ctxfit_place_set_at(set, C.uint32_t(i))
+		p := &Place{handle{object: unsafe.Pointer(place), free: func(unsafe.Pointer) { s.handle.leave() }}}
+		runtime.SetFinalizer(p, (*Place).Close)
+		all = append(all, p)
+	}
+	return all
+}
+
+// Rest returns the machine with what is left free: [Solve] on it says whether one more model is admitted. Nil when the set is closed.
+func (s *PlaceSet) Rest() *Hardware {
+	set := s.enter()
+	if set == nil {
+		return nil
+	}
+	h := &Hardware{handle{object: unsafe.Pointer(C.ctxfit_place_set_rest(set)), free: func(unsafe.Pointer) { s.handle.leave() }}}
+	runtime.SetFinalizer(h, (*Hardware).Close)
+	return h
+}
 
 // Argument is what an argument of llama.cpp's programs is to a plan.
 type Argument uint32

@@ -104,3 +104,48 @@ func TestLinesGoThereAndBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSeveralModelsShareAMachine(t *testing.T) {
+	_, model, hardware := placeOf(t, "Q4_K_M", "2*rtx-3090 host:64GiB", ctxfit.Goal{})
+	set, err := ctxfit.SolveSet(hardware, ctxfit.SetMember{Model: model, Options: []ctxfit.Option{ctxfit.WithContext(16384)}},
+		ctxfit.SetMember{Model: model, Options: []ctxfit.Option{ctxfit.WithContext(8192)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := set.Places()
+	rest := set.Rest()
+	if set.Verdict() != ctxfit.SetTogether || len(places) != 2 || !places[1].Summary().Found {
+		t.Errorf("%v, %+v", set.Verdict(), places)
+	}
+	_ = set.Close()
+	if !places[0].Summary().Found || len(rest.Devices()) == 0 { // they keep what they need
+		t.Error("a closed set took its parts along")
+	}
+	for _, place := range places {
+		_ = place.Close()
+	}
+	_ = rest.Close()
+	if set.Verdict() != 0 || set.Places() != nil || set.Rest() != nil {
+		t.Error("a closed set answers")
+	}
+	if _, err := ctxfit.SolveSet(hardware); !errors.Is(err, ctxfit.ErrInvalidArgument) {
+		t.Error(err)
+	}
+}
+
+func TestPartsOfAToken(t *testing.T) {
+	_, model, hardware := placeOf(t, "Q4_K_M", "rtx-4090 host:64GiB(bw=80GB/s)", ctxfit.Goal{})
+	plan, err := ctxfit.NewPlan(model, hardware, ctxfit.WithContext(8192), ctxfit.WithCPUExperts(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gpu, err := plan.Part(0, 8192)
+	host, _ := plan.Part(1, 8192)
+	rate, _ := plan.DecodeRate(8192)
+	if sum := gpu.Seconds + host.Seconds; err != nil || sum*rate.Value < 0.99 || sum*rate.Value > 1.01 {
+		t.Errorf("%v + %v s, %v", gpu.Seconds, host.Seconds, rate)
+	}
+	if _, err := plan.Part(2, 0); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Error(err)
+	}
+}

@@ -269,6 +269,34 @@ func (p *Plan) DecodeRate(depth uint64) (Rate, error) {
 	return rateFrom(&r.estimate), nil
 }
 
+// PlanPart is what one decoded token costs on one device.
+type PlanPart struct {
+	Blocks             int     `json:"blocks"`                // mixers and feed-forwards of the layers there
+	WeightBytes        uint64  `json:"weight_bytes"`          // weights read: of experts those in use
+	CacheBytes         uint64  `json:"cache_bytes"`           // caches read
+	StateBytes         uint64  `json:"state_bytes"`           // recurrent state, read and written
+	LinkBytes          uint64  `json:"link_bytes"`            // hidden states, results and logits that cross its link
+	CopiedBytesPerPass uint64  `json:"copied_bytes_per_pass"` // of a prompt: the host's weights that each micro-batch brings there
+	Seconds            float64 `json:"seconds"`               // 0 = unknown, or nothing there
+	LinkSeconds        float64 `json:"link_seconds"`          // not part of Seconds; 0 = no link stated
+}
+
+// Part returns what a decoded token costs on a device by its place, with depth tokens in the context.
+func (p *Plan) Part(device int, depth uint64) (PlanPart, error) {
+	plan := p.enter()
+	if plan == nil {
+		return PlanPart{}, ErrClosed
+	}
+	defer p.handle.leave()
+	var c C.ctxfit_plan_part
+	c.struct_size = C.sizeof_ctxfit_plan_part
+	if status := C.ctxfit_plan_get_part(plan, C.uint32_t(device), C.uint64_t(depth), &c); status != C.CTXFIT_OK {
+		return PlanPart{}, statusError(status, "part of device %d", device)
+	}
+	return PlanPart{int(c.blocks), uint64(c.weight_bytes), uint64(c.cache_bytes), uint64(c.state_bytes), uint64(c.link_bytes),
+		uint64(c.copied_bytes_per_pass), float64(c.seconds), float64(c.link_seconds)}, nil
+}
+
 // PromptTime returns how long a prompt takes of which the first cached tokens are in the cache already.
 func (p *Plan) PromptTime(prompt, cached uint64) (Time, error) {
 	plan := p.enter()

@@ -38,7 +38,7 @@ ENUMS = {
     "CTXFIT_CTX_FROM_": ("ContextSource", False), "CTXFIT_DIFFERS_": ("Differs", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
     "CTXFIT_OBJECTIVE_": ("Objective", False), "CTXFIT_OPEN_": ("Open", True), "CTXFIT_GOAL_F_": ("GoalFlags", True),
-    "CTXFIT_CHANGE_": ("ChangeKind", False), "CTXFIT_ARGUMENT_": ("Argument", False),
+    "CTXFIT_CHANGE_": ("ChangeKind", False), "CTXFIT_SET_": ("SetVerdict", False), "CTXFIT_ARGUMENT_": ("Argument", False),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
 # struct -> the dataclass that shows it; the others are input or have a class of their own
@@ -48,7 +48,7 @@ RECORDS = {
     "ctxfit_engine_info": "Engine", "ctxfit_plan_summary": "Summary", "ctxfit_plan_device": "PlanDevice", "ctxfit_plan_engine": "PlanEngine",
     "ctxfit_difference": "Difference", "ctxfit_hw_entry": "HardwareEntry", "ctxfit_rank_row": "RankRow",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
-    "ctxfit_place_summary": "PlaceSummary", "ctxfit_change": "Change", "ctxfit_line": "Line",
+    "ctxfit_place_summary": "PlaceSummary", "ctxfit_plan_part": "PlanPart", "ctxfit_change": "Change", "ctxfit_line": "Line",
 }
 NAMED = {"TensorInfo", "GgufKey"}  # C finds their name by place; Python shows it beside the rest
 RENAMED = {("ctxfit_quant_info", "quant"): "name", ("ctxfit_file_type_info", "file_type"): "name"}
@@ -203,7 +203,8 @@ def write_layout(found: Headers, aliases: Dict[str, str]) -> str:
     lines += ["", "", "#: every struct, by its name in C", "STRUCTS: Dict[str, Any] = {"] + [f'    "{n}": {n},' for n in names] + ["}", ""]
     lines += ["#: every function: what it returns and takes", "FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {"]
     for f in found.functions:
-        result = {"void": "None", "const char *": "ctypes.c_char_p", "const ctxfit_plan *": "ctypes.c_void_p"}.get(f.result) or ctype_of(f.result, aliases)
+        result = {"void": "None", "const char *": "ctypes.c_char_p", "const ctxfit_plan *": "ctypes.c_void_p",
+                  "const ctxfit_place *": "ctypes.c_void_p", "const ctxfit_hw *": "ctypes.c_void_p"}.get(f.result) or ctype_of(f.result, aliases)
         arguments = ", ".join(argument_type(a, aliases, names) for a in f.arguments)
         lines.append(f'    "{f.name}": ({result}, [{arguments}]),')
     return "\n".join(lines + ["}", ""])

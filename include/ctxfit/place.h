@@ -111,8 +111,14 @@ typedef struct ctxfit_place_summary {
     uint64_t         host_weights_bytes;  /**< weights on the host, token embeddings included */
     double           decode_tokens_per_s; /**< estimate at the depth that was asked for; 0 = unknown */
     double           device_share;        /**< of the bytes that a token reads: what devices read; 0 to 1 */
+    uint32_t         nodes;               /**< linked machines that hold layers; 1 without links */
+    uint32_t         alone_found;         /**< of linked machines: 1 when the first alone, with its host, does it too */
+    uint64_t         alone_ctx_seq_tokens;/**< context that it then has; 0 = not found, or no linked machines */
+    double           alone_decode_tokens_per_s; /**< rate that it then has; 0 = unknown, not found, or no linked machines */
+    uint64_t         link_bytes_per_token; /**< that cross between linked machines for one decoded token */
 } ctxfit_place_summary;
-#define CTXFIT_PLACE_SUMMARY_INIT { (uint32_t)sizeof(ctxfit_place_summary), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define CTXFIT_PLACE_SUMMARY_INIT \
+    { (uint32_t)sizeof(ctxfit_place_summary), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** What was chosen. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_place_get_summary(const ctxfit_place *place, ctxfit_place_summary *out);
@@ -165,6 +171,45 @@ CTXFIT_API const char *ctxfit_change_name(uint32_t kind);
  * @return OK, E_BUFFER_SIZE, E_INVALID_ARG. @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_place_write_json(const ctxfit_place *place, const char *id, char *buf, size_t cap, size_t *out_len);
+
+/* ---- several models on one machine ---- */
+
+/** Several models on one machine. Immutable. @since 0.1.0 */
+typedef struct ctxfit_place_set ctxfit_place_set;
+
+/** Whether models run on one machine. */
+enum {
+    CTXFIT_SET_TOGETHER = 1, /**< all at the same time */
+    CTXFIT_SET_SWAP     = 2, /**< each alone, not all at the same time */
+    CTXFIT_SET_NONE     = 3  /**< at least one does not even run alone */
+};
+
+/**
+ * Places several models at the same time, in the order that they are given: each takes of what those before it left, so a model whose
+ * context is open leaves little. Margins are kept once.
+ * @param models  `count` of them
+ * @param options first of `count` (stride is options[0].struct_size), what is fixed of each; NULL = defaults
+ * @param goals   first of `count` (stride is goals[0].struct_size); NULL = defaults
+ * @return as ctxfit_place_solve(); E_INVALID_ARG also for a count of 0 or above 64. `detail` of the error is the place of the model.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_place_solve_set(const ctxfit_model *const *models, uint32_t count, const ctxfit_hw *hw,
+                                                const ctxfit_plan_options *options, const ctxfit_goal *goals,
+                                                const ctxfit_allocator *allocator, ctxfit_place_set **out, ctxfit_error *error);
+/** Frees a set and its placements; NULL is fine. @since 0.1.0 */
+CTXFIT_API void ctxfit_place_set_free(ctxfit_place_set *set);
+/** CTXFIT_SET_*; 0 for NULL. @since 0.1.0 */
+CTXFIT_API uint32_t ctxfit_place_set_verdict(const ctxfit_place_set *set);
+/**
+ * A model's placement by place, NULL past the end. One that did not find room beside those before it says what it lacks there, and its
+ * changes say what would help. Borrowed. @since 0.1.0
+ */
+CTXFIT_API const ctxfit_place *ctxfit_place_set_at(const ctxfit_place_set *set, uint32_t index);
+/**
+ * The machine with what is left free: ctxfit_place_solve() on it says whether one more model is admitted, and how. Borrowed; NULL for NULL.
+ * @since 0.1.0
+ */
+CTXFIT_API const ctxfit_hw *ctxfit_place_set_rest(const ctxfit_place_set *set);
 
 /* ---- lines: a plan's options as arguments of llama.cpp's programs, and back ---- */
 

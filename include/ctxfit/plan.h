@@ -282,6 +282,26 @@ CTXFIT_API ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, ui
 CTXFIT_API ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, uint64_t prompt_tokens, uint64_t cached_tokens,
                                                      ctxfit_estimate *out);
 
+/** What one decoded token costs on one device. Parts work one after the other: the seconds add up to the decode time. @since 0.1.0 */
+typedef struct ctxfit_plan_part {
+    uint32_t struct_size;           /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t blocks;                /**< mixers and feed-forwards of the layers here */
+    uint64_t weight_bytes;          /**< weights read for a token: of experts those in use */
+    uint64_t cache_bytes;           /**< caches read, at that depth */
+    uint64_t state_bytes;           /**< recurrent state, read and written */
+    uint64_t link_bytes;            /**< hidden states that come from other devices for it, and results of the host's matrices */
+    uint64_t copied_bytes_per_pass; /**< of a prompt: the host's weights that each micro-batch brings here */
+    double   seconds;               /**< time of the reads and the blocks; 0 = unknown, or nothing here */
+    double   link_seconds;          /**< time of link_bytes by the link's bandwidth, not in `seconds`; 0 = no link stated, or nothing */
+} ctxfit_plan_part;
+#define CTXFIT_PLAN_PART_INIT { (uint32_t)sizeof(ctxfit_plan_part), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/**
+ * What a decoded token costs on a device, with `depth_tokens` in its context; the host is the last.
+ * @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_get_part(const ctxfit_plan *plan, uint32_t device, uint64_t depth_tokens, ctxfit_plan_part *out);
+
 /** A request to hold against a plan. @since 0.1.0 */
 typedef struct ctxfit_request {
     uint32_t struct_size;   /**< set by the caller, as by the `*_INIT` macro */

@@ -110,7 +110,8 @@ enum {
     CFI_V1_REQUEST        = 40,
     CFI_V1_CHECK          = 72,
     CFI_V1_GOAL           = 48,
-    CFI_V1_PLACE_SUMMARY  = 112,
+    CFI_V1_PLACE_SUMMARY  = 144,
+    CFI_V1_PLAN_PART      = 64,
     CFI_V1_CHANGE         = 216,
     CFI_V1_LINE           = 1104
 };

@@ -1,5 +1,12 @@
 #include "memory_internal.h"
 
+uint64_t cfi_memory_engine_free(const ctxfit_device *device)
+{
+    if (device->free_bytes != 0)
+        return device->free_bytes;
+    return device->kind == CTXFIT_DEVICE_UNIFIED ? device->budget_bytes : device->memory_bytes;
+}
+
 uint32_t cfi_memory_engine_devices(const ctxfit_hw *hw, cfi_engine_device devices[CFI_MAX_DEVICES])
 {
     uint32_t             total;
@@ -10,9 +17,7 @@ uint32_t cfi_memory_engine_devices(const ctxfit_hw *hw, cfi_engine_device device
         if (all[i].kind == CTXFIT_DEVICE_HOST)
             continue;
         devices[count].backend = all[i].backend;
-        devices[count].free_bytes = all[i].free_bytes;
-        if (devices[count].free_bytes == 0)
-            devices[count].free_bytes = all[i].kind == CTXFIT_DEVICE_UNIFIED ? all[i].budget_bytes : all[i].memory_bytes;
+        devices[count].free_bytes = cfi_memory_engine_free(&all[i]);
         count++;
     }
     return count;

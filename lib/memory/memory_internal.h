@@ -26,6 +26,8 @@ typedef struct cfi_memory {
     cfi_memory_device device[CFI_MAX_DEVICES + 1];
 } cfi_memory;
 
+/* What a driver would report as free. */
+uint64_t cfi_memory_engine_free(const ctxfit_device *device);
 /* The devices of a machine as the engine counts them, the host left out. */
 uint32_t cfi_memory_engine_devices(const ctxfit_hw *hw, cfi_engine_device devices[CFI_MAX_DEVICES]);
 

@@ -53,6 +53,8 @@ bool cfi_divide_cost(const cfi_divide *divide, uint32_t device, uint32_t first, 
     *out = (b->read_kept - a->read_kept + read * share) * d->weight_s + (b->read_cache - a->read_cache) * d->cache_s +
            (double)(b->blocks - a->blocks) * d->block_s + read * (1 - share) * host->weight_s;
     *out += DIVIDE_BALANCE * used * used * divide->ledger->sum[divide->ledger->entries].read_kept * d->weight_s;
+    if (d->remote)
+        *out += 2 * DIVIDE_BALANCE * divide->ledger->sum[divide->ledger->entries].read_kept * d->weight_s;
     return true;
 }
 

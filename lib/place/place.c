@@ -81,6 +81,9 @@ static ctxfit_status place_fill(ctxfit_place *place, const cfi_wish *wish, const
     if (status != CTXFIT_OK)
         return status;
     place_fill_summary(place, wish, choice);
+    status = cfi_nodes_compare(place, wish, choice, error);
+    if (status != CTXFIT_OK)
+        return status;
     status = cfi_place_reasons(place, wish, choice, error);
     return status == CTXFIT_OK ? place_fill_changes(place, wish, choice, error) : status;
 }

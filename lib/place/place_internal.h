@@ -47,6 +47,7 @@ typedef struct cfi_divide_device {
     double      weight_s; /* per byte */
     double      cache_s;
     double      block_s;  /* per block */
+    bool        remote;   /* in another machine: left out where it does not help */
 } cfi_divide_device;
 
 typedef struct cfi_divide {
@@ -67,11 +68,13 @@ bool cfi_divide_solve(const cfi_divide *divide, uint32_t first[CFI_MAX_DEVICES +
 bool cfi_divide_cost(const cfi_divide *divide, uint32_t device, uint32_t first, uint32_t end, double *out);
 
 /* ---- spread.c: a division as options ---- */
+#define CFI_SPREAD_WINDOW 3u
+
 typedef struct cfi_spread_range {
     uint32_t first, end;
-    uint32_t moved_end;  /* every piece of [first, moved_end) is on the host */
-    uint32_t partial;    /* a layer of which some pieces are; UINT32_MAX: none */
-    uint32_t pieces;     /* which: bits 1 << CFI_PIECE_* */
+    uint32_t moved_end;                 /* every piece of [first, moved_end) is on the host */
+    uint32_t window;                    /* layers from moved_end on of which some pieces may be */
+    uint32_t pieces[CFI_SPREAD_WINDOW]; /* which are on the host: bits 1 << CFI_PIECE_* */
 } cfi_spread_range;
 
 typedef struct cfi_spread {
@@ -103,7 +106,8 @@ typedef struct cfi_placed {
 } cfi_placed;
 
 typedef struct cfi_solver {
-    cfi_arena    arena; /* tables of the model at hand */
+    cfi_arena    arena;   /* tables of the model at hand */
+    cfi_arena    scratch; /* of evaluations */
     cfi_question q;     /* its options are the trial's */
     cfi_ledger   ledger;
     cfi_divide   divide;
@@ -157,13 +161,16 @@ ctxfit_status cfi_wish_check(cfi_wish *wish, ctxfit_error *error);
 ctxfit_status cfi_wish_solve(const cfi_wish *wish, cfi_choice *out, ctxfit_error *error);
 void          cfi_choice_free(cfi_choice *choice);
 
+/* ---- nodes.c: fills the summary's members of linked machines ---- */
+ctxfit_status cfi_nodes_compare(ctxfit_place *place, const cfi_wish *wish, const cfi_choice *choice, ctxfit_error *error);
+
 /* ---- changes.c ---- */
 #define CFI_MAX_CHANGES 8u
 ctxfit_status cfi_changes_find(const cfi_wish *wish, const cfi_choice *nearest, ctxfit_change out[CFI_MAX_CHANGES], uint32_t *count,
                                uint32_t *evaluations, ctxfit_error *error);
 
 /* ---- reasons.c ---- */
-#define CFI_MAX_REASONS 8u
+#define CFI_MAX_REASONS 12u
 ctxfit_status cfi_place_reasons(ctxfit_place *place, const cfi_wish *wish, const cfi_choice *choice, ctxfit_error *error);
 
 #endif

@@ -23,6 +23,7 @@ static bool placement_set_rates(const cfi_solver *s, uint32_t d, cfi_divide_devi
     out->weight_s = 1 / (c->weight_efficiency * rate);
     out->cache_s = 1 / (c->cache_efficiency * rate);
     out->block_s = c->seconds_per_block;
+    out->remote = !host && s->q.engine_device[d].backend == CTXFIT_BACKEND_RPC;
     return hw->bandwidth_bytes_per_s > 0;
 }
 
@@ -57,6 +58,7 @@ ctxfit_status cfi_solver_take(cfi_solver *s, const ctxfit_model *model, ctxfit_e
 /* ---- one evaluation ---- */
 typedef struct placement_state {
     const ctxfit_plan_options *options;
+    uint64_t                   peak[CFI_MAX_DEVICES];  /* compute buffers, the largest of all rounds */
     uint64_t                   extra[CFI_MAX_DEVICES]; /* what earlier rounds showed to be missing in the sums */
     cfi_answer                 answer;                 /* the last evaluation */
     int64_t                    margin;
@@ -121,11 +123,16 @@ static void placement_rate(cfi_solver *s, cfi_placed *placed)
 }
 
 /* ---- budgets ---- */
-static void placement_set_budgets(cfi_solver *s, const placement_state *state)
+/* After the first rounds budgets only shrink, so that divisions do not take turns. */
+static void placement_set_budgets(cfi_solver *s, placement_state *state, int round)
 {
     for (uint32_t d = 0; d < s->q.device_count; d++) {
         uint64_t usable = s->q.usable[d], used = state->answer.memory.device[d].compute;
 
+        if (round > 0)
+            state->peak[d] = cfi_max_u64(state->peak[d], used);
+        if (round > 1)
+            used = state->peak[d];
         if (!cfi_add_u64(used, state->extra[d], &used))
             used = UINT64_MAX;
         s->divide.device[d].budget = usable > used ? usable - used : 0;
@@ -243,7 +250,7 @@ static ctxfit_status placement_rounds(cfi_solver *s, placement_state *state, cfi
         cfi_memory          before = state->answer.memory;
         ctxfit_status       status;
 
-        placement_set_budgets(s, state);
+        placement_set_budgets(s, state, round);
         if (round == 0)
             out->surplus = placement_surplus(s);
         if (!placement_divide(s, state) || (round > 0 && placement_is_same(&last, &state->written)))

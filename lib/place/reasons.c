@@ -123,6 +123,84 @@ static void reasons_choices(reason_list *list)
         reasons_add(list, "micro-batches of %" PRIu32 " tokens, the largest that serve the objective", s->ubatch_tokens);
 }
 
+/* Why devices together are less than one of their size: what stands on each of them, and what no piece fills. */
+static void reasons_several(reason_list *list)
+{
+    const cfi_memory *memory = &list->choice->placed.answer.memory;
+    uint64_t          capacity = 0, kept = 0, compute = 0, largest = 0, left = 0;
+    uint32_t          used = 0;
+
+    for (uint32_t d = 0; d < memory->device_count; d++) {
+        ctxfit_plan_device device = reasons_device(list, d);
+
+        if (device.weights_bytes == 0)
+            continue;
+        used++;
+        capacity += device.capacity_bytes;
+        kept += device.capacity_bytes > device.usable_bytes ? device.capacity_bytes - device.usable_bytes : 0;
+        compute += device.compute_bytes;
+        largest = cfi_max_u64(largest, device.compute_bytes);
+        left += device.free_bytes > 0 ? (uint64_t)device.free_bytes : 0;
+    }
+    if (used < 2)
+        return;
+    reasons_add(list,
+                "%" PRIu32 " devices are not one of %.0f GiB: %.1f GiB are kept free on them, compute buffers stand on each (%.1f GiB, the "
+                "largest %.1f), %.1f GiB are left over; they work one after the other, so their bandwidths do not add up",
+                used, (double)capacity / REASONS_GIB, (double)kept / REASONS_GIB, (double)compute / REASONS_GIB,
+                (double)largest / REASONS_GIB, (double)left / REASONS_GIB);
+}
+
+/* Linked machines against the first one alone. */
+static void reasons_nodes(reason_list *list)
+{
+    const ctxfit_place_summary *s = &list->place->summary;
+
+    if (s->nodes < 2 && s->alone_found != 0)
+        reasons_add(list, "linked machines are left out: the first alone, with its host, is as fast");
+    if (s->nodes < 2)
+        return;
+    reasons_add(list,
+                "%" PRIu32 " linked machines hold layers; a token takes %" PRIu64 " bytes over the link, and its delay each time, which is "
+                "not in the rate",
+                s->nodes, s->link_bytes_per_token);
+    if (s->alone_found == 0)
+        reasons_add(list, "the first machine alone, with its host, cannot run it");
+    else
+        reasons_add(list,
+                    "the first machine alone, with its host, would have %" PRIu64 " tokens of context at %.3g tokens/s, against %" PRIu64
+                    " at %.3g%s",
+                    s->alone_ctx_seq_tokens, s->alone_decode_tokens_per_s, s->ctx_seq_tokens, s->decode_tokens_per_s,
+                    s->alone_decode_tokens_per_s >= s->decode_tokens_per_s && s->alone_ctx_seq_tokens >= s->ctx_seq_tokens
+                        ? ": linking them is not worth it"
+                        : "");
+}
+
+/* Where a token's time goes. */
+static void reasons_parts(reason_list *list)
+{
+    const cfi_memory *memory = &list->choice->placed.answer.memory;
+    uint64_t          depth = list->wish->goal.depth_tokens;
+    char              text[320];
+    cfi_writer        w;
+    size_t            len;
+
+    if (list->choice->placed.seconds <= 0)
+        return;
+    if (depth == 0)
+        depth = list->place->summary.ctx_seq_tokens;
+    cfi_writer_init(&w, text, sizeof text);
+    for (uint32_t d = 0; d <= memory->device_count; d++) {
+        ctxfit_plan_part   part = CTXFIT_PLAN_PART_INIT;
+        ctxfit_plan_device device = reasons_device(list, d);
+
+        if (ctxfit_plan_get_part(list->place->plan, d, depth, &part) == CTXFIT_OK && part.seconds > 0)
+            cfi_write(&w, "%s%s %.1f ms", w.len > 0 ? ", " : "", device.name, part.seconds * 1e3);
+    }
+    (void)cfi_writer_finish(&w, &len);
+    reasons_add(list, "a token with %" PRIu64 " in the context takes %.1f ms: %s", depth, list->choice->placed.seconds * 1e3, text);
+}
+
 static void reasons_short(reason_list *list)
 {
     const ctxfit_place_summary *s = &list->place->summary;
@@ -151,7 +229,10 @@ ctxfit_status cfi_place_reasons(ctxfit_place *place, const cfi_wish *wish, const
     if (choice->placed.answer.run.device_count > 0) {
         reasons_layers(&list);
         reasons_moved(&list);
+        reasons_several(&list);
+        reasons_nodes(&list);
     }
+    reasons_parts(&list);
     reasons_context(&list);
     if (place->summary.found && wish->goal.least_decode_tokens_per_s > 0 && choice->placed.seconds <= 0)
         reasons_add(&list, "the decode rate is unknown, for want of a memory bandwidth: it was not held against %.3g tokens/s",

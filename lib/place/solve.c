@@ -337,7 +337,9 @@ ctxfit_status cfi_wish_solve(const cfi_wish *wish, cfi_choice *out, ctxfit_error
     cfi_arena_init(&solver.arena, &wish->allocator);
     solver.goal = wish->goal;
     solver.q.options = wish->options;
+    cfi_arena_init(&solver.scratch, &wish->allocator);
     status = cfi_plan_question(&solver.q, wish->model, wish->hw, error);
+    solver.q.scratch = &solver.scratch;
     if (status == CTXFIT_OK && (wish->goal.open & CTXFIT_OPEN_FILE_TYPE) == 0) {
         status = solve_model(&t, wish->model, error);
     } else if (status == CTXFIT_OK) {
@@ -346,6 +348,7 @@ ctxfit_status cfi_wish_solve(const cfi_wish *wish, cfi_choice *out, ctxfit_error
             status = solve_file_type(&t, types[i], error);
     }
     cfi_arena_free(&solver.arena);
+    cfi_arena_free(&solver.scratch);
     out->evaluations = solver.evaluations;
     if (status == CTXFIT_OK && !t.any) {
         if (error != NULL)

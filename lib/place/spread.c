@@ -8,25 +8,6 @@ static uint64_t spread_layer_bytes(const cfi_divide *divide, uint32_t layer, cfi
     return divide->ledger->sum[layer + 1].moved[padding] - divide->ledger->sum[layer].moved[padding];
 }
 
-/* The pieces of a layer that together fill `room` best, as bits; *out_bytes: what they take. */
-static uint32_t spread_best_pieces(const cfi_ledger_layer *layer, cfi_padding padding, uint64_t room, uint64_t *out_bytes)
-{
-    uint32_t best = 0;
-
-    *out_bytes = 0;
-    for (uint32_t set = 1; set < 1u << CFI_PIECE_COUNT; set++) {
-        uint64_t bytes = 0;
-
-        for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++)
-            bytes += (set >> p & 1) != 0 ? layer->piece[p][padding] : 0;
-        if (bytes <= room && bytes > *out_bytes) {
-            best = set;
-            *out_bytes = bytes;
-        }
-    }
-    return best;
-}
-
 static uint32_t spread_existing(const cfi_ledger_layer *layer)
 {
     uint32_t set = 0;
@@ -36,26 +17,63 @@ static uint32_t spread_existing(const cfi_ledger_layer *layer)
     return set;
 }
 
-/* The last layers of a range keep their pieces, as --n-cpu-moe has it; one layer keeps some. */
+/* Pieces of a few layers in a row: those that fill `room` best stay, the others are for the host. Sizes differ from layer to layer, so
+ * that a few layers together leave less than one. */
+static void spread_fill_window(const cfi_divide *divide, cfi_padding padding, uint64_t room, cfi_spread_range *r)
+{
+    uint64_t bytes[CFI_SPREAD_WINDOW * CFI_PIECE_COUNT], most = 0;
+    uint32_t piece[CFI_SPREAD_WINDOW * CFI_PIECE_COUNT], count = 0, best = 0;
+
+    for (uint32_t i = 0; i < r->window; i++) {
+        const cfi_ledger_layer *layer = &divide->ledger->layer[r->moved_end + i];
+
+        for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++) {
+            if (layer->piece[p][padding] == 0)
+                continue;
+            bytes[count] = layer->piece[p][padding];
+            piece[count++] = i * CFI_PIECE_COUNT + p;
+        }
+    }
+    for (uint32_t set = 1; set < 1u << count; set++) {
+        uint64_t total = 0;
+
+        for (uint32_t n = 0; n < count && total <= room; n++)
+            total += (set >> n & 1) != 0 ? bytes[n] : 0;
+        if (total <= room && total > most) {
+            best = set;
+            most = total;
+        }
+    }
+    for (uint32_t n = 0; n < count; n++)
+        if ((best >> n & 1) == 0)
+            r->pieces[piece[n] / CFI_PIECE_COUNT] |= 1u << piece[n] % CFI_PIECE_COUNT;
+}
+
+/* The last layers of a range keep their pieces, as --n-cpu-moe has it; of a few layers before them some are kept. */
 static void spread_fill_range(const cfi_divide *divide, uint32_t d, cfi_spread_range *r)
 {
     const cfi_ledger_sum *a = &divide->ledger->sum[r->first], *b = &divide->ledger->sum[r->end];
     cfi_padding           padding = divide->device[d].padding;
-    uint64_t kept = b->kept[padding] - a->kept[padding] + b->cache[padding] - a->cache[padding] + divide->ledger->rope[padding], taken;
+    uint64_t kept = b->kept[padding] - a->kept[padding] + b->cache[padding] - a->cache[padding] + divide->ledger->rope[padding];
     uint64_t room = divide->device[d].budget > kept ? divide->device[d].budget - kept : 0;
 
+    memset(r->pieces, 0, sizeof r->pieces);
+    r->window = 0;
     r->moved_end = r->end;
-    r->partial = UINT32_MAX;
-    r->pieces = 0;
     while (r->moved_end > r->first && spread_layer_bytes(divide, r->moved_end - 1, padding) <= room)
         room -= spread_layer_bytes(divide, --r->moved_end, padding);
     if (r->moved_end == r->first)
         return;
-    r->pieces = spread_best_pieces(&divide->ledger->layer[r->moved_end - 1], padding, room, &taken);
-    if (r->pieces == 0)
-        return;
-    r->partial = --r->moved_end;
-    r->pieces = spread_existing(&divide->ledger->layer[r->partial]) & ~r->pieces; /* what the host gets */
+    /* one layer that would stay whole, and what is before it */
+    if (r->moved_end < r->end) {
+        room += spread_layer_bytes(divide, r->moved_end, padding);
+        r->window = 1;
+    }
+    while (r->window < CFI_SPREAD_WINDOW && r->moved_end > r->first) {
+        r->moved_end--;
+        r->window++;
+    }
+    spread_fill_window(divide, padding, room, r);
 }
 
 void cfi_spread_fill(const cfi_divide *divide, const uint32_t first[CFI_MAX_DEVICES + 1], cfi_spread *out)
@@ -71,7 +89,8 @@ void cfi_spread_fill(const cfi_divide *divide, const uint32_t first[CFI_MAX_DEVI
         spread_fill_range(divide, d, r);
         for (uint32_t i = r->first; i < r->moved_end; i++)
             out->moved_layers += spread_layer_bytes(divide, i, CFI_PADDING_32) > 0 ? 1 : 0;
-        out->moved_layers += r->partial != UINT32_MAX ? 1 : 0;
+        for (uint32_t i = 0; i < r->window; i++)
+            out->moved_layers += r->pieces[i] != 0 ? 1 : 0;
     }
 }
 
@@ -181,8 +200,9 @@ static bool spread_write_host_tensors(const cfi_spread *spread, const cfi_ledger
 
         if (!first_layers && pieces != 0)
             spread_write_pattern(&w, ledger->experts, r->first, r->moved_end - 1, pieces);
-        if (r->partial != UINT32_MAX && r->pieces != 0)
-            spread_write_pattern(&w, ledger->experts, r->partial, r->partial, r->pieces);
+        for (uint32_t i = 0; i < r->window; i++)
+            if (r->pieces[i] != 0)
+                spread_write_pattern(&w, ledger->experts, r->moved_end + i, r->moved_end + i, r->pieces[i]);
     }
     return cfi_writer_finish(&w, &len) == CTXFIT_OK;
 }

@@ -61,12 +61,35 @@ static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *hos
     q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : available;
 }
 
+/* In another machine than the host, or said to be. */
+static bool is_remote(const ctxfit_device *device)
+{
+    return device->node != 0 || device->backend == CTXFIT_BACKEND_RPC;
+}
+
+/* llama.cpp reaches other machines by RPC, whatever computes there. */
+static void question_add(cfi_question *q, uint32_t at, uint32_t index, bool remote)
+{
+    uint32_t             count;
+    const ctxfit_device *device = &cfi_hw_devices(q->hw, &count)[index];
+
+    q->hw_device[at] = index;
+    gpu_capacity(q, at, device);
+    q->engine_device[at].backend = remote ? CTXFIT_BACKEND_RPC : device->backend;
+    q->engine_device[at].free_bytes = cfi_memory_engine_free(device);
+    q->engine_memory[at].total_bytes = q->capacity[at];
+    q->engine_memory[at].shared = device->kind == CTXFIT_DEVICE_UNIFIED;
+    q->engine_memory[at].a100 = strncmp(device->id, "a100", 4) == 0;
+}
+
+/* llama.cpp counts devices of other machines first (b10472 src/llama.cpp:263): they get the first layers. */
 ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_error *error)
 {
     uint32_t             count;
     const ctxfit_device *devices = cfi_hw_devices(hw, &count);
     uint32_t             at = 0;
     ctxfit_status        status = cfi_engine_choose(q->options.engine, &q->engine, error);
+    bool                 linked = q->engine.id == CFI_ENGINE_LLAMACPP;
 
     if (status != CTXFIT_OK)
         return status;
@@ -74,18 +97,12 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->model = model;
     q->hw = hw;
     q->device_count = cfi_memory_engine_devices(hw, q->engine_device);
-    for (uint32_t i = 0; i < count; i++) {
-        if (devices[i].kind == CTXFIT_DEVICE_HOST) {
-            q->hw_device[q->device_count] = i;
-            host_capacity(q, q->device_count, &devices[i]);
-        } else {
-            q->hw_device[at] = i;
-            gpu_capacity(q, at, &devices[i]);
-            q->engine_memory[at].total_bytes = q->capacity[at];
-            q->engine_memory[at].shared = devices[i].kind == CTXFIT_DEVICE_UNIFIED;
-            q->engine_memory[at].a100 = strncmp(devices[i].id, "a100", 4) == 0;
-            at++;
-        }
+    q->hw_device[q->device_count] = count - 1;
+    host_capacity(q, q->device_count, &devices[count - 1]);
+    for (int remote = linked ? 1 : 0; remote >= 0; remote--) {
+        for (uint32_t i = 0; i + 1 < count; i++)
+            if (!linked || is_remote(&devices[i]) == (remote == 1))
+                question_add(q, at++, i, linked && remote == 1);
     }
     return CTXFIT_OK;
 }

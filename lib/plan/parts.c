@@ -7,7 +7,23 @@ typedef struct part_builder {
     const cfi_answer   *answer;
     const cfi_question *q;
     cfi_speed_part     *parts;
+    uint8_t             visited[CFI_MAX_LAYERS / 8]; /* bit n: layer n, on a device, sends its hidden state to matrices on the host */
 } part_builder;
+
+static uint64_t hidden_bytes(const part_builder *b)
+{
+    return (uint64_t)b->q->model->info.embedding * sizeof(float);
+}
+
+/* A layer on a device some of whose matrices are on the host: there and back. */
+static void add_host_visit(part_builder *b, const ctxfit_layer_info *layer, uint32_t home)
+{
+    size_t index = (size_t)(layer - b->q->model->layer);
+
+    if ((b->visited[index / 8] >> index % 8 & 1) == 0)
+        b->parts[home].link_bytes_per_token += 2 * hidden_bytes(b);
+    b->visited[index / 8] = (uint8_t)(b->visited[index / 8] | 1u << index % 8);
+}
 
 /* The share of a layer's expert weights that one token reads. */
 static uint64_t used_share(uint64_t n, const ctxfit_layer_info *layer)
@@ -24,6 +40,8 @@ static void add_weights(part_builder *b, const ctxfit_layer_info *layer, uint32_
     bool            copied = b->answer->run.op_offload && place == host && home != host;
     cfi_speed_part *reads = &b->parts[place], *computes = &b->parts[copied ? home : place];
 
+    if (place == host && home != host && bytes > 0)
+        add_host_visit(b, layer, home);
     reads->weight_bytes_active += kind == EXPERTS ? used_share(bytes, layer) : bytes;
     if (copied)
         computes->copied_bytes_per_pass += bytes;
@@ -125,6 +143,25 @@ static void add_placed_weights(part_builder *b)
         add_output_bytes(b, cfi_overrides_device(&overrides, &run, tied, run.output_device), tied->bytes);
 }
 
+/* Hidden states into a device, and of the output what is sampled from. */
+static void add_links(part_builder *b)
+{
+    const cfi_run *run = &b->answer->run;
+    uint32_t       before = b->q->device_count; /* embeddings are looked up on the host */
+
+    for (uint32_t i = 0; i < b->q->model->info.layers; i++) {
+        uint32_t device = cfi_engine_layer_device(run, i);
+
+        if (device != before)
+            b->parts[device].link_bytes_per_token += hidden_bytes(b);
+        before = device;
+    }
+    if (run->output_device != before)
+        b->parts[run->output_device].link_bytes_per_token += hidden_bytes(b);
+    if (run->output_device != b->q->device_count)
+        b->parts[run->output_device].link_bytes_per_token += (uint64_t)b->q->model->info.vocabulary * sizeof(float);
+}
+
 static void add_caches(part_builder *b)
 {
     const cfi_run *run = &b->answer->run;
@@ -143,7 +180,7 @@ static void add_caches(part_builder *b)
 
 uint32_t cfi_plan_parts(const cfi_answer *answer, const cfi_question *q, cfi_speed_part parts[CFI_MAX_PLAN_DEVICES])
 {
-    part_builder b = {answer, q, parts};
+    part_builder b = {answer, q, parts, {0}};
     uint32_t     count = cfi_plan_device_count(q);
 
     memset(parts, 0, count * sizeof *parts);
@@ -163,5 +200,6 @@ uint32_t cfi_plan_parts(const cfi_answer *answer, const cfi_question *q, cfi_spe
     else
         add_placed_weights(&b);
     add_caches(&b);
+    add_links(&b);
     return count;
 }

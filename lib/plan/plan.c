@@ -237,7 +237,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     if (status == CTXFIT_OK)
         status = cfi_plan_warnings(plan, q, error);
     if (status == CTXFIT_OK)
-        cfi_plan_rates(plan, q);
+        status = cfi_plan_rates(plan, q, error);
     return status;
 }
 

@@ -53,6 +53,7 @@ struct ctxfit_plan {
     ctxfit_model_info   model;
     cfi_answer          answer;
     ctxfit_plan_engine  engine;
+    cfi_speed_part     *part;   /* one per device */
     cfi_plan_cost       cost[CFI_COST_COUNT];
     bool                prompt_known;
     bool                decode_known;
@@ -122,6 +123,6 @@ uint32_t      cfi_plan_parts(const cfi_answer *answer, const cfi_question *q, cf
 void          cfi_plan_pool(const cfi_question *q, const cfi_answer *answer, ctxfit_plan_engine *out);
 
 /* rates.c */
-void          cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q);
+ctxfit_status cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error);
 
 #endif

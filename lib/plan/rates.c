@@ -76,15 +76,17 @@ static void sample_prompt(ctxfit_plan *plan, const cfi_speed_input *input)
         fit_prompt(&plan->cost[i], at, t[i]);
 }
 
-void cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q)
+ctxfit_status cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error)
 {
-    cfi_speed_part  parts[CFI_MAX_PLAN_DEVICES];
     cfi_speed_input input = {0};
 
+    plan->part = cfi_arena_array(&plan->arena, cfi_plan_device_count(q), sizeof *plan->part);
+    if (plan->part == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for the rates of a plan");
     if (plan->answer.run.paged.tensor_ranks > 0)
-        return; /* the constants are llama.cpp's */
-    input.parts = parts;
-    input.count = cfi_plan_parts(&plan->answer, q, parts);
+        return CTXFIT_OK; /* the constants are llama.cpp's */
+    input.parts = plan->part;
+    input.count = cfi_plan_parts(&plan->answer, q, plan->part);
     input.experts = q->model->info.experts;
     input.ubatch_tokens = plan->summary.n_ubatch;
     input.pipelined = plan->answer.run.pipeline;
@@ -92,6 +94,35 @@ void cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q)
     input.measured.prefill_tokens_per_s = q->options.measured_prefill_tokens_per_s;
     sample_decode(plan, &input);
     sample_prompt(plan, &input);
+    return CTXFIT_OK;
+}
+
+ctxfit_status ctxfit_plan_get_part(const ctxfit_plan *plan, uint32_t device, uint64_t depth_tokens, ctxfit_plan_part *out)
+{
+    ctxfit_plan_part      made = CTXFIT_PLAN_PART_INIT;
+    const cfi_speed_part *part;
+    cfi_speed_input       input = {0};
+    cfi_speed_estimate    alone;
+
+    if (plan == NULL || out == NULL)
+        return cfi_copy_none(out, CFI_V1_PLAN_PART, CTXFIT_E_INVALID_ARG);
+    if (device >= plan->summary.device_count)
+        return cfi_copy_none(out, CFI_V1_PLAN_PART, CTXFIT_E_NOT_FOUND);
+    part = &plan->part[device];
+    input.parts = part;
+    input.count = 1;
+    input.experts = plan->model.experts;
+    cfi_speed_decode(&input, depth_tokens, &alone);
+    made.blocks = part->blocks;
+    made.weight_bytes = part->weight_bytes_active;
+    made.cache_bytes = part->kv_bytes_per_position * cfi_min_u64(depth_tokens, plan->summary.n_ctx_seq) +
+                       part->window_bytes_per_position * cfi_min_u64(depth_tokens, part->window_tokens);
+    made.state_bytes = part->state_bytes;
+    made.link_bytes = part->link_bytes_per_token;
+    made.copied_bytes_per_pass = part->copied_bytes_per_pass;
+    made.seconds = alone.tokens_per_s > 0 ? 1 / alone.tokens_per_s : 0;
+    made.link_seconds = part->link_bytes_per_s > 0 ? (double)part->link_bytes_per_token / part->link_bytes_per_s : 0;
+    return cfi_copy_out(out, &made, sizeof made, CFI_V1_PLAN_PART);
 }
 
 ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, uint64_t depth_tokens, ctxfit_estimate *out)

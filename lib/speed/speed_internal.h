@@ -20,6 +20,7 @@ typedef struct cfi_speed_part {
     double   link_bytes_per_s;          /* from the host's memory; needed for copied_bytes_per_pass */
     uint64_t weight_bytes_active;       /* read for one decoded token: experts in use only, one row of an embedding table */
     uint64_t weight_bytes_pass;         /* read for one pass of a whole micro-batch: all experts */
+    uint64_t link_bytes_per_token;      /* hidden states, results and logits that cross its link for a decoded token */
     uint64_t copied_bytes_per_pass;     /* weights kept in host memory that each pass of a prompt copies here and computes here */
     uint64_t state_bytes;               /* recurrent state, read and written per token */
     uint64_t kv_bytes_per_position;     /* cache read per decoded token and position: layers that see every position */

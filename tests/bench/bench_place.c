@@ -1,7 +1,7 @@
 /*
  * The solver beside llama.cpp's own fitter, over the fits that it made (tests/data/place). Prints a line a fit:
- * model,file type,devices,asked context,sequences,their context,our context,their device weights,ours,their excess,our least free bytes,
- * their ms,our ms,evaluations
+ * model, file type, devices, what was asked, both contexts, both numbers of bytes on devices, whether compute is exact, what theirs
+ * takes too much, what ours leaves, both times in ms, evaluations
  *
  * bench_place FITS.CSV MODELS.TXT [ROUNDS]
  */
@@ -40,10 +40,10 @@ static int compare(const fit_case *c, const char *models, int rounds)
         (void)ctxfit_place_get_summary(place, &s);
         (void)ctxfit_plan_get_summary(ctxfit_place_plan(place), &plan);
         (void)ctxfit_model_get_info(model, &info);
-        printf("%s,%s,%u,\"%s\",%llu,%u,%llu,%llu,%llu,%llu,%llu,%lld,%.1f,%.3f,%u\n", c->model, c->file_type, c->devices, c->machine,
+        printf("%s,%s,%u,\"%s\",%llu,%u,%llu,%llu,%llu,%llu,%u,%llu,%lld,%.1f,%.3f,%u\n", c->model, c->file_type, c->devices, c->machine,
                (unsigned long long)c->asked_ctx, c->options.sequences,
                (unsigned long long)(c->their_ctx != 0 ? c->their_ctx : info.trained_tokens), (unsigned long long)s.ctx_seq_tokens,
-               (unsigned long long)c->their_device_weights, (unsigned long long)s.device_weights_bytes,
+               (unsigned long long)c->their_device_held, (unsigned long long)fit_our_held(place), plan.compute_exact,
                (unsigned long long)fit_their_excess(c), (long long)plan.margin_bytes, c->their_cpu_ms, solve_ms(c, model, hw, rounds),
                s.evaluations);
     } else {
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
     }
     if (!csv_open(&csv, argv[1]))
         return 1;
-    printf("model,file_type,devices,machine,asked_ctx,sequences,their_ctx,our_ctx,their_device_weights,our_device_weights,their_excess,"
+    printf("model,file_type,devices,machine,asked_ctx,sequences,their_ctx,our_ctx,their_held,our_held,exact,their_excess,"
            "our_margin,their_ms,our_ms,evaluations\n");
     while (csv_read(&csv)) {
         fit_read(&csv, &c);

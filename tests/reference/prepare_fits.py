@@ -18,13 +18,14 @@ def main():
         assert row["status"] == "0" and row["type_k"] == row["type_v"]
         fits.setdefault(tuple(row[k] for k in KEY) + (row["type_k"],), []).append(row)
     out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(KEY + ("kv", "fit_ctx", "fit_ngl", "overrides", "cpu_ms", "device_weights", "device_used"))
+    out.writerow(KEY + ("kv", "fit_ctx", "fit_ngl", "overrides", "cpu_ms", "device_weights", "device_held", "device_used"))
     for key, rows in fits.items():
         devices = sorted((r for r in rows if not r["device"].startswith("host")), key=lambda r: r["device"])
         used = [sum(int(r[k]) for k in ("weights", "kv", "recurrent_and_other", "compute")) for r in devices]
         first = rows[0]
         out.writerow(key + (first["fit_ctx"], first["fit_ngl"], len([p for p in first["fit_overrides"].split(",") if p]), first["fit_cpu_ms"],
-                            sum(int(r["weights"]) for r in devices), ";".join(map(str, used))))
+                            sum(int(r["weights"]) for r in devices),
+                            sum(int(r[k]) for r in devices for k in ("weights", "kv", "recurrent_and_other")), ";".join(map(str, used))))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ typedef struct fit_case {
     /* llama.cpp's answer; bytes as a real run of it allocates */
     uint64_t            their_ctx; /* 0: all that the model is made for */
     uint64_t            their_device_weights;
+    uint64_t            their_device_held; /* weights, caches and state */
     uint64_t            their_used[FIT_DEVICES];
     double              their_cpu_ms;
 } fit_case;
@@ -89,6 +90,7 @@ static inline void fit_read(const csv_reader *csv, fit_case *c)
     c->goal.least_ctx_seq_tokens = (uint64_t)csv_number(csv, "min_ctx");
     c->their_ctx = (uint64_t)csv_number(csv, "fit_ctx");
     c->their_device_weights = (uint64_t)csv_number(csv, "device_weights");
+    c->their_device_held = (uint64_t)csv_number(csv, "device_held");
     c->their_cpu_ms = strtod(csv_text(csv, "cpu_ms"), NULL);
     fit_read_list(csv_text(csv, "device_used"), ';', 1.0, c->their_used, &count);
 }
@@ -102,6 +104,17 @@ static inline uint64_t fit_their_excess(const fit_case *c)
         if (c->their_used[i] > c->target[i] && c->their_used[i] - c->target[i] > excess)
             excess = c->their_used[i] - c->target[i];
     return excess;
+}
+
+/* Weights, caches and state on devices, of our answer. */
+static inline uint64_t fit_our_held(const ctxfit_place *place)
+{
+    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+    uint64_t           held = 0;
+
+    for (uint32_t i = 0; ctxfit_plan_get_device(ctxfit_place_plan(place), i, &d) == CTXFIT_OK; i++)
+        held += d.kind != CTXFIT_DEVICE_HOST ? d.total_bytes - d.compute_bytes - d.output_bytes : 0;
+    return held;
 }
 
 static inline ctxfit_status fit_solve(const fit_case *c, const char *models, ctxfit_model **model, ctxfit_hw **hw, ctxfit_place **place,

@@ -76,3 +76,31 @@ def test_lines_go_there_and_back(model: ctxfit.Model) -> None:
     assert ctxfit.argument("--host") is ctxfit.Argument.NO_SIZE
     with pytest.raises(ctxfit.InvalidArgument):
         ctxfit.write_line("vllm")
+
+
+def test_several_models_share_a_machine(model: ctxfit.Model) -> None:
+    other = ctxfit.Model.from_catalog("qwen3-8b", quant="Q4_K_M")
+    found = ctxfit.place_set([model, other], "2*rtx-3090 host:64GiB", [{"ctx": 32768}, {"ctx": 16384, "least_rate": 1}])
+    assert found.verdict is ctxfit.SetVerdict.TOGETHER and [p.found for p in found.places] == [True, True]
+    rest = found.rest
+    more = ctxfit.place(other, rest, objective="largest_context")
+    assert more.summary.ctx_seq_tokens < ctxfit.place(other, "2*rtx-3090 host:64GiB", objective="largest_context").summary.ctx_seq_tokens or more.found
+    places = found.places
+    found.close()
+    assert places[0].found and rest.devices  # they keep what they need
+    swap = ctxfit.place_set([model, model], "gpu(backend=cuda,mem=24GiB,bw=936GB/s) host:12GiB", [{"ctx": 32768}, {"ctx": 32768}])
+    assert swap.verdict is ctxfit.SetVerdict.SWAP and swap.places[1].changes
+    with pytest.raises(ctxfit.InvalidArgument):
+        ctxfit.place_set([model], "rtx-4090", [])
+    with pytest.raises(TypeError):
+        ctxfit.place_set([model], "rtx-4090", [{"contexts": 1}])
+    with pytest.raises(ctxfit.InvalidArgument):
+        ctxfit.place_set([], "rtx-4090")
+
+
+def test_parts_of_a_token(model: ctxfit.Model) -> None:
+    plan = ctxfit.plan(model, "rtx-4090 host:64GiB(bw=80GB/s)", ctx=8192, cpu_expert_layers=10)
+    parts = [plan.part(i, 8192) for i in range(2)]
+    assert sum(p.seconds for p in parts) == pytest.approx(1 / plan.decode_rate(8192).value, rel=1e-3)
+    with pytest.raises(ctxfit.NotFound):
+        plan.part(2)

@@ -38,7 +38,7 @@ from ._hardware import Hardware, HardwareName
 from ._layout import VERSION as __version__
 from ._library import lib as _lib
 from ._model import Model, ModelEntry
-from ._place import Place, ReadLine, argument, change_name, place, read_line, write_line
+from ._place import Place, PlaceSet, ReadLine, argument, change_name, place, place_set, read_line, write_line
 from ._plan import Plan, best_file_type, difference_name, limit_name, plan
 from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
@@ -83,6 +83,8 @@ __all__ = [
     "OutOfMemory",
     "Place",
     "place",
+    "place_set",
+    "PlaceSet",
     "Plan",
     "plan",
     "quant",

@@ -464,6 +464,17 @@ class ChangeKind(enum.IntEnum):
     HOST = 7
 
 
+class SetVerdict(enum.IntEnum):
+    """Whether models run on one machine."""
+
+    #: all at the same time
+    TOGETHER = 1
+    #: each alone, not all at the same time
+    SWAP = 2
+    #: at least one does not even run alone
+    NONE = 3
+
+
 class Argument(enum.IntEnum):
     """What an argument of llama.cpp's programs is to a plan."""
 
@@ -508,6 +519,7 @@ __all__ = [
     "PlanFlags",
     "QuantFlags",
     "RopeScaling",
+    "SetVerdict",
     "Split",
     "State",
     "Status",

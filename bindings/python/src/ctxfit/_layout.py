@@ -229,6 +229,9 @@ CTXFIT_CHANGE_FILE_TYPE = 4
 CTXFIT_CHANGE_PLACEMENT = 5
 CTXFIT_CHANGE_DEVICE = 6
 CTXFIT_CHANGE_HOST = 7
+CTXFIT_SET_TOGETHER = 1
+CTXFIT_SET_SWAP = 2
+CTXFIT_SET_NONE = 3
 CTXFIT_ARGUMENT_UNKNOWN = 0
 CTXFIT_ARGUMENT_FOLLOWED = 1
 CTXFIT_ARGUMENT_NO_SIZE = 2
@@ -937,6 +940,29 @@ class ctxfit_estimate(ctypes.Structure):
     ]
 
 
+class ctxfit_plan_part(ctypes.Structure):
+    struct_size: int
+    blocks: int
+    weight_bytes: int
+    cache_bytes: int
+    state_bytes: int
+    link_bytes: int
+    copied_bytes_per_pass: int
+    seconds: float
+    link_seconds: float
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("blocks", ctypes.c_uint32),
+        ("weight_bytes", ctypes.c_uint64),
+        ("cache_bytes", ctypes.c_uint64),
+        ("state_bytes", ctypes.c_uint64),
+        ("link_bytes", ctypes.c_uint64),
+        ("copied_bytes_per_pass", ctypes.c_uint64),
+        ("seconds", ctypes.c_double),
+        ("link_seconds", ctypes.c_double),
+    ]
+
+
 class ctxfit_request(ctypes.Structure):
     struct_size: int
     flags: int
@@ -1042,6 +1068,11 @@ class ctxfit_place_summary(ctypes.Structure):
     host_weights_bytes: int
     decode_tokens_per_s: float
     device_share: float
+    nodes: int
+    alone_found: int
+    alone_ctx_seq_tokens: int
+    alone_decode_tokens_per_s: float
+    link_bytes_per_token: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("found", ctypes.c_uint32),
@@ -1065,6 +1096,11 @@ class ctxfit_place_summary(ctypes.Structure):
         ("host_weights_bytes", ctypes.c_uint64),
         ("decode_tokens_per_s", ctypes.c_double),
         ("device_share", ctypes.c_double),
+        ("nodes", ctypes.c_uint32),
+        ("alone_found", ctypes.c_uint32),
+        ("alone_ctx_seq_tokens", ctypes.c_uint64),
+        ("alone_decode_tokens_per_s", ctypes.c_double),
+        ("link_bytes_per_token", ctypes.c_uint64),
     ]
 
 
@@ -1168,6 +1204,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_plan_device": ctxfit_plan_device,
     "ctxfit_constraint": ctxfit_constraint,
     "ctxfit_estimate": ctxfit_estimate,
+    "ctxfit_plan_part": ctxfit_plan_part,
     "ctxfit_request": ctxfit_request,
     "ctxfit_check": ctxfit_check,
     "ctxfit_difference": ctxfit_difference,
@@ -1271,6 +1308,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_plan_warning": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
     "ctxfit_plan_get_decode_rate": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_estimate)]),
     "ctxfit_plan_get_prompt_time": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctxfit_estimate)]),
+    "ctxfit_plan_get_part": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.POINTER(ctxfit_plan_part)]),
     "ctxfit_plan_check": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_check)]),
     "ctxfit_plan_compare": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_difference)]),
     "ctxfit_difference_name": (ctypes.c_char_p, [ctypes.c_uint32]),
@@ -1285,6 +1323,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_place_get_change": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_change)]),
     "ctxfit_change_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_place_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_place_solve_set": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_place_set_free": (None, [ctypes.c_void_p]),
+    "ctxfit_place_set_verdict": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_place_set_at": (ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_place_set_rest": (ctypes.c_void_p, [ctypes.c_void_p]),
     "ctxfit_place_write_line": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "ctxfit_place_find_argument": (ctypes.c_uint32, [ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint32)]),
     "ctxfit_place_read_line": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_plan_options), ctypes.POINTER(ctxfit_line), ctypes.POINTER(ctxfit_error)]),

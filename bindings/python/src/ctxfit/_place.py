@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Dict, NamedTuple, Optional, SupportsFloat, SupportsIndex, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
 
 from . import _convert
 from . import _layout as L
-from ._enums import Argument, ChangeKind, GoalFlags, Objective, Open, Split
+from ._enums import Argument, ChangeKind, GoalFlags, Objective, Open, SetVerdict, Split
 from ._errors import InvalidArgument
 from ._hardware import Hardware, as_hardware
 from ._library import Handle, Owner, ask, error_of, format_name, known, lib, read_text
@@ -41,12 +41,7 @@ class Place(Handle):
     def plan(self) -> Plan:
         """The plan of what was chosen; of the nearest that was tried where nothing fits."""
         owner = self._handle()
-        pointer = lib.ctxfit_place_plan(owner)
-
-        def keep(_: int, owner: Owner = owner) -> None:
-            """The placement frees its plan, and lives as long as this."""
-
-        return Plan._wrap(Owner(pointer, keep))
+        return Plan._wrap(_borrowed(lib.ctxfit_place_plan(owner), owner))
 
     @property
     def options(self) -> Dict[str, Any]:
@@ -87,6 +82,39 @@ class Place(Handle):
         return f"<Place: {'found' if s.found else 'nothing fits'}, {s.sequences} x {s.ctx_seq_tokens} tokens>"
 
 
+def _goal(
+    objective: Union[Objective, str, None],
+    open: Optional[Open],
+    least_context: Optional[SupportsIndex],
+    least_rate: Optional[SupportsFloat],
+    depth: Optional[SupportsIndex],
+    worst_file_type: Optional[str],
+    worst_cache_type: Optional[str],
+    changes: bool,
+) -> L.ctxfit_goal:
+    goal = L.ctxfit_goal(struct_size=ctypes.sizeof(L.ctxfit_goal))
+    if objective is not None:
+        goal.objective = _convert.member(objective, "objective", Objective)
+    if open is not None:
+        if not isinstance(open, Open):
+            raise TypeError(f"open: expected Open, not {type(open).__name__}")
+        goal.open = int(open)
+    if least_context is not None:
+        goal.least_ctx_seq_tokens = _convert.whole(least_context, "least_context", 1, _MOST_64 - 1)
+    if least_rate is not None:
+        goal.least_decode_tokens_per_s = _convert.real(least_rate, "least_rate")
+    if depth is not None:
+        goal.depth_tokens = _convert.whole(depth, "depth", 1, _MOST_64 - 1)
+    if worst_file_type is not None:
+        goal.worst_file_type = _convert.file_type(worst_file_type, "worst_file_type")
+    if worst_cache_type is not None:
+        goal.worst_cache_type = _convert.quant(worst_cache_type, "worst_cache_type")
+    if not isinstance(changes, bool):
+        raise TypeError(f"changes: expected True or False, not {changes!r}")
+    goal.flags = 0 if changes else GoalFlags.NO_CHANGES
+    return goal
+
+
 def place(
     model: Model,
     hw: Union[Hardware, str],
@@ -117,31 +145,91 @@ def place(
         raise TypeError(f"place() got an unexpected option {sorted(unknown)[0]!r}; it takes those of plan()")
     if not isinstance(model, Model):
         raise TypeError(f"model: expected Model, not {type(model).__name__}; Model.open() and Model.from_catalog() make one")
-    goal = L.ctxfit_goal(struct_size=ctypes.sizeof(L.ctxfit_goal))
-    if objective is not None:
-        goal.objective = _convert.member(objective, "objective", Objective)
-    if open is not None:
-        if not isinstance(open, Open):
-            raise TypeError(f"open: expected Open, not {type(open).__name__}")
-        goal.open = int(open)
-    if least_context is not None:
-        goal.least_ctx_seq_tokens = _convert.whole(least_context, "least_context", 1, _MOST_64 - 1)
-    if least_rate is not None:
-        goal.least_decode_tokens_per_s = _convert.real(least_rate, "least_rate")
-    if depth is not None:
-        goal.depth_tokens = _convert.whole(depth, "depth", 1, _MOST_64 - 1)
-    if worst_file_type is not None:
-        goal.worst_file_type = _convert.file_type(worst_file_type, "worst_file_type")
-    if worst_cache_type is not None:
-        goal.worst_cache_type = _convert.quant(worst_cache_type, "worst_cache_type")
-    if not isinstance(changes, bool):
-        raise TypeError(f"changes: expected True or False, not {changes!r}")
-    goal.flags = 0 if changes else GoalFlags.NO_CHANGES
+    goal = _goal(objective, open, least_context, least_rate, depth, worst_file_type, worst_cache_type, changes)
     fixed = plan_options({name: value for name, value in options.items() if value is not None})
     machine = as_hardware(hw)
     return Place._wrap(
         Place._make(lib.ctxfit_place_solve, model._handle(), machine._handle(), ctypes.byref(fixed), ctypes.byref(goal))
     )
+
+
+# ---- several models on one machine --------------------------------------------------------------------------------------------
+class PlaceSet(Handle):
+    """An answer of ctxfit.place_set(): several models on one machine."""
+
+    __slots__ = ()
+    _free = lib.ctxfit_place_set_free
+
+    def __init__(self) -> None:
+        raise TypeError("a PlaceSet is made by ctxfit.place_set()")
+
+    @property
+    def verdict(self) -> SetVerdict:
+        """Whether they run together, one at a time, or not all."""
+        return known(SetVerdict, lib.ctxfit_place_set_verdict(self._handle()))
+
+    @property
+    def places(self) -> Tuple[Place, ...]:
+        """The placement of each model, in the order that they were given."""
+        owner = self._handle()
+        found = []
+        while True:
+            pointer = lib.ctxfit_place_set_at(owner, len(found))
+            if pointer is None:
+                return tuple(found)
+            found.append(Place._wrap(_borrowed(pointer, owner)))
+
+    @property
+    def rest(self) -> Hardware:
+        """The machine with what is left free: place() on it says whether one more model is admitted."""
+        owner = self._handle()
+        return Hardware._wrap(_borrowed(lib.ctxfit_place_set_rest(owner), owner))
+
+    def __repr__(self) -> str:
+        return "<closed PlaceSet>" if self.closed else f"<PlaceSet: {self.verdict.name.lower()}, {len(self.places)} models>"
+
+
+def _borrowed(pointer: int, owner: Owner) -> Owner:
+    """Something that another handle frees, which lives as long as this."""
+
+    def keep(_: int, owner: Owner = owner) -> None:
+        """Holds the owner."""
+
+    return Owner(pointer, keep)
+
+
+def place_set(
+    models: Sequence[Model], hw: Union[Hardware, str], options: Optional[Sequence[Mapping[str, Any]]] = None
+) -> PlaceSet:
+    """Places several models at the same time, in this order: each takes of what those before it left.
+
+    options     for each model what is fixed, and the goal: arguments of place()
+    """
+    for model in models:
+        if not isinstance(model, Model):
+            raise TypeError(f"models: expected Model, not {type(model).__name__}")
+    count = len(models)
+    given = [dict(one) for one in options] if options is not None else [{} for _ in models]
+    if len(given) != count:
+        raise InvalidArgument(f"options: {len(given)} for {count} models")
+    fixed, goals = (L.ctxfit_plan_options * count)(), (L.ctxfit_goal * count)()
+    for i, one in enumerate(given):
+        aims = {name: one.pop(name, default) for name, default in _GOAL.items()}
+        unknown = set(one) - set(_SETTERS)
+        if unknown:
+            raise TypeError(f"options[{i}] has an unexpected {sorted(unknown)[0]!r}; it takes what place() does")
+        fixed[i] = plan_options({name: value for name, value in one.items() if value is not None})
+        goals[i] = _goal(**aims)
+    owners = [model._handle() for model in models]
+    pointers = (ctypes.c_void_p * count)(*(owner._as_parameter_ for owner in owners))
+    machine = as_hardware(hw)
+    return PlaceSet._wrap(PlaceSet._make(lib.ctxfit_place_solve_set, pointers, count, machine._handle(), fixed, goals))
+
+
+_GOAL: Dict[str, Any] = {
+    "objective": None, "open": None, "least_context": None, "least_rate": None, "depth": None, "worst_file_type": None,
+    "worst_cache_type": None, "changes": True,
+}
 
 
 # ---- lines --------------------------------------------------------------------------------------------------------------------
@@ -219,4 +307,4 @@ def arguments_of(o: L.ctxfit_plan_options) -> Dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-__all__ = ["Place", "ReadLine", "argument", "change_name", "place", "read_line", "write_line"]
+__all__ = ["Place", "PlaceSet", "ReadLine", "argument", "change_name", "place", "place_set", "read_line", "write_line"]

@@ -13,7 +13,7 @@ from ._hardware import Hardware, as_hardware
 from ._html import plan_html
 from ._library import Handle, ask, error_of, format_name, known, lib, read_text
 from ._model import Model
-from ._records import Check, Constraint, Difference, Engine, Estimate, PlanDevice, PlanEngine, Summary
+from ._records import Check, Constraint, Difference, Engine, Estimate, PlanDevice, PlanEngine, PlanPart, Summary
 
 _MOST_32 = ctypes.c_uint32(-1).value
 _MOST_64 = ctypes.c_uint64(-1).value
@@ -148,6 +148,12 @@ class Plan(Handle):
         tokens = _convert.whole(prompt, "prompt", 0, _MOST_64)
         known_tokens = _convert.whole(cached, "cached", 0, _MOST_64)
         return Estimate._of(ask(L.ctxfit_estimate, lib.ctxfit_plan_get_prompt_time, self._handle(), tokens, known_tokens))
+
+    def part(self, device: SupportsIndex, depth: SupportsIndex = 0) -> PlanPart:
+        """What a decoded token costs on a device, by its place in `devices`, with `depth` tokens in the context."""
+        place = _convert.whole(device, "device", 0, _MOST_32)
+        tokens = _convert.whole(depth, "depth", 0, _MOST_64)
+        return PlanPart._of(ask(L.ctxfit_plan_part, lib.ctxfit_plan_get_part, self._handle(), place, tokens))
 
     def check(
         self,

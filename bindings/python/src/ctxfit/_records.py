@@ -830,6 +830,41 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class PlanPart:
+    """What one decoded token costs on one device. Parts work one after the other: the seconds add up to the decode time."""
+
+    #: mixers and feed-forwards of the layers here
+    blocks: int
+    #: weights read for a token: of experts those in use
+    weight_bytes: int
+    #: caches read, at that depth
+    cache_bytes: int
+    #: recurrent state, read and written
+    state_bytes: int
+    #: hidden states that come from other devices for it, and results of the host's matrices
+    link_bytes: int
+    #: of a prompt: the host's weights that each micro-batch brings here
+    copied_bytes_per_pass: int
+    #: time of the reads and the blocks; 0 = unknown, or nothing here
+    seconds: float
+    #: time of link_bytes by the link's bandwidth, not in seconds; 0 = no link stated, or nothing
+    link_seconds: float
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_plan_part) -> PlanPart:
+        return cls(
+            s.blocks,
+            s.weight_bytes,
+            s.cache_bytes,
+            s.state_bytes,
+            s.link_bytes,
+            s.copied_bytes_per_pass,
+            s.seconds,
+            s.link_seconds,
+        )
+
+
+@dataclass(frozen=True)
 class Check:
     """The answer to a request."""
 
@@ -939,6 +974,16 @@ class PlaceSummary:
     decode_tokens_per_s: float
     #: of the bytes that a token reads: what devices read; 0 to 1
     device_share: float
+    #: linked machines that hold layers; 1 without links
+    nodes: int
+    #: of linked machines: 1 when the first alone, with its host, does it too
+    alone_found: int
+    #: context that it then has; 0 = not found, or no linked machines
+    alone_ctx_seq_tokens: int
+    #: rate that it then has; 0 = unknown, not found, or no linked machines
+    alone_decode_tokens_per_s: float
+    #: that cross between linked machines for one decoded token
+    link_bytes_per_token: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_place_summary) -> PlaceSummary:
@@ -963,6 +1008,11 @@ class PlaceSummary:
             s.host_weights_bytes,
             s.decode_tokens_per_s,
             s.device_share,
+            s.nodes,
+            s.alone_found,
+            s.alone_ctx_seq_tokens,
+            s.alone_decode_tokens_per_s,
+            s.link_bytes_per_token,
         )
 
 
@@ -1102,6 +1152,7 @@ __all__ = [
     "PlaceSummary",
     "PlanDevice",
     "PlanEngine",
+    "PlanPart",
     "QuantInfo",
     "RankRow",
     "Summary",
