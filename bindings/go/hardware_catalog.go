@@ -5,6 +5,11 @@ package ctxfit
 */
 import "C"
 
+import (
+	"runtime"
+	"unsafe"
+)
+
 // Form says what an entry of the catalog of hardware is.
 type Form uint32
 
@@ -273,4 +278,79 @@ func SearchHardware(filter HardwareFilter) ([]HardwareEntry, error) {
 		found[i] = catalogEntry(places[i])
 	}
 	return found, nil
+}
+
+// MaxListEntries is the most entries of a [HardwareList].
+const MaxListEntries = C.CTXFIT_HW_LIST_MAX
+
+// HardwareList is hardware of a caller's own: cards that are not in the catalog, or are another than there.
+type HardwareList struct{ handle handle }
+
+// ParseHardwareList reads a list from JSON: an array of objects whose members have the JSON names of [HardwareEntry] and its units. Detail
+// of an [*Error] is the place of the faulty entry.
+func ParseHardwareList(data []byte) (*HardwareList, error) {
+	text := make([]byte, len(data)+1) // so that there is a first byte
+	copy(text, data)
+	var c *C.ctxfit_hw_list
+	var e C.ctxfit_error
+	status := C.ctxfit_hw_list_from_json((*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(data)), nil, &c, &e)
+	if status != C.CTXFIT_OK {
+		return nil, failure(status, &e)
+	}
+	l := &HardwareList{handle{object: unsafe.Pointer(c), free: func(p unsafe.Pointer) { C.ctxfit_hw_list_free((*C.ctxfit_hw_list)(p)) }}}
+	runtime.SetFinalizer(l, (*HardwareList).Close)
+	return l, nil
+}
+
+func (l *HardwareList) enter() *C.ctxfit_hw_list {
+	if l == nil {
+		return nil
+	}
+	return (*C.ctxfit_hw_list)(l.handle.enter())
+}
+
+// Close gives the memory back. A second Close does nothing. Machines that were made with the list stay.
+func (l *HardwareList) Close() error {
+	if l != nil && l.handle.close() {
+		runtime.SetFinalizer(l, nil)
+	}
+	return nil
+}
+
+// Entries returns what the list holds, completed by what follows from it; nil when it is closed.
+func (l *HardwareList) Entries() []HardwareEntry {
+	c := l.enter()
+	if c == nil {
+		return nil
+	}
+	defer l.handle.leave()
+	all := make([]HardwareEntry, C.ctxfit_hw_list_count(c))
+	for i := range all {
+		var e C.ctxfit_hw_entry
+		e.struct_size = C.sizeof_ctxfit_hw_entry
+		C.ctxfit_hw_list_get(c, C.uint32_t(i), &e)
+		all[i] = entryFrom(&e)
+	}
+	return all
+}
+
+// ParseHardware reads a spec as the function of that name does, with the entries of the list in front of the catalog's. The spec of the
+// machine can be read without the list.
+func (l *HardwareList) ParseHardware(spec string) (*Hardware, error) {
+	s, err := cString("the spec", spec)
+	if err != nil {
+		return nil, err
+	}
+	defer freeString(s)
+	list := l.enter()
+	if list == nil {
+		return nil, ErrClosed
+	}
+	defer l.handle.leave()
+	var c *C.ctxfit_hw
+	var e C.ctxfit_error
+	if status := C.ctxfit_hw_parse_with(s, list, nil, &c, &e); status != C.CTXFIT_OK {
+		return nil, failure(status, &e)
+	}
+	return newHardware(c), nil
 }

@@ -48,3 +48,29 @@ func TestListings(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestHardwareOfOnesOwn(t *testing.T) {
+	list, err := ctxfit.ParseHardwareList([]byte(`[{"id": "x9000", "kind": "gpu", "backend": "cuda", "memory_bytes": 51539607552}]`))
+	if errors.Is(err, ctxfit.ErrUnsupported) {
+		t.Skip("built without JSON")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	h, err := list.ParseHardware("2*x9000 host:64GiB")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if h.String() != "2*gpu(backend=cuda,mem=48GiB) host:64GiB" || len(list.Entries()) != 1 || list.Entries()[0].ID != "x9000" {
+		t.Error(h, list.Entries())
+	}
+	if _, err := ctxfit.ParseHardwareList([]byte(`[{"id": "a", "memory_byte": 1}]`)); !errors.Is(err, ctxfit.ErrMalformed) {
+		t.Error(err)
+	}
+	list.Close()
+	if _, err := list.ParseHardware("x9000"); !errors.Is(err, ctxfit.ErrClosed) || list.Entries() != nil {
+		t.Error(err)
+	}
+}

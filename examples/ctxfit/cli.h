@@ -15,6 +15,7 @@ enum { CLI_FITS = 0, CLI_DOES_NOT_FIT = 1, CLI_USAGE = 2, CLI_BAD_INPUT = 3 };
 typedef struct cli_request {
     const char         *model; /* borrowed */
     const char         *hw;    /* borrowed; NULL: the machine that this runs on, where may_detect is set */
+    const char         *hw_file; /* borrowed; hardware of the user's own, NULL = none */
     ctxfit_file_type    file_type; /* 0: as it is */
     uint32_t            json;
     uint32_t            header_only; /* a .gguf file may lack its tensors' data: CTXFIT_CHOICE_* */
@@ -92,6 +93,11 @@ int cli_fail(const char *what, const char *name, ctxfit_status status, const ctx
 ctxfit_status cli_detect(const ctxfit_hw_detect_options *options, ctxfit_hw **out, ctxfit_error *error);
 /* "20GiB" or "20GiB,8GiB": what an orchestrator leaves of each accelerator. */
 bool cli_read_device_limits(const char *text, ctxfit_hw_detect_options *out);
+/*
+ * The machine of a spec, with the entries of a JSON file in front of the catalog's (NULL = none), or, without one, this machine.
+ */
+ctxfit_status cli_open_hw(const char *spec, const char *file, const ctxfit_hw_detect_options *options, ctxfit_hw **out,
+                          ctxfit_error *error);
 /* What detection could not see, a line each. */
 void cli_render_unseen(const ctxfit_hw *hw, FILE *out);
 

@@ -54,6 +54,58 @@ ctxfit_status cli_detect(const ctxfit_hw_detect_options *stated, ctxfit_hw **out
     return ctxfit_hw_detect(&options, NULL, out, error);
 }
 
+/* The text of a file, to be freed; NULL: it cannot be read, or is larger than a list of hardware may be. */
+static char *read_whole(const char *path, size_t *out_size)
+{
+    const size_t most = (size_t)16 << 20;
+    FILE        *file = fopen(path, "rb");
+    char        *text = file != NULL ? malloc(most + 1) : NULL;
+    size_t       size = text != NULL ? fread(text, 1, most + 1, file) : 0;
+    bool         whole = text != NULL && size <= most && !ferror(file);
+
+    if (file != NULL)
+        (void)fclose(file);
+    if (!whole) {
+        free(text);
+        return NULL;
+    }
+    *out_size = size;
+    return text;
+}
+
+static ctxfit_status open_list(const char *path, ctxfit_hw_list **out, ctxfit_error *error)
+{
+    size_t        size;
+    char         *text = read_whole(path, &size);
+    ctxfit_status status;
+
+    *out = NULL;
+    if (text == NULL) {
+        memset(error, 0, sizeof *error);
+        (void)snprintf(error->message, sizeof error->message, "%.160s: cannot be read, or is above 16 MiB", path);
+        return error->status = CTXFIT_E_IO;
+    }
+    status = ctxfit_hw_list_from_json(text, size, NULL, out, error);
+    free(text);
+    return status;
+}
+
+ctxfit_status cli_open_hw(const char *spec, const char *file, const ctxfit_hw_detect_options *options, ctxfit_hw **out,
+                          ctxfit_error *error)
+{
+    ctxfit_hw_list *list = NULL;
+    ctxfit_status   status;
+
+    *out = NULL;
+    if (spec == NULL)
+        return cli_detect(options, out, error);
+    status = file != NULL ? open_list(file, &list, error) : CTXFIT_OK;
+    if (status == CTXFIT_OK)
+        status = ctxfit_hw_parse_with(spec, list, NULL, out, error);
+    ctxfit_hw_list_free(list);
+    return status;
+}
+
 void cli_render_unseen(const ctxfit_hw *hw, FILE *out)
 {
     const char *warning;

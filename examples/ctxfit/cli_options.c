@@ -77,6 +77,7 @@ static const option options[] = {
     {"--cached", "cached_tokens", NULL},
     {"--output", "output_tokens", NULL},
     {"--deadline", "deadline_s", NULL},
+    {"--hw-file", "hw_file", NULL},
     {"--host-limit", "host_limit", NULL},
     {"--device-limit", "device_limit", NULL},
     {"--with-integrated", "with_integrated", "1"},

@@ -249,6 +249,12 @@ static bool set_reserve(cli_request *r, const char *value)
     return true;
 }
 
+static bool set_hw_file(cli_request *r, const char *value)
+{
+    r->hw_file = value;
+    return *value != '\0' || expected(r, "a JSON file of hardware");
+}
+
 static bool set_host_limit(cli_request *r, const char *value)
 {
     r->has_detect = 1;
@@ -495,6 +501,7 @@ static const cli_setting settings[] = {
     {"cpu_moe", 0, KIND_OTHER, 0, set_cpu_moe},
     {"n_cpu_moe", 0, KIND_OTHER, 0, set_n_cpu_moe},
     {"override_tensor", 0, KIND_OTHER, 0, set_override_tensor},
+    {"hw_file", 0, KIND_OTHER, 0, set_hw_file},
     {"host_limit", 0, KIND_OTHER, 0, set_host_limit},
     {"device_limit", 0, KIND_OTHER, 0, set_device_limit},
     {"with_integrated", 0, KIND_OTHER, 0, set_with_integrated},
@@ -572,6 +579,10 @@ const char *cli_request_fault(cli_request *r)
     if (r->hw == NULL && !r->may_detect) {
         (void)expected(r, "a machine: mac-studio-m2-ultra-64gb, \"2*rtx-4090 host:64GiB\", host:64GiB");
         return "hw";
+    }
+    if (r->hw == NULL && r->hw_file != NULL) {
+        (void)expected(r, "--hw SPEC, which names an entry of the file");
+        return "hw_file";
     }
     if (r->hw != NULL && r->has_detect) {
         (void)expected(r, "the limits of a machine that is written down in it: free= and budget=, not --host-limit, --device-limit or "

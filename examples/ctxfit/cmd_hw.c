@@ -45,11 +45,11 @@ static void print_report(const ctxfit_hw *hw)
 }
 
 /* The machine of a spec, or, without one, this machine. */
-static int describe_machine(const char *spec, const ctxfit_hw_detect_options *options, bool report)
+static int describe_machine(const char *spec, const char *file, const ctxfit_hw_detect_options *options, bool report)
 {
     ctxfit_hw    *hw;
     ctxfit_error  error;
-    ctxfit_status status = spec != NULL ? ctxfit_hw_parse(spec, NULL, &hw, &error) : cli_detect(options, &hw, &error);
+    ctxfit_status status = cli_open_hw(spec, file, options, &hw, &error);
 
     if (status != CTXFIT_OK)
         return cli_fail("hardware", spec != NULL ? spec : "this machine", status, &error);
@@ -67,6 +67,7 @@ static int describe_machine(const char *spec, const ctxfit_hw_detect_options *op
 typedef struct hw_request {
     const char              *spec;
     const char              *about;
+    const char              *file; /* of hardware of the user's own */
     bool                     list;
     bool                     report;
     bool                     json;
@@ -163,9 +164,10 @@ static bool take_flag(hw_request *r, const char *word)
 
 static bool hw_usage(void)
 {
-    fputs("ctxfit: usage: ctxfit hw [SPEC], or ctxfit hw [--report] [--host-limit SIZE] [--device-limit SIZES] [--with-integrated], or\n"
-          "ctxfit hw --about NAME [--json], or ctxfit hw --list [WORDS] [--vendor V] [--kind K] [--form F] [--memory SIZES]\n"
-          "[--price MOST] [--machines | --parts] [--json]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
+    fputs("ctxfit: usage: ctxfit hw [SPEC [--hw-file FILE]], or\n"
+          "ctxfit hw [--report] [--host-limit SIZE] [--device-limit SIZES] [--with-integrated], or ctxfit hw --about NAME [--json], or\n"
+          "ctxfit hw --list [WORDS] [--vendor V] [--kind K] [--form F] [--memory SIZES] [--price MOST] [--machines | --parts] [--json],\n"
+          "or ctxfit hw --for MODEL [options of a plan] [filters]; quote a machine of several parts: ctxfit hw \"2*rtx-4090 host:64GiB\"\n",
           stderr);
     return false;
 }
@@ -187,6 +189,8 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
             r->spec = argv[i];
         } else if (strcmp(argv[i], "--about") == 0 && i + 1 < argc) {
             r->about = argv[++i];
+        } else if (strcmp(argv[i], "--hw-file") == 0 && i + 1 < argc) {
+            r->file = argv[++i];
         } else if (!take_flag(r, argv[i])) {
             bool filter, detection = false;
 
@@ -206,7 +210,8 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
         return bad_hw_value("--list", r->spec, "at most 95 bytes");
     return r->list + r->report + (r->about != NULL) + (!r->list && r->spec != NULL) <= 1 &&
                    (r->list || (!r->filtered && r->filter.machines == 0)) && (!r->json || r->list || r->about != NULL) &&
-                   (!r->detects || (!r->list && r->about == NULL && r->spec == NULL))
+                   (!r->detects || (!r->list && r->about == NULL && r->spec == NULL)) &&
+                   (r->file == NULL || (r->spec != NULL && !r->list))
                ? true : hw_usage();
 }
 
@@ -272,5 +277,5 @@ int cli_hw(int argc, char **argv)
         return cli_list_hardware(&request.filter, request.json);
     if (request.about != NULL)
         return cli_about_hardware(request.about, request.json);
-    return describe_machine(request.spec, &request.detect, request.report);
+    return describe_machine(request.spec, request.file, &request.detect, request.report);
 }

@@ -182,7 +182,7 @@ static int list_words_of(int argc, char **argv, list_words *words)
 
     if (!take_list_words(argc, argv, words) || !cli_parse_listing(words->argc, words->argv, &request))
         return CLI_USAGE;
-    status = request.hw != NULL ? ctxfit_hw_parse(request.hw, NULL, &hw, &error) : cli_detect(&request.detect, &hw, &error);
+    status = cli_open_hw(request.hw, request.hw_file, &request.detect, &hw, &error);
     if (status != CTXFIT_OK)
         return cli_fail("hardware", request.hw != NULL ? request.hw : "this machine", status, &error);
     code = list_models(&request, words, hw);

@@ -306,7 +306,7 @@ int cli_place(int argc, char **argv)
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.plan.model, status, &error);
-    status = request.plan.hw != NULL ? ctxfit_hw_parse(request.plan.hw, NULL, &hw, &error) : cli_detect(&request.plan.detect, &hw, &error);
+    status = cli_open_hw(request.plan.hw, request.plan.hw_file, &request.plan.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);
         return cli_fail("hardware", request.plan.hw != NULL ? request.plan.hw : "this machine", status, &error);

@@ -73,7 +73,7 @@ int cli_plan(int argc, char **argv)
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);
-    status = request.hw != NULL ? ctxfit_hw_parse(request.hw, NULL, &hw, &error) : cli_detect(&request.detect, &hw, &error);
+    status = cli_open_hw(request.hw, request.hw_file, &request.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);
         return cli_fail("hardware", request.hw != NULL ? request.hw : "this machine", status, &error);

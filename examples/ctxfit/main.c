@@ -84,6 +84,7 @@ static const char plan_help[] =
     "  --default-ctx N             OLLAMA_CONTEXT_LENGTH of the server\n"
     "  --gpu-overhead SIZE         OLLAMA_GPU_OVERHEAD     --spread  OLLAMA_SCHED_SPREAD\n"
     "  --vision                    the model takes images: at least 2,048 tokens\n"
+    "  --hw-file FILE              hardware of your own that --hw may name, as JSON\n"
     "Without --hw: this machine\n"
     "  --host-limit SIZE           most of its memory that may be used\n"
     "  --device-limit SIZE[,...]   most of each accelerator's memory, in their order;\n"

@@ -219,7 +219,7 @@ enum {
 };
 
 /**
- * An entry of the catalog. What is 0 or "" is not known, which never means "none" or "unsupported". Rates are
+ * An entry of the catalog, or of a caller's own list. What is 0 or "" is not known, which never means "none" or "unsupported". Rates are
  * those of dense matrices, of one device. @since 0.1.0
  */
 typedef struct ctxfit_hw_entry {
@@ -325,6 +325,45 @@ typedef struct ctxfit_hw_filter {
  */
 CTXFIT_API ctxfit_status ctxfit_hw_catalog_search(const ctxfit_hw_filter *filter, uint32_t *places, size_t cap, size_t *out_count,
                                                   ctxfit_error *error);
+
+/* ---- a caller's own hardware ---- */
+
+/** Entries of a caller's own: cards that are not in the catalog, or are another than there. Immutable. @since 0.1.0 */
+typedef struct ctxfit_hw_list ctxfit_hw_list;
+
+/** Most entries of a list. */
+#define CTXFIT_HW_LIST_MAX 4096
+
+/**
+ * Reads a list from JSON text (UTF-8): an array of objects, or `{"hardware": [...]}`, whose members have the names of #ctxfit_hw_entry and
+ * its units; `kind` and `backend` are words as in a spec ("gpu", "unified", "host"; "cuda"), `form` and `confidence` those of the
+ * constants in lower case ("laptop", "vendor"). Needed are `id`, and `kind` with `memory_bytes`, or `spec` for a name for several devices,
+ * which may name entries further up. An unknown member is a fault, since it may be a misspelt one.
+ * @param error may be NULL; `offset` is the byte of the text, `detail` the place of the entry.
+ * @return OK; E_MALFORMED (no JSON; an unknown member, an id that a spec cannot hold or that is there twice, a value that contradicts
+ *         another; the message names entry and member); E_TYPE; E_INCOMPLETE (a member is missing); E_LIMIT (more than
+ *         #CTXFIT_HW_LIST_MAX entries, text above 16 MiB, nesting); E_NO_MEMORY; E_INVALID_ARG (NULL, a broken
+ *         allocator); E_UNSUPPORTED (the library was built without JSON).
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_list_from_json(const char *text, size_t size, const ctxfit_allocator *allocator, ctxfit_hw_list **out,
+                                                  ctxfit_error *error);
+/** Frees a list; NULL is fine. Machines that were made with it stay. @since 0.1.0 */
+CTXFIT_API void ctxfit_hw_list_free(ctxfit_hw_list *list);
+/** Number of entries; 0 for NULL. @since 0.1.0 */
+CTXFIT_API uint32_t ctxfit_hw_list_count(const ctxfit_hw_list *list);
+/** An entry by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_hw_list_get(const ctxfit_hw_list *list, uint32_t index, ctxfit_hw_entry *out);
+/**
+ * Reads a spec as ctxfit_hw_parse() does, with the entries of a list in front of the catalog's: a word that is an `id` of the list (letters
+ * in any case) means that entry. Such a device is called `gpu`, `unified` or `host` in the machine and carries its numbers, so that the
+ * machine's spec can be read without the list.
+ * @param list NULL = the catalog alone.
+ * @return as ctxfit_hw_parse().
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_hw_parse_with(const char *spec, const ctxfit_hw_list *list, const ctxfit_allocator *allocator,
+                                              ctxfit_hw **out, ctxfit_error *error);
 
 #ifdef __cplusplus
 }

@@ -96,7 +96,23 @@ void         cfi_hw_explain(const char *name, cfi_hw_match match, char *out, siz
 /* 'text' in quotes, bytes that are not printable ASCII as '?', cut to fit; "the end" for "". */
 void         cfi_hw_quote(const char *text, size_t len, char *out, size_t cap);
 
+/* ---- hw_list.c: a caller's own entries ---- */
+struct ctxfit_hw_list {
+    cfi_arena        arena;
+    ctxfit_hw_entry *entries;
+    uint32_t         count;
+    uint32_t         reserved0;
+};
+
+/* The entry of the first `count` that a word names, letters in any case; NULL: none. */
+const ctxfit_hw_entry *cfi_hw_list_find(const ctxfit_hw_list *list, uint32_t count, const char *word, size_t len);
+/* The device that an entry without a spec describes, as gpu, unified or host with its numbers. */
+ctxfit_device          cfi_hw_list_device(const ctxfit_hw_entry *entry);
+
 /* ---- spec_parse.c ---- */
+/* As ctxfit_hw_parse_with(), with the first `count` entries of the list. */
+ctxfit_status cfi_hw_parse_with(const char *spec, const ctxfit_hw_list *list, uint32_t count, const ctxfit_allocator *allocator,
+                                ctxfit_hw **out, ctxfit_error *error);
 const char *cfi_hw_backend_name(uint32_t backend);
 
 #endif

@@ -5,6 +5,7 @@
 
 #define NAME_BYTES 128 /* of a name that may have spaces in it; longer ones are not names */
 #define NAME_WORDS 8
+#define MOST_DEPTH 8u
 #define MIB (UINT64_C(1) << 20)
 
 typedef struct spec_reader {
@@ -14,6 +15,9 @@ typedef struct spec_reader {
     ctxfit_error *error;
     const char   *rig_at;  /* where in the caller's text the rig stands whose spec is read; NULL otherwise */
     const char   *host_at; /* where the host was stated */
+    const ctxfit_hw_list *list; /* of the caller, NULL = none */
+    uint32_t      list_count; /* entries of it that may be named here */
+    uint32_t      depth;      /* names within names */
 } spec_reader;
 
 /* Keys, and which kinds of device take them. */
@@ -340,7 +344,7 @@ static ctxfit_status read_host(spec_reader *r)
 static ctxfit_status read_items(spec_reader *r);
 
 /* A name for several devices: its spec is read in its place. */
-static ctxfit_status read_rig(spec_reader *r, const char *at, const char *spec, uint64_t count)
+static ctxfit_status read_rig(spec_reader *r, const char *at, const char *spec, uint32_t list_count, uint64_t count)
 {
     ctxfit_status status = CTXFIT_OK;
 
@@ -350,12 +354,16 @@ static ctxfit_status read_rig(spec_reader *r, const char *at, const char *spec, 
         (void)snprintf(reason, sizeof reason, "keys belong to its devices: write \"%s\" and give them there", spec);
         return refused(r, r->at, CTXFIT_E_MALFORMED, reason);
     }
+    if (r->depth == MOST_DEPTH)
+        return refused(r, at, CTXFIT_E_MALFORMED, "names that stand for names, more than 8 within each other");
     for (uint64_t i = 0; i < count && status == CTXFIT_OK; i++) {
         spec_reader inner = *r;
 
         inner.at = spec;
         inner.rig_at = at;
         inner.host_at = NULL;
+        inner.list_count = list_count;
+        inner.depth++;
         status = read_items(&inner);
         r->host_at = inner.host_at != NULL ? at : r->host_at;
     }
@@ -426,7 +434,18 @@ static bool starts_with_word(const char *at, const char *word)
     return strncmp(at, word, n) == 0 && at_delimiter(at + n);
 }
 
-/* "gpu", "unified" or a name of the catalog; then its keys. */
+/* The entry of the caller's list that the word at hand names. */
+static const ctxfit_hw_entry *take_own(spec_reader *r)
+{
+    size_t                 len = strcspn(r->at, " \t\r\n(),:*=");
+    const ctxfit_hw_entry *entry = r->list != NULL ? cfi_hw_list_find(r->list, r->list_count, r->at, len) : NULL;
+
+    if (entry != NULL)
+        r->at += len;
+    return entry;
+}
+
+/* "gpu", "unified", a name of the caller's list or of the catalog; then its keys. */
 static ctxfit_status read_device(spec_reader *r, uint64_t count)
 {
     const char   *at = r->at, *spec;
@@ -436,9 +455,15 @@ static ctxfit_status read_device(spec_reader *r, uint64_t count)
     uint32_t      index = CFI_HW_NONE;
     cfi_hw_match  match;
     ctxfit_status status;
+    const ctxfit_hw_entry *own;
 
     memset(&item, 0, sizeof item);
-    if (starts_with_word(at, "gpu") || starts_with_word(at, "unified")) {
+    own = take_own(r);
+    if (own != NULL && own->spec[0] != '\0')
+        return read_rig(r, at, own->spec, (uint32_t)(own - r->list->entries), count);
+    if (own != NULL) {
+        item.device = cfi_hw_list_device(own);
+    } else if (starts_with_word(at, "gpu") || starts_with_word(at, "unified")) {
         item.device.kind = *at == 'g' ? CTXFIT_DEVICE_GPU : CTXFIT_DEVICE_UNIFIED;
         r->at += *at == 'g' ? strlen("gpu") : strlen("unified");
         (void)snprintf(item.device.id, sizeof item.device.id, "%.*s", (int)(r->at - at), at);
@@ -451,7 +476,7 @@ static ctxfit_status read_device(spec_reader *r, uint64_t count)
         }
         spec = cfi_hw_rig_spec(index);
         if (spec != NULL)
-            return read_rig(r, at, spec, count);
+            return read_rig(r, at, spec, 0, count);
         cfi_hw_catalog_device(index, &known);
         item.device.kind = known.kind;
         memcpy(item.device.id, known.id, sizeof item.device.id);
@@ -511,9 +536,21 @@ static ctxfit_status read_items(spec_reader *r)
 
 ctxfit_status ctxfit_hw_parse(const char *spec, const ctxfit_allocator *allocator, ctxfit_hw **out, ctxfit_error *error)
 {
+    return cfi_hw_parse_with(spec, NULL, 0, allocator, out, error);
+}
+
+ctxfit_status ctxfit_hw_parse_with(const char *spec, const ctxfit_hw_list *list, const ctxfit_allocator *allocator, ctxfit_hw **out,
+                                   ctxfit_error *error)
+{
+    return cfi_hw_parse_with(spec, list, list != NULL ? list->count : 0, allocator, out, error);
+}
+
+ctxfit_status cfi_hw_parse_with(const char *spec, const ctxfit_hw_list *list, uint32_t count, const ctxfit_allocator *allocator,
+                                ctxfit_hw **out, ctxfit_error *error)
+{
     char          reason[CFI_HW_REASON];
     cfi_hw_draft  draft;
-    spec_reader   r = {spec, spec, &draft, error, NULL, NULL};
+    spec_reader   r = {spec, spec, &draft, error, NULL, NULL, list, count, 0};
     ctxfit_status status;
 
     if (out == NULL)

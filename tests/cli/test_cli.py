@@ -344,6 +344,23 @@ class Detected(unittest.TestCase):
             self.assertEqual(run("hw", *words).returncode, USAGE, words)
         self.assertEqual(run("hw", "--list", "rtx-4099").returncode, BAD_INPUT)
 
+    def test_hardware_of_ones_own_is_named_by_a_file(self):
+        entry = json.loads(run("hw", "--about", "rtx-4090", "--json").stdout)
+        entry.update(id="mine", memory_bytes=2 * entry["memory_bytes"], advertised_bytes=0, budget_bytes=0)
+        file = self.root / "mine.json"
+        file.write_text(json.dumps({"hardware": [entry, {"id": "rig", "spec": "2*mine host:64GiB"}]}))
+        done = run("hw", "rig", "--hw-file", file)
+        if b"E_UNSUPPORTED" in done.stderr:
+            self.skipTest("built without JSON")
+        self.assertEqual(done.stdout.decode().splitlines()[0],
+                         "2*gpu(backend=cuda,mem=48GiB,bw=1008GB/s,fp16=165200G,int8=660600G,link=31500MB/s) host:64GiB")
+        self.assertEqual(plan("llama-3.1-70b", "--quant", "Q4_K_M", "-c", "8k", "--hw", "mine host:64GiB", "--hw-file", file)[0], FITS)
+        file.write_text('[{"id": "a", "kind": "gpu", "memory_byte": 1}]')
+        self.assertIn("did you mean memory_bytes", run("hw", "a", "--hw-file", file).stderr.decode())
+        for words, code in ((["hw", "a", "--hw-file", file], BAD_INPUT), (["hw", "a", "--hw-file", self.root / "none"], BAD_INPUT),
+                            (["plan", "qwen3-8b", "--hw-file", file], USAGE), (["hw", "--hw-file", file], USAGE), (["hw", "a", "--hw-file"], USAGE)):
+            self.assertEqual(run(*words).returncode, code, words)
+
     def test_rows_of_a_listing_are_plans(self):
         words = ["--hw", "2*rtx-3090 host:128GiB", "-c", "32k", "-np", "2", "--kv", "q8_0"]
         rows = [json.loads(line) for line in run("list", *words, "--quant", "Q4_K_M", "--top", "0", "--json").stdout.splitlines()]

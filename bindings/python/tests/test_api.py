@@ -134,6 +134,20 @@ def test_hardware_is_found_by_name_and_by_what_it_has() -> None:
         ctxfit.Hardware.search("rtx-4099")
 
 
+def test_hardware_of_ones_own_comes_first() -> None:
+    text = '[{"id": "x9000", "name": "Example", "kind": "gpu", "backend": "cuda", "memory_bytes": 51539607552}]'
+    try:
+        own = ctxfit.HardwareList(text)
+    except ctxfit.Unsupported:
+        pytest.skip("built without JSON")
+    assert len(own) == 1 and own.entries[0].name == "Example" and "x9000" in repr(own)
+    assert ctxfit.Hardware("2*x9000 host:64GiB", own=own).spec == "2*gpu(backend=cuda,mem=48GiB) host:64GiB"
+    with pytest.raises(ctxfit.NotFound):
+        ctxfit.Hardware("x9000")
+    with pytest.raises(ctxfit.Malformed, match="did you mean memory_bytes"):
+        ctxfit.HardwareList('[{"id": "a", "kind": "gpu", "memory_byte": 1}]')
+
+
 # ---- headers ------------------------------------------------------------------------------------------------------------------
 def test_a_machine_is_detected(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()

@@ -34,7 +34,7 @@ from ._errors import (
     WrongType,
 )
 from ._gguf import Gguf, Metadata
-from ._hardware import Hardware, HardwareName
+from ._hardware import Hardware, HardwareList, HardwareName
 from ._layout import VERSION as __version__
 from ._library import lib as _lib
 from ._model import Model, ModelEntry
@@ -65,6 +65,7 @@ __all__ = [
     "file_types",
     "Gguf",
     "Hardware",
+    "HardwareList",
     "HardwareName",
     "Incomplete",
     "InputOutput",

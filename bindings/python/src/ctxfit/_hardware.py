@@ -48,14 +48,47 @@ def hardware_filter(
     return wanted
 
 
+class HardwareList(Handle):
+    """Hardware of your own, from JSON: an array of objects whose members have the names of HardwareEntry and its units."""
+
+    __slots__ = ()
+    _free = lib.ctxfit_hw_list_free
+
+    def __init__(self, text: str) -> None:
+        data = _convert.encoded(text, "text")
+        self._owner = self._make(lib.ctxfit_hw_list_from_json, data, len(data))
+
+    @property
+    def entries(self) -> Tuple[HardwareEntry, ...]:
+        """What it holds, completed by what follows from it."""
+        owner = self._handle()
+        return tuple(
+            HardwareEntry._of(ask(L.ctxfit_hw_entry, lib.ctxfit_hw_list_get, owner, i)) for i in range(lib.ctxfit_hw_list_count(owner))
+        )
+
+    def __len__(self) -> int:
+        return int(lib.ctxfit_hw_list_count(self._handle()))
+
+    def __repr__(self) -> str:
+        return "<closed HardwareList>" if self.closed else f"<HardwareList of {', '.join(e.id for e in self.entries)}>"
+
+
 class Hardware(Handle):
-    """A machine, made from a spec such as "2*rtx-4090 host:64GiB" or "mac-studio-m2-ultra-64gb"."""
+    """A machine, made from a spec such as "2*rtx-4090 host:64GiB" or "mac-studio-m2-ultra-64gb".
+
+    The entries of `own` come before the catalog's; the machine's own spec can be read without them.
+    """
 
     __slots__ = ()
     _free = lib.ctxfit_hw_free
 
-    def __init__(self, spec: str) -> None:
-        self._owner = self._make(lib.ctxfit_hw_parse, _convert.encoded(spec, "spec"))
+    def __init__(self, spec: str, *, own: Optional[HardwareList] = None) -> None:
+        if own is None:
+            self._owner = self._make(lib.ctxfit_hw_parse, _convert.encoded(spec, "spec"))
+        elif not isinstance(own, HardwareList):
+            raise TypeError(f"own: expected HardwareList, not {type(own).__name__}")
+        else:
+            self._owner = self._make(lib.ctxfit_hw_parse_with, _convert.encoded(spec, "spec"), own._handle())
 
     @classmethod
     def from_devices(cls, devices: Iterable[Device]) -> Hardware:
@@ -190,4 +223,4 @@ def as_hardware(value: Union[Hardware, str], name: str = "hw") -> Hardware:
     raise TypeError(f"{name}: expected Hardware or its spec as str, not {type(value).__name__}")
 
 
-__all__ = ["Hardware", "HardwareName"]
+__all__ = ["Hardware", "HardwareList", "HardwareName"]

@@ -117,6 +117,7 @@ CTXFIT_MODEL_F_CONTEXT_UNSTATED = 64
 CTXFIT_HW_MAX_DEVICES = 64
 CTXFIT_HW_RESERVE_NONE = 18446744073709551615
 CTXFIT_HW_DETECT_LIMITS = 16
+CTXFIT_HW_LIST_MAX = 4096
 CTXFIT_DEVICE_HOST = 1
 CTXFIT_DEVICE_GPU = 2
 CTXFIT_DEVICE_UNIFIED = 3
@@ -1295,6 +1296,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_hw_catalog_get": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_hw_entry)]),
     "ctxfit_hw_catalog_find": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_hw_catalog_search": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_hw_list_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_hw_list_free": (None, [ctypes.c_void_p]),
+    "ctxfit_hw_list_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_hw_list_get": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_hw_entry)]),
+    "ctxfit_hw_parse_with": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_engine_count": (ctypes.c_uint32, []),
     "ctxfit_engine_get": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_engine_info)]),
     "ctxfit_engine_from_name": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_engine_info), ctypes.POINTER(ctxfit_error)]),

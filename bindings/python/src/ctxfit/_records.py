@@ -376,7 +376,7 @@ class Device:
 
 @dataclass(frozen=True)
 class HardwareEntry:
-    """An entry of the catalog. What is 0 or "" is not known, which never means "none" or "unsupported". Rates are those of dense matrices, of one device."""
+    """An entry of the catalog, or of a caller's own list. What is 0 or "" is not known, which never means "none" or "unsupported". Rates are those of dense matrices, of one device."""
 
     #: DeviceKind; 0 = a name for several devices, see spec
     kind: DeviceKind
