@@ -96,6 +96,11 @@ cfi_node *cfi_state_load(cfi_build *b, cfi_node *cache);
 void      cfi_state_store(cfi_build *b, cfi_node *cache, cfi_node *state, bool by_row);
 cfi_node *cfi_state_conv_input(cfi_build *b, cfi_node *kept, cfi_node *x);
 cfi_node *cfi_state_conv_last(cfi_build *b, cfi_node *input);
+/* ---- gated delta nets (block_delta_net.c) ---- */
+cfi_node *cfi_block_unit_length(cfi_build *b, cfi_node *x);
+cfi_node *cfi_block_gated_delta(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *gate, cfi_node *beta, cfi_node *state);
+cfi_node *cfi_block_delta_output(cfi_build *b, cfi_node *result, const cfi_node *v);
+cfi_node *cfi_block_delta_state(cfi_build *b, cfi_node *result, const cfi_node *v);
 cfi_node *cfi_ssm_conv(cfi_net *net, cfi_node *input, cfi_node *kernel);
 
 enum { CFI_ACT_SILU = 0, CFI_ACT_GELU, CFI_ACT_RELU, CFI_ACT_RELU_SQR, CFI_ACT_SWIGLU, CFI_ACT_GEGLU, CFI_ACT_OAI };
@@ -129,6 +134,7 @@ enum {
     CFI_PROGRAM_MROPE_STATED = 1u << 1, /* where the model states rope sections */
     CFI_PROGRAM_UNMIXED      = 1u << 2, /* never batches token ids with embedding rows */
     CFI_PROGRAM_FF_SCALED    = 1u << 3, /* scales of the feed-forward's tensors are applied; others have them and leave them out */
+    CFI_PROGRAM_MROPE_SCALED = CFI_PROGRAM_MROPE | CFI_PROGRAM_FF_SCALED,
     CFI_PROGRAM_DOWN_SCALED  = 1u << 4, /* the last one's only */
     CFI_PROGRAM_FF_UNBIASED  = 1u << 5, /* biases of the feed-forward's tensors are left out */
     CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
