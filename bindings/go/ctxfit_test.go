@@ -331,6 +331,78 @@ func TestHardware(t *testing.T) {
 	}
 }
 
+func TestCheckpoint(t *testing.T) {
+	header := `{"model.embed_tokens.weight": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]},
+		"model.layers.0.mlp.experts.0.up_proj.weight": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [12, 16]}}`
+	file := append([]byte{byte(len(header)), byte(len(header) >> 8), 0, 0, 0, 0, 0, 0}, header...)
+	var e *ctxfit.Error
+	if _, err := ctxfit.ParseSafetensors(file[:10], 0); !errors.As(err, &e) || e.Status != ctxfit.ErrTruncated || e.Detail != uint64(len(file)) {
+		t.Fatalf("a prefix: %v", err)
+	}
+	weights, err := ctxfit.ParseSafetensors(file, uint64(len(file))+16)
+	if errors.Is(err, ctxfit.ErrUnsupported) {
+		t.Skip("built without JSON")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer weights.Close()
+	if weights.Bytes() != 16 || weights.Shards() != 1 || len(must(weights.Tensors())(t)) != 2 {
+		t.Errorf("%d bytes, %d shards", weights.Bytes(), weights.Shards())
+	}
+	tensor := must(weights.Tensor("model.embed_tokens.weight"))(t)
+	if tensor.DType.String() != "BF16" || len(tensor.Dims) != 2 || tensor.Dims[0] != 2 {
+		t.Errorf("%+v", tensor)
+	}
+	if _, err := ctxfit.JoinSafetensors(weights, weights); !errors.Is(err, ctxfit.ErrMalformed) {
+		t.Errorf("a tensor in two files: %v", err)
+	}
+	config := `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
+		"num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 256, "max_position_embeddings": 128,
+		"quantization_config": {"quant_method": "fp8"}}`
+	m, err := ctxfit.FromCheckpoint([]byte(config), weights, ctxfit.FileTypeDefault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	c := must(m.Checkpoint())(t)
+	if !c.Measured || c.Bytes != 16 || c.ExpertBytes != 4 || c.EmbeddingBytes != 12 || c.Quant != ctxfit.CheckpointQuantFP8 || c.QuantMethod != "fp8" {
+		t.Errorf("%+v", c)
+	}
+	if dense, experts, err := m.CheckpointLayer(0); err != nil || dense != 0 || experts != 4 {
+		t.Errorf("%d, %d, %v", dense, experts, err)
+	}
+	if _, _, err := m.CheckpointLayer(1); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Errorf("no such layer: %v", err)
+	}
+}
+
+func TestModelfile(t *testing.T) {
+	m, err := ctxfit.ParseModelfile([]byte("FROM ./a.gguf\nADAPTER b.gguf\nPARAMETER num_ctx 8192\nPARAMETER stop x\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if parts := m.Parts(ctxfit.PartModel); len(parts) != 1 || parts[0] != "./a.gguf" {
+		t.Errorf("%q", parts)
+	}
+	if n, err := m.Number("num_ctx"); n != 8192 || err != nil {
+		t.Errorf("num_ctx %d, %v", n, err)
+	}
+	if _, err := m.Number("stop"); !errors.Is(err, ctxfit.ErrType) {
+		t.Errorf("stop: %v", err)
+	}
+	if p := m.Parameters(); len(p) != 2 || p[1] != (ctxfit.Parameter{Name: "stop", Value: "x"}) {
+		t.Errorf("%v", p)
+	}
+	if _, err := ctxfit.ParseModelfile(nil); !errors.Is(err, ctxfit.ErrIncomplete) {
+		t.Errorf("nothing: %v", err)
+	}
+	if _, err := ctxfit.OllamaModel(t.TempDir(), "none"); !errors.Is(err, ctxfit.ErrNotFound) && !errors.Is(err, ctxfit.ErrUnsupported) {
+		t.Errorf("an empty store: %v", err)
+	}
+}
+
 func TestModelFromConfig(t *testing.T) {
 	config := `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
 		"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,

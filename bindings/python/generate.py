@@ -17,7 +17,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGE = HERE / "src" / "ctxfit"
-HEADERS = ["base", "quant", "gguf", "model", "hw", "engine", "plan", "place", "rank"]
+HEADERS = ["base", "quant", "gguf", "hf", "model", "modelfile", "hw", "engine", "plan", "place", "rank"]
 NOTE = '# Made by generate.py from include/ctxfit/*.h: do not edit.\n'
 
 MAXIMA = {"UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
@@ -39,6 +39,8 @@ ENUMS = {
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
     "CTXFIT_OBJECTIVE_": ("Objective", False), "CTXFIT_OPEN_": ("Open", True), "CTXFIT_GOAL_F_": ("GoalFlags", True),
     "CTXFIT_CHANGE_": ("ChangeKind", False), "CTXFIT_SET_": ("SetVerdict", False), "CTXFIT_ARGUMENT_": ("Argument", False),
+    "CTXFIT_DTYPE_": ("Dtype", False), "CTXFIT_CHECKPOINT_QUANT_": ("CheckpointQuant", False),
+    "CTXFIT_CHECKPOINT_F_": ("CheckpointFlags", True), "CTXFIT_PART_": ("Part", False),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
 # struct -> the dataclass that shows it; the others are input or have a class of their own
@@ -49,8 +51,9 @@ RECORDS = {
     "ctxfit_difference": "Difference", "ctxfit_hw_entry": "HardwareEntry", "ctxfit_rank_row": "RankRow",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
     "ctxfit_place_summary": "PlaceSummary", "ctxfit_plan_part": "PlanPart", "ctxfit_change": "Change", "ctxfit_line": "Line",
+    "ctxfit_hf_tensor": "HfTensor", "ctxfit_checkpoint_info": "Checkpoint", "ctxfit_checkpoint_layer": "CheckpointLayer",
 }
-NAMED = {"TensorInfo", "GgufKey"}  # C finds their name by place; Python shows it beside the rest
+NAMED = {"TensorInfo", "GgufKey", "HfTensor"}  # C finds their name by place; Python shows it beside the rest
 RENAMED = {("ctxfit_quant_info", "quant"): "name", ("ctxfit_file_type_info", "file_type"): "name"}
 INPUTS = {"Device", "Layer", "ModelInfo"}  # also made by callers: what they leave out is 0
 # what Python adds to a record: name, type, meaning, expression

@@ -85,6 +85,17 @@ typedef struct cli_model_source {
 cli_model_source cli_source_of(const cli_request *r);
 /* Opens a model by path or name; the status of the failure otherwise, with the message in *error. */
 ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
+bool          cli_is_readable(const char *path);
+ctxfit_status cli_refuse(ctxfit_error *error, ctxfit_status status, const char *message);
+/* Opens a GGUF file, whatever its name ends in. */
+ctxfit_status cli_open_gguf(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
+
+/* ---- cli_sources.c: models that are no single GGUF file ---- */
+bool          cli_ends_with(const char *text, const char *end);
+bool          cli_names_a_source(const char *name);
+ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
+
+/* ---- cli_input.c again ---- */
 /* Prints the error of a named input and returns the exit code that it means. */
 int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error);
 

@@ -67,6 +67,39 @@ static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
     printf("%s%s\n", m->file_type != 0 ? ", " : "", m->file_type != 0 ? ctxfit_file_type_name(m->file_type) : "");
 }
 
+/* The checkpoint's own bytes, where its files were read. */
+static void print_checkpoint(const ctxfit_model *model)
+{
+    static const char *const names[] = {"layers", "experts", "embeddings", "output", "next-token prediction", "other parts"};
+    ctxfit_checkpoint_info   c = CTXFIT_CHECKPOINT_INFO_INIT;
+    uint64_t                 bytes[6];
+
+    if (ctxfit_model_get_checkpoint(model, &c) != CTXFIT_OK)
+        return;
+    if (c.quant != CTXFIT_CHECKPOINT_QUANT_NONE) {
+        fputs("  quantization        ", stdout);
+        cli_put(stdout, c.quant_method);
+        if (c.quant_bits > 0)
+            printf(", %u bits", (unsigned)c.quant_bits);
+        if (c.quant_group > 0)
+            printf(", groups of %u", (unsigned)c.quant_group);
+        putchar('\n');
+    }
+    if ((c.flags & CTXFIT_CHECKPOINT_F_MEASURED) == 0)
+        return;
+    printf("  checkpoint          %s bytes (%s) in %s tensors, %u files\n", cli_count(c.total_bytes), cli_bytes(c.total_bytes),
+           cli_count(c.tensors), (unsigned)c.shards);
+    bytes[0] = c.layer_bytes;
+    bytes[1] = c.expert_bytes;
+    bytes[2] = c.embedding_bytes;
+    bytes[3] = c.output_bytes;
+    bytes[4] = c.nextn_bytes;
+    bytes[5] = c.other_bytes;
+    for (size_t i = 0; i < CLI_COUNT(bytes); i++)
+        if (bytes[i] > 0)
+            printf("    %-23s %15s\n", names[i], cli_count(bytes[i]));
+}
+
 static ctxfit_layer_info layer_at(const ctxfit_model *model, uint32_t index)
 {
     ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
@@ -194,6 +227,7 @@ int cli_model(int argc, char **argv)
         return cli_fail("model", source.name, status, &error);
     (void)ctxfit_model_get_info(model, &info);
     print_info(model, &info);
+    print_checkpoint(model);
     print_layers(model, info.layers + info.nextn_layers);
     print_notes(model);
     if (tensors)

@@ -12,6 +12,7 @@
 #define CTXFIT_MODEL_H
 
 #include "ctxfit/gguf.h"
+#include "ctxfit/hf.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -186,6 +187,17 @@ CTXFIT_API ctxfit_status ctxfit_model_from_config(const char *json, size_t size,
                                                   const ctxfit_allocator *allocator, ctxfit_model **out, ctxfit_error *error);
 
 /**
+ * The same, for a checkpoint whose files are at hand: ctxfit_model_get_checkpoint() then has its bytes as they are stored, by part and
+ * by layer, experts apart. The model itself is the same, so it can be planned for llama.cpp in a file type.
+ * @param weights headers of all files; NULL = ctxfit_model_from_config(). May be freed afterwards.
+ * @return as ctxfit_model_from_config().
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_model_from_hf(const char *json, size_t size, const ctxfit_safetensors *weights,
+                                              ctxfit_file_type file_type, const ctxfit_allocator *allocator, ctxfit_model **out,
+                                              ctxfit_error *error);
+
+/**
  * Makes a model from a caller's own description. Needed in `info`: embedding, vocabulary; trained_tokens, embedding_inputs,
  * per_layer_embedding and flags (TIED) are taken; the rest is derived. Layers are taken as they are: one with
  * CTXFIT_LAYER_F_CACHE states what it caches, one with a state what that keeps. `arch` names the recipe for the tensors ("llama"), with
@@ -222,6 +234,18 @@ CTXFIT_API const char *ctxfit_model_arch(const ctxfit_model *model);
  * @since 0.1.0
  */
 CTXFIT_API const char *ctxfit_model_note(const ctxfit_model *model, uint32_t index);
+/**
+ * The checkpoint that a model was made of by ctxfit_model_from_config() or ctxfit_model_from_hf().
+ * @return OK, E_NOT_FOUND (it was made of something else), E_INVALID_ARG, E_STRUCT_SIZE.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_model_get_checkpoint(const ctxfit_model *model, ctxfit_checkpoint_info *out);
+/**
+ * What a layer of the trunk holds in the checkpoint.
+ * @return OK, E_NOT_FOUND (past the end, or nothing was measured), E_INVALID_ARG, E_STRUCT_SIZE.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_model_get_checkpoint_layer(const ctxfit_model *model, uint32_t index, ctxfit_checkpoint_layer *out);
 /** Facts of the whole model. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out);
 /**

@@ -3,6 +3,7 @@
 #define CFI_HF_INTERNAL_H
 
 #include "base/json_read.h"
+#include "ctxfit/hf.h"
 
 #define CFI_HF_NOTES 8u
 
@@ -50,6 +51,16 @@ bool                  cfi_hf_number(const cfi_hf_config *c, const char *path, do
 /* true, or a number above 0 */
 bool                  cfi_hf_true(const cfi_hf_config *c, const char *path);
 const char           *cfi_hf_text(const cfi_hf_config *c, const char *path); /* "" when absent or no text */
+
+/* How the weights are quantized. */
+typedef struct cfi_hf_quant {
+    uint32_t    kind;   /* CTXFIT_CHECKPOINT_QUANT_* */
+    uint32_t    bits;   /* 0: unknown */
+    uint32_t    group;  /* elements along a row that share a scale, 0: none */
+    const char *method; /* as stated, "" for none; lives as long as the configuration */
+} cfi_hf_quant;
+
+void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q);
 
 /* ---- the line that is made of it ---- */
 #define CFI_HF_MAX_WORDS 128u

@@ -1,5 +1,5 @@
 /* A model from config.json: its facts in the words of the text form (lib/hf), which the same reader takes. */
-#include "hf/hf_internal.h"
+#include "checkpoint_internal.h"
 #include "recipe_internal.h"
 
 _Static_assert(CFI_HF_NOTES <= CFI_MODEL_NOTES, "a model keeps the notes of its configuration");
@@ -17,7 +17,8 @@ static ctxfit_status make_unknown(ctxfit_model *model, const cfi_hf_config *c, c
     return CTXFIT_OK;
 }
 
-static ctxfit_status make_from_config(ctxfit_model *model, const char *json, size_t size, ctxfit_file_type file_type, ctxfit_error *error)
+static ctxfit_status make_from_config(ctxfit_model *model, const char *json, size_t size, const ctxfit_safetensors *weights,
+                                      ctxfit_file_type file_type, ctxfit_error *error)
 {
     cfi_hf_config c;
     const char   *line;
@@ -29,13 +30,15 @@ static ctxfit_status make_from_config(ctxfit_model *model, const char *json, siz
     }
     if (status == CTXFIT_OK && !c.known)
         status = make_unknown(model, &c, error);
+    if (status == CTXFIT_OK)
+        status = cfi_model_set_checkpoint(model, &c, weights, error);
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
     cfi_hf_config_close(&c);
     return status;
 }
 
-ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
-                                       ctxfit_model **out, ctxfit_error *error)
+ctxfit_status ctxfit_model_from_hf(const char *json, size_t size, const ctxfit_safetensors *weights, ctxfit_file_type file_type,
+                                   const ctxfit_allocator *allocator, ctxfit_model **out, ctxfit_error *error)
 {
     ctxfit_model *model;
     ctxfit_status status;
@@ -43,7 +46,7 @@ ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_fil
     if (out != NULL)
         *out = NULL;
     if (json == NULL || out == NULL || !cfi_allocator_valid(allocator))
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctxfit_model_from_config: %s",
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "a model from config.json: %s",
                         json == NULL ? "json is NULL" : out == NULL ? "out is NULL" : "the allocator lacks a function");
     status = cfi_model_check_file_type(file_type, error);
     if (status != CTXFIT_OK)
@@ -51,11 +54,17 @@ ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_fil
     model = cfi_model_new(allocator);
     if (model == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
-    status = make_from_config(model, json, size, file_type, error);
+    status = make_from_config(model, json, size, weights, file_type, error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);
         return status;
     }
     *out = model;
     return CTXFIT_OK;
+}
+
+ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
+                                       ctxfit_model **out, ctxfit_error *error)
+{
+    return ctxfit_model_from_hf(json, size, NULL, file_type, allocator, out, error);
 }

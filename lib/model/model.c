@@ -20,6 +20,22 @@ const char *ctxfit_model_note(const ctxfit_model *model, uint32_t index)
     return model != NULL && index < CFI_MODEL_NOTES ? model->note[index] : NULL;
 }
 
+ctxfit_status ctxfit_model_get_checkpoint(const ctxfit_model *model, ctxfit_checkpoint_info *out)
+{
+    if (model == NULL || out == NULL || model->checkpoint == NULL)
+        return cfi_copy_none(out, CFI_V1_CHECKPOINT, model == NULL || out == NULL ? CTXFIT_E_INVALID_ARG : CTXFIT_E_NOT_FOUND);
+    return cfi_copy_out(out, model->checkpoint, sizeof *model->checkpoint, CFI_V1_CHECKPOINT);
+}
+
+ctxfit_status ctxfit_model_get_checkpoint_layer(const ctxfit_model *model, uint32_t index, ctxfit_checkpoint_layer *out)
+{
+    if (model == NULL || out == NULL)
+        return cfi_copy_none(out, CFI_V1_CHECKPOINT_LAYER, CTXFIT_E_INVALID_ARG);
+    if (model->checkpoint_layer == NULL || index >= model->info.layers)
+        return cfi_copy_none(out, CFI_V1_CHECKPOINT_LAYER, CTXFIT_E_NOT_FOUND);
+    return cfi_copy_out(out, &model->checkpoint_layer[index], sizeof model->checkpoint_layer[index], CFI_V1_CHECKPOINT_LAYER);
+}
+
 ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit_model_info *out)
 {
     if (model == NULL || out == NULL)

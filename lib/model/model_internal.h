@@ -124,6 +124,8 @@ struct ctxfit_model {
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
     uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
     cfi_model_extent   extent;
+    ctxfit_checkpoint_info  *checkpoint;        /* NULL: made of something else */
+    ctxfit_checkpoint_layer *checkpoint_layer;  /* info.layers, NULL: not measured */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };

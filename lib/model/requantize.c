@@ -71,6 +71,18 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
         copy->note[i] = cfi_arena_copy(&copy->arena, model->note[i], strlen(model->note[i]));
         status = copy->note[i] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
     }
+    if (model->checkpoint != NULL) {
+        copy->checkpoint = cfi_arena_alloc(&copy->arena, sizeof *copy->checkpoint);
+        if (copy->checkpoint == NULL)
+            return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
+        *copy->checkpoint = *model->checkpoint;
+    }
+    if (model->checkpoint_layer != NULL) {
+        copy->checkpoint_layer = cfi_arena_array(&copy->arena, model->info.layers, sizeof *copy->checkpoint_layer);
+        if (copy->checkpoint_layer == NULL)
+            return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
+        memcpy(copy->checkpoint_layer, model->checkpoint_layer, model->info.layers * sizeof *copy->checkpoint_layer);
+    }
     if (copy->name == NULL || copy->arch_name == NULL || status != CTXFIT_OK)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for the names of a model");
     return CTXFIT_OK;

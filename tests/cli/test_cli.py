@@ -668,6 +668,64 @@ class Config(unittest.TestCase):
         self.assertIn(b"cannot be opened", done.stderr)
 
 
+class Sources(unittest.TestCase):
+    """Checkpoints, Modelfiles and Ollama's store."""
+
+    def setUp(self):
+        if not has_batch():
+            self.skipTest("built without yyjson")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, **tensors):
+        header = json.dumps(tensors).encode()
+        size = max([t["data_offsets"][1] for t in tensors.values()])
+        (self.folder / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+
+    def test_a_folder_shows_the_bytes_of_its_checkpoint(self):
+        config = {**Config.LLAMA, "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+        (self.folder / "config.json").write_text(json.dumps(config))
+        self.write("model.safetensors", **{"model.embed_tokens.weight": {"dtype": "F16", "shape": [8], "data_offsets": [0, 16]},
+                                           "model.layers.3.mlp.up_proj.qweight": {"dtype": "I32", "shape": [4], "data_offsets": [16, 32]}})
+        for name in (self.folder, self.folder / "model.safetensors"):
+            done = run("model", name)
+            self.assertEqual(done.returncode, FITS, done.stderr)
+            self.assertIn(b"awq, 4 bits, groups of 128", done.stdout)
+            self.assertIn(b"32 bytes", done.stdout)
+        (self.folder / "model.safetensors").write_bytes(b"\x40" + bytes(20))
+        self.assertEqual(run("model", self.folder / "model.safetensors").returncode, BAD_INPUT)
+        done = run("model", self.folder)  # a download under way: the configuration is enough
+        self.assertEqual(done.returncode, FITS)
+        self.assertIn(b"note:", done.stderr)
+        (self.folder / "config.json").unlink()
+        self.write("model.safetensors", **{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}})
+        self.assertIn(b"no config.json", run("model", self.folder / "model.safetensors").stderr)
+
+    def test_a_name_of_ollamas_store(self):
+        done = run("model", "ollama:tiny", "--header-only", OLLAMA_MODELS="ollama")
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertIn(b"architecture        qwen", done.stdout)
+        self.assertIn(b"PARAMETER num_ctx 16384", done.stderr)
+        for name, words in (("none", b"manifests"), ("tiny:lost", b"blob"), ("tiny:cloud", b"weights"), ("../x", b"no name")):
+            done = run("model", "ollama:" + name, OLLAMA_MODELS="ollama")
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn(words, done.stderr)
+
+    def test_a_modelfile_leads_to_a_file_or_the_store(self):
+        (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        for source in ("./a.gguf", str(HEADER), "tiny"):
+            (self.folder / "Modelfile").write_text(f"FROM {source}\nADAPTER lora.gguf\nPARAMETER num_ctx 4096\n")
+            done = run("model", self.folder / "Modelfile", "--header-only", OLLAMA_MODELS="ollama")
+            self.assertEqual(done.returncode, FITS, done.stderr)
+            self.assertIn(b"architecture        qwen", done.stdout)
+            self.assertIn(b"an adapter comes on top: lora.gguf", done.stderr)
+        (self.folder / "Modelfile").write_text("FORM x\n")
+        done = run("model", self.folder / "Modelfile")
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"line 1", done.stderr)
+
+
 class Batch(unittest.TestCase):
     GOOD = {"id": "good", "model": "qwen3-8b", "quant": "Q4_K_M", "hw": "rtx-4090 host:64GiB", "n_ctx": 8192}
 

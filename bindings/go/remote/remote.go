@@ -7,11 +7,13 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -139,6 +141,91 @@ func (c *config) open(ctx context.Context, address string) (*ctxfit.GGUF, error)
 				err = fmt.Errorf("%s: %w", address, err)
 			}
 			return header, err
+		}
+		want = e.Detail
+	}
+}
+
+// OpenSafetensors reads the headers of a .safetensors file, or of all files that a .safetensors.index.json names.
+func OpenSafetensors(ctx context.Context, address string, options ...Option) (*ctxfit.Safetensors, error) {
+	c := &config{client: http.DefaultClient, header: http.Header{}, retries: 4, pause: time.Second / 2, maxBytes: 256 << 20}
+	for _, option := range options {
+		option(c)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasSuffix(u.Path, ".json") {
+		return c.openTensors(ctx, address)
+	}
+	names, err := c.filesOfIndex(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]*ctxfit.Safetensors, 0, len(names))
+	folder := u.Path[:strings.LastIndex(u.Path, "/")+1]
+	for _, name := range names {
+		shard := *u
+		shard.RawPath, shard.Path = "", folder+name
+		part, err := c.openTensors(ctx, shard.String())
+		if err != nil {
+			return nil, err
+		}
+		defer part.Close()
+		parts = append(parts, part)
+	}
+	return ctxfit.JoinSafetensors(parts...)
+}
+
+// filesOfIndex reads a whole index: the files that it names, sorted, each once, all beside it.
+func (c *config) filesOfIndex(ctx context.Context, address string) ([]string, error) {
+	f := &file{config: c, address: address}
+	defer f.close()
+	if err := f.readTo(ctx, c.maxBytes); err != nil {
+		return nil, err
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(f.data, &index); err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	seen := map[string]bool{}
+	var names []string
+	for _, name := range index.WeightMap {
+		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\:?#%") {
+			return nil, fmt.Errorf("%s: %q is no file beside the index", address, name)
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: no weight_map", address)
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+func (c *config) openTensors(ctx context.Context, address string) (*ctxfit.Safetensors, error) {
+	f := &file{config: c, address: address}
+	defer f.close()
+	for want := uint64(8); ; {
+		if want > c.maxBytes {
+			return nil, fmt.Errorf("%s: a header of %d bytes: %w", address, want, ctxfit.ErrLimit)
+		}
+		if err := f.readTo(ctx, want); err != nil {
+			return nil, err
+		}
+		tensors, err := ctxfit.ParseSafetensors(f.data, f.size)
+		var e *ctxfit.Error
+		if !errors.As(err, &e) || e.Status != ctxfit.ErrTruncated || e.Detail <= uint64(len(f.data)) {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", address, err)
+			}
+			return tensors, err
 		}
 		want = e.Detail
 	}

@@ -56,6 +56,56 @@ def test_requantizing_is_what_the_catalog_gives(coder: ctxfit.Model) -> None:
     assert other.info.tensor_bytes == ctxfit.Model.from_catalog(CODER, quant="Q8_0").info.tensor_bytes > coder.info.tensor_bytes
 
 
+def safetensors_file(**tensors: Any) -> bytes:
+    header = json.dumps(tensors).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+def test_a_checkpoint(tmp_path: Path) -> None:
+    first = safetensors_file(**{"model.embed_tokens.weight": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}})
+    second = safetensors_file(**{"model.layers.1.mlp.experts.0.up_proj.weight": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}})
+    with pytest.raises((ctxfit.Truncated, ctxfit.Unsupported)) as raised:
+        ctxfit.Safetensors.parse(first[:9])
+    if raised.type is ctxfit.Unsupported:
+        pytest.skip("built without JSON")
+    assert raised.value.detail == len(first)
+    (tmp_path / "a.safetensors").write_bytes(first + bytes(12))
+    (tmp_path / "b.safetensors").write_bytes(second + bytes(4))
+    names = {"model.embed_tokens.weight": "a.safetensors", "model.layers.1.mlp.experts.0.up_proj.weight": "b.safetensors"}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    weights = ctxfit.Safetensors.open(tmp_path / "model.safetensors.index.json")
+    assert (weights.bytes, weights.shard_count, len(weights.tensors)) == (16, 2, 2)
+    tensor = weights.tensor("model.embed_tokens.weight")
+    assert (tensor.dtype, tensor.dims[:2], tensor.shard) == (ctxfit.Dtype.BF16, (2, 3), 0)
+    assert ctxfit.dtype_name(tensor.dtype) == "BF16"
+    with pytest.raises(ctxfit.MissingKey):
+        weights.tensor("none")
+    data = first + bytes(12)
+    assert ctxfit.Safetensors.fetch(lambda offset, length: data[offset : offset + length]).bytes == 12
+    with pytest.raises(ctxfit.Malformed):
+        ctxfit.Safetensors.fetch(lambda offset, length: data[offset : min(offset + length, 20)])
+    model = ctxfit.Model.from_config({**CONFIG, "quantization": {"bits": 4, "group_size": 64}}, weights=weights)
+    checkpoint = model.checkpoint
+    assert checkpoint is not None
+    assert (checkpoint.total_bytes, checkpoint.expert_bytes, checkpoint.embedding_bytes) == (16, 4, 12)
+    assert (checkpoint.quant, checkpoint.quant_bits) == (ctxfit.CheckpointQuant.MLX, 4)
+    assert model.checkpoint_layers[1].expert_bytes == 4
+    assert ctxfit.Model.from_catalog("qwen3-8b").checkpoint is None
+    assert ctxfit.Model.from_config(CONFIG).checkpoint_layers == ()
+
+
+def test_a_modelfile(tmp_path: Path) -> None:
+    file = ctxfit.Modelfile.parse("FROM ./a.gguf\nADAPTER b.gguf\nPARAMETER num_ctx 8192\nPARAMETER stop x\n")
+    assert file.model == "./a.gguf"
+    assert file.parts(ctxfit.Part.ADAPTER) == ("b.gguf",)
+    assert file.parameters == (("num_ctx", "8192"), ("stop", "x"))
+    assert file.numbers == {"num_ctx": 8192}
+    with pytest.raises(ctxfit.Malformed, match="line 1"):
+        ctxfit.Modelfile.parse("FORM x")
+    with pytest.raises((ctxfit.NotFound, ctxfit.Unsupported)):
+        ctxfit.Modelfile.from_store("none", tmp_path)
+
+
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",

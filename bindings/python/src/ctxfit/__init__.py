@@ -39,10 +39,12 @@ from ._layout import VERSION as __version__
 from ._library import lib as _lib
 from ._model import Model, ModelEntry
 from ._place import Place, PlaceSet, ReadLine, argument, change_name, place, place_set, read_line, write_line
+from ._modelfile import Modelfile
 from ._plan import Plan, best_file_type, difference_name, limit_name, plan
 from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
 from ._records import *  # noqa: F403
+from ._safetensors import Safetensors, dtype_name
 
 #: version of the C library that runs, as text and as one comparable number
 library_version: str = _lib.ctxfit_version_string().decode()
@@ -57,6 +59,7 @@ __all__ = [
     "change_name",
     "Closed",
     "difference_name",
+    "dtype_name",
     "engine",
     "engines",
     "Error",
@@ -80,6 +83,7 @@ __all__ = [
     "MissingKey",
     "Model",
     "ModelEntry",
+    "Modelfile",
     "NotFound",
     "OutOfMemory",
     "Place",
@@ -99,6 +103,7 @@ __all__ = [
     "RankedModel",
     "Refused",
     "row_bytes",
+    "Safetensors",
     "tensor_bytes",
     "TooLarge",
     "Truncated",

@@ -103,6 +103,58 @@ class GgufFlags(enum.IntFlag):
     HEADER_ONLY = 1
 
 
+class Dtype(enum.IntEnum):
+    """Types of elements. Numbers are for ever."""
+
+    UNKNOWN = 0
+    BOOL = 1
+    U8 = 2
+    I8 = 3
+    U16 = 4
+    I16 = 5
+    U32 = 6
+    I32 = 7
+    U64 = 8
+    I64 = 9
+    F16 = 10
+    BF16 = 11
+    F32 = 12
+    F64 = 13
+    C64 = 14
+    F8_E4M3 = 15
+    F8_E5M2 = 16
+    F8_E8M0 = 17
+    F6_E2M3 = 18
+    F6_E3M2 = 19
+    F4 = 20
+    F8_E4M3FNUZ = 21
+    F8_E5M2FNUZ = 22
+
+
+class CheckpointQuant(enum.IntEnum):
+    """How the weights of a checkpoint are quantized."""
+
+    NONE = 0
+    FP8 = 1
+    AWQ = 2
+    GPTQ = 3
+    MXFP4 = 4
+    NVFP4 = 5
+    #: compressed-tensors, integers
+    INTEGER = 6
+    BITSANDBYTES = 7
+    MLX = 8
+    #: a method that is not known
+    OTHER = 9
+
+
+class CheckpointFlags(enum.IntFlag):
+    """Flags of Checkpoint."""
+
+    #: the bytes were read from the files' headers; without it all are 0
+    MEASURED = 1
+
+
 class Attention(enum.IntEnum):
     """How a layer attends."""
 
@@ -183,6 +235,23 @@ class ModelFlags(enum.IntFlag):
     NO_CACHE = 32
     #: the source states no trained length: trained_tokens is 0
     CONTEXT_UNSTATED = 64
+
+
+class Part(enum.IntEnum):
+    """Parts of a model."""
+
+    #: weights: FROM, or the model layer
+    MODEL = 1
+    #: eyes or ears (mmproj)
+    PROJECTOR = 2
+    #: LoRA
+    ADAPTER = 3
+    #: a draft model
+    DRAFT = 4
+    #: the template's text, of a store its file
+    TEMPLATE = 5
+    #: the system prompt's text, of a store its file
+    SYSTEM = 6
 
 
 class DeviceKind(enum.IntEnum):
@@ -495,6 +564,8 @@ __all__ = [
     "Backend",
     "Basis",
     "ChangeKind",
+    "CheckpointFlags",
+    "CheckpointQuant",
     "Choice",
     "Confidence",
     "ContextSource",
@@ -502,6 +573,7 @@ __all__ = [
     "DeviceKind",
     "Dialect",
     "Differs",
+    "Dtype",
     "EntryKind",
     "FeedForward",
     "FileTypeFlags",
@@ -516,6 +588,7 @@ __all__ = [
     "Objective",
     "Open",
     "Outcome",
+    "Part",
     "PlanFlags",
     "QuantFlags",
     "RopeScaling",

@@ -83,6 +83,40 @@ CTXFIT_GGUF_UINT64 = 10
 CTXFIT_GGUF_INT64 = 11
 CTXFIT_GGUF_FLOAT64 = 12
 CTXFIT_GGUF_F_HEADER_ONLY = 1
+CTXFIT_DTYPE_UNKNOWN = 0
+CTXFIT_DTYPE_BOOL = 1
+CTXFIT_DTYPE_U8 = 2
+CTXFIT_DTYPE_I8 = 3
+CTXFIT_DTYPE_U16 = 4
+CTXFIT_DTYPE_I16 = 5
+CTXFIT_DTYPE_U32 = 6
+CTXFIT_DTYPE_I32 = 7
+CTXFIT_DTYPE_U64 = 8
+CTXFIT_DTYPE_I64 = 9
+CTXFIT_DTYPE_F16 = 10
+CTXFIT_DTYPE_BF16 = 11
+CTXFIT_DTYPE_F32 = 12
+CTXFIT_DTYPE_F64 = 13
+CTXFIT_DTYPE_C64 = 14
+CTXFIT_DTYPE_F8_E4M3 = 15
+CTXFIT_DTYPE_F8_E5M2 = 16
+CTXFIT_DTYPE_F8_E8M0 = 17
+CTXFIT_DTYPE_F6_E2M3 = 18
+CTXFIT_DTYPE_F6_E3M2 = 19
+CTXFIT_DTYPE_F4 = 20
+CTXFIT_DTYPE_F8_E4M3FNUZ = 21
+CTXFIT_DTYPE_F8_E5M2FNUZ = 22
+CTXFIT_CHECKPOINT_QUANT_NONE = 0
+CTXFIT_CHECKPOINT_QUANT_FP8 = 1
+CTXFIT_CHECKPOINT_QUANT_AWQ = 2
+CTXFIT_CHECKPOINT_QUANT_GPTQ = 3
+CTXFIT_CHECKPOINT_QUANT_MXFP4 = 4
+CTXFIT_CHECKPOINT_QUANT_NVFP4 = 5
+CTXFIT_CHECKPOINT_QUANT_INTEGER = 6
+CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES = 7
+CTXFIT_CHECKPOINT_QUANT_MLX = 8
+CTXFIT_CHECKPOINT_QUANT_OTHER = 9
+CTXFIT_CHECKPOINT_F_MEASURED = 1
 CTXFIT_ATTENTION_NONE = 0
 CTXFIT_ATTENTION_FULL = 1
 CTXFIT_ATTENTION_SLIDING = 2
@@ -114,6 +148,12 @@ CTXFIT_MODEL_F_RECURRENT = 8
 CTXFIT_MODEL_F_HYBRID = 16
 CTXFIT_MODEL_F_NO_CACHE = 32
 CTXFIT_MODEL_F_CONTEXT_UNSTATED = 64
+CTXFIT_PART_MODEL = 1
+CTXFIT_PART_PROJECTOR = 2
+CTXFIT_PART_ADAPTER = 3
+CTXFIT_PART_DRAFT = 4
+CTXFIT_PART_TEMPLATE = 5
+CTXFIT_PART_SYSTEM = 6
 CTXFIT_HW_MAX_DEVICES = 64
 CTXFIT_HW_RESERVE_NONE = 18446744073709551615
 CTXFIT_HW_DETECT_LIMITS = 16
@@ -349,6 +389,73 @@ class ctxfit_tensor_info(ctypes.Structure):
         ("ggml_type", ctypes.c_uint32),
         ("shard", ctypes.c_uint32),
         ("reserved0", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_hf_tensor(ctypes.Structure):
+    struct_size: int
+    dtype: int
+    n_dims: int
+    shard: int
+    dims: ctypes.Array[ctypes.c_uint64]
+    offset: int
+    bytes: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("dtype", ctypes.c_uint32),
+        ("n_dims", ctypes.c_uint32),
+        ("shard", ctypes.c_uint32),
+        ("dims", ctypes.c_uint64 * 8),
+        ("offset", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+    ]
+
+
+class ctxfit_checkpoint_info(ctypes.Structure):
+    struct_size: int
+    flags: int
+    quant: int
+    quant_bits: int
+    quant_group: int
+    shards: int
+    tensors: int
+    total_bytes: int
+    layer_bytes: int
+    expert_bytes: int
+    embedding_bytes: int
+    output_bytes: int
+    nextn_bytes: int
+    other_bytes: int
+    quant_method: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("quant", ctypes.c_uint32),
+        ("quant_bits", ctypes.c_uint32),
+        ("quant_group", ctypes.c_uint32),
+        ("shards", ctypes.c_uint32),
+        ("tensors", ctypes.c_uint64),
+        ("total_bytes", ctypes.c_uint64),
+        ("layer_bytes", ctypes.c_uint64),
+        ("expert_bytes", ctypes.c_uint64),
+        ("embedding_bytes", ctypes.c_uint64),
+        ("output_bytes", ctypes.c_uint64),
+        ("nextn_bytes", ctypes.c_uint64),
+        ("other_bytes", ctypes.c_uint64),
+        ("quant_method", ctypes.c_char * 32),
+    ]
+
+
+class ctxfit_checkpoint_layer(ctypes.Structure):
+    struct_size: int
+    reserved0: int
+    dense_bytes: int
+    expert_bytes: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+        ("dense_bytes", ctypes.c_uint64),
+        ("expert_bytes", ctypes.c_uint64),
     ]
 
 
@@ -1192,6 +1299,9 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_gguf_options": ctxfit_gguf_options,
     "ctxfit_gguf_key": ctxfit_gguf_key,
     "ctxfit_tensor_info": ctxfit_tensor_info,
+    "ctxfit_hf_tensor": ctxfit_hf_tensor,
+    "ctxfit_checkpoint_info": ctxfit_checkpoint_info,
+    "ctxfit_checkpoint_layer": ctxfit_checkpoint_layer,
     "ctxfit_layer_info": ctxfit_layer_info,
     "ctxfit_model_info": ctxfit_model_info,
     "ctxfit_device": ctxfit_device,
@@ -1262,16 +1372,30 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_gguf_tensor_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint64]),
     "ctxfit_gguf_find_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]),
     "ctxfit_gguf_get_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_tensor_info)]),
+    "ctxfit_safetensors_parse": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_safetensors_open": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_safetensors_join": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_safetensors_free": (None, [ctypes.c_void_p]),
+    "ctxfit_safetensors_shard_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_safetensors_tensor_count": (ctypes.c_uint64, [ctypes.c_void_p]),
+    "ctxfit_safetensors_tensor_bytes": (ctypes.c_uint64, [ctypes.c_void_p]),
+    "ctxfit_safetensors_tensor_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint64]),
+    "ctxfit_safetensors_find_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "ctxfit_safetensors_get_tensor": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctxfit_hf_tensor)]),
+    "ctxfit_dtype_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_model_from_gguf": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_catalog": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_text": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_config": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_from_hf": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_layers": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_requantize": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_free": (None, [ctypes.c_void_p]),
     "ctxfit_model_name": (ctypes.c_char_p, [ctypes.c_void_p]),
     "ctxfit_model_arch": (ctypes.c_char_p, [ctypes.c_void_p]),
     "ctxfit_model_note": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_model_get_checkpoint": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_checkpoint_info)]),
+    "ctxfit_model_get_checkpoint_layer": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_checkpoint_layer)]),
     "ctxfit_model_get_info": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_model_info)]),
     "ctxfit_model_get_layer": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_layer_info)]),
     "ctxfit_model_tensor_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint64]),
@@ -1280,6 +1404,14 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_model_catalog_id": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_model_catalog_hf_id": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_model_catalog_source": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_modelfile_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_modelfile_from_store": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_modelfile_free": (None, [ctypes.c_void_p]),
+    "ctxfit_modelfile_part": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]),
+    "ctxfit_modelfile_parameter_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_modelfile_parameter_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_modelfile_parameter_value": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_modelfile_get_i64": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_int64)]),
     "ctxfit_hw_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_hw_from_devices": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_hw_free": (None, [ctypes.c_void_p]),

@@ -9,10 +9,11 @@ from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, SupportsI
 from . import _convert
 from . import _layout as L
 from ._enums import Dialect
-from ._errors import InvalidArgument
+from ._errors import InvalidArgument, NotFound
 from ._gguf import DEFAULT_MAX_BYTES, Fetch, Gguf, Source
 from ._library import Handle, ask, lib
-from ._records import Layer, ModelInfo, TensorInfo
+from ._records import Checkpoint, CheckpointLayer, Layer, ModelInfo, TensorInfo
+from ._safetensors import Safetensors
 
 
 class ModelEntry(NamedTuple):
@@ -56,7 +57,7 @@ class Model(Handle):
         Of a split file name the first shard. Of a remote file only the header is transferred. With `fetch(offset, length)`, which
         returns bytes, `source` is only a name. `quant` quantizes what was read to another file type.
         """
-        folder_config = _config_file(source) if fetch is None else None
+        folder_config = _config_file(_convert.path(source, "source")) if fetch is None else None
         if folder_config is not None:
             with open(folder_config, "rb") as file:
                 return cls.from_config(file.read(), quant)
@@ -91,10 +92,13 @@ class Model(Handle):
         return cls._wrap(cls._make(lib.ctxfit_model_from_text, _convert.encoded(text, "text"), _convert.file_type(quant, "quant")))
 
     @classmethod
-    def from_config(cls, config: Union[str, bytes, Mapping[str, Any]], quant: Optional[str] = None) -> Model:
+    def from_config(
+        cls, config: Union[str, bytes, Mapping[str, Any]], quant: Optional[str] = None, *, weights: Optional[Safetensors] = None
+    ) -> Model:
         """A model from a Hugging Face config.json: its text, or the dictionary that it holds. Of a model with eyes or ears, the text decoder.
 
-        `quant` is a file type of llama.cpp; None is the precision of the plain checkpoint. `notes` says what had to be guessed.
+        `quant` is a file type of llama.cpp; None is the precision of the plain checkpoint. `weights` are the headers of the checkpoint's
+        files: `checkpoint` then has their bytes. `notes` says what had to be guessed.
         """
         if isinstance(config, Mapping):
             config = json.dumps(config)
@@ -102,7 +106,12 @@ class Model(Handle):
             config = config.encode("utf-8")
         if not isinstance(config, bytes):
             raise TypeError(f"config: expected text or a mapping, not {type(config).__name__}")
-        return cls._wrap(cls._make(lib.ctxfit_model_from_config, config, len(config), _convert.file_type(quant, "quant")))
+        wanted = _convert.file_type(quant, "quant")
+        if weights is None:
+            return cls._wrap(cls._make(lib.ctxfit_model_from_config, config, len(config), wanted))
+        if not isinstance(weights, Safetensors):
+            raise TypeError(f"weights: expected Safetensors, not {type(weights).__name__}")
+        return cls._wrap(cls._make(lib.ctxfit_model_from_hf, config, len(config), weights._handle(), wanted))
 
     @classmethod
     def from_layers(
@@ -175,6 +184,26 @@ class Model(Handle):
             found.append(str(note.decode("utf-8", "replace")))
 
     @property
+    def checkpoint(self) -> Optional[Checkpoint]:
+        """The checkpoint that the model was made of, in its own format; None where it was made of something else."""
+        try:
+            return Checkpoint._of(ask(L.ctxfit_checkpoint_info, lib.ctxfit_model_get_checkpoint, self._handle()))
+        except NotFound:
+            return None
+
+    @property
+    def checkpoint_layers(self) -> Tuple[CheckpointLayer, ...]:
+        """What each layer holds in the checkpoint; empty where its files were not read."""
+        owner = self._handle()
+        try:
+            return tuple(
+                CheckpointLayer._of(ask(L.ctxfit_checkpoint_layer, lib.ctxfit_model_get_checkpoint_layer, owner, i))
+                for i in range(self.info.layers)
+            )
+        except NotFound:
+            return ()
+
+    @property
     def info(self) -> ModelInfo:
         """Facts of the whole model."""
         return ModelInfo._of(ask(L.ctxfit_model_info, lib.ctxfit_model_get_info, self._handle()))
@@ -225,8 +254,8 @@ class Model(Handle):
 
 def _config_file(source: Source) -> Optional[str]:
     """The config.json that a path names, itself or by its folder."""
-    name = os.fspath(source)
-    if not isinstance(name, str) or "://" in name:
+    name = os.fsdecode(source)
+    if "://" in name or "\0" in name:
         return None
     if name.lower().endswith(".json"):
         return name

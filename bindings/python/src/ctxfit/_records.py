@@ -11,11 +11,14 @@ from ._enums import (
     Backend,
     Basis,
     ChangeKind,
+    CheckpointFlags,
+    CheckpointQuant,
     Choice,
     Confidence,
     ContextSource,
     DeviceKind,
     Differs,
+    Dtype,
     FeedForward,
     FileTypeFlags,
     Fit,
@@ -150,6 +153,107 @@ class TensorInfo:
     def shape(self) -> Tuple[int, ...]:
         """The dimensions that it has; the first is the length of a row."""
         return self.dims[: self.n_dims]
+
+
+@dataclass(frozen=True)
+class HfTensor:
+    """One tensor."""
+
+    name: str
+    #: Dtype
+    dtype: Dtype
+    #: 0 to 8
+    n_dims: int
+    #: file of a checkpoint, from 0
+    shard: int
+    #: as in the file, the last runs fastest; unused ones are 1
+    dims: Tuple[int, ...]
+    #: from the start of the data section of its file, bytes
+    offset: int
+    #: of its data
+    bytes: int
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_hf_tensor, name: str) -> HfTensor:
+        return cls(
+            name,
+            known(Dtype, s.dtype),
+            s.n_dims,
+            s.shard,
+            tuple(s.dims),
+            s.offset,
+            s.bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The checkpoint that a model was made of, in its own format."""
+
+    #: CheckpointFlags
+    flags: CheckpointFlags
+    #: CheckpointQuant
+    quant: CheckpointQuant
+    #: of a quantized weight, 0 = unknown or none
+    quant_bits: int
+    #: elements along a row that share a scale, 0 = a whole row or tensor
+    quant_group: int
+    #: files
+    shards: int
+    #: in all files
+    tensors: int
+    #: of all tensors: the sum of the following
+    total_bytes: int
+    #: of the trunk's layers, without routed experts
+    layer_bytes: int
+    #: routed experts of the trunk
+    expert_bytes: int
+    #: token embeddings
+    embedding_bytes: int
+    #: output matrix and norm
+    output_bytes: int
+    #: blocks for next-token prediction
+    nextn_bytes: int
+    #: eyes, ears, and what else is not of the decoder
+    other_bytes: int
+    #: as the configuration states it, "" for none
+    quant_method: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_checkpoint_info) -> Checkpoint:
+        return cls(
+            known(CheckpointFlags, s.flags),
+            known(CheckpointQuant, s.quant),
+            s.quant_bits,
+            s.quant_group,
+            s.shards,
+            s.tensors,
+            s.total_bytes,
+            s.layer_bytes,
+            s.expert_bytes,
+            s.embedding_bytes,
+            s.output_bytes,
+            s.nextn_bytes,
+            s.other_bytes,
+            s.quant_method.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class CheckpointLayer:
+    """What one layer holds in a checkpoint, bytes."""
+
+    #: without routed experts
+    dense_bytes: int
+    #: routed experts
+    expert_bytes: int
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_checkpoint_layer) -> CheckpointLayer:
+        return cls(
+            s.dense_bytes,
+            s.expert_bytes,
+        )
 
 
 @dataclass(frozen=True)
@@ -1138,6 +1242,8 @@ class RankRow:
 __all__ = [
     "Change",
     "Check",
+    "Checkpoint",
+    "CheckpointLayer",
     "Constraint",
     "Device",
     "Difference",
@@ -1146,6 +1252,7 @@ __all__ = [
     "FileTypeInfo",
     "GgufKey",
     "HardwareEntry",
+    "HfTensor",
     "Layer",
     "Line",
     "ModelInfo",

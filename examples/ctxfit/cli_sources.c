@@ -1,0 +1,252 @@
+/* Models that are no single GGUF file: checkpoints of Hugging Face and MLX, Modelfiles, Ollama's store. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES 4096
+
+bool cli_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool starts_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
+
+/* "folder/" of "folder/file", "" of "file" */
+static size_t folder_length(const char *path)
+{
+    size_t len = strlen(path);
+
+    while (len > 0 && path[len - 1] != '/' && path[len - 1] != '\\')
+        len--;
+    return len;
+}
+
+/* A file in a folder; false where there is none, or the path is too long. */
+static bool find_in(const char *folder, size_t len, const char *file, char *path)
+{
+    bool slash = len == 0 || folder[len - 1] == '/' || folder[len - 1] == '\\';
+
+    return snprintf(path, PATH_BYTES, "%.*s%s%s", (int)len, folder, slash ? "" : "/", file) < PATH_BYTES && cli_is_readable(path);
+}
+
+/* The whole of a file that is not large, for the caller to free; NULL with the reason in *error. */
+static char *read_whole(const char *path, size_t *size, ctxfit_error *error)
+{
+    const size_t most = (size_t)16 << 20; /* of a config.json; ctxfit_model_from_config() refuses what is longer */
+    FILE        *file = fopen(path, "rb");
+    char        *text = file != NULL ? malloc(most + 1) : NULL;
+    int          failed = 1;
+
+    *size = 0;
+    if (file == NULL) {
+        (void)cli_refuse(error, CTXFIT_E_IO, "the file cannot be opened");
+        return NULL;
+    }
+    if (text != NULL) {
+        *size = fread(text, 1, most + 1, file);
+        failed = ferror(file);
+    }
+    (void)fclose(file);
+    if (text == NULL || failed) {
+        (void)cli_refuse(error, text == NULL ? CTXFIT_E_NO_MEMORY : CTXFIT_E_IO,
+                         text == NULL ? "out of memory" : "the file cannot be read");
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* ---- checkpoints ---- */
+
+/* weights: the headers of its files, "" to do without */
+static ctxfit_status open_checkpoint(const char *config, const char *weights, ctxfit_file_type file_type, ctxfit_model **out,
+                                     ctxfit_error *error)
+{
+    ctxfit_safetensors *tensors = NULL;
+    size_t              size;
+    char               *text = read_whole(config, &size, error);
+    ctxfit_status       status;
+
+    if (text == NULL)
+        return error->status;
+    if (*weights != '\0' && ctxfit_safetensors_open(weights, NULL, &tensors, error) != CTXFIT_OK) {
+        /* A download under way: a plan for a file type needs no more than the configuration. */
+        cli_clean(error->message);
+        fprintf(stderr, "ctxfit: note: %s; bytes of the checkpoint are not counted\n", error->message);
+    }
+    status = ctxfit_model_from_hf(text, size, tensors, file_type, NULL, out, error);
+    ctxfit_safetensors_free(tensors);
+    free(text);
+    return status;
+}
+
+/* The folder of a checkpoint, whose name may end in a slash. */
+static ctxfit_status open_folder(const char *folder, size_t len, ctxfit_file_type file_type, ctxfit_model **out, ctxfit_error *error)
+{
+    char config[PATH_BYTES], weights[PATH_BYTES];
+
+    if (!find_in(folder, len, "config.json", config))
+        return cli_refuse(error, CTXFIT_E_NOT_FOUND, "there is no config.json beside it");
+    if (!find_in(folder, len, "model.safetensors.index.json", weights) && !find_in(folder, len, "model.safetensors", weights))
+        weights[0] = '\0';
+    return open_checkpoint(config, weights, file_type, out, error);
+}
+
+/* A file of safetensors, with the config.json beside it. */
+static ctxfit_status open_weights(const char *path, ctxfit_file_type file_type, ctxfit_model **out, ctxfit_error *error)
+{
+    ctxfit_safetensors *tensors;
+    char                config[PATH_BYTES];
+    ctxfit_status       status = ctxfit_safetensors_open(path, NULL, &tensors, error);
+
+    if (status != CTXFIT_OK)
+        return status; /* it was asked for by name */
+    ctxfit_safetensors_free(tensors);
+    if (!find_in(path, folder_length(path), "config.json", config))
+        return cli_refuse(error, CTXFIT_E_NOT_FOUND, "there is no config.json beside it, which says what the tensors are");
+    return open_checkpoint(config, path, file_type, out, error);
+}
+
+/* ---- Ollama ---- */
+
+/* What is in a store is named by path; `base` is the folder that a Modelfile's own paths hang on. */
+static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, size_t base_len, const cli_model_source *source, int depth,
+                                ctxfit_model **out, ctxfit_error *error);
+
+static void say_parameters(const ctxfit_modelfile *file)
+{
+    static const char *const counted[] = {"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"};
+    int64_t                  value;
+
+    for (size_t i = 0; i < CLI_COUNT(counted); i++)
+        if (ctxfit_modelfile_get_i64(file, counted[i], &value) == CTXFIT_OK)
+            fprintf(stderr, "ctxfit: note: the model has PARAMETER %s %lld\n", counted[i], (long long)value);
+}
+
+static ctxfit_status find_in_store(const char *name, ctxfit_modelfile **out, ctxfit_error *error)
+{
+    static const char *const places[][2] = {{"OLLAMA_MODELS", ""}, {"HOME", "/.ollama/models"}, {"USERPROFILE", "/.ollama/models"}};
+    char                     root[PATH_BYTES];
+    ctxfit_status            status = CTXFIT_E_NOT_FOUND;
+
+    for (size_t i = 0; i <= CLI_COUNT(places); i++) {
+        const char *value = i < CLI_COUNT(places) ? getenv(places[i][0]) : "/usr/share/ollama"; /* of the service on Linux */
+
+        if (value == NULL || *value == '\0' ||
+            snprintf(root, sizeof root, "%s%s", value, i < CLI_COUNT(places) ? places[i][1] : "/.ollama/models") >= (int)sizeof root)
+            continue;
+        status = ctxfit_modelfile_from_store(root, name, NULL, out, error);
+        if (status != CTXFIT_E_NOT_FOUND || i == 0 || strstr(error->message, "blob") != NULL)
+            return status; /* the place that was named is the only one */
+    }
+    if (status == CTXFIT_E_NOT_FOUND)
+        return cli_refuse(error, status, "no such model in Ollama's store (OLLAMA_MODELS, or ~/.ollama/models)");
+    return status;
+}
+
+static ctxfit_status open_ollama(const char *name, const cli_model_source *source, int depth, ctxfit_model **out, ctxfit_error *error)
+{
+    ctxfit_modelfile *file;
+    ctxfit_status     status = find_in_store(name, &file, error);
+
+    if (status != CTXFIT_OK)
+        return status;
+    say_parameters(file);
+    status = open_parts(file, "", 0, source, depth, out, error);
+    ctxfit_modelfile_free(file);
+    return status;
+}
+
+static void say_companions(const ctxfit_modelfile *file)
+{
+    static const struct companion {
+        uint32_t    kind;
+        const char *what;
+    } kinds[] = {{CTXFIT_PART_PROJECTOR, "a projector"}, {CTXFIT_PART_ADAPTER, "an adapter"}, {CTXFIT_PART_DRAFT, "a draft model"}};
+
+    for (size_t i = 0; i < CLI_COUNT(kinds); i++) {
+        const char *path;
+
+        for (uint32_t k = 0; (path = ctxfit_modelfile_part(file, kinds[i].kind, k)) != NULL; k++) {
+            fprintf(stderr, "ctxfit: note: %s comes on top: ", kinds[i].what);
+            cli_put(stderr, path);
+            fputc('\n', stderr);
+        }
+    }
+}
+
+static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, size_t base_len, const cli_model_source *source, int depth,
+                                ctxfit_model **out, ctxfit_error *error)
+{
+    cli_model_source part = *source;
+    char             path[PATH_BYTES];
+    const char      *from = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0);
+    bool             absolute = from[0] == '/' || from[0] == '\\' || (from[0] != '\0' && from[1] == ':');
+
+    say_companions(file);
+    part.name = from;
+    if (!absolute && find_in(base, base_len, from, path))
+        part.name = path;
+    if (cli_is_readable(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
+        return cli_open_gguf(&part, out, error); /* a blob has no ending */
+    if (cli_names_a_source(part.name) || absolute || from[0] == '.')
+        return cli_open_model(&part, out, error);
+    if (depth == 0)
+        return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model of the store, whose weights are another such name");
+    return open_ollama(from, source, depth - 1, out, error);
+}
+
+static ctxfit_status open_modelfile(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
+{
+    size_t            size;
+    char             *text = read_whole(source->name, &size, error);
+    ctxfit_modelfile *file = NULL;
+    ctxfit_status     status;
+
+    if (text == NULL)
+        return error->status;
+    status = ctxfit_modelfile_parse(text, size, NULL, &file, error);
+    free(text);
+    if (status != CTXFIT_OK)
+        return status;
+    say_parameters(file);
+    status = open_parts(file, source->name, folder_length(source->name), source, 1, out, error);
+    ctxfit_modelfile_free(file);
+    return status;
+}
+
+/* ---- which of these a name means ---- */
+
+static bool is_modelfile(const char *name)
+{
+    return strcmp(name + folder_length(name), "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile");
+}
+
+bool cli_names_a_source(const char *name)
+{
+    char path[PATH_BYTES];
+
+    return starts_with(name, "ollama:") || starts_with(name, "http://") || starts_with(name, "https://") || cli_ends_with(name, ".json") ||
+           cli_ends_with(name, ".safetensors") || is_modelfile(name) || find_in(name, strlen(name), "config.json", path);
+}
+
+ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
+{
+    const char *name = source->name;
+
+    if (starts_with(name, "ollama:"))
+        return open_ollama(name + strlen("ollama:"), source, 1, out, error);
+    if (starts_with(name, "http://") || starts_with(name, "https://"))
+        return cli_refuse(error, CTXFIT_E_UNSUPPORTED, "the command reads files; the Python and Go packages read remote headers");
+    if (is_modelfile(name))
+        return open_modelfile(source, out, error);
+    if (cli_ends_with(name, ".safetensors") || cli_ends_with(name, ".safetensors.index.json"))
+        return open_weights(name, source->file_type, out, error);
+    if (cli_ends_with(name, ".json"))
+        return open_checkpoint(name, "", source->file_type, out, error);
+    return open_folder(name, strlen(name), source->file_type, out, error);
+}

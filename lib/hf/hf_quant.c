@@ -1,0 +1,110 @@
+/* How the weights of a checkpoint are quantized: `quantization_config` (transformers), or `quantization` (MLX).
+ * Source: transformers 5.23 utils/quantization_config.py; compressed-tensors 0.12 quantization/quant_args.py; ModelOpt 0.37
+ * hf_quant_config; mlx-lm 0.28 utils.py (load_model); read 2026-11. */
+#include "hf_internal.h"
+
+static uint32_t small(const cfi_json_value *object, const char *key, uint32_t fallback)
+{
+    uint64_t value;
+
+    return cfi_json_as_u64(cfi_json_get(object, key), &value) && value <= UINT16_MAX ? (uint32_t)value : fallback;
+}
+
+static const char *text_or_empty(const cfi_json_value *object, const char *key)
+{
+    const char *text = cfi_json_as_text(cfi_json_get(object, key), NULL);
+
+    return text != NULL ? text : "";
+}
+
+static void set(cfi_hf_quant *q, uint32_t kind, uint32_t bits, uint32_t group)
+{
+    q->kind = kind;
+    q->bits = bits;
+    q->group = group;
+}
+
+/* The first group of config_groups speaks for all: published files have one, or several of one format. */
+static void read_compressed(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    cfi_json_iter         it = cfi_json_items(cfi_json_get(config, "config_groups"));
+    const cfi_json_value *weights = cfi_json_next(&it) ? cfi_json_get(it.value, "weights") : NULL;
+    const char           *format = text_or_empty(config, "format");
+    uint32_t              bits = small(weights, "num_bits", 0);
+    uint32_t              group = small(weights, "group_size", 0);
+
+    if (it.value != NULL && *text_or_empty(it.value, "format") != '\0')
+        format = text_or_empty(it.value, "format");
+    if (strstr(format, "mxfp4") != NULL)
+        set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
+    else if (strstr(format, "nvfp4") != NULL)
+        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, 16);
+    else if (strcmp(text_or_empty(weights, "type"), "float") == 0)
+        set(q, CTXFIT_CHECKPOINT_QUANT_FP8, bits, group);
+    else
+        set(q, CTXFIT_CHECKPOINT_QUANT_INTEGER, bits, group);
+}
+
+static void read_modelopt(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    const char *algorithm = text_or_empty(config, "quant_algo");
+
+    if (strstr(algorithm, "FP4") != NULL)
+        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, small(config, "group_size", 16));
+    else
+        set(q, CTXFIT_CHECKPOINT_QUANT_FP8, 8, 0);
+}
+
+static void read_block_size(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    cfi_json_iter it = cfi_json_items(cfi_json_get(config, "weight_block_size"));
+    uint64_t      rows;
+
+    if (it.left == 2 && cfi_json_next(&it) && cfi_json_as_u64(it.value, &rows) && rows <= UINT16_MAX)
+        q->group = (uint32_t)rows;
+}
+
+static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    const char *method = q->method;
+
+    if (strcmp(method, "fp8") == 0 || strcmp(method, "fbgemm_fp8") == 0) {
+        set(q, CTXFIT_CHECKPOINT_QUANT_FP8, 8, 0);
+        read_block_size(config, q);
+    } else if (strcmp(method, "awq") == 0) {
+        set(q, CTXFIT_CHECKPOINT_QUANT_AWQ, small(config, "bits", small(config, "w_bit", 4)),
+            small(config, "group_size", small(config, "q_group_size", 128)));
+    } else if (strcmp(method, "gptq") == 0) {
+        set(q, CTXFIT_CHECKPOINT_QUANT_GPTQ, small(config, "bits", 4), small(config, "group_size", 128));
+    } else if (strcmp(method, "mxfp4") == 0) {
+        set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
+    } else if (strcmp(method, "bitsandbytes") == 0) {
+        bool four = cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) || cfi_json_is_true(cfi_json_get(config, "_load_in_4bit"));
+
+        set(q, CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES, four ? 4 : 8, four ? 64 : 0);
+    } else if (strcmp(method, "compressed-tensors") == 0) {
+        read_compressed(config, q);
+    } else if (strcmp(method, "modelopt") == 0 || strcmp(method, "modelopt_fp4") == 0) {
+        read_modelopt(config, q);
+    } else {
+        set(q, CTXFIT_CHECKPOINT_QUANT_OTHER, small(config, "bits", 0), small(config, "group_size", 0));
+    }
+}
+
+void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
+{
+    const cfi_json_value *config = cfi_hf_get(c, "quantization_config");
+    const cfi_json_value *mlx = cfi_hf_get(c, "quantization");
+
+    memset(q, 0, sizeof *q);
+    q->method = "";
+    if (cfi_json_kind_of(mlx) == CFI_JSON_OBJECT && small(mlx, "bits", 0) > 0) {
+        q->method = "mlx";
+        set(q, CTXFIT_CHECKPOINT_QUANT_MLX, small(mlx, "bits", 0), small(mlx, "group_size", 64));
+    } else if (cfi_json_kind_of(config) == CFI_JSON_OBJECT) {
+        q->method = text_or_empty(config, "quant_method");
+        if (*q->method == '\0' && *text_or_empty(config, "quant_algo") != '\0')
+            q->method = "modelopt";
+        read_method(config, q);
+    }
+}

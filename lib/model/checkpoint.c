@@ -1,0 +1,121 @@
+/* Which part of a model a tensor of a checkpoint belongs to, by its name: names follow the modules of transformers.
+ * Source: transformers 5.23 modeling_<model>.py; vLLM 0.11 and SGLang 0.5 load the same names; MLX keeps them; read 2026-11. */
+#include "checkpoint_internal.h"
+
+#include "hf/safetensors.h"
+
+typedef enum checkpoint_part {
+    PART_LAYER,
+    PART_EMBEDDING,
+    PART_OUTPUT,
+    PART_NEXTN,
+    PART_OTHER
+} checkpoint_part;
+
+static bool has(const char *name, const char *part) { return strstr(name, part) != NULL; }
+
+/* The number behind the last part of a path that lists blocks: "model.layers.7.mlp.up_proj.weight" is 7. */
+static bool find_block(const char *name, uint64_t *out)
+{
+    static const char lists[][10] = {"layers.", "blocks.", "h."};
+
+    for (size_t i = 0; i < CFI_COUNT(lists); i++)
+        for (const char *at = strstr(name, lists[i]); at != NULL; at = strstr(at + 1, lists[i])) {
+            const char *rest;
+
+            if ((at == name || at[-1] == '.') && cfi_parse_u64(at + strlen(lists[i]), &rest, out) && *rest == '.')
+                return true;
+        }
+    return false;
+}
+
+static bool is_of_a_tower(const char *name)
+{
+    static const char towers[][20] = {"vision", "visual", "audio", "multi_modal", "mm_projector", "vpm.", "resampler", "aligner", "speech",
+                                      "talker", "token2wav", "patch_embed", "img_", "image_", "mlp1."};
+
+    for (size_t i = 0; i < CFI_COUNT(towers); i++)
+        if (has(name, towers[i]))
+            return true;
+    return false;
+}
+
+static checkpoint_part part_of(const char *name, uint32_t layers, uint64_t *block)
+{
+    static const char embeddings[][24] = {"embed_tokens", "wte.", "word_embeddings", "tok_embeddings", "embed_in.", "embeddings.weight"};
+
+    if (is_of_a_tower(name))
+        return PART_OTHER;
+    if (has(name, "mtp.") || has(name, "nextn") || has(name, "mtp_"))
+        return PART_NEXTN;
+    if (find_block(name, block))
+        return *block < layers ? PART_LAYER : PART_NEXTN; /* DeepSeek and GLM count on behind the trunk */
+    for (size_t i = 0; i < CFI_COUNT(embeddings); i++)
+        if (has(name, embeddings[i]))
+            return PART_EMBEDDING;
+    return PART_OUTPUT;
+}
+
+/* Routed ones; shared experts are used by every token. */
+static bool is_routed_expert(const char *name) { return has(name, ".experts."); }
+
+static bool count_tensor(ctxfit_checkpoint_info *info, ctxfit_checkpoint_layer *layer, const cfi_hf_entry *e, uint32_t layers)
+{
+    uint64_t  block = 0;
+    uint64_t *sum = &info->other_bytes;
+
+    switch (part_of(e->name, layers, &block)) {
+    case PART_LAYER: {
+        bool      expert = is_routed_expert(e->name);
+        uint64_t *of_layer = expert ? &layer[block].expert_bytes : &layer[block].dense_bytes;
+
+        *of_layer += e->info.bytes; /* at most the sum of all, which fits */
+        sum = expert ? &info->expert_bytes : &info->layer_bytes;
+        break;
+    }
+    case PART_EMBEDDING: sum = &info->embedding_bytes; break;
+    case PART_OUTPUT: sum = &info->output_bytes; break;
+    case PART_NEXTN: sum = &info->nextn_bytes; break;
+    case PART_OTHER: break;
+    }
+    return cfi_add_u64(*sum, e->info.bytes, sum);
+}
+
+static ctxfit_status measure_checkpoint(ctxfit_model *model, const ctxfit_safetensors *weights, ctxfit_error *error)
+{
+    ctxfit_checkpoint_info *info = model->checkpoint;
+
+    model->checkpoint_layer = cfi_arena_array(&model->arena, model->info.layers, sizeof *model->checkpoint_layer);
+    if (model->checkpoint_layer == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
+    for (uint32_t i = 0; i < model->info.layers; i++)
+        model->checkpoint_layer[i].struct_size = (uint32_t)sizeof *model->checkpoint_layer;
+    info->flags |= CTXFIT_CHECKPOINT_F_MEASURED;
+    info->shards = weights->shards;
+    info->tensors = weights->count;
+    info->total_bytes = weights->bytes;
+    for (uint64_t i = 0; i < weights->count; i++)
+        if (!count_tensor(info, model->checkpoint_layer, &weights->entry[i], model->info.layers))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
+    return CTXFIT_OK;
+}
+
+ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, const cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error)
+{
+    cfi_hf_quant quant;
+    cfi_writer   w;
+
+    model->checkpoint = cfi_arena_alloc(&model->arena, sizeof *model->checkpoint);
+    if (model->checkpoint == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
+    cfi_hf_read_quant(c, &quant);
+    model->checkpoint->struct_size = (uint32_t)sizeof *model->checkpoint;
+    model->checkpoint->quant = quant.kind;
+    model->checkpoint->quant_bits = quant.bits;
+    model->checkpoint->quant_group = quant.group;
+    cfi_writer_init(&w, model->checkpoint->quant_method, sizeof model->checkpoint->quant_method);
+    cfi_write(&w, "%s", quant.method);
+    (void)cfi_writer_finish(&w, NULL);
+    cfi_make_printable(model->checkpoint->quant_method);
+    return weights != NULL ? measure_checkpoint(model, weights, error) : CTXFIT_OK;
+}
