@@ -306,6 +306,10 @@ static void read_intel(cfi_hw_scene *scene, const drm_card *card, drm_state *sta
     if (!own && kind == CTXFIT_DEVICE_GPU) {
         memory = largest_window(scene, card);
         own = memory > SMALL_WINDOW;
+        if (!own && (memory = cfi_hw_pci_memory(card->vendor, card->device)) != 0) {
+            own = true;
+            cfi_hw_warn(scene, "an Intel GPU (8086:%04x) does not tell its memory: what the catalog says is taken", (unsigned)card->device);
+        }
         if (!own) {
             cfi_hw_warn(scene, "an Intel GPU (8086:%04x) does not tell its memory: left out", (unsigned)card->device);
             return;

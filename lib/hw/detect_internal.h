@@ -78,6 +78,8 @@ uint64_t        cfi_hw_pcie_rate(unsigned int generation, unsigned int width);
 /* ---- detect_match.c ---- */
 /* The kind that the catalog gives a PCI id (CTXFIT_DEVICE_*), 0 = not in it. */
 uint32_t        cfi_hw_pci_kind(uint32_t vendor, uint32_t device);
+/* Bytes on the box of every device of the catalog with this PCI id, 0 = they differ, or there is none. */
+uint64_t        cfi_hw_pci_memory(uint32_t vendor, uint32_t device);
 /* The row of a finding, or CFI_HW_NONE; `common` gets what all remaining candidates agree on, `evidence` says why. */
 #define CFI_HW_EVIDENCE 200
 uint32_t        cfi_hw_match_finding(const cfi_hw_scene *scene, const cfi_hw_finding *finding, uint64_t memory_bytes, ctxfit_device *common,

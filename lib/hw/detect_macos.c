@@ -1,7 +1,8 @@
 /*
  * The running Mac: memory, chip, GPU cores, and what the GPU may wire. Facts: sysctl(3), mach/host_info.h, the registry entry of the
- * accelerator ("gpu-core-count"). The budget is iogpu.wired_limit_mb where somebody set it, else a rule of budget.c. IOKit and
- * CoreFoundation are loaded for the one question that needs them, so that programs link neither.
+ * accelerator ("gpu-core-count"), MTLDevice.recommendedMaxWorkingSetSize. The budget is iogpu.wired_limit_mb where somebody set it, else
+ * what Metal recommends, else a rule of budget.c. The frameworks are loaded for the one question that needs each, so that programs link
+ * none of them.
  */
 #include <dlfcn.h>
 #include <mach/mach.h>
@@ -133,10 +134,65 @@ static uint32_t gpu_core_count(void)
     return cores;
 }
 
+/* ---- Metal, through the Objective-C runtime ---- */
+typedef struct metal {
+    void *framework;
+    void *runtime;
+    void *(*create)(void);                               /* MTLCreateSystemDefaultDevice: owned by the caller */
+    void *(*selector)(const char *name);                 /* sel_registerName */
+    uint64_t (*ask_number)(void *object, void *message); /* objc_msgSend, as for a message that answers a number */
+    void (*tell)(void *object, void *message);           /* objc_msgSend, as for one that answers nothing */
+} metal;
+
+static bool open_metal(metal *m)
+{
+    memset(m, 0, sizeof *m);
+    m->framework = dlopen("/System/Library/Frameworks/Metal.framework/Metal", RTLD_LAZY | RTLD_LOCAL);
+    m->runtime = dlopen("/usr/lib/libobjc.A.dylib", RTLD_LAZY | RTLD_LOCAL);
+    return find_in_framework(m->framework, "MTLCreateSystemDefaultDevice", &m->create, sizeof m->create) &&
+           find_in_framework(m->runtime, "sel_registerName", &m->selector, sizeof m->selector) &&
+           find_in_framework(m->runtime, "objc_msgSend", &m->ask_number, sizeof m->ask_number) &&
+           find_in_framework(m->runtime, "objc_msgSend", &m->tell, sizeof m->tell);
+}
+
+/* What Metal lets a process hold at once on this Mac; 0 = it does not say. The frameworks stay: Metal does not unload. */
+static uint64_t recommended_working_set(void)
+{
+    metal    m;
+    void    *device;
+    uint64_t bytes;
+
+    if (!open_metal(&m))
+        return 0;
+    device = m.create();
+    if (device == NULL)
+        return 0;
+    bytes = m.ask_number(device, m.selector("recommendedMaxWorkingSetSize"));
+    m.tell(device, m.selector("release"));
+    return bytes;
+}
+
+/* iogpu.wired_limit_mb holds for what is planned next, also where Metal was asked before it was set. */
+static void read_budget(cfi_hw_scene *scene, cfi_hw_finding *finding)
+{
+    uint64_t wired = 0, recommended;
+
+    if (sysctl_number("iogpu.wired_limit_mb", &wired) && wired > 0 && wired < UINT64_MAX / MIB) {
+        cfi_hw_note(scene, "iogpu.wired_limit_mb: %llu", (unsigned long long)wired);
+        finding->budget_bytes = wired * MIB;
+        return;
+    }
+    recommended = (scene->options->flags & CTXFIT_HW_DETECT_NO_DRIVER) == 0 ? recommended_working_set() : 0;
+    cfi_hw_note(scene, "Metal recommends a working set of at most %llu bytes", (unsigned long long)recommended);
+    if (recommended > 0 && recommended <= scene->memory_bytes)
+        finding->budget_bytes = recommended;
+    else
+        cfi_hw_warn(scene, "what the GPU may use was not read: taken by the rule of older versions of macOS");
+}
+
 static void add_apple_gpu(cfi_hw_scene *scene)
 {
     cfi_hw_finding *finding;
-    uint64_t        wired = 0;
     uint32_t        cores;
 
     if (strncmp(scene->cpu, "Apple", 5) != 0) {
@@ -151,22 +207,20 @@ static void add_apple_gpu(cfi_hw_scene *scene)
     cores = gpu_core_count();
     if (cores > 0) /* the chip's name does not say which of its variants it is */
         (void)snprintf(finding->name, sizeof finding->name, "%.60s %u-core GPU", scene->cpu, (unsigned)cores);
-    if (sysctl_number("iogpu.wired_limit_mb", &wired) && wired > 0 && wired < UINT64_MAX / MIB) {
-        cfi_hw_note(scene, "iogpu.wired_limit_mb: %llu", (unsigned long long)wired);
-        finding->budget_bytes = wired * MIB;
-    }
+    read_budget(scene, finding);
 }
 
 ctxfit_status cfi_hw_read_system(cfi_hw_scene *scene)
 {
-    char   brand[96] = "";
-    size_t size = sizeof brand - 1;
+    char   brand[96] = "", version[32] = "";
+    size_t size = sizeof brand - 1, version_size = sizeof version - 1;
 
     if (scene->options->root[0] != '\0')
         return CTXFIT_E_UNSUPPORTED;
     if (sysctlbyname("machdep.cpu.brand_string", brand, &size, NULL, 0) == 0)
         cfi_hw_copy_text(scene->cpu, sizeof scene->cpu, brand);
-    cfi_hw_note(scene, "system: macOS, %s", scene->cpu);
+    (void)sysctlbyname("kern.osproductversion", version, &version_size, NULL, 0);
+    cfi_hw_note(scene, "system: macOS %s, %s", version, scene->cpu);
     if (sysctl_number("hw.memsize", &scene->memory_bytes))
         scene->available_bytes = macos_available(scene->memory_bytes);
     cfi_hw_note(scene, "hw.memsize: %llu, available %llu bytes", (unsigned long long)scene->memory_bytes,

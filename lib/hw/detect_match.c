@@ -110,6 +110,20 @@ uint32_t cfi_hw_pci_kind(uint32_t vendor, uint32_t device)
     return known.kind;
 }
 
+uint64_t cfi_hw_pci_memory(uint32_t vendor, uint32_t device)
+{
+    candidates c;
+    uint64_t   mib = 0;
+
+    find_by_pci(&c, vendor, device, CFI_HW_NO_REVISION);
+    for (uint32_t i = 0; i < c.count; i++) {
+        if (i > 0 && cfi_hw_catalog_advertised_mib(c.index[i]) != mib)
+            return 0;
+        mib = cfi_hw_catalog_advertised_mib(c.index[i]);
+    }
+    return MIB * mib;
+}
+
 /* Drivers report up to 8 % less than what is advertised (ECC, firmware), and never more but for rounding. */
 static bool size_fits(uint32_t index, uint64_t memory_bytes)
 {
