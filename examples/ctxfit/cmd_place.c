@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PLACE_MOST  8
+#define PLACE_WORDS 64
+
 /* `ctxfit place`: options of its own, taken out of the line before the rest is read as options of a plan. */
 typedef struct place_request {
     cli_request plan;
@@ -13,6 +16,8 @@ typedef struct place_request {
     const char *text;    /* a pasted line */
     const char *program; /* to write one for */
     const char *path;    /* of the model, to write in it */
+    const char *also[PLACE_MOST - 1]; /* further models, each with its options */
+    uint32_t    also_count;
 } place_request;
 
 typedef struct word {
@@ -77,7 +82,7 @@ static bool read_open(place_request *r, const char *value)
 static bool read_own(place_request *r, const char *name, const char *value, bool *known)
 {
     static const char *const names[] = {"--for", "--open", "--least-ctx", "--least-rate", "--depth", "--worst-quant", "--worst-kv",
-                                        "--line", "--program", "--path"};
+                                        "--line", "--program", "--path", "--and"};
     size_t                   at = 0;
 
     while (at < CLI_COUNT(names) && strcmp(names[at], name) != 0)
@@ -103,7 +108,12 @@ static bool read_own(place_request *r, const char *name, const char *value, bool
         return r->goal.worst_cache_type != 0 || place_fault(name, value, "f16, q8_0 or q4_0");
     case 7: r->text = value; return true;
     case 8: r->program = value; return true;
-    default: r->path = value; return true;
+    case 9: r->path = value; return true;
+    default:
+        if (r->also_count == CLI_COUNT(r->also))
+            return place_fault(name, value, "at most 7 further models");
+        r->also[r->also_count++] = value;
+        return true;
     }
 }
 
@@ -290,6 +300,127 @@ static int place_on(place_request *r, const ctxfit_model *model, const ctxfit_hw
     return code;
 }
 
+/* ---- several models ---- */
+/* One model of a set: its words, its request, the model. */
+typedef struct set_member {
+    char          text[512];
+    place_request request;
+    ctxfit_model *model;
+} set_member;
+
+/* Words of a text, cut in place. */
+static int cut_words(char *text, char **words)
+{
+    int count = 0;
+
+    for (char *p = strtok(text, " "); p != NULL && count < PLACE_WORDS; p = strtok(NULL, " "))
+        words[count++] = p;
+    return count;
+}
+
+static int open_member(set_member *member)
+{
+    cli_model_source source = cli_source_of(&member->request.plan);
+    ctxfit_error     error;
+    ctxfit_status    status = cli_open_model(&source, &member->model, &error);
+
+    return status == CTXFIT_OK ? CLI_FITS : cli_fail("model", member->request.plan.model, status, &error);
+}
+
+static int read_member(const char *text, set_member *member)
+{
+    char *words[PLACE_WORDS];
+
+    if (strlen(text) >= sizeof member->text) {
+        (void)place_fault("--and", text, "at most 511 characters");
+        return CLI_USAGE;
+    }
+    memcpy(member->text, text, strlen(text) + 1);
+    if (!read_arguments(cut_words(member->text, words), words, &member->request))
+        return CLI_USAGE;
+    return open_member(member);
+}
+
+static void print_member(const set_member *member, const ctxfit_place *place)
+{
+    ctxfit_place_summary s = CTXFIT_PLACE_SUMMARY_INIT;
+    ctxfit_plan_summary  plan = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_change        change = CTXFIT_CHANGE_INIT;
+
+    (void)ctxfit_place_get_summary(place, &s);
+    (void)ctxfit_plan_get_summary(ctxfit_place_plan(place), &plan);
+    printf("%s: %s, %u x %s tokens, %s", ctxfit_model_name(member->model), s.found ? "fits" : "finds no room", (unsigned)s.sequences,
+           cli_count(s.ctx_seq_tokens), cli_bytes(plan.total_bytes));
+    if (s.decode_tokens_per_s > 0)
+        printf(", about %.3g tokens/s", s.decode_tokens_per_s);
+    fputc('\n', stdout);
+    if (!s.found && ctxfit_place_reason(place, 0) != NULL)
+        printf("  %s\n", ctxfit_place_reason(place, 0));
+    for (uint32_t i = 0; ctxfit_place_get_change(place, i, &change) == CTXFIT_OK; i++)
+        printf("  it would fit with %s\n", change.text);
+}
+
+static int report_set(const set_member *members, uint32_t count, const ctxfit_place_set *set)
+{
+    static const char *const verdicts[] = {"", "all run at the same time", "each runs alone, not all at the same time: they have to swap",
+                                           "not every one of them runs even alone"};
+    uint32_t                 verdict = ctxfit_place_set_verdict(set);
+    ctxfit_device            device = CTXFIT_DEVICE_INIT;
+
+    printf("%s\n", verdicts[verdict]);
+    for (uint32_t i = 0; i < count; i++)
+        print_member(&members[i], ctxfit_place_set_at(set, i));
+    printf("Left for one more\n");
+    for (uint32_t i = 0; ctxfit_hw_get_device(ctxfit_place_set_rest(set), i, &device) == CTXFIT_OK; i++)
+        if (device.free_bytes != 0)
+            printf("  %s: %s free\n", device.name, cli_bytes(device.free_bytes));
+    return verdict == CTXFIT_SET_TOGETHER ? CLI_FITS : CLI_DOES_NOT_FIT;
+}
+
+static int solve_members(const set_member *members, uint32_t count, const ctxfit_hw *hw)
+{
+    const ctxfit_model *models[PLACE_MOST];
+    ctxfit_plan_options options[PLACE_MOST];
+    ctxfit_goal         goals[PLACE_MOST];
+    ctxfit_place_set   *set;
+    ctxfit_error        error;
+    ctxfit_status       status;
+    int                 code;
+
+    for (uint32_t i = 0; i < count; i++) {
+        models[i] = members[i].model;
+        options[i] = members[i].request.plan.options;
+        goals[i] = members[i].request.goal;
+    }
+    status = ctxfit_place_solve_set(models, count, hw, options, goals, NULL, &set, &error);
+    if (status != CTXFIT_OK) {
+        code = cli_fail("place", error.detail < count ? members[error.detail].request.plan.model : "", status, &error);
+        return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
+    }
+    code = report_set(members, count, set);
+    ctxfit_place_set_free(set);
+    return code;
+}
+
+static int place_several(const place_request *first, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    set_member *members = calloc(first->also_count + 1, sizeof *members);
+    uint32_t    count = 1;
+    int         code = members != NULL ? CLI_FITS : CLI_BAD_INPUT;
+
+    for (; code == CLI_FITS && count <= first->also_count; count++)
+        code = read_member(first->also[count - 1], &members[count]);
+    if (code == CLI_FITS) {
+        members[0].request = *first;
+        members[0].model = (ctxfit_model *)model; /* not freed here */
+        code = solve_members(members, count, hw);
+    }
+    for (uint32_t i = 1; members != NULL && i < count; i++)
+        ctxfit_model_free(members[i].model);
+    free(members);
+    return code;
+}
+
 int cli_place(int argc, char **argv)
 {
     place_request    request;
@@ -311,7 +442,7 @@ int cli_place(int argc, char **argv)
         ctxfit_model_free(model);
         return cli_fail("hardware", request.plan.hw != NULL ? request.plan.hw : "this machine", status, &error);
     }
-    code = place_on(&request, model, hw);
+    code = request.also_count > 0 ? place_several(&request, model, hw) : place_on(&request, model, hw);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
     return code;

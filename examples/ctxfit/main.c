@@ -141,6 +141,8 @@ static const char place_help[] =
     "  -fitt, --fit-target N,N     MiB kept free on each GPU; --reserve SIZE\n"
     "  --line TEXT                 a line of llama-server or llama-cli: evaluated as it\n"
     "                              stands, and improved\n"
+    "  --and \"MODEL OPTIONS\"       one more model at the same time, on what is left;\n"
+    "                              up to seven times\n"
     "  --program P, --path FILE    of the line that is written\n"
     "  --json\n"
     "\n"

@@ -199,8 +199,9 @@ static ctxfit_status changes_machine(const change_list *list, bool host, uint64_
         for (uint32_t i = 0; unified && i < kept; i++)
             if (devices[i].kind == CTXFIT_DEVICE_UNIFIED && devices[i].node == 0)
                 d = &devices[i];
+        if (d->free_bytes != 0) /* what others hold, they still do */
+            d->free_bytes += bytes - d->memory_bytes;
         d->memory_bytes = bytes;
-        d->free_bytes = 0;
         d->budget_bytes = 0;
         d->reserve_bytes = 0;
         return ctxfit_hw_from_devices(devices, kept, &list->wish->allocator, out, error);
