@@ -60,7 +60,7 @@ static const option options[] = {
     {"--pipeline-parallel-size -pp --pp-size", "pipeline_parallel", NULL},
     {"--block-size --page-size", "block_tokens", NULL},
     {"--max-num-seqs --max-running-requests", "batch_sequences", NULL},
-    {"--max-num-batched-tokens --chunked-prefill-size", "n_batch", NULL},
+    {"--max-num-batched-tokens --chunked-prefill-size --prefill-step-size", "n_batch", NULL},
     {"--max-model-len --context-length", "n_ctx", NULL},
     {"--num-speculative-tokens", "draft_tokens", NULL},
     {"--enforce-eager --disable-cuda-graph", "eager", "1"},

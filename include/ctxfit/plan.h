@@ -93,7 +93,7 @@ typedef struct ctxfit_plan_options {
     double       tensor_split[CTXFIT_MAX_SPLIT]; /**< (-ts) proportions per device; all 0 = by free memory */
     double       measured_prefill_tokens_per_s;  /**< measured on the real machine: used instead of the estimate; 0 = none */
     double       measured_decode_tokens_per_s;   /**< measured at a short context; 0 = none */
-    char         engine[64];        /**< "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang"; "" = newest llama.cpp */
+    char         engine[64];        /**< "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang", "mlx-lm"; "" = newest llama.cpp */
     char         overrides[1024];   /**< (-ot) `pattern=buffer` pieces separated by commas or semicolons; buffer: CPU or a device (CUDA0) */
     char         limit_source[128]; /**< where limit_tokens comes from, for the answer ("agent.yaml: context_length") */
     uint64_t     model_ctx_tokens;  /**< Ollama: num_ctx of the Modelfile, where ctx_tokens is 0; 0 = none */

@@ -243,11 +243,13 @@ ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan
     out->build = choice.info.build;
     out->release = choice.release;
     switch (choice.id) {
-    case CFI_ENGINE_OLLAMA: return cfi_engine_resolve_ollama(model, options, machine, out, error);
-    case CFI_ENGINE_SGLANG: return cfi_engine_resolve_sglang(model, options, machine, out, error);
-    case CFI_ENGINE_VLLM:   return cfi_engine_resolve_vllm(model, options, machine, out, error);
+    case CFI_ENGINE_OLLAMA:   return cfi_engine_resolve_ollama(model, options, machine, out, error);
+    case CFI_ENGINE_LMSTUDIO: return cfi_engine_resolve_lmstudio(model, options, machine, out, error);
+    case CFI_ENGINE_MLX:      return cfi_engine_resolve_mlx(model, options, machine, out, error);
+    case CFI_ENGINE_SGLANG:   return cfi_engine_resolve_sglang(model, options, machine, out, error);
+    case CFI_ENGINE_VLLM:     return cfi_engine_resolve_vllm(model, options, machine, out, error);
     case CFI_ENGINE_LLAMACPP:
-    case CFI_ENGINE_COUNT:  break;
+    case CFI_ENGINE_COUNT:    break;
     }
     return cfi_engine_resolve_llamacpp(model, options, machine, out, error);
 }
@@ -257,6 +259,8 @@ uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_op
 {
     if (id == CFI_ENGINE_OLLAMA)
         return cfi_engine_ollama_participants(model, options, machine);
+    if (id == CFI_ENGINE_MLX)
+        return CFI_ALL_DEVICES(machine->count > 0 ? 1 : 0);
     if (id == CFI_ENGINE_VLLM || id == CFI_ENGINE_SGLANG) {
         uint64_t ranks = (uint64_t)(options->tensor_parallel + !options->tensor_parallel) *
                          (options->pipeline_parallel + !options->pipeline_parallel);

@@ -128,6 +128,7 @@ typedef struct cfi_run {
     cfi_engine_id      id;
     uint32_t           release; /* of the rules, where the engine goes by releases */
     cfi_paged          paged;
+    uint32_t           grown_bits; /* of an element of a cache that grows (mlx-lm); 0: no such run */
     cfi_engine_notes   notes;
     ctxfit_engine_info engine;
     uint32_t build;
@@ -232,6 +233,18 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
 
 ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_plan_options *options,
                                         const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
+ctxfit_status cfi_engine_resolve_lmstudio(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                          const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                     const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
+/* What it loads with where nothing else is said. */
+void cfi_lmstudio_defaults(ctxfit_plan_options *options);
+
+/* ---- mlx-lm ---- */
+/* Tokens that the cache of a window layer holds at most. */
+uint64_t cfi_grown_window(const cfi_run *run, uint32_t window);
 
 /* ---- ranks: what vLLM and SGLang have in common; run->engine is set ---- */
 /* Choices of llama.cpp that they have not. E_REFUSED. */

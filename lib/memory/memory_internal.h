@@ -61,7 +61,8 @@ ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine
 ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                    ctxfit_error *error);
 
-/* All of it, for a run with a paged cache. */
+/* All of it, for a run whose caches grow, and one with a paged cache. */
+ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 
 /* ---- tensor overrides ---- */

@@ -171,7 +171,8 @@ ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, con
         if (q->usable[i] != CFI_NO_LIMIT)
             add_memory(&list, q, i, device_limit[i]);
     add_trained(&list, &plan->model);
-    if (cfi_engine_traits_of(q->engine.id)->per_sequence) {
+    if (cfi_engine_traits_of(q->engine.id)->per_sequence ||
+        (plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_REQUEST && plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_MODEL)) {
         if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)
             add_setting(&list, &plan->answer.run.notes);
     } else {

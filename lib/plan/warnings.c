@@ -75,6 +75,11 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
         warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
              notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */
+    if (list->plan->answer.run.grown_bits > 0) {
+        warn(list, "no speeds: they are calibrated for llama.cpp. Caches grow with what is in them: what does not fit fails late");
+        if (list->plan->summary.weights_bytes > list->plan->device[0].capacity_bytes / 10 * 9) /* generate.py:255 */
+            warn(list, "the weights are more than 90 %% of the GPU's budget: %s warns that this can be slow", s->engine.name);
+    }
     if (list->plan->answer.run.paged.tensor_ranks > 0)
         warn(list,
              "no speeds: they are calibrated for llama.cpp. What %s finds when it profiles itself (activations, graphs, driver) is a "

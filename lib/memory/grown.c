@@ -1,0 +1,69 @@
+/* Memory of mlx-lm: weights as they are, caches as long as what is in them. 0.32.2, mlx_lm/models/cache.py. */
+#include "memory_internal.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define QUANTIZED_GROUP 64u /* kv_group_size, generate.py:325; a scale and a bias of 16 bits each */
+
+/* The band of the rest, by rows of tests/unit/plan/test_plan_mlx.c: the widest step of a prompt, halved, and two and a half times. */
+#define REST_HIGH_BYTES (64 * MIB)
+
+static bool grown_cache_bytes(const cfi_run *run, uint64_t elems, uint64_t tokens, uint64_t *out)
+{
+    uint64_t bits = run->grown_bits == 16 ? elems * 16 : elems * run->grown_bits + elems / QUANTIZED_GROUP * 32;
+
+    return cfi_mul_u64(bits / 8, tokens, out) && cfi_mul_u64(*out, run->n_seq, out);
+}
+
+/* A cache grows by making a longer one and copying: while it does, one layer is there twice. */
+static bool grown_add_caches(const ctxfit_model *model, const cfi_run *run, cfi_memory_device *device, uint64_t *copied)
+{
+    *copied = 0;
+    for (uint32_t i = 0; i < model->info.layers; i++) {
+        const ctxfit_layer_info *layer = &model->layer[i];
+        bool                     window = cfi_engine_layer_windowed(layer);
+        uint64_t                 elems = (uint64_t)layer->cache_k_elems + layer->cache_v_elems, bytes;
+        uint64_t                 state = ((uint64_t)layer->conv_state_elems * 2 + (uint64_t)layer->recurrent_elems * 4) * run->n_seq;
+
+        if (!cfi_add_u64(device->recurrent, state, &device->recurrent))
+            return false;
+        if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
+            continue;
+        if (!grown_cache_bytes(run, elems, window ? cfi_grown_window(run, layer->window_tokens) : run->kv_cells, &bytes) ||
+            !cfi_add_u64(window ? device->kv_swa : device->kv, bytes, window ? &device->kv_swa : &device->kv))
+            return false;
+        if (!grown_cache_bytes(run, layer->indexer_size, run->kv_cells, &state) || !cfi_add_u64(device->kv_other, state, &device->kv_other))
+            return false;
+        *copied = cfi_max_u64(*copied, bytes);
+    }
+    return true;
+}
+
+static uint64_t grown_peak(const ctxfit_model *model, const cfi_run *run)
+{
+    uint64_t widest = 0;
+
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        const ctxfit_layer_info *layer = &model->layer[i];
+
+        widest = cfi_max_u64(widest, 3 * ((uint64_t)layer->ff_width + layer->shared_width) +
+                                         layer->experts_used * ((uint64_t)model->info.embedding + 3 * (uint64_t)layer->expert_width));
+    }
+    return 2 * (uint64_t)run->n_ubatch * (widest + 2 * (uint64_t)model->info.embedding);
+}
+
+ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error)
+{
+    cfi_memory_device *device = &out->device[0];
+    uint64_t           copied = 0, peak = grown_peak(model, run);
+    bool               fits = true;
+
+    for (uint64_t i = 0; i < model->info.tensor_count && fits; i++) {
+        if (model->tensor[i].role != CFI_ROLE_UNUSED && model->tensor[i].role != CFI_ROLE_ROPE)
+            fits = cfi_add_u64(device->weights, model->tensor[i].bytes, &device->weights);
+    }
+    fits = fits && grown_add_caches(model, run, device, &copied);
+    device->compute_low = peak / 2;
+    fits = fits && cfi_add_u64(5 * (peak / 2) + REST_HIGH_BYTES, copied, &device->compute);
+    device->layers = model->info.layers;
+    return fits ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_OVERFLOW, "caches: more than 64 bits");
+}
