@@ -197,12 +197,71 @@ static bool is_apu(cfi_hw_scene *scene, const drm_card *card, uint64_t vram, uin
     return vram <= 4 * GIB && gtt >= 8 * GIB && gtt / 4 >= vram;
 }
 
+/* A hexadecimal number at *at, which goes behind it and the character after it. */
+static uint64_t take_hex(const char **at)
+{
+    uint64_t value = 0;
+
+    for (int digit = 0; digit < 8; digit++, (*at)++) {
+        int c = cfi_ascii_lower((unsigned char)**at);
+
+        if (!cfi_is_digit(c) && (c < 'a' || c > 'f'))
+            break;
+        value = value << 4 | (uint64_t)(cfi_is_digit(c) ? c - '0' : c - 'a' + 10);
+    }
+    *at += **at != '\0' ? 1 : 0;
+    return value;
+}
+
+/* Domain and location as the compute topology counts them, of "PCI_SLOT_NAME=0000:03:00.0" in the card's uevent; false: not there. */
+static bool pci_place(cfi_hw_scene *scene, const drm_card *card, uint64_t *domain, uint64_t *location)
+{
+    static const char key[] = "PCI_SLOT_NAME=";
+    const char       *at = card_has(scene, card, "device/uevent") ? strstr(scene->file, key) : NULL;
+
+    if (at == NULL)
+        return false;
+    at += strlen(key);
+    *domain = take_hex(&at);
+    *location = take_hex(&at) << 8;
+    *location |= take_hex(&at) << 3;
+    *location |= take_hex(&at);
+    return true;
+}
+
+/*
+ * The card's place in the list of visible devices: AMD's runtime counts the GPUs of the compute topology in its order, which may be
+ * another than that of the cards. Without a topology the cards' own order stands; a card that is not in it has no number.
+ */
+static uint32_t rocm_place(cfi_hw_scene *scene, const drm_card *card, uint32_t seen)
+{
+    uint64_t domain = 0, location = 0, value, at;
+    uint32_t gpus = 0;
+
+    if (scene->options->visible_rocm[0] == '\0' || !pci_place(scene, card, &domain, &location))
+        return seen;
+    for (uint32_t node = 0; node < MOST_NODES; node++) {
+        char path[96];
+
+        (void)snprintf(path, sizeof path, "/sys/class/kfd/kfd/topology/nodes/%u/properties", (unsigned)node);
+        if (!cfi_hw_read_file(scene, card->files, path))
+            return node == 0 ? seen : UINT32_MAX;
+        if (!cfi_hw_find_number(scene->file, "gfx_target_version", &value) || value == 0)
+            continue; /* a processor */
+        if (cfi_hw_find_number(scene->file, "location_id", &at) && at == location &&
+            (!cfi_hw_find_number(scene->file, "domain", &value) || value == domain))
+            return gpus;
+        gpus++;
+    }
+    return UINT32_MAX;
+}
+
 static void read_amd(cfi_hw_scene *scene, const drm_card *card, drm_state *state)
 {
     uint64_t        vram = 0, vram_used = 0, gtt = 0, gtt_used = 0;
     bool            has_vram = card_number(scene, card, "device/mem_info_vram_total", &vram);
     bool            has_used = card_number(scene, card, "device/mem_info_vram_used", &vram_used);
-    uint32_t        seen = state->amd_seen++;
+    uint32_t        place = rocm_place(scene, card, state->amd_seen++);
     cfi_hw_finding *finding;
     bool            apu;
     char            path[CFI_HW_PATH_BYTES];
@@ -215,7 +274,7 @@ static void read_amd(cfi_hw_scene *scene, const drm_card *card, drm_state *state
     (void)card_number(scene, card, "device/mem_info_gtt_used", &gtt_used);
     apu = is_apu(scene, card, vram, gtt);
     cfi_hw_note(scene, "  %s", apu ? "integrated: shares the host's memory" : "a card with memory of its own");
-    if (!cfi_hw_is_visible(scene->options->visible_rocm, seen, "")) {
+    if (!cfi_hw_is_visible(scene->options->visible_rocm, place, "")) {
         cfi_hw_note(scene, "  hidden by the list of visible devices");
         return;
     }

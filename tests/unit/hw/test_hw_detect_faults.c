@@ -201,6 +201,49 @@ static void the_mask_of_level_zero_hides_devices_of_intel(void **state)
     free(m.all);
 }
 
+/* AMD's runtime counts in the order of the compute topology, here the other way round than the cards. */
+static void visible_devices_of_amd_are_numbered_by_the_topology(void **state)
+{
+    static const struct {
+        char list[8];
+        char spec[120];
+    } cases[] = {
+        {"0", "rx-6800-xt(mem=16368MiB) host:32000MiB(free=20000MiB)"},
+        {"1", "rx-7900-xtx(mem=24560MiB) host:32000MiB(free=20000MiB)"},
+        {"2", "host:32000MiB(free=20000MiB)"},
+        {"1,0", "rx-7900-xtx(mem=24560MiB) rx-6800-xt(mem=16368MiB) host:32000MiB(free=20000MiB)"},
+    };
+    static fake_machine m;
+
+    (void)state;
+    start(&m);
+    add_text(&m, "/proc/meminfo", small_meminfo);
+    add_text(&m, "/sys/class/drm/card0/device/vendor", "0x1002\n");
+    add_text(&m, "/sys/class/drm/card0/device/device", "0x744c\n");
+    add_text(&m, "/sys/class/drm/card0/device/revision", "0xc8\n");
+    add_text(&m, "/sys/class/drm/card0/device/mem_info_vram_total", "25753026560\n");
+    add_text(&m, "/sys/class/drm/card0/device/uevent", "DRIVER=amdgpu\nPCI_SLOT_NAME=0000:0c:00.0\n");
+    add_text(&m, "/sys/class/drm/card1/device/vendor", "0x1002\n");
+    add_text(&m, "/sys/class/drm/card1/device/device", "0x73bf\n");
+    add_text(&m, "/sys/class/drm/card1/device/revision", "0xc1\n");
+    add_text(&m, "/sys/class/drm/card1/device/mem_info_vram_total", "17163091968\n");
+    add_text(&m, "/sys/class/drm/card1/device/uevent", "DRIVER=amdgpu\nPCI_SLOT_NAME=0000:03:00.0\n");
+    add_text(&m, "/sys/class/kfd/kfd/topology/nodes/0/properties", "cpu_cores_count 16\ngfx_target_version 0\nlocation_id 0\n");
+    add_text(&m, "/sys/class/kfd/kfd/topology/nodes/1/properties", "gfx_target_version 100300\nlocation_id 768\ndomain 0\n");
+    add_text(&m, "/sys/class/kfd/kfd/topology/nodes/2/properties", "gfx_target_version 110000\nlocation_id 3072\ndomain 0\n");
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        ctxfit_hw_detect_options options = CTXFIT_HW_DETECT_OPTIONS_INIT;
+        char                     spec[512];
+        ctxfit_hw               *hw;
+
+        (void)snprintf(options.visible_rocm, sizeof options.visible_rocm, "%s", cases[i].list);
+        assert_int_equal(fake_detect(&m, &options, NULL, &hw, NULL), CTXFIT_OK);
+        spec_of(hw, spec, sizeof spec);
+        assert_string_equal(spec, cases[i].spec);
+        ctxfit_hw_free(hw);
+    }
+}
+
 /* PCI Express: 16 lanes of the third generation carry 15.75 GB/s in each direction, each later one twice as much. */
 static void rates_of_links_are_those_of_the_standard(void **state)
 {
@@ -490,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_stated_limit_bounds_the_host),
         cmocka_unit_test(stated_limits_bound_the_accelerators),
         cmocka_unit_test(the_mask_of_level_zero_hides_devices_of_intel),
+        cmocka_unit_test(visible_devices_of_amd_are_numbered_by_the_topology),
         cmocka_unit_test(rates_of_links_are_those_of_the_standard),
         cmocka_unit_test(a_library_in_place_of_nvml_is_loaded),
         cmocka_unit_test(an_integrated_gpu_stays_when_it_is_wanted),
