@@ -65,10 +65,10 @@ static uint32_t context_outputs(const ctxfit_plan_options *options, const cfi_ru
 {
     uint64_t most = options->outputs_max;
 
-    if (options->outputs_max == 0)
-        most = run->n_seq;
-    else if (options->outputs_max == UINT32_MAX)
+    if (options->outputs_max == UINT32_MAX || (options->outputs_max == 0 && !cfi_engine_changed(run->build, CFI_CHANGE_OUTPUTS_LIMITED)))
         most = run->n_batch;
+    else if (options->outputs_max == 0)
+        most = run->n_seq;
     return (uint32_t)cfi_min_u64(tokens, most);
 }
 

@@ -75,8 +75,25 @@ static cfi_node *merged_streams(cfi_build *b, cfi_node *cache)
 
 void cfi_block_store_k(cfi_build *b, cfi_node *cache, cfi_node *k, cfi_node *rows)
 {
+    if (!cfi_build_changed(b, CFI_CHANGE_CACHE_BY_ROWS)) {
+        cfi_net_expand(b->net, cfi_cpy(b->net, k, cfi_view_2d(b->net, cache, k->ne[0] * k->ne[1], k->ne[2], cache->nb[1])));
+        return;
+    }
     k = cfi_view_2d(b->net, k, k->ne[0] * k->ne[1], k->ne[2], k->nb[2]);
     cfi_net_expand(b->net, cfi_set_rows(b->net, merged_streams(b, cache), k, rows));
+}
+
+/* As builds did it before rows were named by an input. */
+static void copy_values(cfi_build *b, cfi_node *cache, cfi_node *v, uint64_t width, uint64_t count)
+{
+    cfi_net *n = b->net;
+
+    if (b->run->flash) {
+        cfi_net_expand(n, cfi_cpy(n, v, cfi_view_2d(n, cache, width, count, cache->nb[1])));
+        return;
+    }
+    v = cfi_transpose(n, cfi_node_contiguous(v) ? cfi_reshape_2d(n, v, width, count) : cfi_cont_2d(n, v, width, count));
+    cfi_net_expand(n, cfi_cpy(n, v, cfi_view_2d(n, cache, count, width, cfi_row_bytes(cache->quant, cache->ne[1]))));
 }
 
 /* Without flash attention V is kept transposed, element by element. */
@@ -86,6 +103,10 @@ void cfi_block_store_v(cfi_build *b, cfi_node *cache, cfi_node *v, cfi_node *row
     uint64_t width = v->ne[0] * v->ne[1];
     uint64_t count = v->ne[2];
 
+    if (!cfi_build_changed(b, CFI_CHANGE_CACHE_BY_ROWS)) {
+        copy_values(b, cache, v, width, count);
+        return;
+    }
     if (b->run->flash) {
         v = cfi_view_2d(n, v, width, count, v->nb[2]);
         cfi_net_expand(n, cfi_set_rows(n, merged_streams(b, cache), v, rows));

@@ -76,7 +76,7 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
     cfi_net_expand(n, x);
     if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH) && (b->flags & CFI_PROGRAM_UNMIXED) == 0)
         mixed_batch(b, table, width);
-    else
+    else if (cfi_build_changed(b, CFI_CHANGE_EMBD_ROWS))
         cfi_net_expand(n, cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens)));
     if (width != hidden)
         x = cfi_view_2d(n, x, hidden, b->tokens, x->nb[1]);

@@ -145,6 +145,15 @@ static cfi_node *hadamard(cfi_build *b, bool window, bool values)
     return cfi_tensor_input(cfi_tensor_2d(b->net, CFI_QUANT_F32, size, size));
 }
 
+/* F16 for flash attention; before that was so from the start, it was made of an F32 input. */
+static cfi_node *make_mask(cfi_build *b, uint64_t cells, uint64_t tokens, uint64_t streams)
+{
+    bool      half = b->run->flash && cfi_build_changed(b, CFI_CHANGE_MASK_HALF);
+    cfi_node *mask = cfi_tensor_input(cfi_tensor_4d(b->net, half ? CFI_QUANT_F16 : CFI_QUANT_F32, cells, tokens, 1, streams));
+
+    return b->run->flash && !half ? cfi_cast(b->net, mask, CFI_QUANT_F16) : mask;
+}
+
 cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
 {
     cfi_cache_inputs *c = window ? &b->window : &b->full;
@@ -156,14 +165,13 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
         c->cells = b->tokens;
         if (cfi_build_changed(b, CFI_CHANGE_UNCACHED_PADDED))
             c->cells = (b->tokens + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
-        c->mask = cfi_tensor_input(cfi_tensor_2d(b->net, b->run->flash ? CFI_QUANT_F16 : CFI_QUANT_F32, c->cells, b->tokens));
+        c->mask = make_mask(b, c->cells, b->tokens, 1);
         return c;
     }
     c->cells      = window ? b->run->swa_cells : b->run->kv_cells;
     c->k_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->tokens));
     c->v_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->run->flash ? b->tokens : b->tokens * b->model->max_cache_v));
-    c->mask       = cfi_tensor_input(cfi_tensor_4d(b->net, b->run->flash ? CFI_QUANT_F16 : CFI_QUANT_F32, c->cells,
-                                                   b->tokens / b->run->streams, 1, b->run->streams));
+    c->mask       = make_mask(b, c->cells, b->tokens / b->run->streams, b->run->streams);
     c->k_rotation = hadamard(b, window, false);
     c->v_rotation = hadamard(b, window, true);
     return c;

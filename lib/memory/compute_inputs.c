@@ -20,7 +20,7 @@ static uint64_t cache_inputs(cfi_bound *graph, uint64_t cells, uint32_t head)
 {
     const cfi_run *run = graph->run;
     const uint64_t part[] = {
-        cfi_bound_bytes(graph, cells, graph->tokens, run->flash ? 2 : 4),
+        cfi_bound_bytes(graph, cells, graph->tokens, !run->flash ? 4 : cfi_engine_changed(run->build, CFI_CHANGE_MASK_HALF) ? 2 : 6),
         cfi_bound_bytes(graph, 1, graph->tokens, 8),
         cfi_bound_bytes(graph, run->flash ? 1 : cfi_max_u64(graph->model->max_cache_v, 1), graph->tokens, 8),
         rotation(graph, head, run->type_k),
