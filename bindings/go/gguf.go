@@ -148,6 +148,53 @@ func JoinGGUF(parts ...*GGUF) (*GGUF, error) {
 	return newGGUF(c), nil
 }
 
+// CompanionKind is what a file beside a model is.
+type CompanionKind uint32
+
+// The kinds of companions.
+const (
+	CompanionProjector CompanionKind = C.CTXFIT_COMPANION_PROJECTOR // eyes or ears (mmproj)
+	CompanionAdapter   CompanionKind = C.CTXFIT_COMPANION_ADAPTER   // LoRA
+)
+
+// Companion is a projector or an adapter: what it adds to a model. Zero where it does not apply.
+type Companion struct {
+	Kind                 CompanionKind `json:"kind"`
+	Name                 string        `json:"name"` // projector type, or the architecture that an adapter is for
+	Vision               bool          `json:"vision"`
+	Audio                bool          `json:"audio"`
+	Rank                 int           `json:"rank"`
+	Layers               int           `json:"layers"`
+	Embedding            int           `json:"embedding"`
+	Output               int           `json:"output"`
+	ImageSize            int           `json:"image_size"`
+	PatchSize            int           `json:"patch_size"`
+	Tensors              uint64        `json:"tensors"`
+	WeightBytes          uint64        `json:"weight_bytes"`
+	FlopsPerToken        uint64        `json:"flops_per_token"`
+	ComputeBytesPerToken uint64        `json:"compute_bytes_per_token"`
+}
+
+// Companion reads what a projector or a LoRA adds to a model; [ErrUnsupported] where the file is a model.
+func (g *GGUF) Companion() (Companion, error) {
+	header := g.enter()
+	if header == nil {
+		return Companion{}, ErrClosed
+	}
+	defer g.handle.leave()
+	var c C.ctxfit_companion
+	c.struct_size = C.sizeof_ctxfit_companion
+	var e C.ctxfit_error
+	if status := C.ctxfit_companion_from_gguf(header, &c, &e); status != C.CTXFIT_OK {
+		return Companion{}, failure(status, &e)
+	}
+	return Companion{Kind: CompanionKind(c.kind), Name: C.GoString(&c.name[0]), Vision: c.flags&C.CTXFIT_COMPANION_F_VISION != 0,
+		Audio: c.flags&C.CTXFIT_COMPANION_F_AUDIO != 0, Rank: int(c.rank), Layers: int(c.layers), Embedding: int(c.embedding),
+		Output: int(c.output), ImageSize: int(c.image_size), PatchSize: int(c.patch_size), Tensors: uint64(c.tensors),
+		WeightBytes: uint64(c.weight_bytes), FlopsPerToken: uint64(c.flops_per_token),
+		ComputeBytesPerToken: uint64(c.compute_bytes_per_token)}, nil
+}
+
 func (g *GGUF) enter() *C.ctxfit_gguf {
 	if g == nil {
 		return nil

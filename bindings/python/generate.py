@@ -40,7 +40,8 @@ ENUMS = {
     "CTXFIT_OBJECTIVE_": ("Objective", False), "CTXFIT_OPEN_": ("Open", True), "CTXFIT_GOAL_F_": ("GoalFlags", True),
     "CTXFIT_CHANGE_": ("ChangeKind", False), "CTXFIT_SET_": ("SetVerdict", False), "CTXFIT_ARGUMENT_": ("Argument", False),
     "CTXFIT_DTYPE_": ("Dtype", False), "CTXFIT_CHECKPOINT_QUANT_": ("CheckpointQuant", False),
-    "CTXFIT_CHECKPOINT_F_": ("CheckpointFlags", True), "CTXFIT_PART_": ("Part", False),
+    "CTXFIT_CHECKPOINT_F_": ("CheckpointFlags", True), "CTXFIT_COMPANION_": ("CompanionKind", False),
+    "CTXFIT_COMPANION_F_": ("CompanionFlags", True), "CTXFIT_PART_": ("Part", False),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
 # struct -> the dataclass that shows it; the others are input or have a class of their own
@@ -51,7 +52,7 @@ RECORDS = {
     "ctxfit_difference": "Difference", "ctxfit_hw_entry": "HardwareEntry", "ctxfit_rank_row": "RankRow",
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
     "ctxfit_place_summary": "PlaceSummary", "ctxfit_plan_part": "PlanPart", "ctxfit_change": "Change", "ctxfit_line": "Line",
-    "ctxfit_hf_tensor": "HfTensor", "ctxfit_checkpoint_info": "Checkpoint", "ctxfit_checkpoint_layer": "CheckpointLayer",
+    "ctxfit_hf_tensor": "HfTensor", "ctxfit_checkpoint_info": "Checkpoint", "ctxfit_checkpoint_layer": "CheckpointLayer", "ctxfit_companion": "Companion",
 }
 NAMED = {"TensorInfo", "GgufKey", "HfTensor"}  # C finds their name by place; Python shows it beside the rest
 RENAMED = {("ctxfit_quant_info", "quant"): "name", ("ctxfit_file_type_info", "file_type"): "name"}

@@ -194,6 +194,34 @@ static void print_tensors(const ctxfit_model *model)
     }
 }
 
+/* A file that is no model, but comes beside one; false where it is neither. */
+static bool print_companion(const char *path)
+{
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+    ctxfit_companion    c = CTXFIT_COMPANION_INIT;
+    ctxfit_gguf        *gguf;
+    ctxfit_status       status;
+
+    options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
+    if (ctxfit_gguf_open(path, &options, NULL, &gguf, NULL) != CTXFIT_OK)
+        return false;
+    status = ctxfit_companion_from_gguf(gguf, &c, NULL);
+    ctxfit_gguf_free(gguf);
+    if (status != CTXFIT_OK)
+        return false;
+    fputs(c.kind == CTXFIT_COMPANION_ADAPTER ? "LoRA adapter for " : "projector ", stdout);
+    cli_put(stdout, c.name);
+    printf("\n  weights             %s bytes (%s) in %s tensors\n", cli_count(c.weight_bytes), cli_bytes(c.weight_bytes), cli_count(c.tensors));
+    if (c.kind == CTXFIT_COMPANION_ADAPTER)
+        printf("  rank                %u\n  compute buffer      at most %s bytes a token of the micro-batch\n", (unsigned)c.rank,
+               cli_count(c.compute_bytes_per_token));
+    if (c.layers > 0)
+        printf("  encoder             %u layers of width %u, hands over %u\n", (unsigned)c.layers, (unsigned)c.embedding, (unsigned)c.output);
+    if (c.image_size > 0)
+        printf("  image               %u pixels a side, patches of %u\n", (unsigned)c.image_size, (unsigned)c.patch_size);
+    return true;
+}
+
 int cli_model(int argc, char **argv)
 {
     cli_model_source  source = {NULL, 0, false};
@@ -223,6 +251,8 @@ int cli_model(int argc, char **argv)
     if (source.name == NULL)
         return list_models();
     status = cli_open_model(&source, &model, &error);
+    if (status == CTXFIT_E_UNSUPPORTED && print_companion(source.name))
+        return CLI_FITS;
     if (status != CTXFIT_OK)
         return cli_fail("model", source.name, status, &error);
     (void)ctxfit_model_get_info(model, &info);

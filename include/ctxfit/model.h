@@ -222,6 +222,47 @@ CTXFIT_API ctxfit_status ctxfit_model_from_layers(const char *name, const char *
 CTXFIT_API ctxfit_status ctxfit_model_requantize(const ctxfit_model *model, ctxfit_file_type file_type,
                                                  const ctxfit_allocator *allocator, ctxfit_model **out, ctxfit_error *error);
 
+/** Files that come beside a model. */
+enum {
+    CTXFIT_COMPANION_PROJECTOR = 1, /**< eyes or ears (mmproj) */
+    CTXFIT_COMPANION_ADAPTER   = 2  /**< LoRA */
+};
+
+/** Flags of #ctxfit_companion. */
+enum {
+    CTXFIT_COMPANION_F_VISION = 1u << 0, /**< a projector that sees */
+    CTXFIT_COMPANION_F_AUDIO  = 1u << 1  /**< a projector that hears */
+};
+
+/** A projector or an adapter: what it adds to a model. Zero where it does not apply. @since 0.1.0 */
+typedef struct ctxfit_companion {
+    uint32_t struct_size;             /**< bytes of this struct */
+    uint32_t kind;                    /**< CTXFIT_COMPANION_* */
+    uint32_t flags;                   /**< CTXFIT_COMPANION_F_* */
+    uint32_t rank;                    /**< of an adapter: the largest of its pairs */
+    uint32_t layers;                  /**< of a projector's encoder */
+    uint32_t embedding;               /**< of a projector's encoder: width */
+    uint32_t output;                  /**< of a projector: width of what it hands to the model */
+    uint32_t image_size;              /**< of a projector: pixels a side */
+    uint32_t patch_size;              /**< of a projector: pixels a side */
+    uint32_t reserved0;               /**< 0 */
+    uint64_t tensors;                 /**< in the file */
+    uint64_t weight_bytes;            /**< in memory, each tensor padded to 32 */
+    uint64_t flops_per_token;         /**< of an adapter: what each token costs on top */
+    uint64_t compute_bytes_per_token; /**< of an adapter: most that the compute buffer grows by, per token of the micro-batch */
+    char     name[64];                /**< projector type, or the architecture that an adapter is for */
+} ctxfit_companion;
+#define CTXFIT_COMPANION_INIT { (uint32_t)sizeof(ctxfit_companion), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0} }
+
+/**
+ * Reads what a projector or an adapter adds: files that ctxfit_model_from_gguf() refuses. What an encoder computes with while it looks or
+ * listens is not counted.
+ * @return OK; E_UNSUPPORTED (a model, another kind of adapter, a tensor in a format of unknown size); E_INCOMPLETE (no architecture);
+ *         E_TYPE; E_OVERFLOW; E_INVALID_ARG; E_STRUCT_SIZE.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_companion_from_gguf(const ctxfit_gguf *gguf, ctxfit_companion *out, ctxfit_error *error);
+
 /** Frees a model; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_model_free(ctxfit_model *model);
 

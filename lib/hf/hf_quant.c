@@ -1,6 +1,6 @@
 /* How the weights of a checkpoint are quantized: `quantization_config` (transformers), or `quantization` (MLX).
- * Source: transformers 5.23 utils/quantization_config.py; compressed-tensors 0.12 quantization/quant_args.py; ModelOpt 0.37
- * hf_quant_config; mlx-lm 0.28 utils.py (load_model); read 2026-11. */
+ * Source: transformers 5.23 utils/quantization_config.py (2026-11), and the files that compressed-tensors, ModelOpt and MLX wrote
+ * (tests/data/models/configs.tar.xz; lib/quant/formats.def names the formats' own). */
 #include "hf_internal.h"
 
 static uint32_t small(const cfi_json_value *object, const char *key, uint32_t fallback)
@@ -45,11 +45,18 @@ static void read_compressed(const cfi_json_value *config, cfi_hf_quant *q)
         set(q, CTXFIT_CHECKPOINT_QUANT_INTEGER, bits, group);
 }
 
+/* Of mixed formats the narrowest: it has most of the weights. */
+static bool has_fp4_group(const cfi_json_value *config)
+{
+    for (cfi_json_iter it = cfi_json_items(cfi_json_get(config, "config_groups")); cfi_json_next(&it);)
+        if (small(cfi_json_get(it.value, "weights"), "num_bits", 0) == 4)
+            return true;
+    return false;
+}
+
 static void read_modelopt(const cfi_json_value *config, cfi_hf_quant *q)
 {
-    const char *algorithm = text_or_empty(config, "quant_algo");
-
-    if (strstr(algorithm, "FP4") != NULL)
+    if (strstr(text_or_empty(config, "quant_algo"), "FP4") != NULL || has_fp4_group(config))
         set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, small(config, "group_size", 16));
     else
         set(q, CTXFIT_CHECKPOINT_QUANT_FP8, 8, 0);

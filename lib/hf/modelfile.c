@@ -1,4 +1,4 @@
-/* Modelfiles. Source: Ollama 0.13 docs/modelfile.md, parser/parser.go; read 2026-11. */
+/* Modelfiles. Source: Ollama fb307609 (2026-08-21) parser/parser.go. */
 #include "modelfile_internal.h"
 
 #define MAX_MODELFILE ((size_t)16 << 20)
@@ -211,7 +211,13 @@ static ctxfit_status read_command(modelfile_reader *r, ctxfit_modelfile *file)
         return read_parameter(r, file, begin);
     for (size_t i = 0; i < CFI_COUNT(commands); i++)
         if (word_is(word, len, commands[i].name)) {
-            ctxfit_status status = take_argument(r, &value, &value_len);
+            ctxfit_status status;
+
+            if (word_is(word, len, "MESSAGE")) { /* a role comes first */
+                r->at += word_length(r);
+                skip_blanks(r);
+            }
+            status = take_argument(r, &value, &value_len);
 
             if (status != CTXFIT_OK || commands[i].part == 0)
                 return status;
@@ -222,7 +228,7 @@ static ctxfit_status read_command(modelfile_reader *r, ctxfit_modelfile *file)
     return fail_here(r, begin, "unknown command ", word, len);
 }
 
-static ctxfit_status read_text(modelfile_reader *r, ctxfit_modelfile *file)
+static ctxfit_status read_commands(modelfile_reader *r, ctxfit_modelfile *file)
 {
     ctxfit_status status = CTXFIT_OK;
 
@@ -260,7 +266,7 @@ ctxfit_status ctxfit_modelfile_parse(const char *text, size_t size, const ctxfit
     file = cfi_modelfile_new(allocator);
     if (file == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-    status = read_text(&reader, file);
+    status = read_commands(&reader, file);
     if (status != CTXFIT_OK) {
         ctxfit_modelfile_free(file);
         return status;

@@ -1,5 +1,5 @@
 /* Ollama's store: a manifest lists layers by media type, and each is a blob named by its digest.
- * Source: Ollama 0.13 types/model/name.go, manifest/manifest.go, manifest/paths.go, server/create.go (media types); read 2026-11. */
+ * Source: Ollama fb307609 (2026-08-21) types/model/name.go, manifest/paths.go, server/create.go (media types). */
 #include <errno.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ typedef struct store_name {
 /* What a part may hold; it becomes a folder. A host may have a port. */
 static bool set_part(store_name *name, int which, const char *text, size_t len)
 {
-    if (len == 0 || len >= sizeof name->part[0] || text[0] == '.')
+    if (len == 0 || len >= sizeof name->part[0] || text[0] == '.' || text[0] == '-' || text[0] == ':')
         return false;
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
@@ -192,6 +192,8 @@ static ctxfit_status read_layer(ctxfit_modelfile *file, const char *root, const 
     char         *path = NULL;
     ctxfit_status status;
 
+    if (type != NULL && strcmp(type, "application/vnd.ollama.image.tensor") == 0)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "its weights are single tensors for Ollama's MLX engine, no GGUF");
     if (part == 0 && !parameters)
         return CTXFIT_OK; /* a licence, messages */
     status = blob_path(root, cfi_json_as_text(cfi_json_get(layer, "digest"), NULL), scratch, &path, error);

@@ -1,5 +1,5 @@
 /* The header of one file: 8 bytes of length, little-endian, and JSON of that length; tensors follow without holes.
- * Source: safetensors 0.6 README (format) and safetensors/src/tensor.rs (Metadata::validate). */
+ * Source: github.com/huggingface/safetensors README.md, "Format" (2026-11). */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -78,7 +78,7 @@ static ctxfit_status check_size(const struct dtype_row *dtype, uint64_t elements
     return CTXFIT_OK;
 }
 
-static ctxfit_status read_entry(const cfi_json_value *value, cfi_hf_entry *out, ctxfit_error *error)
+static ctxfit_status read_tensor_entry(const cfi_json_value *value, cfi_hf_entry *out, ctxfit_error *error)
 {
     const cfi_json_value   *offsets = cfi_json_get(value, "data_offsets");
     const struct dtype_row *dtype = find_dtype(cfi_json_as_text(cfi_json_get(value, "dtype"), NULL));
@@ -130,7 +130,7 @@ static ctxfit_status check_layout(ctxfit_safetensors *tensors, uint64_t data_byt
     return CTXFIT_OK;
 }
 
-static ctxfit_status read_entries(ctxfit_safetensors *tensors, const cfi_json_value *root, ctxfit_error *error)
+static ctxfit_status read_all_tensors(ctxfit_safetensors *tensors, const cfi_json_value *root, ctxfit_error *error)
 {
     ctxfit_status status = CTXFIT_OK;
 
@@ -147,7 +147,7 @@ static ctxfit_status read_entries(ctxfit_safetensors *tensors, const cfi_json_va
         e->name = cfi_arena_copy(&tensors->arena, it.key, it.key_len);
         if (e->name == NULL)
             return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for the names of tensors");
-        status = read_entry(it.value, e, error);
+        status = read_tensor_entry(it.value, e, error);
         tensors->count++;
     }
     return status;
@@ -167,7 +167,7 @@ static ctxfit_status parse_tensors(ctxfit_safetensors *tensors, const char *json
     if (cfi_json_kind_of(cfi_json_root(doc)) != CFI_JSON_OBJECT)
         status = cfi_fail(error, CTXFIT_E_MALFORMED, "the header is %s, expected an object", cfi_json_kind_name(cfi_json_root(doc)));
     if (status == CTXFIT_OK)
-        status = read_entries(tensors, cfi_json_root(doc), error);
+        status = read_all_tensors(tensors, cfi_json_root(doc), error);
     cfi_json_free(doc);
     if (status == CTXFIT_OK)
         status = check_layout(tensors, data_bytes, error);

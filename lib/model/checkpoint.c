@@ -1,5 +1,5 @@
 /* Which part of a model a tensor of a checkpoint belongs to, by its name: names follow the modules of transformers.
- * Source: transformers 5.23 modeling_<model>.py; vLLM 0.11 and SGLang 0.5 load the same names; MLX keeps them; read 2026-11. */
+ * Source: transformers 5.23 modeling_<model>.py (2026-11); MLX keeps its names. */
 #include "checkpoint_internal.h"
 
 #include "hf/safetensors.h"

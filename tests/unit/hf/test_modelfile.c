@@ -30,6 +30,7 @@ static void parts_and_parameters_are_read(void **state)
                                        "PARAMETER num_ctx 1\n"
                                        "\"\"\"\n"
                                        "LICENSE \"\"\"\nall rights\n\"\"\"\n"
+                                       "MESSAGE user \"\"\"two\nlines\"\"\"\n"
                                        "parameter num_ctx 8192");
     int64_t           value = 7;
 

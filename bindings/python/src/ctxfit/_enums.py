@@ -237,6 +237,24 @@ class ModelFlags(enum.IntFlag):
     CONTEXT_UNSTATED = 64
 
 
+class CompanionKind(enum.IntEnum):
+    """Files that come beside a model."""
+
+    #: eyes or ears (mmproj)
+    PROJECTOR = 1
+    #: LoRA
+    ADAPTER = 2
+
+
+class CompanionFlags(enum.IntFlag):
+    """Flags of Companion."""
+
+    #: a projector that sees
+    VISION = 1
+    #: a projector that hears
+    AUDIO = 2
+
+
 class Part(enum.IntEnum):
     """Parts of a model."""
 
@@ -567,6 +585,8 @@ __all__ = [
     "CheckpointFlags",
     "CheckpointQuant",
     "Choice",
+    "CompanionFlags",
+    "CompanionKind",
     "Confidence",
     "ContextSource",
     "DetectFlags",

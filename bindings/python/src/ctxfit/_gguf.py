@@ -12,7 +12,7 @@ from . import _layout as L
 from ._enums import Dialect, GgufFlags, GgufType, Status
 from ._errors import InvalidArgument, LimitReached, MissingKey, Truncated, Unsupported
 from ._library import Handle, Owner, ask, error_of, lib
-from ._records import GgufKey, TensorInfo
+from ._records import Companion, GgufKey, TensorInfo
 
 if TYPE_CHECKING:
     from . import _remote  # what reads the web is imported when it is needed: it takes longer than all the rest
@@ -202,6 +202,16 @@ class Gguf(Handle):
         """Bytes of each shard's header: its data section starts there."""
         owner = self._handle()
         return tuple(lib.ctxfit_gguf_data_offset(owner, i) for i in range(lib.ctxfit_gguf_shard_count(owner)))
+
+    @property
+    def companion(self) -> Companion:
+        """What a projector (mmproj) or a LoRA adds to a model; raises Unsupported where the file is a model."""
+        out, error = L.ctxfit_companion(), L.ctxfit_error()
+        out.struct_size = ctypes.sizeof(out)
+        status = lib.ctxfit_companion_from_gguf(self._handle(), ctypes.byref(out), ctypes.byref(error))
+        if status:
+            raise error_of(status, error)
+        return Companion._of(out)
 
     @property
     def metadata(self) -> Metadata:

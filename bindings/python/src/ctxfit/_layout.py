@@ -148,6 +148,10 @@ CTXFIT_MODEL_F_RECURRENT = 8
 CTXFIT_MODEL_F_HYBRID = 16
 CTXFIT_MODEL_F_NO_CACHE = 32
 CTXFIT_MODEL_F_CONTEXT_UNSTATED = 64
+CTXFIT_COMPANION_PROJECTOR = 1
+CTXFIT_COMPANION_ADAPTER = 2
+CTXFIT_COMPANION_F_VISION = 1
+CTXFIT_COMPANION_F_AUDIO = 2
 CTXFIT_PART_MODEL = 1
 CTXFIT_PART_PROJECTOR = 2
 CTXFIT_PART_ADAPTER = 3
@@ -570,6 +574,41 @@ class ctxfit_model_info(ctypes.Structure):
         ("data_bytes", ctypes.c_uint64),
         ("file_type", ctypes.c_uint32),
         ("reserved0", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_companion(ctypes.Structure):
+    struct_size: int
+    kind: int
+    flags: int
+    rank: int
+    layers: int
+    embedding: int
+    output: int
+    image_size: int
+    patch_size: int
+    reserved0: int
+    tensors: int
+    weight_bytes: int
+    flops_per_token: int
+    compute_bytes_per_token: int
+    name: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("rank", ctypes.c_uint32),
+        ("layers", ctypes.c_uint32),
+        ("embedding", ctypes.c_uint32),
+        ("output", ctypes.c_uint32),
+        ("image_size", ctypes.c_uint32),
+        ("patch_size", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+        ("tensors", ctypes.c_uint64),
+        ("weight_bytes", ctypes.c_uint64),
+        ("flops_per_token", ctypes.c_uint64),
+        ("compute_bytes_per_token", ctypes.c_uint64),
+        ("name", ctypes.c_char * 64),
     ]
 
 
@@ -1304,6 +1343,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_checkpoint_layer": ctxfit_checkpoint_layer,
     "ctxfit_layer_info": ctxfit_layer_info,
     "ctxfit_model_info": ctxfit_model_info,
+    "ctxfit_companion": ctxfit_companion,
     "ctxfit_device": ctxfit_device,
     "ctxfit_hw_detect_options": ctxfit_hw_detect_options,
     "ctxfit_hw_entry": ctxfit_hw_entry,
@@ -1390,6 +1430,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_model_from_hf": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_layers": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_requantize": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_companion_from_gguf": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_companion), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_free": (None, [ctypes.c_void_p]),
     "ctxfit_model_name": (ctypes.c_char_p, [ctypes.c_void_p]),
     "ctxfit_model_arch": (ctypes.c_char_p, [ctypes.c_void_p]),

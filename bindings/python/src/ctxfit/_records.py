@@ -14,6 +14,8 @@ from ._enums import (
     CheckpointFlags,
     CheckpointQuant,
     Choice,
+    CompanionFlags,
+    CompanionKind,
     Confidence,
     ContextSource,
     DeviceKind,
@@ -422,6 +424,56 @@ class ModelInfo:
             s.tensor_bytes,
             s.data_bytes,
             format_name(lib.ctxfit_file_type_name, s.file_type),
+        )
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A projector or an adapter: what it adds to a model. Zero where it does not apply."""
+
+    #: CompanionKind
+    kind: CompanionKind
+    #: CompanionFlags
+    flags: CompanionFlags
+    #: of an adapter: the largest of its pairs
+    rank: int
+    #: of a projector's encoder
+    layers: int
+    #: of a projector's encoder: width
+    embedding: int
+    #: of a projector: width of what it hands to the model
+    output: int
+    #: of a projector: pixels a side
+    image_size: int
+    #: of a projector: pixels a side
+    patch_size: int
+    #: in the file
+    tensors: int
+    #: in memory, each tensor padded to 32
+    weight_bytes: int
+    #: of an adapter: what each token costs on top
+    flops_per_token: int
+    #: of an adapter: most that the compute buffer grows by, per token of the micro-batch
+    compute_bytes_per_token: int
+    #: projector type, or the architecture that an adapter is for
+    name: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_companion) -> Companion:
+        return cls(
+            known(CompanionKind, s.kind),
+            known(CompanionFlags, s.flags),
+            s.rank,
+            s.layers,
+            s.embedding,
+            s.output,
+            s.image_size,
+            s.patch_size,
+            s.tensors,
+            s.weight_bytes,
+            s.flops_per_token,
+            s.compute_bytes_per_token,
+            s.name.decode("utf-8", "replace"),
         )
 
 
@@ -1244,6 +1296,7 @@ __all__ = [
     "Check",
     "Checkpoint",
     "CheckpointLayer",
+    "Companion",
     "Constraint",
     "Device",
     "Difference",
