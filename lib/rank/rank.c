@@ -57,6 +57,39 @@ static bool is_no_answer(ctxfit_status status)
     return status == CTXFIT_E_REFUSED || status == CTXFIT_E_OVERFLOW || status == CTXFIT_E_UNSUPPORTED;
 }
 
+/* Whether it is too large even where every compute buffer has the least size that it may have. */
+static bool is_too_large_at_best(const ctxfit_plan *plan)
+{
+    ctxfit_plan_device device = CTXFIT_PLAN_DEVICE_INIT;
+    uint64_t           band = 0;
+    int64_t            least = 0;
+
+    for (uint32_t i = 0; ctxfit_plan_get_device(plan, i, &device) == CTXFIT_OK; i++) {
+        if (!cfi_add_u64(band, device.compute_bytes - device.compute_low_bytes, &band))
+            return false;
+        least = device.free_bytes < least ? device.free_bytes : least;
+    }
+    return least < 0 && 0 - (uint64_t)least > band;
+}
+
+/* Most of what does not fit is told by bounds, which cost a fraction of an exact plan. */
+static ctxfit_status plan_by_bounds(cfi_rank *rank, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_plan_options *options,
+                                    bool *out_hopeless, ctxfit_error *error)
+{
+    ctxfit_plan  *plan;
+    ctxfit_status status;
+
+    *out_hopeless = false;
+    options->flags |= CTXFIT_PLAN_F_BOUND;
+    status = ctxfit_plan_make(model, hw, options, &rank->allocator, &plan, error);
+    options->flags = rank->options.flags;
+    if (status != CTXFIT_OK)
+        return status;
+    *out_hopeless = is_too_large_at_best(plan);
+    ctxfit_plan_free(plan);
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_rank_try(cfi_rank *rank, const ctxfit_model *model, const ctxfit_hw *hw, bool experts_on_host, ctxfit_rank_row *row,
                            bool *out_fits, ctxfit_error *error)
 {
@@ -65,6 +98,7 @@ ctxfit_status cfi_rank_try(cfi_rank *rank, const ctxfit_model *model, const ctxf
     ctxfit_plan        *plan;
     ctxfit_error        found;
     ctxfit_status       status;
+    bool                hopeless = false;
 
     *out_fits = false;
     if (experts_on_host) {
@@ -72,8 +106,10 @@ ctxfit_status cfi_rank_try(cfi_rank *rank, const ctxfit_model *model, const ctxf
             return CTXFIT_OK;
         options.cpu_expert_layers = CTXFIT_ALL_LAYERS;
     }
-    status = ctxfit_plan_make(model, hw, &options, &rank->allocator, &plan, &found);
-    if (is_no_answer(status))
+    status = plan_by_bounds(rank, model, hw, &options, &hopeless, &found);
+    if (status == CTXFIT_OK && !hopeless)
+        status = ctxfit_plan_make(model, hw, &options, &rank->allocator, &plan, &found);
+    if (is_no_answer(status) || (status == CTXFIT_OK && hopeless))
         return CTXFIT_OK;
     if (status != CTXFIT_OK) {
         if (error != NULL)
