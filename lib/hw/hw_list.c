@@ -103,7 +103,7 @@ static ctxfit_status read_word(const list_reader *r, const member *m, const cfi_
     return entry_fault(r, CTXFIT_E_MALFORMED, m->name, why);
 }
 
-static ctxfit_status read_text(const list_reader *r, const member *m, const cfi_json_value *value, char *out)
+static ctxfit_status read_member_text(const list_reader *r, const member *m, const cfi_json_value *value, char *out)
 {
     size_t      len;
     const char *text = cfi_json_as_text(value, &len);
@@ -160,7 +160,7 @@ static ctxfit_status read_member(const list_reader *r, const char *key, const cf
         return entry_fault(r, CTXFIT_E_MALFORMED, key, why);
     }
     if (m->type == MEMBER_TEXT)
-        return read_text(r, m, value, (char *)entry + m->offset);
+        return read_member_text(r, m, value, (char *)entry + m->offset);
     if (m->type == MEMBER_BOOL) {
         if (cfi_json_kind_of(value) != CFI_JSON_BOOL)
             return wrong_type(r, m->name, value, "true or false");
@@ -293,7 +293,7 @@ static void complete_entry(ctxfit_hw_entry *e)
                                                            : e->memory_bytes;
 }
 
-static ctxfit_status read_entry(const list_reader *r, const cfi_json_value *object)
+static ctxfit_status read_own_entry(const list_reader *r, const cfi_json_value *object)
 {
     ctxfit_hw_entry *entry = &r->list->entries[r->place];
     ctxfit_status    status = CTXFIT_OK;
@@ -313,7 +313,7 @@ static ctxfit_status read_entry(const list_reader *r, const cfi_json_value *obje
 }
 
 /* ---- the list ---- */
-static ctxfit_status read_entries(list_reader *r, const cfi_json_value *root)
+static ctxfit_status read_own_entries(list_reader *r, const cfi_json_value *root)
 {
     const cfi_json_value *array = cfi_json_kind_of(root) == CFI_JSON_OBJECT ? cfi_json_get(root, "hardware") : root;
     size_t          count = cfi_json_count(array);
@@ -328,7 +328,7 @@ static ctxfit_status read_entries(list_reader *r, const cfi_json_value *root)
     if (r->list->entries == NULL)
         return cfi_fail(r->error, CTXFIT_E_NO_MEMORY, "out of memory for a list of hardware");
     for (cfi_json_iter it = cfi_json_items(array); status == CTXFIT_OK && cfi_json_next(&it); r->place++)
-        status = read_entry(r, it.value);
+        status = read_own_entry(r, it.value);
     r->list->count = r->place;
     return status;
 }
@@ -349,7 +349,7 @@ ctxfit_status ctxfit_hw_list_from_json(const char *text, size_t size, const ctxf
     if (status != CTXFIT_OK)
         return status;
     r.list = cfi_handle_new(sizeof *r.list, offsetof(ctxfit_hw_list, arena), allocator);
-    status = r.list != NULL ? read_entries(&r, cfi_json_root(doc))
+    status = r.list != NULL ? read_own_entries(&r, cfi_json_root(doc))
                             : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a list of hardware");
     cfi_json_free(doc);
     if (status != CTXFIT_OK) {
