@@ -154,6 +154,7 @@ static void choose_release(const engine_version *newest, const char *version, ui
     }
     best = best != NULL ? best : newest;
     choice_set(out, best, version, best->build, exact && release_of(best) == release);
+    out->release = release; /* rules that changed between known releases go by it */
 }
 
 static ctxfit_status choose_version(const engine_version *newest, const char *version, cfi_engine_choice *out, ctxfit_error *error)

@@ -117,6 +117,7 @@ typedef struct cfi_paged {
     uint64_t      in_flight;
     uint64_t      cache_bytes;      /* of the pool, where it is stated */
     uint32_t      state_percent;    /* of the cache's bytes that recurrent state takes beside it */
+    uint32_t      logit_copies;     /* of all sequences, in the widest step of the profiling run */
     bool          profiled;         /* activations are inside the part of the memory that the engine takes */
     uint32_t      stage_first[CFI_MAX_STAGES + 1];
     uint32_t      stage_layers[CFI_MAX_STAGES][CFI_MAX_PAGE_SPECS];

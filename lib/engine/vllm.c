@@ -214,6 +214,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.tokens_by_groups = !vllm_changed(run->release, CFI_VLLM_TOKENS_BY_REQUEST);
     run->paged.cache_bytes = options->kv_cache_bytes;
     run->paged.profiled = true;
+    run->paged.logit_copies = vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);
     run->paged.in_flight = run->n_batch;
     if (vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))

@@ -133,7 +133,7 @@ static bool add_cache(const cfi_run *run, cfi_memory *out)
 static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
 {
     const uint64_t tokens = run->n_batch, ranks = run->paged.tensor_ranks;
-    uint64_t       logits = (uint64_t)run->paged.batch_sequences * model->info.vocabulary * sizeof(float);
+    uint64_t       logits = (uint64_t)run->paged.batch_sequences * model->info.vocabulary * sizeof(float) * run->paged.logit_copies;
     uint64_t       widest = 0;
 
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {

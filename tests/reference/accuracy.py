@@ -14,6 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
+OTHERS = "<!-- other engines: make_accuracy.py -->\n"  # what follows belongs to that script
 MIB = 1 << 20
 HOSTS = ("CPU", "CPU_Mapped", "CPU_REPACK", "CUDA_Host", "Vulkan_Host", "ROCm_Host", "SYCL_Host")
 KEYS = {"n_layer": "block_count", "n_ctx_train": "context_length", "n_embd": "embedding_length", "n_ff": "feed_forward_length",
@@ -116,7 +117,8 @@ def main():
     os.environ["CTXFIT_LIBRARY"] = str(pathlib.Path(options.library).resolve())
     sys.path.insert(0, str(ROOT / "bindings" / "python" / "src"))
     import ctxfit
-    page = page_of(ctxfit)
+    others = PAGE.read_text().partition(OTHERS)
+    page = page_of(ctxfit) + others[1] + others[2]
     if options.write:
         PAGE.write_text(page)
     elif options.check:

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""The tables of docs/accuracy.md, from rows of tests/data/engines and what the command answers.
+
+  make_accuracy.py CTXFIT            write the tables of every engine
+  make_accuracy.py CTXFIT --check    fail where the page is not what the command answers today
+
+An engine is a function that gives the lines of its part; a part stands in the page between `<!-- made: NAME -->` and `<!-- end: NAME -->`.
+What stands around the parts is written by hand; the page up to the first part is that of accuracy.py (llama.cpp).
+"""
+import csv
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data" / "engines"
+PAGE = ROOT / "docs" / "accuracy.md"
+GIB = 1 << 30
+
+
+def rows_of(name):
+    with open(DATA / name, newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def plan(ctxfit, *words):
+    done = subprocess.run([ctxfit, "plan", *map(str, words), "--json"], capture_output=True, text=True)
+    if done.returncode > 1:
+        sys.exit(f"ctxfit plan {' '.join(map(str, words))}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def table(head, lines):
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+def options(row, **names):
+    """Words of options for the columns of a row that are neither empty nor 0."""
+    words = []
+    for column, option in names.items():
+        if row[column] not in ("", "0"):
+            words += [option, row[column]]
+    return words
+
+
+def vllm_tokens(ctxfit):
+    lines, inside = [], 0
+    for r in rows_of("vllm.csv"):
+        words = [r["model"], "--quant", "BF16", "--hw", "8*h200 host:2TiB", "--engine", f"vllm@{r['version']}"]
+        words += options(r, tp="-tp", context="-c", batch_sequences="--max-num-seqs", batch_tokens="--max-num-batched-tokens",
+                         draft="--num-speculative-tokens")
+        words += ["--kv-cache-dtype", "fp8"] if r["fp8"] == "1" else []
+        ends = [plan(ctxfit, *words, "--kv-cache-memory-bytes", int((float(r["cache_gib"]) + d) * GIB)) for d in (-0.005, 0.005)]
+        low, high = (end["decisions"] for end in ends)
+        tokens = int(r["tokens"])
+        ok = low["pool_tokens"] <= tokens <= high["pool_tokens"]
+        inside += ok
+        weights = f"{ends[0]['devices'][0]['weights_bytes'] / GIB / float(r['weights_gib']):.3f}" if r["weights_gib"] else ""
+        lines.append((r["version"], r["model"], r["tp"], r["cache_gib"], f"{tokens:,}", f"{low['pool_tokens']:,} to {high['pool_tokens']:,}",
+                      r["concurrency"], f"{low['concurrency']:.2f} to {high['concurrency']:.2f}", weights, "yes" if ok else "NO"))
+    return [f"{inside} of {len(lines)} rows: the tokens that the log prints are between those of both ends of its rounded byte count.", ""] + table(
+        ("version", "model", "tp", "cache, GiB", "tokens, log", "tokens", "requests, log", "requests", "weights / log", "agrees"), lines)
+
+
+def vllm_profile(ctxfit):
+    lines, inside = [], 0
+    for r in rows_of("vllm_profile.csv"):
+        words = [r["model"], "--quant", "BF16", "--hw", f"{r['hw']} host:512GiB" if r["hw"] != "dgx-spark" else r["hw"], "-c", "1024",
+                 "--engine", f"vllm@{r['version']}"]
+        words += options(r, batch_sequences="--max-num-seqs", batch_tokens="--max-num-batched-tokens")
+        eager = plan(ctxfit, *words, "--enforce-eager")["devices"][0]
+        ends = [eager["compute_low_bytes"], eager["compute_bytes"]]
+        if r["what"] == "graphs":
+            full = plan(ctxfit, *words)["devices"][0]
+            ends = [full["compute_low_bytes"] - ends[0], full["compute_bytes"] - ends[1]]
+        ok = ends[0] <= float(r["found_gib"]) * GIB <= ends[1]
+        inside += ok
+        lines.append((r["version"], r["model"], r["what"], r["found_gib"], f"{ends[0] / GIB:.2f} to {ends[1] / GIB:.2f}", "yes" if ok else "NO"))
+    return [f"{inside} of {len(lines)} rows are inside the band.", ""] + table(("version", "model", "what", "log, GiB", "band, GiB", "inside"), lines)
+
+
+def sglang(ctxfit):
+    lines = []
+    for r in rows_of("sglang.csv"):
+        p = plan(ctxfit, r["model"], "--quant", "BF16", "--hw", "8*h200 host:2TiB", "--engine", "sglang", "-tp", r["tp"], "-c", "4096",
+                 "--kv-cache-memory-bytes", GIB)
+        gib = p["decisions"]["block_bytes"] * (int(r["tokens"]) + int(r["page"])) / GIB
+        lines.append((r["model"], r["tp"], f"{int(r['tokens']):,}", r["cache_gib"], f"{gib:.2f}"))
+    return table(("model", "ranks of attention", "tokens", "cache in the log, GiB", "cache, GiB"), lines)
+
+
+def mlx(ctxfit):
+    lines = []
+    for r in rows_of("mlx.csv"):
+        p = plan(ctxfit, r["model"], "--quant", "BF16", "--hw", r["hw"], "--engine", "mlx-lm", "-c", r["prompt"])
+        d = p["devices"][0]
+        fixed = p["model"]["parameters"] * float(r["bits_per_parameter"]) / 8 + d["kv_bytes"] + d["kv_swa_bytes"] + d["recurrent_bytes"]
+        lines.append((r["model"], r["prompt"], r["peak_gb"], f"{(fixed + d['compute_low_bytes']) / 1e9:.1f} to {(fixed + d['compute_bytes']) / 1e9:.1f}"))
+    return table(("model, 4 bits", "prompt, tokens", "peak, GB", "band, GB"), lines)
+
+
+PARTS = {"vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "mlx-lm": mlx}
+
+
+def made(ctxfit, text):
+    for name, part in PARTS.items():
+        pattern = re.compile(rf"(<!-- made: {name} -->\n).*?(<!-- end: {name} -->)", re.S)
+        if not pattern.search(text):
+            sys.exit(f"{PAGE.name} has no part {name}")
+        body = "\n".join(part(ctxfit)) + "\n"
+        text = pattern.sub(lambda m: m.group(1) + body + m.group(2), text)
+    return text
+
+
+def main():
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--check"]):
+        sys.exit(__doc__)
+    old = PAGE.read_text()
+    new = made(sys.argv[1], old)
+    if "--check" in sys.argv:
+        sys.exit(f"{PAGE} is not what the command answers: run {sys.argv[0]}" if new != old else 0)
+    PAGE.write_text(new)
+
+
+if __name__ == "__main__":
+    main()
