@@ -8,6 +8,7 @@ enum {
     CODE_IF_SINCE,  /* the build has that change */
     CODE_IF_FACT,   /* the metadata state that, and not 0 */
     CODE_IF_UNLESS, /* the metadata do not say that it is 0 */
+    CODE_IF_EVERY,  /* every n-th layer, as the metadata state */
     CODE_IF_EXPERTS,/* so many experts */
     CODE_IF_ROPED,  /* the layer rotates q and k, by that rule */
     CODE_IF_STREAM, /* rows of the embedding have a part for the layer */
@@ -37,6 +38,7 @@ enum {
 #define IF_SINCE(change)    CODE_IF_SINCE, CFI_CHANGE_##change
 #define IF_FACT(fact)       CODE_IF_FACT, CFI_FACT_##fact
 #define IF_UNLESS(fact)     CODE_IF_UNLESS, CFI_FACT_##fact
+#define IF_EVERY(fact)      CODE_IF_EVERY, CFI_FACT_##fact
 #define IF_EXPERTS(count)   CODE_IF_EXPERTS, count
 #define IF_ROPED(rule)      CODE_IF_ROPED, CFI_##rule
 #define IF_STREAM           CODE_IF_STREAM, 0
@@ -99,6 +101,13 @@ bool cfi_program_find(const ctxfit_model *model, uint32_t *flags)
     return row != NULL;
 }
 
+static bool every(const cfi_build *b, cfi_fact fact)
+{
+    double layers = cfi_build_fact(b, fact, 0);
+
+    return layers >= 1 && layers < UINT32_MAX && (b->index + 1) % (uint32_t)layers == 0;
+}
+
 static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
 {
     switch (code) {
@@ -106,6 +115,7 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_SINCE: return cfi_build_changed(b, (cfi_engine_change)arg);
     case CODE_IF_FACT: return cfi_build_fact(b, (cfi_fact)arg, 0) != 0;
     case CODE_IF_UNLESS: return cfi_build_fact(b, (cfi_fact)arg, 1) != 0;
+    case CODE_IF_EVERY: return every(b, (cfi_fact)arg);
     case CODE_IF_EXPERTS: return b->layer->experts == arg;
     case CODE_IF_ROPED: return cfi_layer_roped(b, arg);
     case CODE_IF_STREAM: return (b->index + 2) * (uint64_t)b->model->info.embedding <= b->model->info.embedding_inputs;
