@@ -56,6 +56,7 @@ typedef struct cfi_divide {
     cfi_divide_device device[CFI_MAX_DEVICES + 1]; /* the host is the last; its budget is not looked at */
     bool              all_on_devices;            /* nothing on the host but layers that are fixed there */
     bool              least_host;                /* as few bytes on the host as possible, instead of the shortest time */
+    bool              tail;                      /* of a range the last layers' pieces go to the host, not the first layers' */
     uint32_t          host_layers;               /* UINT32_MAX: open */
     double           *best;                      /* room for (count + 1) x (cfi_divide_points() + 1) */
     uint32_t         *from;
@@ -72,8 +73,8 @@ bool cfi_divide_cost(const cfi_divide *divide, uint32_t device, uint32_t first, 
 
 typedef struct cfi_spread_range {
     uint32_t first, end;
-    uint32_t moved_end;                 /* every piece of [first, moved_end) is on the host */
-    uint32_t window;                    /* layers from moved_end on of which some pieces may be */
+    uint32_t moved_first, moved_end;    /* every piece of [moved_first, moved_end) is on the host */
+    uint32_t window_first, window;      /* layers of which some pieces may be */
     uint32_t pieces[CFI_SPREAD_WINDOW]; /* which are on the host: bits 1 << CFI_PIECE_* */
 } cfi_spread_range;
 
@@ -89,6 +90,20 @@ void cfi_spread_fill(const cfi_divide *divide, const uint32_t first[CFI_MAX_DEVI
 bool cfi_spread_write(const cfi_spread *spread, const cfi_ledger *ledger, uint32_t open, ctxfit_plan_options *options);
 /* A pattern that finds the numbers first to last, such as "[0-9]|1[0-4]". */
 void cfi_spread_write_numbers(cfi_writer *w, uint32_t first, uint32_t last);
+
+/* A pattern for pieces (bits 1 << CFI_PIECE_*) of a layer, to a buffer, behind what is written already. */
+void cfi_spread_write_pattern(cfi_writer *w, bool experts, uint32_t layer, uint32_t pieces, const char *buffer);
+
+/* ---- bridge.c: layers cut between two devices ---- */
+typedef struct cfi_bridge {
+    uint32_t first[CFI_MAX_DEVICES + 1];
+    uint32_t pieces[CFI_MAX_DEVICES]; /* of the last layer of a device: which are on the next one */
+    bool     any;
+} cfi_bridge;
+
+/* False: it cannot be, or no layer is cut. */
+bool cfi_bridge_solve(const cfi_divide *divide, cfi_bridge *out);
+bool cfi_bridge_write(const cfi_bridge *bridge, const cfi_divide *divide, const cfi_engine_device *devices, ctxfit_plan_options *options);
 
 /* ---- placement.c: the best placement at one context, evaluated to the byte ---- */
 typedef struct cfi_placed {

@@ -251,14 +251,14 @@ static ctxfit_status placement_rounds(cfi_solver *s, placement_state *state, cfi
         ctxfit_status       status;
 
         placement_set_budgets(s, state, round);
-        if (round == 0)
+        if (round == 0 && !s->divide.tail)
             out->surplus = placement_surplus(s);
         if (!placement_divide(s, state) || (round > 0 && placement_is_same(&last, &state->written)))
             return CTXFIT_OK;
         status = placement_evaluate(s, &state->written, state, error);
         if (status != CTXFIT_OK)
             return status;
-        if (round == 0 || placement_is_better(s, state, out))
+        if ((round == 0 && !s->divide.tail) || placement_is_better(s, state, out))
             placement_keep(state, out);
         if (state->margin < 0)
             placement_learn(s, state, &before);
@@ -269,6 +269,54 @@ static ctxfit_status placement_rounds(cfi_solver *s, placement_state *state, cfi
         }
     }
     return CTXFIT_OK;
+}
+
+/* Nothing on the host, and whole layers do not fit: cut them between devices, if the bytes of all devices together are enough. */
+static ctxfit_status placement_bridge(cfi_solver *s, placement_state *state, cfi_placed *out, ctxfit_error *error)
+{
+    static const char nothing[] = "^no such tensor$=CPU"; /* an override that finds none: the pipeline is off */
+    cfi_bridge        bridge;
+    ctxfit_status     status;
+
+    memset(state->extra, 0, sizeof state->extra);
+    memset(state->peak, 0, sizeof state->peak);
+    state->written = *state->options;
+    memcpy(state->written.overrides, nothing, sizeof nothing);
+    status = placement_evaluate(s, &state->written, state, error);
+    for (int round = 0; round < PLACEMENT_ROUNDS && status == CTXFIT_OK; round++) {
+        ctxfit_plan_options last = state->written;
+        cfi_memory          before = state->answer.memory;
+
+        placement_set_budgets(s, state, round);
+        if (round == 0)
+            out->surplus = placement_surplus(s);
+        state->written = *state->options;
+        if (!cfi_bridge_solve(&s->divide, &bridge) ||
+            !cfi_bridge_write(&bridge, &s->divide, s->q.engine_device, &state->written) || placement_is_same(&last, &state->written))
+            return CTXFIT_OK;
+        status = placement_evaluate(s, &state->written, state, error);
+        if (status == CTXFIT_OK && state->margin >= 0) {
+            placement_keep(state, out);
+            out->host_layers = 0;
+            out->moved_layers = 0;
+            return CTXFIT_OK;
+        }
+        if (status == CTXFIT_OK)
+            placement_learn(s, state, &before);
+    }
+    return status;
+}
+
+/* What compute buffers of a pipeline take at most could be enough for what is missing. */
+static bool placement_may_bridge(const cfi_solver *s, const cfi_placed *placed, bool all_on_devices)
+{
+    const uint32_t needed = CTXFIT_OPEN_GPU_LAYERS | CTXFIT_OPEN_TENSOR_SPLIT | CTXFIT_OPEN_HOST_TENSORS;
+    double         compute = 0;
+
+    for (uint32_t d = 0; d < s->q.device_count; d++)
+        compute += (double)placed->answer.memory.device[d].compute;
+    return all_on_devices && !placed->found && s->q.device_count > 1 && (s->goal.open & needed) == needed &&
+           s->q.options.split_mode != CTXFIT_SPLIT_NONE && placed->surplus + compute > 0;
 }
 
 /* A run like the one that is looked for, to start from its compute buffers. */
@@ -314,7 +362,18 @@ ctxfit_status cfi_solver_place(cfi_solver *s, const ctxfit_plan_options *options
         s->divide.all_on_devices = all_on_devices;
         s->divide.least_host = false;
         s->divide.host_layers = placement_fixed_host_layers(s, options);
+        s->divide.tail = false;
         status = placement_rounds(s, &state, out, error);
+        if (status == CTXFIT_OK && out->moved_layers > 0 && out->found) { /* the other half of the layers, from where this one ended */
+            s->divide.tail = true;
+            s->divide.least_host = false;
+            state.answer = out->answer;
+            memset(state.extra, 0, sizeof state.extra);
+            memset(state.peak, 0, sizeof state.peak);
+            status = placement_rounds(s, &state, out, error);
+        }
+        if (status == CTXFIT_OK && placement_may_bridge(s, out, all_on_devices))
+            status = placement_bridge(s, &state, out, error);
     }
     if (status == CTXFIT_OK)
         placement_rate(s, out);

@@ -25,7 +25,7 @@ static void spread_fill_window(const cfi_divide *divide, cfi_padding padding, ui
     uint32_t piece[CFI_SPREAD_WINDOW * CFI_PIECE_COUNT], count = 0, best = 0;
 
     for (uint32_t i = 0; i < r->window; i++) {
-        const cfi_ledger_layer *layer = &divide->ledger->layer[r->moved_end + i];
+        const cfi_ledger_layer *layer = &divide->ledger->layer[r->window_first + i];
 
         for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++) {
             if (layer->piece[p][padding] == 0)
@@ -49,7 +49,43 @@ static void spread_fill_window(const cfi_divide *divide, cfi_padding padding, ui
             r->pieces[piece[n] / CFI_PIECE_COUNT] |= 1u << piece[n] % CFI_PIECE_COUNT;
 }
 
-/* The last layers of a range keep their pieces, as --n-cpu-moe has it; of a few layers before them some are kept. */
+/* The last layers of a range keep their pieces, as --n-cpu-moe has it. Of a few layers, one that could stay whole and those before it, some
+ * pieces stay. */
+static void spread_fill_last(const cfi_divide *divide, cfi_padding padding, uint64_t room, cfi_spread_range *r)
+{
+    uint32_t whole = r->end;
+
+    while (whole > r->first && spread_layer_bytes(divide, whole - 1, padding) <= room)
+        room -= spread_layer_bytes(divide, --whole, padding);
+    r->moved_first = r->moved_end = r->first;
+    if (whole == r->first)
+        return;
+    if (whole < r->end)
+        room += spread_layer_bytes(divide, whole++, padding);
+    r->window_first = whole - r->first > CFI_SPREAD_WINDOW ? whole - CFI_SPREAD_WINDOW : r->first;
+    r->window = whole - r->window_first;
+    r->moved_end = r->window_first;
+    spread_fill_window(divide, padding, room, r);
+}
+
+/* The other way round: the first layers keep theirs. Which of the two leaves smaller compute buffers depends on the model. */
+static void spread_fill_first(const cfi_divide *divide, cfi_padding padding, uint64_t room, cfi_spread_range *r)
+{
+    uint32_t whole = r->first;
+
+    while (whole < r->end && spread_layer_bytes(divide, whole, padding) <= room)
+        room -= spread_layer_bytes(divide, whole++, padding);
+    r->moved_first = r->moved_end = r->end;
+    if (whole == r->end)
+        return;
+    if (whole > r->first)
+        room += spread_layer_bytes(divide, --whole, padding);
+    r->window_first = whole;
+    r->window = (uint32_t)cfi_min_u64(CFI_SPREAD_WINDOW, r->end - whole);
+    r->moved_first = whole + r->window;
+    spread_fill_window(divide, padding, room, r);
+}
+
 static void spread_fill_range(const cfi_divide *divide, uint32_t d, cfi_spread_range *r)
 {
     const cfi_ledger_sum *a = &divide->ledger->sum[r->first], *b = &divide->ledger->sum[r->end];
@@ -59,21 +95,11 @@ static void spread_fill_range(const cfi_divide *divide, uint32_t d, cfi_spread_r
 
     memset(r->pieces, 0, sizeof r->pieces);
     r->window = 0;
-    r->moved_end = r->end;
-    while (r->moved_end > r->first && spread_layer_bytes(divide, r->moved_end - 1, padding) <= room)
-        room -= spread_layer_bytes(divide, --r->moved_end, padding);
-    if (r->moved_end == r->first)
-        return;
-    /* one layer that would stay whole, and what is before it */
-    if (r->moved_end < r->end) {
-        room += spread_layer_bytes(divide, r->moved_end, padding);
-        r->window = 1;
-    }
-    while (r->window < CFI_SPREAD_WINDOW && r->moved_end > r->first) {
-        r->moved_end--;
-        r->window++;
-    }
-    spread_fill_window(divide, padding, room, r);
+    r->window_first = r->first;
+    if (divide->tail)
+        spread_fill_first(divide, padding, room, r);
+    else
+        spread_fill_last(divide, padding, room, r);
 }
 
 void cfi_spread_fill(const cfi_divide *divide, const uint32_t first[CFI_MAX_DEVICES + 1], cfi_spread *out)
@@ -87,7 +113,7 @@ void cfi_spread_fill(const cfi_divide *divide, const uint32_t first[CFI_MAX_DEVI
         r->first = first[d];
         r->end = first[d + 1];
         spread_fill_range(divide, d, r);
-        for (uint32_t i = r->first; i < r->moved_end; i++)
+        for (uint32_t i = r->moved_first; i < r->moved_end; i++)
             out->moved_layers += spread_layer_bytes(divide, i, CFI_PADDING_32) > 0 ? 1 : 0;
         for (uint32_t i = 0; i < r->window; i++)
             out->moved_layers += r->pieces[i] != 0 ? 1 : 0;
@@ -137,12 +163,15 @@ void cfi_spread_write_numbers(cfi_writer *w, uint32_t first, uint32_t last)
     }
 }
 
-static void spread_write_pattern(cfi_writer *w, bool experts, uint32_t first, uint32_t last, uint32_t pieces)
+static void spread_begin_pattern(cfi_writer *w)
+{
+    cfi_write(w, "%sblk\\.(", w->len > 0 ? "," : "");
+}
+
+static void spread_end_pattern(cfi_writer *w, bool experts, uint32_t pieces, const char *buffer)
 {
     const char *bar = "";
 
-    cfi_write(w, "%sblk\\.(", w->len > 0 ? "," : "");
-    cfi_spread_write_numbers(w, first, last);
     cfi_write(w, ")\\.ffn_(");
     for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++) {
         if ((pieces >> p & 1) == 0)
@@ -150,7 +179,14 @@ static void spread_write_pattern(cfi_writer *w, bool experts, uint32_t first, ui
         cfi_write(w, "%s%s", bar, spread_piece_names[p]);
         bar = "|";
     }
-    cfi_write(w, experts ? ")_(ch|)exps=CPU" : ")\\.weight=CPU");
+    cfi_write(w, "%s=%s", experts ? ")_(ch|)exps" : ")\\.weight", buffer);
+}
+
+void cfi_spread_write_pattern(cfi_writer *w, bool experts, uint32_t layer, uint32_t pieces, const char *buffer)
+{
+    spread_begin_pattern(w);
+    cfi_spread_write_numbers(w, layer, layer);
+    spread_end_pattern(w, experts, pieces, buffer);
 }
 
 /* Pieces that any layer of a range has. */
@@ -176,35 +212,60 @@ static bool spread_is_first_layers(const cfi_spread *spread, const cfi_ledger *l
 
         if (r->first == r->end)
             continue;
-        if (seen && spread_pieces_of(ledger, r->first, r->moved_end) != 0)
+        if ((seen || r->moved_first > r->first) && spread_pieces_of(ledger, r->moved_first, r->moved_end) != 0)
             return false;
-        if (!seen && r->moved_end > r->first)
+        if (!seen && r->moved_end > r->moved_first)
             *out_layers = r->moved_end;
         seen = true;
     }
     return true;
 }
 
-static bool spread_write_host_tensors(const cfi_spread *spread, const cfi_ledger *ledger, ctxfit_plan_options *options)
-{
+typedef struct spread_writer {
     cfi_writer w;
-    size_t     len;
-    uint32_t   layers;
-    bool       first_layers = spread_is_first_layers(spread, ledger, &layers);
+    bool       experts;
+    bool       begun;
+} spread_writer;
 
-    cfi_writer_init(&w, options->overrides, sizeof options->overrides);
-    options->cpu_expert_layers = first_layers ? layers : 0;
+static void spread_add_layers(spread_writer *out, uint32_t first, uint32_t last)
+{
+    if (out->begun)
+        cfi_write(&out->w, "|");
+    else
+        spread_begin_pattern(&out->w);
+    out->begun = true;
+    cfi_spread_write_numbers(&out->w, first, last);
+}
+
+/* One pattern for all layers of which just these pieces are on the host: the engine's list of overrides is short. */
+static void spread_write_set(spread_writer *out, const cfi_spread *spread, const cfi_ledger *ledger, bool first_layers, uint32_t pieces)
+{
+    out->begun = false;
     for (uint32_t d = 0; d < spread->count; d++) {
         const cfi_spread_range *r = &spread->range[d];
-        uint32_t                pieces = spread_pieces_of(ledger, r->first, r->moved_end);
 
-        if (!first_layers && pieces != 0)
-            spread_write_pattern(&w, ledger->experts, r->first, r->moved_end - 1, pieces);
+        if (!first_layers && spread_pieces_of(ledger, r->moved_first, r->moved_end) == pieces)
+            spread_add_layers(out, r->moved_first, r->moved_end - 1);
         for (uint32_t i = 0; i < r->window; i++)
-            if (r->pieces[i] != 0)
-                spread_write_pattern(&w, ledger->experts, r->moved_end + i, r->moved_end + i, r->pieces[i]);
+            if (r->pieces[i] == pieces)
+                spread_add_layers(out, r->window_first + i, r->window_first + i);
     }
-    return cfi_writer_finish(&w, &len) == CTXFIT_OK;
+    if (out->begun)
+        spread_end_pattern(&out->w, out->experts, pieces, "CPU");
+}
+
+static bool spread_write_host_tensors(const cfi_spread *spread, const cfi_ledger *ledger, ctxfit_plan_options *options)
+{
+    spread_writer out = {.experts = ledger->experts};
+    size_t        len;
+    uint32_t      layers;
+    bool          first_layers = spread_is_first_layers(spread, ledger, &layers);
+
+    cfi_writer_init(&out.w, options->overrides, sizeof options->overrides);
+    options->cpu_expert_layers = first_layers ? layers : 0;
+    for (uint32_t pieces = (1u << CFI_PIECE_COUNT) - 1; pieces > 0; pieces--)
+        spread_write_set(&out, spread, ledger, first_layers, pieces);
+    return cfi_writer_finish(&out.w, &len) == CTXFIT_OK;
 }
 
 bool cfi_spread_write(const cfi_spread *spread, const cfi_ledger *ledger, uint32_t open, ctxfit_plan_options *options)

@@ -148,6 +148,22 @@ static void experts_go_to_the_host_before_anything_else(void **state)
     ctxfit_model_free(model);
 }
 
+/* Each of many devices has layers with experts on the host: the options have room for 1,023 characters of patterns. */
+static void patterns_of_many_devices_are_short_enough(void **state)
+{
+    ctxfit_model       *model = catalog_model("deepseek-v3", "Q4_K_M");
+    ctxfit_hw          *hw = machine("14*gpu(backend=cuda,mem=12GiB,bw=360GB/s) host:512GiB(bw=200GB/s)");
+    ctxfit_plan_options o = options_with(32768, 1);
+    ctxfit_place       *place = placed(model, hw, &o, NULL);
+
+    (void)state;
+    check_answer(model, hw, place);
+    assert_true(place_summary(place).found && place_summary(place).host_expert_layers > 14);
+    ctxfit_place_free(place);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void quality_is_the_best_that_holds_context_and_rate(void **state)
 {
     ctxfit_model        *model = catalog_model("qwen3-8b", "");
@@ -380,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_rate_buys_context_on_the_host),
         cmocka_unit_test(what_is_fixed_stays),
         cmocka_unit_test(experts_go_to_the_host_before_anything_else),
+        cmocka_unit_test(patterns_of_many_devices_are_short_enough),
         cmocka_unit_test(quality_is_the_best_that_holds_context_and_rate),
         cmocka_unit_test(margins_of_each_device_and_of_the_host_are_kept),
         cmocka_unit_test(each_change_is_the_least_that_helps),
