@@ -10,6 +10,8 @@
 #define MOST_CARDS 256u /* minors of /sys/class/drm/cardN */
 #define MOST_NODES 256u /* of the topology, processors included */
 #define MOST_TILES 8u
+#define FIRST_RENDER 128u /* minors of renderD */
+#define MOST_RENDER 64u
 #define MOST_BRIDGES 8u /* from a card to its root port */
 #define BARS 6
 #define CARD_PATH 48
@@ -213,12 +215,15 @@ static uint64_t take_hex(const char **at)
     return value;
 }
 
-/* Domain and location as the compute topology counts them, of "PCI_SLOT_NAME=0000:03:00.0" in the card's uevent; false: not there. */
-static bool pci_place(cfi_hw_scene *scene, const drm_card *card, uint64_t *domain, uint64_t *location)
+/* Domain and location as the compute topology counts them, of "PCI_SLOT_NAME=0000:03:00.0" in the uevent; false: not there. */
+static bool pci_place(cfi_hw_scene *scene, const cfi_hw_files *files, const char *folder, uint64_t *domain, uint64_t *location)
 {
     static const char key[] = "PCI_SLOT_NAME=";
-    const char       *at = card_has(scene, card, "device/uevent") ? strstr(scene->file, key) : NULL;
+    char              path[CFI_HW_PATH_BYTES];
+    const char       *at = NULL;
 
+    if ((size_t)snprintf(path, sizeof path, "%s/device/uevent", folder) < sizeof path && cfi_hw_read_file(scene, files, path))
+        at = strstr(scene->file, key);
     if (at == NULL)
         return false;
     at += strlen(key);
@@ -238,7 +243,7 @@ static uint32_t rocm_place(cfi_hw_scene *scene, const drm_card *card, uint32_t s
     uint64_t domain = 0, location = 0, value, at;
     uint32_t gpus = 0;
 
-    if (scene->options->visible_rocm[0] == '\0' || !pci_place(scene, card, &domain, &location))
+    if (scene->options->visible_rocm[0] == '\0' || !pci_place(scene, card->files, card->folder, &domain, &location))
         return seen;
     for (uint32_t node = 0; node < MOST_NODES; node++) {
         char path[96];
@@ -343,6 +348,31 @@ static bool read_tiles(cfi_hw_scene *scene, const drm_card *card, uint64_t *out)
     return sum != 0;
 }
 
+/* The driver's own answer, on the render node that is at the same place as the card. */
+static bool ask_intel(cfi_hw_scene *scene, const drm_card *card, cfi_hw_regions *out)
+{
+    uint64_t domain, location, other_domain, other_location;
+    bool     xe;
+
+    if (card->files->regions == NULL || !pci_place(scene, card->files, card->folder, &domain, &location))
+        return false;
+    xe = strstr(scene->file, "DRIVER=xe") != NULL;
+    for (uint32_t minor = FIRST_RENDER; minor < FIRST_RENDER + MOST_RENDER; minor++) {
+        char node[48];
+
+        (void)snprintf(node, sizeof node, "/sys/class/drm/renderD%u", (unsigned)minor);
+        if (!pci_place(scene, card->files, node, &other_domain, &other_location) || other_domain != domain || other_location != location)
+            continue;
+        (void)snprintf(node, sizeof node, "/dev/dri/renderD%u", (unsigned)minor);
+        if (!card->files->regions(card->files->user, node, xe, out))
+            return false;
+        cfi_hw_note(scene, "%s: total %" PRIu64 ", free %" PRIu64 "%s", node, out->total_bytes, out->free_bytes,
+                    out->free_known ? "" : " (as far as it tells)");
+        return true;
+    }
+    return false;
+}
+
 static bool intel_is_hidden(cfi_hw_scene *scene, drm_state *state, bool own)
 {
     uint32_t place = own ? state->intel_cards_seen++ : state->intel_cards + state->intel_shared_seen++;
@@ -360,8 +390,15 @@ static void read_intel(cfi_hw_scene *scene, const drm_card *card, drm_state *sta
     bool            own = card_number(scene, card, "lmem_total_bytes", &memory) && memory > 0;
     bool            free_known = own && card_number(scene, card, "lmem_avail_bytes", &free_now);
     cfi_hw_finding *finding;
+    cfi_hw_regions  regions;
 
     own = own || read_tiles(scene, card, &memory);
+    if (!free_known && kind != CTXFIT_DEVICE_UNIFIED && ask_intel(scene, card, &regions)) {
+        memory = own ? memory : regions.total_bytes;
+        own = true;
+        free_known = regions.free_known;
+        free_now = regions.free_bytes;
+    }
     if (!own && kind == CTXFIT_DEVICE_GPU) {
         memory = largest_window(scene, card);
         own = memory > SMALL_WINDOW;

@@ -154,8 +154,20 @@ bool cfi_nvml_open(cfi_nvml_library *library, const char *path); /* path "": the
 void cfi_nvml_close(cfi_nvml_library *library);
 
 /* ---- detect_linux.c, detect_cgroup.c, detect_drm.c: a Linux system through its files ---- */
+/* ---- detect_regions.c: what a driver of Intel's answers on a render node ---- */
+typedef struct cfi_hw_regions {
+    uint64_t total_bytes;
+    uint64_t free_bytes;
+    bool     free_known;
+} cfi_hw_regions;
+
+bool cfi_hw_read_regions(const uint8_t *answer, size_t size, bool xe, cfi_hw_regions *out); /* false: no memory of its own in it */
+bool cfi_hw_ask_regions(const char *node, bool xe, cfi_hw_regions *out);
+
 typedef struct cfi_hw_files {
     void *user;
+    /* Asks the driver of a render node ("/dev/dri/renderD128"); NULL: it is not to be asked. */
+    bool (*regions)(void *user, const char *node, bool xe, cfi_hw_regions *out);
     /* The beginning of a file, NUL-terminated, at most cap - 1 bytes; false: there is none that can be read. */
     bool (*read)(void *user, const char *path, char *out, size_t cap, size_t *out_len);
 } cfi_hw_files;

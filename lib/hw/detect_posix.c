@@ -32,14 +32,22 @@ static bool read_from_root(void *user, const char *path, char *out, size_t cap, 
     return n >= 0;
 }
 
+static bool ask_driver(void *user, const char *node, bool xe, cfi_hw_regions *out)
+{
+    (void)user;
+    return cfi_hw_ask_regions(node, xe, out);
+}
+
 ctxfit_status cfi_hw_read_system(cfi_hw_scene *scene)
 {
     ctxfit_hw_detect_options options = *scene->options;
-    cfi_hw_files             files = {&options, read_from_root};
+    cfi_hw_files             files = {&options, NULL, read_from_root};
     cfi_nvml_library         library;
     bool                     driver = (options.flags & CTXFIT_HW_DETECT_NO_DRIVER) == 0;
 
     driver = driver && (options.root[0] == '\0' || options.nvml_library[0] != '\0') && cfi_nvml_open(&library, options.nvml_library);
+    if ((options.flags & CTXFIT_HW_DETECT_NO_DRIVER) == 0 && options.root[0] == '\0')
+        files.regions = ask_driver;
     cfi_hw_read_linux(scene, &files, driver ? &library.nvml : NULL);
     if (driver)
         cfi_nvml_close(&library);

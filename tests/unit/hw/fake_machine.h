@@ -55,6 +55,21 @@ static inline bool fake_read(void *user, const char *path, char *out, size_t cap
     return true;
 }
 
+/* "== /dev/dri/renderD128": total, and what is free, or 0 where the driver does not tell it. */
+static inline bool fake_regions(void *user, const char *node, bool xe, cfi_hw_regions *out)
+{
+    const fake_file   *file = fake_find(user, node);
+    unsigned long long total, free_now;
+
+    (void)xe;
+    if (file == NULL || sscanf(file->text, "%llu %llu", &total, &free_now) != 2)
+        return false;
+    out->total_bytes = total;
+    out->free_bytes = free_now;
+    out->free_known = free_now != 0;
+    return true;
+}
+
 /* Cuts `all` at its headings. */
 static inline void fake_parse(fake_machine *m)
 {
@@ -311,7 +326,7 @@ static inline const cfi_nvml *fake_nvml_of(const fake_machine *m)
 static inline ctxfit_status fake_detect(fake_machine *m, const ctxfit_hw_detect_options *options, const ctxfit_allocator *allocator,
                                         ctxfit_hw **out, ctxfit_error *error)
 {
-    cfi_hw_files files = {m, fake_read};
+    cfi_hw_files files = {m, fake_regions, fake_read};
 
     return cfi_hw_detect_with(&files, fake_nvml.count > 0 ? &fake_nvml_functions : NULL, options, allocator, out, error);
 }

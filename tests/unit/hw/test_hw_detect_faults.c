@@ -244,6 +244,50 @@ static void visible_devices_of_amd_are_numbered_by_the_topology(void **state)
     }
 }
 
+static void put(uint8_t *at, uint64_t value, size_t size)
+{
+    const uint32_t word = (uint32_t)value;
+    const uint16_t half = (uint16_t)value;
+
+    memcpy(at, size == 8 ? (const void *)&value : size == 4 ? (const void *)&word : (const void *)&half, size);
+}
+
+/* Made answers, laid out as the kernel's headers say. */
+static void answers_of_intels_drivers_are_read(void **state)
+{
+    uint8_t        answer[16 + 3 * 88];
+    cfi_hw_regions regions;
+
+    (void)state;
+    memset(answer, 0, sizeof answer);
+    put(answer, 2, 4); /* i915: system memory, device memory */
+    put(answer + 16 + 8, 32768 * MIB, 8);
+    put(answer + 16 + 16, 32768 * MIB, 8);
+    put(answer + 16 + 88, 1, 2);
+    put(answer + 16 + 88 + 8, 16288 * MIB, 8);
+    put(answer + 16 + 88 + 16, 10000 * MIB, 8);
+    assert_true(cfi_hw_read_regions(answer, 16 + 2 * 88, false, &regions));
+    assert_true(regions.total_bytes == 16288 * MIB && regions.free_bytes == 10000 * MIB && regions.free_known);
+    put(answer + 16 + 88 + 16, 16288 * MIB, 8); /* without the right to know */
+    assert_true(cfi_hw_read_regions(answer, 16 + 2 * 88, false, &regions) && !regions.free_known);
+    assert_false(cfi_hw_read_regions(answer, 16 + 88, false, &regions)); /* cut off before the second */
+    assert_false(cfi_hw_read_regions(answer, 3, false, &regions));
+    put(answer, UINT32_MAX, 4); /* more than there is */
+    assert_true(cfi_hw_read_regions(answer, sizeof answer, false, &regions) && regions.total_bytes == 16288 * MIB);
+    memset(answer, 0, sizeof answer);
+    put(answer, 2, 4); /* xe: two tiles, and what is used */
+    for (size_t tile = 0; tile < 2; tile++) {
+        put(answer + 8 + tile * 88, 1, 2);
+        put(answer + 8 + tile * 88 + 8, 8192 * MIB, 8);
+        put(answer + 8 + tile * 88 + 16, tile * 1024 * MIB, 8);
+    }
+    assert_true(cfi_hw_read_regions(answer, 8 + 2 * 88, true, &regions));
+    assert_true(regions.total_bytes == 16384 * MIB && regions.free_bytes == 15360 * MIB && regions.free_known);
+    assert_false(cfi_hw_ask_regions("/dev/null", false, &regions)); /* answers no such question */
+    assert_false(cfi_hw_ask_regions("/dev/null", true, &regions));
+    assert_false(cfi_hw_ask_regions("/nonexistent", true, &regions));
+}
+
 /* PCI Express: 16 lanes of the third generation carry 15.75 GB/s in each direction, each later one twice as much. */
 static void rates_of_links_are_those_of_the_standard(void **state)
 {
@@ -534,6 +578,7 @@ int main(void)
         cmocka_unit_test(stated_limits_bound_the_accelerators),
         cmocka_unit_test(the_mask_of_level_zero_hides_devices_of_intel),
         cmocka_unit_test(visible_devices_of_amd_are_numbered_by_the_topology),
+        cmocka_unit_test(answers_of_intels_drivers_are_read),
         cmocka_unit_test(rates_of_links_are_those_of_the_standard),
         cmocka_unit_test(a_library_in_place_of_nvml_is_loaded),
         cmocka_unit_test(an_integrated_gpu_stays_when_it_is_wanted),
