@@ -52,6 +52,8 @@ struct cfi_engine_machine {
     uint32_t                 count;
     uint64_t                 host_free; /* 0: not stated */
     const cfi_engine_machine *whole;    /* where these are only the devices that take part; NULL: these are all */
+    uint32_t                 fit_gpu_layers;        /* what the fitter of a llama-server leaves on GPUs; 0: all, as gpu_layers */
+    uint32_t                 fit_cpu_expert_layers; /* and of how many front layers it keeps the experts on the host */
 };
 
 /* What engines say of their own choices, beside the run. */

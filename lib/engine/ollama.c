@@ -312,6 +312,9 @@ ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_
         server.batch_tokens = cfi_ollama_batch(server.ctx_tokens, notes.predicted, notes.available,
                                                options->flash_attention != CTXFIT_CHOICE_OFF, machine, all);
     server.ubatch_tokens = server.batch_tokens;
+    if (machine->fit_gpu_layers != 0)
+        server.gpu_layers = machine->fit_gpu_layers;
+    server.cpu_expert_layers = machine->fit_cpu_expert_layers;
     status = cfi_engine_resolve_llamacpp(model, &server, machine, run, error);
     run->notes = notes;
     run->overrides = options->overrides;

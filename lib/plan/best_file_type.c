@@ -18,7 +18,7 @@ static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, con
     if (status != CTXFIT_OK)
         return status;
     status = ctxfit_plan_get_summary(plan, &summary);
-    *out_fits = summary.fit != CTXFIT_FIT_NONE;
+    *out_fits = summary.fit != CTXFIT_FIT_NONE && !plan->fitted; /* a file that spills is no better */
     ctxfit_plan_free(plan);
     return status;
 }

@@ -94,6 +94,8 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     if (status != CTXFIT_OK)
         return status;
     q->scratch = NULL;
+    q->fit_gpu_layers = 0;
+    q->fit_cpu_expert_layers = 0;
     if (q->engine.id == CFI_ENGINE_LMSTUDIO)
         cfi_lmstudio_defaults(&q->options);
     q->model = model;

@@ -68,7 +68,8 @@ static void lend(const cfi_question *q, bool bound, cfi_run *run)
 ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
                                  ctxfit_error *error)
 {
-    const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL};
+    const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL,
+                                      q->fit_gpu_layers, q->fit_cpu_expert_layers};
     ctxfit_plan_options      options = q->options;
     participants             p;
     ctxfit_status            status;
@@ -83,7 +84,9 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
     }
     gather(q, &p);
     status = cfi_engine_resolve_on(q->model, &options,
-                                   &(cfi_engine_machine){p.device, p.memory, p.count, whole.host_free, &whole}, &out->run, error);
+                                   &(cfi_engine_machine){p.device, p.memory, p.count, whole.host_free, &whole, q->fit_gpu_layers,
+                                                         q->fit_cpu_expert_layers},
+                                   &out->run, error);
     lend(q, bound, &out->run);
     if (status == CTXFIT_OK)
         status = cfi_memory_measure(q->model, p.device, &out->run, &out->memory, error);

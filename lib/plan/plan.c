@@ -219,11 +219,12 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
         return status;
     plan->limits_known = solve;
     plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, sequences, least) : 0;
-    status = cfi_plan_answer(q, planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens), sequences, &plan->answer, error);
+    status = cfi_plan_answer_fitted(q, planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens), sequences, &plan->answer, error);
     if (status != CTXFIT_OK)
         return status;
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
     plan->answer.run.scratch = NULL;
+    plan->fitted = q->fit_gpu_layers != 0 || q->fit_cpu_expert_layers != 0;
     fill_summary(plan, q);
     fill_engine(plan, q);
     fill_devices(plan, q);

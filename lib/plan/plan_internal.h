@@ -23,6 +23,8 @@ typedef struct cfi_question {
     cfi_arena          *scratch;                        /* cfi_run.scratch of every answer; NULL: none */
     uint64_t            capacity[CFI_MAX_PLAN_DEVICES];
     uint64_t            usable[CFI_MAX_PLAN_DEVICES];    /* CFI_NO_LIMIT: not stated */
+    uint32_t            fit_gpu_layers;                  /* see cfi_engine_machine */
+    uint32_t            fit_cpu_expert_layers;
 } cfi_question;
 
 typedef struct cfi_answer {
@@ -62,6 +64,7 @@ struct ctxfit_plan {
     uint64_t            limit_tokens;   /* that requests are held against */
     uint32_t            limit_kind;
     bool                limits_known;   /* false: the options left them out */
+    bool                fitted;         /* the engine keeps on the host what is too much for the GPUs */
 };
 
 /* Inline for the request check, which costs little more than these. */
@@ -100,6 +103,9 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
 
 /* Whether the engine's graph can be measured: model, engine and devices are known in every detail. */
 bool          cfi_plan_exact(const cfi_question *q);
+
+/* fitted.c: the same, where the engine keeps what is too much for the GPUs on the host by itself */
+ctxfit_status cfi_plan_answer_fitted(cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
 
 /* limits.c */
 /* The whole context that gives one sequence `ctx_seq_tokens`: sequences with one cache share all of it. */

@@ -75,6 +75,12 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
         warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
              notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */
+    if (q->fit_cpu_expert_layers > 0)
+        warn(list, "too much for the GPUs: llama-server keeps the experts of %" PRIu32 " layers on the host", q->fit_cpu_expert_layers);
+    if (q->fit_gpu_layers > 0)
+        warn(list, "too much for the GPUs: llama-server keeps %" PRIu32 " of %" PRIu32 " layers on the host",
+             q->model->info.layers + q->model->info.nextn_layers + 1 - s->gpu_layers,
+             q->model->info.layers + q->model->info.nextn_layers + 1);
     if (list->plan->answer.run.grown_bits > 0) {
         warn(list, "no speeds: they are calibrated for llama.cpp. Caches grow with what is in them: what does not fit fails late");
         if (list->plan->summary.weights_bytes > list->plan->device[0].capacity_bytes / 10 * 9) /* generate.py:255 */

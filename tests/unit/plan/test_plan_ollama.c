@@ -1,0 +1,99 @@
+/* What Ollama leaves to llama-server: as much on the GPUs as they hold. */
+#include "plan_fixture.h"
+
+static ctxfit_plan *under(const char *engine, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_plan_options o)
+{
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
+    return planned(model, hw, &o);
+}
+
+/* The same run of the same llama.cpp, placed by hand. */
+static uint32_t fit_by_hand(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_summary *s, uint32_t gpu_layers,
+                            uint32_t cpu_expert_layers)
+{
+    ctxfit_plan_options o = options_with(s->n_ctx, s->n_seq);
+    ctxfit_plan        *plan;
+    ctxfit_plan_summary by_hand;
+
+    o.batch_tokens = s->n_batch;
+    o.ubatch_tokens = s->n_ubatch;
+    o.gpu_layers = gpu_layers;
+    o.cpu_expert_layers = cpu_expert_layers;
+    o.flags = CTXFIT_PLAN_F_NO_LIMITS;
+    plan = under("llama.cpp@b10488", model, hw, o);
+    by_hand = summary_of(plan);
+    ctxfit_plan_free(plan);
+    return by_hand.fit;
+}
+
+static void layers_beyond_the_gpu_stay_on_the_host(void **state)
+{
+    ctxfit_model       *model = catalog_model("llama-3.1-70b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:128GiB");
+    ctxfit_plan        *plan = under("ollama", model, hw, options_with(8192, 1));
+    ctxfit_plan_summary s = summary_of(plan);
+
+    (void)state;
+    assert_int_equal(s.fit, CTXFIT_FIT_SPLIT);
+    assert_in_range(s.gpu_layers, 30, 50);
+    assert_int_equal(fit_by_hand(model, hw, &s, s.gpu_layers, 0), CTXFIT_FIT_SPLIT);
+    assert_int_equal(fit_by_hand(model, hw, &s, s.gpu_layers + 1, 0), CTXFIT_FIT_NONE);
+    assert_non_null(strstr(ctxfit_plan_warning(plan, 0), "of 81 layers on the host"));
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void experts_stay_on_the_host_before_layers_do(void **state)
+{
+    ctxfit_model       *model = coder("Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-3060-12gb host:64GiB");
+    ctxfit_plan        *plan = under("ollama", model, hw, options_with(16384, 1));
+    ctxfit_plan_summary s = summary_of(plan);
+    const char         *kept = strstr(ctxfit_plan_warning(plan, 0), "experts of ");
+    uint32_t            layers;
+
+    (void)state;
+    assert_int_equal(s.fit, CTXFIT_FIT_SPLIT);
+    assert_int_equal(s.gpu_layers, 49);
+    assert_non_null(kept);
+    layers = (uint32_t)strtoul(kept + strlen("experts of "), NULL, 10);
+    assert_in_range(layers, 10, 40);
+    assert_int_equal(fit_by_hand(model, hw, &s, 0, layers), CTXFIT_FIT_SPLIT);
+    assert_int_equal(fit_by_hand(model, hw, &s, 0, layers - 1), CTXFIT_FIT_NONE);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void a_number_of_layers_that_is_asked_for_is_kept(void **state)
+{
+    ctxfit_model       *model = catalog_model("llama-3.1-70b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:128GiB"), *small = machine("rtx-4090 host:16GiB");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_plan        *plan;
+
+    (void)state;
+    o.gpu_layers = 81;
+    plan = under("ollama", model, hw, o);
+    assert_int_equal(summary_of(plan).fit, CTXFIT_FIT_NONE);
+    ctxfit_plan_free(plan);
+    o.gpu_layers = 0;
+    plan = under("ollama", model, small, o); /* what the GPU does not hold, this host does not either */
+    assert_int_equal(summary_of(plan).fit, CTXFIT_FIT_NONE);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(small);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_beyond_the_gpu_stay_on_the_host),
+        cmocka_unit_test(experts_stay_on_the_host_before_layers_do),
+        cmocka_unit_test(a_number_of_layers_that_is_asked_for_is_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
