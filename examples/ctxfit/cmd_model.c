@@ -211,12 +211,14 @@ static bool print_companion(const char *path)
         return false;
     fputs(c.kind == CTXFIT_COMPANION_ADAPTER ? "LoRA adapter for " : "projector ", stdout);
     cli_put(stdout, c.name);
-    printf("\n  weights             %s bytes (%s) in %s tensors\n", cli_count(c.weight_bytes), cli_bytes(c.weight_bytes), cli_count(c.tensors));
+    printf("\n  weights             %s bytes (%s) in %s tensors\n", cli_count(c.weight_bytes), cli_bytes(c.weight_bytes),
+           cli_count(c.tensors));
     if (c.kind == CTXFIT_COMPANION_ADAPTER)
         printf("  rank                %u\n  compute buffer      at most %s bytes a token of the micro-batch\n", (unsigned)c.rank,
                cli_count(c.compute_bytes_per_token));
     if (c.layers > 0)
-        printf("  encoder             %u layers of width %u, hands over %u\n", (unsigned)c.layers, (unsigned)c.embedding, (unsigned)c.output);
+        printf("  encoder             %u layers of width %u, hands over %u\n", (unsigned)c.layers, (unsigned)c.embedding,
+               (unsigned)c.output);
     if (c.image_size > 0)
         printf("  image               %u pixels a side, patches of %u\n", (unsigned)c.image_size, (unsigned)c.patch_size);
     return true;
