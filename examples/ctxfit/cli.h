@@ -93,6 +93,8 @@ ctxfit_status cli_open_gguf(const cli_model_source *source, ctxfit_model **out, 
 /* ---- cli_sources.c: models that are no single GGUF file ---- */
 bool          cli_ends_with(const char *text, const char *end);
 bool          cli_names_a_source(const char *name);
+/* With the engine Ollama: what the parameters of a model in its store, or of a Modelfile, say and the request does not. */
+void          cli_apply_parameters(cli_request *r);
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
 
 /* ---- cli_input.c again ---- */

@@ -250,3 +250,53 @@ ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out
         return open_checkpoint(name, "", source->file_type, out, error);
     return open_folder(name, strlen(name), source->file_type, out, error);
 }
+
+/* ---- parameters of a model in Ollama ---- */
+
+static ctxfit_modelfile *find_modelfile(const char *name)
+{
+    ctxfit_modelfile *file = NULL;
+    ctxfit_error      error;
+    size_t            size;
+    char             *text;
+
+    if (starts_with(name, "ollama:"))
+        return find_in_store(name + strlen("ollama:"), &file, &error) == CTXFIT_OK ? file : NULL;
+    if (!is_modelfile(name))
+        return NULL;
+    text = read_whole(name, &size, &error);
+    if (text != NULL)
+        (void)ctxfit_modelfile_parse(text, size, NULL, &file, NULL);
+    free(text);
+    return file;
+}
+
+/* Between 0 and what 32 bits hold; false where the parameter is not there. */
+static bool read_parameter(const ctxfit_modelfile *file, const char *name, uint32_t *out)
+{
+    int64_t value;
+
+    if (ctxfit_modelfile_get_i64(file, name, &value) != CTXFIT_OK || value < 0 || value > (int64_t)UINT32_MAX)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+void cli_apply_parameters(cli_request *r)
+{
+    ctxfit_plan_options *o = &r->options;
+    ctxfit_modelfile    *file = starts_with(o->engine, "ollama") ? find_modelfile(r->model) : NULL;
+    uint32_t             value;
+
+    if (file == NULL)
+        return;
+    if (o->model_ctx_tokens == 0 && read_parameter(file, "num_ctx", &value))
+        o->model_ctx_tokens = value;
+    if (o->batch_tokens == 0 && read_parameter(file, "num_batch", &value))
+        o->batch_tokens = value;
+    if (o->gpu_layers == 0 && read_parameter(file, "num_gpu", &value))
+        o->gpu_layers = value == 0 ? CTXFIT_GPU_LAYERS_NONE : value;
+    if (o->mmap == CTXFIT_CHOICE_DEFAULT && read_parameter(file, "use_mmap", &value))
+        o->mmap = value != 0 ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
+    ctxfit_modelfile_free(file);
+}

@@ -73,6 +73,7 @@ int cli_plan(int argc, char **argv)
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);
+    cli_apply_parameters(&request);
     status = cli_open_hw(request.hw, request.hw_file, &request.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);

@@ -712,6 +712,19 @@ class Sources(unittest.TestCase):
             self.assertEqual(done.returncode, BAD_INPUT)
             self.assertIn(words, done.stderr)
 
+    def test_parameters_count_with_the_engine_of_ollama(self):
+        words = ("ollama:tiny", "--header-only", "--hw", "rtx-4090 host:64GiB")
+        # Ollama's batch is at most its context, before that is padded: num_ctx 16384 is cut to the trained 128, a request comes first
+        for more, batch_tokens in (((), 128), (("-c", "64"), 64)):
+            done = run("plan", *words, "--engine", "ollama", *more, "--json", OLLAMA_MODELS="ollama")
+            self.assertEqual(done.returncode, FITS, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["resolved"]["n_batch"], batch_tokens)
+        (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx 96\nPARAMETER num_gpu 0\n")
+        done = run("plan", self.folder / "Modelfile", "--header-only", "--hw", "rtx-4090 host:64GiB", "--engine", "ollama", "--json")
+        answer = json.loads(done.stdout)
+        self.assertEqual(answer["resolved"]["n_batch"], 96)
+        self.assertEqual(answer["resolved"]["gpu_layers"], 0)
+
     def test_a_modelfile_leads_to_a_file_or_the_store(self):
         (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
         for source in ("./a.gguf", str(HEADER), "tiny"):
