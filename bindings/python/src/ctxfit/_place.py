@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
 
 from . import _convert
 from . import _layout as L
@@ -172,7 +172,7 @@ class PlaceSet(Handle):
     def places(self) -> Tuple[Place, ...]:
         """The placement of each model, in the order that they were given."""
         owner = self._handle()
-        found = []
+        found: List[Place] = []
         while True:
             pointer = lib.ctxfit_place_set_at(owner, len(found))
             if pointer is None:

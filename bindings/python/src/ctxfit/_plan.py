@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
 
 from . import _convert
 from . import _layout as L
@@ -98,7 +98,8 @@ class Plan(Handle):
         """What differs between this plan (a) and another one (b), and why."""
         if not isinstance(other, Plan):
             raise TypeError(f"other: expected Plan, not {type(other).__name__}")
-        mine, theirs, found = self._handle(), other._handle(), []
+        mine, theirs = self._handle(), other._handle()
+        found: List[Difference] = []
         while True:
             c = L.ctxfit_difference(struct_size=ctypes.sizeof(L.ctxfit_difference))
             if lib.ctxfit_plan_compare(mine, theirs, len(found), ctypes.byref(c)):

@@ -65,7 +65,7 @@ def rank_machines(model: Model, *, machines: Optional[bool] = True, **options: A
     """
     if not isinstance(model, Model):
         raise TypeError(f"model: expected Model, not {type(model).__name__}")
-    wanted = {name: options.pop(name) for name in list(options) if name in hardware_filter.__kwdefaults__ and name != "machines"}
+    wanted = {name: options.pop(name) for name in list(options) if name in (hardware_filter.__kwdefaults__ or {}) and name != "machines"}
     chosen = hardware_filter(machines=machines, **wanted)
     made = checked_options("rank_machines", options)
     rows = _rows(lib.ctxfit_hw_catalog_count())
