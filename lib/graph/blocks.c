@@ -42,9 +42,14 @@ cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name)
 }
 
 /* ---- embeddings ---- */
+static cfi_node *widened(cfi_build *b, cfi_node *x, uint64_t width)
+{
+    return x->ne[0] < width ? cfi_pad(b->net, x, width - x->ne[0], 0, 0, 0) : x;
+}
+
 /* A batch of token ids and rows of embeddings: the rows replace those of their slots. The graph prepares it whether it is asked for
- * or not (0.7.0, measured; docs/compute-buffer.md). */
-static void mixed_batch(cfi_build *b, cfi_node *table, uint64_t width)
+ * or not (0.7.0, measured; docs/compute-buffer.md). Returns x, padded once all rows are looked up. */
+static cfi_node *mixed_batch(cfi_build *b, cfi_node *x, cfi_node *table, uint64_t width)
 {
     cfi_net  *n      = b->net;
     cfi_node *tokens = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens));
@@ -53,12 +58,29 @@ static void mixed_batch(cfi_build *b, cfi_node *table, uint64_t width)
     cfi_node *looked = cfi_get_rows(n, table, tokens);
     cfi_node *embd   = cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens));
 
-    if (looked->ne[0] != width)
-        looked = cfi_pad(n, looked, width - looked->ne[0], 0, 0, 0);
-    cfi_net_expand(n, tokens);
-    cfi_net_expand(n, embd);
+    cfi_net_expand(n, x);
     cfi_net_expand(n, looked);
-    cfi_net_expand(n, cfi_set_rows(n, cfi_op_same(n, CFI_OP_DUP, rows), looked, slots));
+    x = widened(b, x, width);
+    cfi_net_expand(n, x);
+    cfi_net_expand(n, embd);
+    cfi_net_expand(n, cfi_set_rows(n, cfi_op_same(n, CFI_OP_DUP, rows), widened(b, looked, width), slots));
+    return x;
+}
+
+/* Only rows of tokens are scaled: where a batch has both, by an input. */
+static cfi_node *scaled_rows(cfi_build *b, cfi_node *x)
+{
+    if (!cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH))
+        return cfi_op_same(b->net, CFI_OP_SCALE, x);
+    return cfi_mul(b->net, x, cfi_tensor_input(cfi_tensor_2d(b->net, CFI_QUANT_F32, 1, b->tokens)));
+}
+
+void cfi_step_scale_rows(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = scaled_rows(b, b->x);
+    if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH))
+        cfi_net_expand(b->net, b->x);
 }
 
 void cfi_step_embed(cfi_build *b, uint32_t arg)
@@ -71,20 +93,21 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
     cfi_node *x;
 
     x = cfi_get_rows(n, table, cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens)));
-    if (x->ne[0] < width)
-        x = cfi_pad(n, x, width - x->ne[0], 0, 0, 0);
-    cfi_net_expand(n, x);
-    if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH) && (b->flags & CFI_PROGRAM_UNMIXED) == 0)
-        mixed_batch(b, table, width);
-    else if (cfi_build_changed(b, CFI_CHANGE_EMBD_ROWS))
-        cfi_net_expand(n, cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens)));
+    if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH) && (b->flags & CFI_PROGRAM_UNMIXED) == 0) {
+        x = mixed_batch(b, x, table, width);
+    } else {
+        x = widened(b, x, width);
+        cfi_net_expand(n, x);
+        if (cfi_build_changed(b, CFI_CHANGE_EMBD_ROWS))
+            cfi_net_expand(n, cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens)));
+    }
     if (width != hidden)
         x = cfi_view_2d(n, x, hidden, b->tokens, x->nb[1]);
     b->embedded = x;
     if (arg != 0 && cfi_build_fact(b, CFI_FACT_EMBEDDING_SCALE, scale) != 0) {
         if (!cfi_node_contiguous(x))
             x = cfi_cont(n, x);
-        x = cfi_op_same(n, CFI_OP_SCALE, x);
+        x = width != hidden ? scaled_rows(b, x) : cfi_op_same(n, CFI_OP_SCALE, x);
     }
     cfi_net_expand(n, x);
     b->x = x;
@@ -94,17 +117,6 @@ void cfi_step_scale(cfi_build *b, uint32_t arg)
 {
     (void)arg;
     b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
-}
-
-void cfi_step_scale_rows(cfi_build *b, uint32_t arg)
-{
-    (void)arg;
-    if (!cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH)) {
-        b->x = cfi_op_same(b->net, CFI_OP_SCALE, b->x);
-        return;
-    }
-    b->x = cfi_mul(b->net, b->x, cfi_tensor_input(cfi_tensor_2d(b->net, CFI_QUANT_F32, 1, b->tokens)));
-    cfi_net_expand(b->net, b->x);
 }
 
 /* ---- residuals and norms ---- */
@@ -143,6 +155,12 @@ void cfi_step_plus_saved(cfi_build *b, uint32_t arg) { b->x = cfi_add(b->net, b-
 void cfi_step_rms(cfi_build *b, uint32_t arg)
 {
     b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_RMS_NORM, true);
+}
+
+void cfi_step_rms_output(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = cfi_block_norm(b, b->x, cfi_weight_global(b, CFI_W_OUTPUT_NORM), NULL, CFI_OP_RMS_NORM, true);
 }
 
 void cfi_step_rms_free(cfi_build *b, uint32_t arg)

@@ -1,6 +1,18 @@
 /* Feed-forward parts: dense, and routed experts. Order of operations: llama.cpp b10472 src/llama-graph.cpp:1668, :1914. */
 #include "build.h"
 
+/* src/llama-graph.cpp:1749, :2143: gate and value are limited on their own. */
+static cfi_node *limited(cfi_build *b, cfi_node *gate, cfi_node *up)
+{
+    gate = cfi_clamp(b->net, b->run->build, cfi_op_same(b->net, CFI_OP_UNARY, gate));
+    return cfi_mul(b->net, gate, cfi_clamp(b->net, b->run->build, up));
+}
+
+static bool has_limit(const cfi_build *b, uint32_t act, uint8_t mark)
+{
+    return (b->flags & CFI_PROGRAM_LIMITS) != 0 && act == CFI_ACT_SILU && (b->model->layer_marks[b->index] & mark) != 0;
+}
+
 static cfi_node *activate(cfi_build *b, cfi_node *gate, cfi_node *up, uint32_t act)
 {
     cfi_net *n = b->net;
@@ -47,7 +59,10 @@ cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gat
         x = scaled(b, cfi_mul_mat(n, w_gate, parallel ? x : inner), gate);
     else
         x = inner;
-    x = activate(b, x, w_gate != NULL && parallel ? inner : NULL, act);
+    if (w_gate != NULL && parallel && has_limit(b, act, CFI_LAYER_CLAMPS_DENSE))
+        x = limited(b, x, inner);
+    else
+        x = activate(b, x, w_gate != NULL && parallel ? inner : NULL, act);
     if (cfi_has_weight(b, down))
         x = scaled(b, cfi_mul_mat(n, cfi_weight_here(b, down), x), down);
     return x;
@@ -159,7 +174,10 @@ static cfi_node *run_experts(cfi_build *b, cfi_node *x, cfi_node *ids, const cfi
         up = expert_matrix(b, in, ids, e->up);
         x  = cfi_has_weight(b, e->gate) ? expert_matrix(b, in, ids, e->gate) : up;
     }
-    x = activate(b, x, x != up ? up : NULL, e->act);
+    if (cfi_has_weight(b, e->gate) && has_limit(b, e->act, CFI_LAYER_CLAMPS_EXPERTS))
+        x = limited(b, x, up);
+    else
+        x = activate(b, x, x != up ? up : NULL, e->act);
     return expert_matrix(b, x, ids, e->down);
 }
 

@@ -13,6 +13,7 @@ enum {
     CODE_IF_ROPED,  /* the layer rotates q and k, by that rule */
     CODE_IF_STREAM, /* rows of the embedding have a part for the layer */
     CODE_IF_LAYERS, /* the model has so many layers */
+    CODE_IF_AGAIN,  /* behind the layer the layers are passed once more */
     CODE_IF_STATE,  /* the layer keeps a state of constant size */
     CODE_IF_WINDOW, /* the layer attends to a window or chunk */
     CODE_IF_CACHE,  /* the layer has a KV cache of its own */
@@ -43,6 +44,7 @@ enum {
 #define IF_ROPED(rule)      CODE_IF_ROPED, CFI_##rule
 #define IF_STREAM           CODE_IF_STREAM, 0
 #define IF_LAYERS(count)    CODE_IF_LAYERS, count
+#define IF_AGAIN            CODE_IF_AGAIN, 0
 #define IF_STATE            CODE_IF_STATE, 0
 #define IF_WINDOW           CODE_IF_WINDOW, 0
 #define IF_CACHE            CODE_IF_CACHE, 0
@@ -108,6 +110,14 @@ static bool every(const cfi_build *b, cfi_fact fact)
     return layers >= 1 && layers < UINT32_MAX && (b->index + 1) % (uint32_t)layers == 0;
 }
 
+/* The streams of a layer are listed, or each of the first layers has one. */
+static bool has_stream(const cfi_build *b)
+{
+    if (cfi_build_arch(b, "granite"))
+        return b->index > 0 && (b->model->layer_marks[b->index] & CFI_LAYER_STREAM) != 0;
+    return (b->index + 2) * (uint64_t)b->model->info.embedding <= b->model->info.embedding_inputs;
+}
+
 static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
 {
     switch (code) {
@@ -118,8 +128,9 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_EVERY: return every(b, (cfi_fact)arg);
     case CODE_IF_EXPERTS: return b->layer->experts == arg;
     case CODE_IF_ROPED: return cfi_layer_roped(b, arg);
-    case CODE_IF_STREAM: return (b->index + 2) * (uint64_t)b->model->info.embedding <= b->model->info.embedding_inputs;
     case CODE_IF_LAYERS: return b->model->info.layers == arg;
+    case CODE_IF_STREAM: return has_stream(b);
+    case CODE_IF_AGAIN: return !b->last && (b->index + 1) % cfi_model_layers_once(b->model) == 0;
     case CODE_IF_STATE: return b->layer->state != CTXFIT_STATE_NONE;
     case CODE_IF_WINDOW: return cfi_engine_layer_windowed(b->layer);
     case CODE_IF_CACHE: return (b->layer->flags & CTXFIT_LAYER_F_CACHE) != 0;

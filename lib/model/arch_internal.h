@@ -63,6 +63,7 @@ typedef struct cfi_meta_list {
 } cfi_meta_list;
 
 bool cfi_meta_list_open(cfi_meta_list *list, cfi_meta *meta, const char *key);
+bool cfi_meta_list_number(cfi_meta_list *list, double *out); /* the same of a list of any numbers */
 bool cfi_meta_list_next(cfi_meta_list *list, int64_t *out); /* false at the end, and when a value is no integer: then meta has failed */
 
 /* Text only, meta_text.c. NULL when absent. */

@@ -22,7 +22,8 @@ ctxfit_status cfi_model_new_layers(ctxfit_model *model, uint32_t trunk, uint32_t
     uint32_t count = trunk + nextn;
 
     model->layer = cfi_arena_array(&model->arena, count, sizeof *model->layer);
-    if (model->layer == NULL)
+    model->layer_marks = cfi_arena_array(&model->arena, count, sizeof *model->layer_marks);
+    if (model->layer == NULL || model->layer_marks == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "model: out of memory for %u layers", (unsigned)count);
     for (uint32_t i = 0; i < count; i++) {
         model->layer[i].struct_size = (uint32_t)sizeof model->layer[i];

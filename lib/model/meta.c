@@ -215,6 +215,28 @@ bool cfi_meta_list_open(cfi_meta_list *list, cfi_meta *meta, const char *key)
     return list->count > 0;
 }
 
+bool cfi_meta_list_number(cfi_meta_list *list, double *out)
+{
+    char    name[KEY_BYTES];
+    int64_t value;
+    bool    more;
+
+    if (list->meta->gguf == NULL) {
+        more = cfi_meta_list_next(list, &value);
+        *out = more ? (double)value : 0;
+        return more;
+    }
+    if (list->index == list->count || list->meta->status != CTXFIT_OK)
+        return false;
+    cfi_meta_key_name(list->meta, list->key, name, sizeof name);
+    if (ctxfit_gguf_get_array_f64(list->meta->gguf, name, list->index, out) != CTXFIT_OK) {
+        fail_type(list->meta, name, "no list of numbers", "one");
+        return false;
+    }
+    list->index++;
+    return true;
+}
+
 bool cfi_meta_list_next(cfi_meta_list *list, int64_t *out)
 {
     char name[KEY_BYTES];

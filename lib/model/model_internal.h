@@ -97,6 +97,13 @@ typedef enum cfi_fact {
 
 typedef struct cfi_arch cfi_arch; /* arch_internal.h */
 
+/* What only the engine's graph asks of a layer. */
+enum {
+    CFI_LAYER_CLAMPS_EXPERTS = 1u << 0, /* a limit of what enters the last matrix of the experts */
+    CFI_LAYER_CLAMPS_DENSE   = 1u << 1, /* of the feed-forward without routing */
+    CFI_LAYER_STREAM         = 1u << 2  /* adds a part of the embedding rows */
+};
+
 struct ctxfit_model {
     cfi_arena          arena;
     ctxfit_model_info  info;
@@ -104,6 +111,7 @@ struct ctxfit_model {
     const char        *arch_name;
     const cfi_arch    *arch;        /* never NULL: the generic one for an unknown name */
     ctxfit_layer_info *layer;       /* info.layers + info.nextn_layers */
+    uint8_t           *layer_marks; /* per layer: CFI_LAYER_* */
     cfi_tensor        *tensor;      /* info.tensor_count, in file order */
     uint32_t          *layer_run;   /* per layer: how many equal ones stand here in a row, this one the first */
     cfi_tensor_sums   *layer_sums;  /* per layer; tensors of role LAYER only */
@@ -130,6 +138,8 @@ struct ctxfit_model {
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 
+/* Layers of the trunk that have tensors of their own; fewer than info.layers where the engine passes them several times. */
+uint32_t cfi_model_layers_once(const ctxfit_model *model);
 /* A tensor of a block by its name, of no block for `layer` = info.layers + nextn_layers. NULL: there is none. */
 const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cfi_weight_stack stack, cfi_weight name,
                                    cfi_weight_part part);

@@ -54,6 +54,7 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
     if (status != CTXFIT_OK)
         return status;
     memcpy(copy->layer, model->layer, count * sizeof *copy->layer);
+    memcpy(copy->layer_marks, model->layer_marks, count * sizeof *copy->layer_marks);
     copy->info = model->info;
     copy->info.tensor_bytes = 0;
     copy->info.data_bytes = 0;

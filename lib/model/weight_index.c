@@ -82,12 +82,30 @@ static int by_key(const void *a, const void *b)
     return (x->tensor > y->tensor) - (x->tensor < y->tensor);
 }
 
+uint32_t cfi_model_layers_once(const ctxfit_model *model)
+{
+    double loops = model->fact[CFI_FACT_LOOPS];
+
+    if (model->arch == NULL || (model->arch->flags & CFI_ARCH_LOOPED) == 0 || loops == CFI_FACT_UNSTATED || loops < 2 ||
+        loops > model->info.layers)
+        return model->info.layers;
+    return model->info.layers / (uint32_t)loops;
+}
+
+/* The layer whose tensors a layer has: models that pass their layers several times have one set. */
+static uint32_t stored_layer(const ctxfit_model *model, uint32_t layer)
+{
+    uint32_t once = cfi_model_layers_once(model);
+
+    return layer < model->info.layers ? layer % once : layer;
+}
+
 const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cfi_weight_stack stack, cfi_weight name,
                                    cfi_weight_part part)
 {
     uint32_t key  = weight_key(stack, name, part);
-    uint32_t low  = model->weight_first[layer];
-    uint32_t high = model->weight_first[layer + 1];
+    uint32_t low  = model->weight_first[stored_layer(model, layer)];
+    uint32_t high = model->weight_first[stored_layer(model, layer) + 1];
 
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
@@ -107,7 +125,7 @@ static bool same_shapes(const ctxfit_model *model, uint32_t a, uint32_t b)
     uint32_t count = model->weight_first[a + 1] - model->weight_first[a];
 
     if (count != model->weight_first[b + 1] - model->weight_first[b] ||
-        memcmp(&model->layer[a], &model->layer[b], sizeof(model->layer[a])) != 0)
+        model->layer_marks[a] != model->layer_marks[b] || memcmp(&model->layer[a], &model->layer[b], sizeof(model->layer[a])) != 0)
         return false;
     for (uint32_t i = 0; i < count; i++) {
         const cfi_weight_entry *x = &model->weight[model->weight_first[a] + i];
@@ -141,6 +159,11 @@ static void find_kinds(ctxfit_model *model, uint32_t *kinds)
 
         model->layer_shape[i]  = i;
         model->layer_format[i] = i;
+        if (stored_layer(model, i) != i) {
+            model->layer_shape[i]  = model->layer_shape[stored_layer(model, i)];
+            model->layer_format[i] = model->layer_format[stored_layer(model, i)];
+            continue;
+        }
         while (k > 0 && !same_shapes(model, kinds[k - 1], i))
             k--;
         if (k > 0)
@@ -212,8 +235,33 @@ static const fact_key fact_keys[] = {
 #undef CFI_FACT
 };
 
+static bool is_flag(size_t fact)
+{
+    return fact == CFI_FACT_EXPERT_WEIGHTS_NORM || fact == CFI_FACT_PARALLEL_RESIDUAL || fact == CFI_FACT_ROPE_FINETUNED ||
+           fact == CFI_FACT_LOOP_UNNORMED || fact == CFI_FACT_SSM_NORMS || fact == CFI_FACT_CAUSAL;
+}
+
+/* Layers whose value in the list, or the one value, is above `least`. */
+static void mark_layers_above(ctxfit_model *model, cfi_meta *meta, const char *key, double least, uint8_t mark)
+{
+    cfi_meta_list list;
+    double        value;
+
+    if (!cfi_meta_list_open(&list, meta, key)) {
+        value = cfi_meta_has(meta, key) && cfi_meta_count(meta, key) == 0 ? cfi_meta_f64(meta, key, least) : least;
+        for (uint32_t i = 0; i < model->info.layers && value > least; i++)
+            model->layer_marks[i] |= mark;
+        return;
+    }
+    for (uint32_t i = 0; i < model->info.layers && cfi_meta_list_number(&list, &value); i++)
+        model->layer_marks[i] |= value > least ? mark : 0;
+}
+
 void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
 {
+    mark_layers_above(model, meta, "swiglu_clamp_exp", 1e-6, CFI_LAYER_CLAMPS_EXPERTS);
+    mark_layers_above(model, meta, "swiglu_clamp_shexp", 1e-6, CFI_LAYER_CLAMPS_DENSE);
+    mark_layers_above(model, meta, "deepstack_mapping", -1, CFI_LAYER_STREAM);
     for (size_t i = 0; i < CFI_FACT_COUNT; i++) {
         const char *key = fact_keys[i].text;
 
@@ -223,9 +271,6 @@ void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
         if (i == CFI_FACT_ROPE_SECTIONS) /* a list: that it is there counts */
             model->fact[i] = 1.0;
         else
-            model->fact[i] = i == CFI_FACT_EXPERT_WEIGHTS_NORM || i == CFI_FACT_PARALLEL_RESIDUAL || i == CFI_FACT_ROPE_FINETUNED ||
-                                     i == CFI_FACT_SSM_NORMS || i == CFI_FACT_CAUSAL
-                                 ? (cfi_meta_bool(meta, key, false) ? 1.0 : 0.0)
-                                 : cfi_meta_f64(meta, key, CFI_FACT_UNSTATED);
+            model->fact[i] = is_flag(i) ? (cfi_meta_bool(meta, key, false) ? 1.0 : 0.0) : cfi_meta_f64(meta, key, CFI_FACT_UNSTATED);
     }
 }
