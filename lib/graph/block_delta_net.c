@@ -154,7 +154,7 @@ void cfi_step_delta_net(cfi_build *b, uint32_t arg)
     project_mixed(b, &s, apart, &mixed, &z);
     gate  = alpha_and_beta(b, &s, apart, &beta);
     kept  = cfi_state_load(b, cfi_state_cache(b, false));
-    kept  = cfi_reshape_3d(n, kept, info->conv_kernel - 1u, mixed->ne[0], s.seqs);
+    kept  = cfi_reshape_3d(n, kept, cfi_state_kept(b), mixed->ne[0], s.seqs);
     mixed = cfi_state_conv_input(b, kept, mixed);
     cfi_state_store(b, cfi_state_cache(b, false), cfi_state_conv_last(b, mixed), true);
     cache = cfi_state_cache(b, true);

@@ -74,7 +74,7 @@ void cfi_step_kda(cfi_build *b, uint32_t arg)
 {
     const ctxfit_layer_info *info = b->layer;
     cfi_net  *n = b->net;
-    kda_shape s = {info->state_size, info->state_heads, info->state_inner, info->conv_kernel - 1u, b->tokens / b->sequences, b->sequences};
+    kda_shape s = {info->state_size, info->state_heads, info->state_inner, cfi_state_kept(b), b->tokens / b->sequences, b->sequences};
     cfi_node *cache;
     cfi_node *decay;
     cfi_node *beta;

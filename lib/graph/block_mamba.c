@@ -51,7 +51,7 @@ static cfi_node *kept_columns(cfi_build *b, uint64_t channels)
 {
     cfi_node *state = cfi_state_load(b, cfi_state_cache(b, false));
 
-    return cfi_reshape_3d(b->net, state, b->layer->conv_kernel - 1u, channels, b->sequences);
+    return cfi_reshape_3d(b->net, state, cfi_state_kept(b), channels, b->sequences);
 }
 
 static cfi_node *project(cfi_build *b, cfi_node *x, cfi_weight name)

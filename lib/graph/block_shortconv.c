@@ -5,7 +5,7 @@
 static cfi_node *window_input(cfi_build *b, cfi_node *kept, cfi_node *x)
 {
     cfi_net *n   = b->net;
-    uint64_t pad = (b->layer->conv_kernel - 1u) / 2;
+    uint64_t pad = cfi_state_kept(b) / 2;
     cfi_node *left;
 
     if (cfi_build_fact(b, CFI_FACT_CAUSAL, 1) != 0)
@@ -29,7 +29,7 @@ void cfi_step_shortconv(cfi_build *b, uint32_t arg)
     (void)arg;
     x    = cfi_view_3d(n, all, width, all->ne[1], all->ne[2], all->nb[1], all->nb[2]);
     x    = cfi_transpose(n, cfi_mul(n, gate, x));
-    kept = cfi_reshape_3d(n, cfi_state_load(b, cache), b->layer->conv_kernel - 1u, b->model->info.embedding, b->sequences);
+    kept = cfi_reshape_3d(n, cfi_state_load(b, cache), cfi_state_kept(b), b->model->info.embedding, b->sequences);
     x    = window_input(b, kept, x);
     cfi_state_store(b, cache, cfi_state_conv_last(b, x), cfi_build_changed(b, CFI_CHANGE_MAMBA_ROLLBACK));
     x    = cfi_mul(n, after, cfi_ssm_conv(n, x, cfi_weight_here(b, CFI_W_SHORTCONV_CONV)));

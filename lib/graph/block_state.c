@@ -22,6 +22,8 @@ cfi_node *cfi_state_cache(cfi_build *b, bool recurrence)
     return *made;
 }
 
+uint64_t cfi_state_kept(const cfi_build *b) { return b->layer->conv_kernel > 0 ? b->layer->conv_kernel - 1u : 0; }
+
 static void make_ids(cfi_build *b)
 {
     cfi_net *n    = b->net;
@@ -102,7 +104,7 @@ cfi_node *cfi_state_conv_input(cfi_build *b, cfi_node *kept, cfi_node *x)
 /* The last columns of that, which the next batch begins with. */
 cfi_node *cfi_state_conv_last(cfi_build *b, cfi_node *input)
 {
-    uint64_t kept = b->layer->conv_kernel - 1u;
+    uint64_t kept = cfi_state_kept(b);
 
     return cfi_view_3d(b->net, input, kept, input->ne[1], input->ne[2], input->nb[1], input->nb[2]);
 }

@@ -156,7 +156,8 @@ static cfi_node *make_mask(cfi_build *b, uint64_t cells, uint64_t tokens, uint64
 
 cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
 {
-    cfi_cache_inputs *c = window ? &b->window : &b->full;
+    cfi_cache_inputs *c       = window ? &b->window : &b->full;
+    uint64_t          streams = b->run->streams > 1 ? b->sequences : 1; /* that the batch reads */
 
     if (c->made)
         return c;
@@ -171,7 +172,7 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
     c->cells      = window ? b->run->swa_cells : b->run->kv_cells;
     c->k_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->tokens));
     c->v_rows     = cfi_tensor_input(cfi_tensor_1d(b->net, CFI_QUANT_I64, b->run->flash ? b->tokens : b->tokens * b->model->max_cache_v));
-    c->mask       = make_mask(b, c->cells, b->tokens / b->run->streams, b->run->streams);
+    c->mask       = make_mask(b, c->cells, b->tokens / streams, streams);
     c->k_rotation = hadamard(b, window, false);
     c->v_rotation = hadamard(b, window, true);
     return c;

@@ -90,6 +90,7 @@ cfi_node *cfi_block_load_v(cfi_build *b, cfi_node *cache, uint64_t heads, uint64
 cfi_node *cfi_block_rope_factors(cfi_build *b);                                             /* NULL: none */
 /* ---- states of constant size (block_state.c) ---- */
 cfi_node *cfi_state_cache(cfi_build *b, bool recurrence);
+uint64_t  cfi_state_kept(const cfi_build *b); /* columns that the convolution keeps */
 cfi_node *cfi_state_open(cfi_build *b, cfi_node *cache);
 void      cfi_state_used(cfi_build *b, cfi_node *cache, cfi_node *rows, cfi_node *result);
 cfi_node *cfi_state_load(cfi_build *b, cfi_node *cache);
@@ -126,6 +127,17 @@ enum { CFI_UNNORMED = 0, CFI_NORMED, CFI_NORM_STATED, CFI_SCALE_STATED };
 /* The usual names, CFI_ACT_*, CFI_GATING_*, CFI_NORM*. */
 cfi_experts cfi_experts_usual(const cfi_build *b, uint32_t act, uint32_t gating, uint32_t norm);
 cfi_node   *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *experts);
+
+/* ---- the graphs that a run reserves memory for ---- */
+typedef struct cfi_batch {
+    uint64_t tokens;
+    uint64_t outputs;
+    uint64_t sequences;
+} cfi_batch;
+
+enum { CFI_BATCH_PROMPT = 0, CFI_BATCH_TOKEN, CFI_BATCH_ONE_SEQUENCE, CFI_BATCHES };
+/* False: a run of this model has no such graph. */
+bool cfi_batch_of(const ctxfit_model *model, const cfi_run *run, uint32_t which, cfi_batch *out);
 
 /* ---- programs ---- */
 enum {

@@ -119,7 +119,7 @@ static bool steady(const plan_layers *layers, const uint64_t *state)
 }
 
 /* ---- one graph ---- */
-static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t outputs, const plan_layers *layers, cfi_allocation *out,
+static ctxfit_status build_once(const measuring *m, const cfi_batch *batch, const plan_layers *layers, cfi_allocation *out,
                                 ctxfit_error *error)
 {
     const cfi_run *run = m->setup->run;
@@ -136,9 +136,9 @@ static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t ou
     ctxfit_status  status = CTXFIT_OK;
 
     cfi_net_init(&net, m->arena);
-    b.tokens    = tokens;
-    b.sequences = run->n_seq;
-    b.outputs   = outputs;
+    b.tokens    = batch->tokens;
+    b.sequences = batch->sequences;
+    b.outputs   = batch->outputs;
     b.weights   = cfi_arena_array(&net.arena, m->setup->model->info.tensor_count + 1, sizeof(*b.weights));
     b.caches    = cfi_arena_array(&net.arena, (size_t)(all + 1) * CFI_CACHES_PER_LAYER, sizeof(*b.caches));
     if (b.weights == NULL || b.caches == NULL) {
@@ -158,7 +158,7 @@ static ctxfit_status build_once(const measuring *m, uint64_t tokens, uint64_t ou
     return status;
 }
 
-static ctxfit_status measure_one(const measuring *m, uint64_t tokens, uint64_t outputs, uint64_t *bytes, ctxfit_error *error)
+static ctxfit_status measure_one(const measuring *m, cfi_batch batch, uint64_t *bytes, ctxfit_error *error)
 {
     plan_layers    layers = {cfi_arena_array(m->arena, m->layers, sizeof(*layers.index)), 0,
                              cfi_arena_array(m->arena, m->layers, sizeof(*layers.run)), 0};
@@ -171,7 +171,7 @@ static ctxfit_status measure_one(const measuring *m, uint64_t tokens, uint64_t o
         ctxfit_status status;
 
         choose_layers(m, kept, &layers);
-        status = build_once(m, tokens, outputs, &layers, &allocation, error);
+        status = build_once(m, &batch, &layers, &allocation, error);
         if (status != CTXFIT_OK)
             return status;
         if (steady(&layers, allocation.state))
@@ -182,11 +182,23 @@ static ctxfit_status measure_one(const measuring *m, uint64_t tokens, uint64_t o
     return CTXFIT_OK;
 }
 
+bool cfi_batch_of(const ctxfit_model *model, const cfi_run *run, uint32_t which, cfi_batch *out)
+{
+    if (which == CFI_BATCH_TOKEN) {
+        *out = (cfi_batch){run->n_seq, run->n_seq, run->n_seq};
+        return true;
+    }
+    *out = (cfi_batch){run->graph_tokens, run->outputs_graph, which == CFI_BATCH_PROMPT ? run->n_seq : 1};
+    return which == CFI_BATCH_PROMPT || (run->n_seq > 1 && strcmp(model->arch_name, "kimi-linear") == 0 &&
+                                         cfi_engine_changed(run->build, CFI_CHANGE_RESERVE_ONE));
+}
+
 ctxfit_status cfi_graph_measure(const cfi_graph_setup *setup, uint64_t *bytes, ctxfit_error *error)
 {
     const cfi_run *run = setup->run;
     measuring      m = {.setup = setup, .layers = setup->model->info.layers, .arena = setup->scratch};
-    ctxfit_status  status;
+    ctxfit_status  status = CTXFIT_OK;
+    cfi_batch      batch;
 
     if (!cfi_program_find(setup->model, &m.flags))
         return cfi_fail(error, CTXFIT_E_NOT_FOUND, "no graph for architecture '%.32s'", setup->model->arch_name);
@@ -197,8 +209,9 @@ ctxfit_status cfi_graph_measure(const cfi_graph_setup *setup, uint64_t *bytes, c
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
     for (uint32_t i = 0; i < m.layers; i++)
         m.kind[i] = kind_of(&m, i);
-    status = measure_one(&m, run->graph_tokens, run->outputs_graph, bytes, error);
-    if (status == CTXFIT_OK)
-        status = measure_one(&m, run->n_seq, run->n_seq, bytes, error);
+    for (uint32_t i = 0; i < CFI_BATCHES && status == CTXFIT_OK; i++) {
+        if (cfi_batch_of(setup->model, run, i, &batch))
+            status = measure_one(&m, batch, bytes, error);
+    }
     return status;
 }

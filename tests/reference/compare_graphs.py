@@ -42,15 +42,15 @@ def config(comment):
         if key == "cmoe":
             args.append("ncmoe=100000")
         elif key == "graph":
-            args.append("graph=token")
+            args.append("graph=one" if value == "pp1" else "graph=token")
         elif key not in ("mem", "repack"):
             args.append(f"{spelled.get(key, key)}={value}")
     return args
 
 
 def model_name(path):
-    """NAME of NAME.TAG.txt.gz and NAME.TAG.tg.txt.gz (the graph of one token)."""
-    stem = path.name.removesuffix(".txt.gz").removesuffix(".tg")
+    """NAME of NAME.TAG.txt.gz and NAME.TAG.tg.txt.gz (the graph of one token), NAME.TAG.pp1.txt.gz (of one sequence)."""
+    stem = path.name.removesuffix(".txt.gz").removesuffix(".tg").removesuffix(".pp1")
     return stem.rsplit(".", 1)[0]
 
 

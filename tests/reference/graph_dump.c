@@ -2,7 +2,7 @@
  * dumped: to be compared line by line.
  *
  *   graph_dump FILE.gguf|TEXT [key=value...]    build=b10472 dev=cuda:2|plain:1|none ctx np ub batch fa=on|off ctk ctv outmax ngl ncmoe
- *                                               ot kvu nkvo noop swafull graph=prompt|token sizes */
+ *                                               ot kvu nkvo noop swafull graph=prompt|token|one sizes */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +128,10 @@ int main(int argc, char **argv)
     const char         *device = argument(argc, argv, "dev", "none");
     uint32_t            count  = read_devices(device, devices);
     ctxfit_model       *model  = argc > 1 ? open_model(argv[1], argument(argc, argv, "ft", "Q4_K_M")) : NULL;
-    bool                token  = strcmp(argument(argc, argv, "graph", "prompt"), "token") == 0;
+    const char         *graph  = argument(argc, argv, "graph", "prompt");
+    uint32_t            which  = strcmp(graph, "token") == 0 ? CFI_BATCH_TOKEN : strcmp(graph, "one") == 0 ? CFI_BATCH_ONE_SEQUENCE
+                                                                                                           : CFI_BATCH_PROMPT;
+    cfi_batch           batch;
     ctxfit_error        error;
     cfi_run             run;
     static cfi_memory   memory;
@@ -162,9 +165,13 @@ int main(int argc, char **argv)
             fprintf(stderr, "no graph for %s\n", model->arch_name);
             return 1;
         }
-        b.tokens    = token ? run.n_seq : run.graph_tokens;
-        b.outputs   = token ? run.n_seq : run.outputs_graph;
-        b.sequences = run.n_seq;
+        if (!cfi_batch_of(model, &run, which, &batch)) {
+            fprintf(stderr, "no such graph\n");
+            return 1;
+        }
+        b.tokens    = batch.tokens;
+        b.outputs   = batch.outputs;
+        b.sequences = batch.sequences;
         b.weights   = cfi_arena_array(&net.arena, model->info.tensor_count + 1, sizeof *b.weights);
         b.caches    = cfi_arena_array(&net.arena, (size_t)(model->info.layers + model->info.nextn_layers + 1) * CFI_CACHES_PER_LAYER,
                                       sizeof *b.caches);
