@@ -131,7 +131,8 @@ static ctxfit_status build_once(const measuring *m, const cfi_batch *batch, cons
                                .build      = run->build,
                                .host       = run->device_count,
                                .copies     = run->pipeline ? CFI_NET_COPIES : 1,
-                               .op_offload = run->op_offload};
+                               .op_offload = run->op_offload,
+                               .fuses      = run->fused_compute};
     cfi_build      b = {.net = &net, .setup = m->setup, .model = m->setup->model, .run = run, .flags = m->flags};
     ctxfit_status  status = CTXFIT_OK;
 

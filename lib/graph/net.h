@@ -159,6 +159,7 @@ typedef struct cfi_schedule {
     uint32_t  used;        /* devices that take part */
     uint32_t  copies;      /* of inputs: 1, or CFI_NET_COPIES in a pipeline */
     bool      op_offload;
+    bool      fuses;       /* devices keep what they run as one operation: cfi_kept_find() */
     cfi_step *step;        /* scheduled order */
     uint32_t  step_count;
     cfi_step *leaf;
@@ -168,6 +169,16 @@ typedef struct cfi_schedule {
 /* Places every node and makes the order with the copies of each split's inputs. False: net->no_memory. */
 bool cfi_schedule_make(cfi_net *net, cfi_schedule *schedule);
 bool cfi_schedule_supports(const cfi_schedule *schedule, uint32_t place, const cfi_node *node);
+
+/* ---- kept.c ---- */
+/* Nodes that are not freed before another has run, in the order of the latter. */
+typedef struct cfi_kept {
+    cfi_list node;
+    cfi_list until;
+} cfi_kept;
+
+/* Adds what a device keeps of the nodes [start, end); every node's `users` must count its readers. */
+void cfi_kept_find(cfi_net *net, uint32_t start, uint32_t end, cfi_kept *kept);
 
 /* ---- allocate.c ---- */
 #define CFI_STEADY_STATES 64u /* the newest layer ends whose state is remembered */

@@ -20,6 +20,7 @@ typedef struct splitter {
     uint32_t        split_room;
     cfi_list        inputs;       /* of all splits, one after another */
     cfi_list        graph_inputs; /* pipelines: inputs that are kept in several copies at home */
+    cfi_kept        kept;
 } splitter;
 
 /* ---- what a place can do ---- */
@@ -310,6 +311,33 @@ static void make_splits(splitter *sp)
         at->end = net->nodes.count;
 }
 
+/* ---- what devices keep ---- */
+/* Readers in the graph as it was built: copies for other places do not change them. */
+static void count_readers(const cfi_net *net)
+{
+    for (uint32_t i = 0; i < net->nodes.count; i++) {
+        for (uint32_t j = 0; j < net->nodes.item[i]->sources; j++)
+            net->nodes.item[i]->src[j]->users++;
+    }
+}
+
+static void forget_readers(const cfi_net *net)
+{
+    for (uint32_t i = 0; i < net->nodes.count; i++)
+        net->nodes.item[i]->users = 0;
+    for (uint32_t i = 0; i < net->leafs.count; i++)
+        net->leafs.item[i]->users = 0;
+}
+
+static void find_kept(splitter *sp)
+{
+    for (uint32_t i = 0; i < sp->split_count; i++) {
+        if (is_device(sp->s, sp->splits[i].place))
+            cfi_kept_find(sp->net, sp->splits[i].start, sp->splits[i].end, &sp->kept);
+    }
+    forget_readers(sp->net);
+}
+
 /* ---- the order ---- */
 static void add_step(cfi_step *steps, uint32_t *count, cfi_node *node, uint32_t place, bool dependency)
 {
@@ -318,7 +346,8 @@ static void add_step(cfi_step *steps, uint32_t *count, cfi_node *node, uint32_t 
 
 static void order_steps(splitter *sp)
 {
-    cfi_schedule *s = sp->s;
+    cfi_schedule *s    = sp->s;
+    uint32_t      kept = 0;
 
     for (uint32_t i = 0; i < sp->split_count; i++) {
         const split *at = &sp->splits[i];
@@ -329,8 +358,13 @@ static void order_steps(splitter *sp)
             add_step(s->step, &s->step_count, input, input->place, true);
             add_step(s->step, &s->step_count, input->copies[(size_t)at->place * CFI_NET_COPIES], at->place, false);
         }
-        for (uint32_t j = at->start; j < at->end; j++)
-            add_step(s->step, &s->step_count, sp->net->nodes.item[j], sp->net->nodes.item[j]->place, false);
+        for (uint32_t j = at->start; j < at->end; j++) {
+            cfi_node *node = sp->net->nodes.item[j];
+
+            add_step(s->step, &s->step_count, node, node->place, false);
+            for (; kept < sp->kept.node.count && sp->kept.until.item[kept] == node; kept++)
+                add_step(s->step, &s->step_count, sp->kept.node.item[kept], at->place, true);
+        }
     }
 }
 
@@ -369,13 +403,17 @@ bool cfi_schedule_make(cfi_net *net, cfi_schedule *s)
     spread(net, s, false);
     spread(net, s, true);
     place_rest(net, s);
+    if (s->fuses)
+        count_readers(net);
     make_splits(&sp);
+    if (s->fuses)
+        find_kept(&sp);
     if (net->no_memory)
         return false;
     copies        = (size_t)(sp.inputs.count + sp.graph_inputs.count);
     s->step_count = 0;
     s->leaf_count = 0;
-    s->step       = cfi_arena_array(&net->arena, net->nodes.count + 2 * copies, sizeof(*s->step));
+    s->step       = cfi_arena_array(&net->arena, net->nodes.count + sp.kept.node.count + 2 * copies, sizeof(*s->step));
     s->leaf       = cfi_arena_array(&net->arena, net->leafs.count + copies * s->copies, sizeof(*s->leaf));
     net->no_memory = s->step == NULL || s->leaf == NULL;
     if (net->no_memory)

@@ -50,6 +50,9 @@ static void scatter_memory(const cfi_question *q, const participants *p, cfi_mem
     memory->device_count = q->device_count;
 }
 
+/* Compute buffers by the graph, by their bound, or by the graph with what CUDA keeps. */
+typedef enum compute_as { AS_GRAPH, AS_BOUND, AS_FUSED } compute_as;
+
 static uint64_t free_of_host(const cfi_question *q)
 {
     const ctxfit_device *host = cfi_plan_hw_device(q, q->device_count);
@@ -58,15 +61,16 @@ static uint64_t free_of_host(const cfi_question *q)
 }
 
 /* The run borrows the overrides: they must live as long as the question, not as the copy of its options. */
-static void lend(const cfi_question *q, bool bound, cfi_run *run)
+static void lend(const cfi_question *q, compute_as as, cfi_run *run)
 {
     run->overrides     = q->options.overrides;
     run->scratch       = q->scratch;
-    run->bound_compute = bound;
+    run->bound_compute = as == AS_BOUND;
+    run->fused_compute = as == AS_FUSED;
 }
 
-ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
-                                 ctxfit_error *error)
+static ctxfit_status answer_as(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, compute_as as, cfi_answer *out,
+                               ctxfit_error *error)
 {
     const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL,
                                       q->fit_gpu_layers, q->fit_cpu_expert_layers};
@@ -79,7 +83,7 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
     p.mask = cfi_engine_participants(q->model, &options, q->engine.id, &whole);
     if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
         status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
-        lend(q, bound, &out->run);
+        lend(q, as, &out->run);
         return status == CTXFIT_OK ? cfi_memory_measure(q->model, q->engine_device, &out->run, &out->memory, error) : status;
     }
     gather(q, &p);
@@ -87,7 +91,7 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
                                    &(cfi_engine_machine){p.device, p.memory, p.count, whole.host_free, &whole, q->fit_gpu_layers,
                                                          q->fit_cpu_expert_layers},
                                    &out->run, error);
-    lend(q, bound, &out->run);
+    lend(q, as, &out->run);
     if (status == CTXFIT_OK)
         status = cfi_memory_measure(q->model, p.device, &out->run, &out->memory, error);
     if (status == CTXFIT_OK) {
@@ -95,6 +99,17 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
         scatter_run(q, &p, &out->run);
     }
     return status;
+}
+
+ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
+                                 ctxfit_error *error)
+{
+    return answer_as(q, ctx_tokens, sequences, bound ? AS_BOUND : AS_GRAPH, out, error);
+}
+
+ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
+{
+    return answer_as(q, ctx_tokens, sequences, AS_FUSED, out, error);
 }
 
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)

@@ -101,6 +101,9 @@ ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32
 ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
                                  ctxfit_error *error);
 
+/* With what CUDA keeps to run several operations as one. */
+ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
+
 /* Whether the engine's graph can be measured: model, engine and devices are known in every detail. */
 bool          cfi_plan_exact(const cfi_question *q);
 
@@ -118,6 +121,21 @@ ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_to
 
 /* constraints.c */
 ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, const uint64_t *device_limit, ctxfit_error *error);
+
+/* cuda_notes.c: what layers on CUDA and ROCm devices take beside what is counted */
+typedef struct cfi_cuda_notes {
+    bool     has_experts;
+    bool     fuses;         /* experts are run as one operation, for which tensors are kept */
+    bool     scan_refused;  /* some layer's ssm_a stays on the CPU */
+    uint32_t fused_device;  /* that needs most for it */
+    uint64_t fused_bytes;
+    uint64_t indexer_bytes; /* of scores that are written out; 0: they are not */
+    uint64_t pool_bytes;    /* of scratch memory at the end of the context, without flash attention */
+} cfi_cuda_notes;
+
+ctxfit_status cfi_plan_cuda_notes(const cfi_question *q, const cfi_answer *answer, cfi_cuda_notes *out, ctxfit_error *error);
+bool          cfi_cuda_refuses_scan(const ctxfit_model *model, uint32_t build, uint32_t layer);
+bool          cfi_cuda_refuses_indexer(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
 
 /* warnings.c */
 ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error);

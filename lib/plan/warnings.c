@@ -97,13 +97,43 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     }
 }
 
+static unsigned long long mib(uint64_t bytes) { return (unsigned long long)(bytes >> 20); }
+
+/* What CUDA takes beside what is counted. */
+static ctxfit_status warn_of_cuda(warning_list *list, const cfi_question *q, ctxfit_error *error)
+{
+    cfi_cuda_notes notes;
+    ctxfit_status  status = cfi_plan_cuda_notes(q, &list->plan->answer, &notes, error);
+
+    if (status != CTXFIT_OK)
+        return status;
+    if (notes.fused_bytes >= UINT64_C(1) << 20)
+        warn(list, "CUDA keeps tensors to run experts as one operation: the compute buffer of %s may be %llu MiB larger than counted",
+             list->plan->device[notes.fused_device].name, mib(notes.fused_bytes));
+    else if (notes.fuses && !list->plan->summary.compute_exact)
+        warn(list, "CUDA keeps tensors to run experts as one operation: compute buffers were up to 73 %% larger with that than without");
+    if (notes.pool_bytes >= UINT64_C(1) << 20)
+        warn(list, "without flash attention CUDA's pool grows with the prompt, after loading, to about %llu MiB a device: not counted",
+             mib(notes.pool_bytes));
+    if (notes.indexer_bytes > 0)
+        warn(list, "CUDA has no indexer for this model with keys of that type: scores are written out, about %llu MiB more than counted",
+             mib(notes.indexer_bytes));
+    if (notes.scan_refused)
+        warn(list, "CUDA has no scan for this model's states: ssm_a stays on the CPU, and compute buffers differ from what is counted");
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error)
 {
-    warning_list list = {plan, false};
+    warning_list  list = {plan, false};
+    ctxfit_status status;
 
     warn_of_engine(&list, q);
     warn_of_model(&list, q);
     warn_of_hardware(&list, q);
+    status = warn_of_cuda(&list, q, error);
+    if (status != CTXFIT_OK)
+        return status;
     if (list.out_of_memory)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for the warnings of a plan");
     return CTXFIT_OK;

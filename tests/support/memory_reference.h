@@ -243,6 +243,7 @@ static inline void reference_add_row(const csv_reader *csv, reference_case *c)
     if (*csv_text(csv, "weights_bytes") != '\0') {
         to->weights += (uint64_t)csv_number(csv, "weights_bytes");
         to->compute += (uint64_t)csv_number(csv, "compute_bytes");
+        to->compute_low += (uint64_t)csv_number(csv, "plain_bytes");
         *context += (uint64_t)csv_number(csv, "context_bytes");
         return;
     }
