@@ -97,6 +97,14 @@ bool          cli_names_a_source(const char *name);
 void          cli_apply_parameters(cli_request *r);
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
 
+/* ---- cli_folder.c: folders of GGUF files, as LM Studio and llama.cpp keep them ---- */
+typedef enum cli_folder {
+    CLI_FOLDER_NONE,   /* no folder, or no GGUF file in it */
+    CLI_FOLDER_ONE,    /* `path` is that of its only model, or of the first shard of that */
+    CLI_FOLDER_SEVERAL /* the message names them */
+} cli_folder;
+cli_folder cli_find_gguf(const char *folder, char *path, size_t cap, ctxfit_error *error);
+
 /* ---- cli_input.c again ---- */
 /* Prints the error of a named input and returns the exit code that it means. */
 int cli_fail(const char *what, const char *name, ctxfit_status status, const ctxfit_error *error);

@@ -62,6 +62,8 @@ cli_model_source cli_source_of(const cli_request *r)
 ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
 {
     const char *name = source->name;
+    char        path[4096];
+    cli_folder  folder;
 
     *out = NULL;
     if (cli_ends_with(name, ".gguf"))
@@ -70,6 +72,12 @@ ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out,
         return cli_open_source(source, out, error);
     if (ctxfit_model_from_catalog(name, source->file_type, NULL, out, error) == CTXFIT_OK)
         return CTXFIT_OK;
+    if (error->status == CTXFIT_E_NOT_FOUND && (folder = cli_find_gguf(name, path, sizeof path, error)) != CLI_FOLDER_NONE) {
+        cli_model_source found = *source;
+
+        found.name = path;
+        return folder == CLI_FOLDER_ONE ? cli_open_gguf(&found, out, error) : error->status;
+    }
     /* A file with another ending; otherwise the catalog's answer, with its suggestions, says more. */
     if (error->status == CTXFIT_E_NOT_FOUND && cli_is_readable(name))
         return cli_open_gguf(source, out, error);

@@ -140,11 +140,11 @@ const cfi_json_value *cfi_json_root(const cfi_json_doc *doc)
 /* ---- values ---- */
 
 /* yyjson takes no const, and writes nothing. */
-static yyjson_val *plain(const cfi_json_value *value) { return (yyjson_val *)(uintptr_t)value; }
+static yyjson_val *as_yyjson(const cfi_json_value *value) { return (yyjson_val *)(uintptr_t)value; }
 
 cfi_json_kind cfi_json_kind_of(const cfi_json_value *value)
 {
-    switch (yyjson_get_type(plain(value))) {
+    switch (yyjson_get_type(as_yyjson(value))) {
     case YYJSON_TYPE_NULL: return CFI_JSON_NULL;
     case YYJSON_TYPE_BOOL: return CFI_JSON_BOOL;
     case YYJSON_TYPE_NUM: return CFI_JSON_NUMBER;
@@ -160,7 +160,7 @@ const cfi_json_value *cfi_json_get(const cfi_json_value *object, const char *key
     const cfi_json_value *found = NULL;
     const size_t    len = strlen(key);
 
-    if (yyjson_is_obj(plain(object)))
+    if (yyjson_is_obj(as_yyjson(object)))
         for (cfi_json_iter it = cfi_json_items(object); cfi_json_next(&it);)
             if (it.key_len == len && memcmp(it.key, key, len) == 0)
                 found = it.value;
@@ -169,12 +169,12 @@ const cfi_json_value *cfi_json_get(const cfi_json_value *object, const char *key
 
 size_t cfi_json_count(const cfi_json_value *container)
 {
-    return yyjson_is_ctn(plain(container)) ? unsafe_yyjson_get_len(plain(container)) : 0;
+    return yyjson_is_ctn(as_yyjson(container)) ? unsafe_yyjson_get_len(as_yyjson(container)) : 0;
 }
 
 bool cfi_json_as_u64(const cfi_json_value *value, uint64_t *out)
 {
-    yyjson_val *v = plain(value);
+    yyjson_val *v = as_yyjson(value);
     double      real;
 
     if (yyjson_is_uint(v)) {
@@ -192,18 +192,18 @@ bool cfi_json_as_u64(const cfi_json_value *value, uint64_t *out)
 
 bool cfi_json_as_number(const cfi_json_value *value, double *out)
 {
-    if (!yyjson_is_num(plain(value)))
+    if (!yyjson_is_num(as_yyjson(value)))
         return false;
-    *out = yyjson_get_num(plain(value));
+    *out = yyjson_get_num(as_yyjson(value));
     return true;
 }
 
-bool cfi_json_is_true(const cfi_json_value *value) { return yyjson_is_true(plain(value)); }
+bool cfi_json_is_true(const cfi_json_value *value) { return yyjson_is_true(as_yyjson(value)); }
 
 const char *cfi_json_as_text(const cfi_json_value *value, size_t *out_len)
 {
-    const char  *text = yyjson_get_str(plain(value));
-    const size_t length = yyjson_get_len(plain(value));
+    const char  *text = yyjson_get_str(as_yyjson(value));
+    const size_t length = yyjson_get_len(as_yyjson(value));
 
     if (text == NULL || strlen(text) != length)
         return NULL;
@@ -217,15 +217,15 @@ cfi_json_iter cfi_json_items(const cfi_json_value *container)
     cfi_json_iter it = {0};
 
     it.left = cfi_json_count(container);
-    it.object = yyjson_is_obj(plain(container));
+    it.object = yyjson_is_obj(as_yyjson(container));
     if (it.left > 0)
-        it.next = unsafe_yyjson_get_first(plain(container));
+        it.next = unsafe_yyjson_get_first(as_yyjson(container));
     return it;
 }
 
 bool cfi_json_next(cfi_json_iter *it)
 {
-    yyjson_val *v = plain(it->next);
+    yyjson_val *v = as_yyjson(it->next);
 
     if (it->left == 0)
         return false;

@@ -725,6 +725,17 @@ class Sources(unittest.TestCase):
         self.assertEqual(answer["resolved"]["n_batch"], 96)
         self.assertEqual(answer["resolved"]["gpu_layers"], 0)
 
+    def test_a_folder_with_one_model(self):
+        (self.folder / "model-Q4_K_M.gguf").write_bytes(HEADER.read_bytes())
+        (self.folder / "mmproj-model.gguf").write_bytes(b"GGUF")
+        done = run("model", self.folder, "--header-only")
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertIn(b"architecture        qwen", done.stdout)
+        (self.folder / "model-Q8_0.gguf").write_bytes(HEADER.read_bytes())
+        done = run("model", self.folder, "--header-only")
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"2 GGUF files", done.stderr)
+
     def test_a_modelfile_leads_to_a_file_or_the_store(self):
         (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
         for source in ("./a.gguf", str(HEADER), "tiny"):
