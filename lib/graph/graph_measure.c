@@ -140,7 +140,7 @@ static ctxfit_status build_once(const measuring *m, const cfi_batch *batch, cons
     b.tokens    = batch->tokens;
     b.sequences = batch->sequences;
     b.outputs   = batch->outputs;
-    b.weights   = cfi_arena_array(&net.arena, m->setup->model->info.tensor_count + 1, sizeof(*b.weights));
+    b.weights   = cfi_arena_array(&net.arena, (size_t)m->setup->model->info.tensor_count + 1, sizeof(*b.weights));
     b.caches    = cfi_arena_array(&net.arena, (size_t)(all + 1) * CFI_CACHES_PER_LAYER, sizeof(*b.caches));
     if (b.weights == NULL || b.caches == NULL) {
         net.no_memory = true;

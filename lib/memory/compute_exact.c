@@ -48,7 +48,7 @@ static ctxfit_status measure_exact(cfi_graph_setup *setup, uint64_t *bytes, ctxf
     if (run->overrides == NULL || run->overrides[0] == '\0')
         return cfi_graph_measure(setup, bytes, error);
     cfi_arena_init(&places, &setup->scratch->allocator);
-    place  = cfi_arena_array(&places, setup->model->info.tensor_count + 1, 1);
+    place  = cfi_arena_array(&places, (size_t)setup->model->info.tensor_count + 1, 1);
     status = place == NULL ? cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory") : place_tensors(setup, place, error);
     setup->tensor_device = place;
     if (status == CTXFIT_OK)

@@ -187,11 +187,11 @@ ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error)
     uint32_t *keys   = NULL;
     uint32_t  at     = 0;
 
-    model->weight       = cfi_arena_array(&model->arena, count + 1, sizeof(*model->weight));
+    model->weight       = cfi_arena_array(&model->arena, (size_t)count + 1, sizeof(*model->weight));
     model->weight_first = cfi_arena_array(&model->arena, slots + 1, sizeof(*model->weight_first));
     model->layer_shape  = cfi_arena_array(&model->arena, slots, sizeof(*model->layer_shape));
     model->layer_format = cfi_arena_array(&model->arena, slots, sizeof(*model->layer_format));
-    keys                = cfi_arena_array(&model->arena, count + 1, sizeof(*keys));
+    keys                = cfi_arena_array(&model->arena, (size_t)count + 1, sizeof(*keys));
     next                = cfi_arena_array(&model->arena, slots + 32, sizeof(*next));
     if (model->weight == NULL || model->weight_first == NULL || model->layer_shape == NULL || model->layer_format == NULL || keys == NULL ||
         next == NULL)
