@@ -122,6 +122,9 @@ ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_opt
     run->notes.ctx_tokens = tokens;
     run->n_ctx_seq = tokens;
     run->n_seq = options->sequences != 0 ? options->sequences : 1;
+    if (run->n_seq > cfi_engine_traits_of(run->id)->most_sequences)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "%s: %lu sequences at the same time: at most %lu here", run->engine.name,
+                        (unsigned long)run->n_seq, (unsigned long)cfi_engine_traits_of(run->id)->most_sequences);
     run->n_ctx = tokens * run->n_seq; /* both 32 bits */
     run->streams = run->n_seq;
     run->kv_cells = tokens;

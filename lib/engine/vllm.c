@@ -105,7 +105,8 @@ static bool vllm_attends(const ctxfit_layer_info *layer)
 
 /* In a hybrid model the block of an attention layer is as large as the state of a recurrent one: platforms/interface.py,
  * update_block_size_for_backend(); before it models/config.py, HybridAttentionMambaModelConfig. */
-static void vllm_hybrid_block(vllm_specs *s, uint64_t *padded_state)
+/* False where that is more than 32 bits hold. */
+static bool vllm_hybrid_block(vllm_specs *s, uint64_t *padded_state)
 {
     uint64_t state = 0, token = 0;
 
@@ -119,15 +120,21 @@ static void vllm_hybrid_block(vllm_specs *s, uint64_t *padded_state)
     }
     *padded_state = state;
     if (state == 0 || token == 0)
-        return;
-    s->block_tokens *= (uint32_t)cfi_max_u64(1, (state + s->block_tokens * token - 1) / (s->block_tokens * token));
+        return true;
+    state = (state + s->block_tokens * token - 1) / (s->block_tokens * token);
+    if (state > UINT32_MAX / s->block_tokens)
+        return false;
+    s->block_tokens *= (uint32_t)cfi_max_u64(1, state);
     *padded_state = s->block_tokens * token;
+    return true;
 }
 
 static bool vllm_add_spec(const vllm_specs *s, uint32_t stage, const cfi_page_spec *spec)
 {
-    uint32_t place = cfi_pages_add(&s->run->paged.pages, spec);
+    uint32_t place = spec->page_bytes > 0 ? cfi_pages_add(&s->run->paged.pages, spec) : 0;
 
+    if (spec->page_bytes == 0) /* nothing to keep */
+        return true;
     if (place == UINT32_MAX)
         return false;
     s->run->paged.stage_layers[stage][place]++;
@@ -169,7 +176,8 @@ static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
     uint64_t            padded;
     uint32_t            stage = 0;
 
-    vllm_hybrid_block(s, &padded);
+    if (!vllm_hybrid_block(s, &padded))
+        return cfi_fail(error, CTXFIT_E_OVERFLOW, "vllm: blocks as large as the recurrent state are more than 32 bits of tokens");
     for (uint32_t i = 0; i < end; i++) {
         while (stage + 1 < s->run->paged.stages && i >= s->run->paged.stage_first[stage + 1])
             stage++;

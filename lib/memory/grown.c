@@ -48,7 +48,9 @@ static uint64_t grown_peak(const ctxfit_model *model, const cfi_run *run)
         widest = cfi_max_u64(widest, 3 * ((uint64_t)layer->ff_width + layer->shared_width) +
                                          layer->experts_used * ((uint64_t)model->info.embedding + 3 * (uint64_t)layer->expert_width));
     }
-    return 2 * (uint64_t)run->n_ubatch * (widest + 2 * (uint64_t)model->info.embedding);
+    if (!cfi_mul_u64(2 * (uint64_t)run->n_ubatch, widest + 2 * (uint64_t)model->info.embedding, &widest))
+        return UINT64_MAX / 8;
+    return cfi_min_u64(widest, UINT64_MAX / 8);
 }
 
 ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error)

@@ -11,6 +11,7 @@
 #define RANKS_HIGH_BYTES    (1024 * MIB) /* NCCL's buffers where ranks work together */
 #define GRAPHS_LOW_BYTES    (64 * MIB)
 #define GRAPHS_HIGH_BYTES   (1536 * MIB)
+#define MOST_PEAK           (UINT64_MAX / 8) /* twice that and the rest are within 64 bits */
 
 static const char replicated_names[][16] = {
 #define CFI_VLLM_REPLICATED(name) name,
@@ -133,8 +134,7 @@ static bool add_cache(const cfi_run *run, cfi_memory *out)
 static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
 {
     const uint64_t tokens = run->n_batch, ranks = run->paged.tensor_ranks;
-    uint64_t       logits = (uint64_t)run->paged.batch_sequences * model->info.vocabulary * sizeof(float) * run->paged.logit_copies;
-    uint64_t       widest = 0;
+    uint64_t       logits = 0, widest = 0;
 
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
         const ctxfit_layer_info *layer = &model->layer[i];
@@ -144,7 +144,10 @@ static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
 
         widest = cfi_max_u64(widest, dense + routed);
     }
-    return cfi_max_u64(logits, 2 * tokens * (widest + 2 * (uint64_t)model->info.embedding));
+    if (!cfi_mul_u64((uint64_t)run->paged.batch_sequences * model->info.vocabulary, sizeof(float) * run->paged.logit_copies, &logits) ||
+        !cfi_mul_u64(2 * tokens, widest + 2 * (uint64_t)model->info.embedding, &widest))
+        return MOST_PEAK;
+    return cfi_min_u64(cfi_max_u64(logits, widest), MOST_PEAK);
 }
 
 static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
