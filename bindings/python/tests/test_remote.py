@@ -1,6 +1,7 @@
 """Headers through HTTP: servers with ranges, without, failing midway, lying, redirecting, all on the loopback interface."""
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
@@ -165,6 +166,32 @@ def test_a_server_that_gives_less_than_asked_for(server: Server) -> None:
 
     server.answer = little
     assert len(ctxfit.Gguf.open(server.url + "/large.gguf", retries=0).tensors) == 1
+
+
+def test_a_checkpoint_through_http(server: Server) -> None:
+    def shard(name: str, data: int) -> bytes:
+        header = json.dumps({name: {"dtype": "U8", "shape": [data], "data_offsets": [0, data]}}).encode()
+        return struct.pack("<Q", len(header)) + header + bytes(data)
+
+    index = {"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}
+    config = {"model_type": "llama", "num_hidden_layers": 2, "vocab_size": 64, "hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 2}
+    server.files = {
+        "/r/m-1.safetensors": shard("a", 1 << 20),
+        "/r/m-2.safetensors": shard("b", 1 << 21),
+        "/r/m.safetensors.index.json": json.dumps(index).encode(),
+        "/r/config.json": json.dumps(config).encode(),
+    }
+    try:
+        model = ctxfit.Model.open(server.url + "/r/config.json", quant="Q4_0")
+    except ctxfit.Unsupported:
+        pytest.skip("built without JSON")
+    assert (model.arch, model.file_type) == ("llama", "Q4_0")
+    server.sent = 0
+    weights = ctxfit.Safetensors.open(server.url + "/r/m.safetensors.index.json")
+    assert (weights.bytes, weights.shard_count) == ((1 << 20) + (1 << 21), 2)
+    assert server.sent < 1 << 18
+    with pytest.raises(ctxfit.LimitReached):
+        ctxfit.Safetensors.open(server.url + "/r/m-1.safetensors", max_bytes=16)
 
 
 def test_a_model_through_http_is_the_model_of_the_file(server: Server, header: bytes) -> None:

@@ -10,7 +10,7 @@ from . import _convert
 from . import _layout as L
 from ._enums import Dialect
 from ._errors import InvalidArgument, NotFound
-from ._gguf import DEFAULT_MAX_BYTES, Fetch, Gguf, Source
+from ._gguf import DEFAULT_MAX_BYTES, Fetch, Gguf, Source, _fill
 from ._library import Handle, ask, lib
 from ._records import Checkpoint, CheckpointLayer, Layer, ModelInfo, TensorInfo
 from ._safetensors import Safetensors
@@ -61,6 +61,13 @@ class Model(Handle):
         if folder_config is not None:
             with open(folder_config, "rb") as file:
                 return cls.from_config(file.read(), quant)
+        name = os.fsdecode(_convert.path(source, "source"))
+        if fetch is None and "://" in name and name.partition("@")[0].lower().endswith(".json"):
+            from . import _remote
+
+            web = _remote.Settings(headers, _convert.real(timeout, "timeout"), _convert.whole(retries, "retries", 0, 1000))
+            with _remote.HttpFile(_remote.url_of(name), web, 16 << 20) as remote:
+                return cls.from_config(_fill(remote.read, 0, 16 << 20), quant)
         if fetch is None:
             gguf = Gguf.open(
                 source, header_only=header_only, dialect=dialect, max_bytes=max_bytes, headers=headers, timeout=timeout, retries=retries
