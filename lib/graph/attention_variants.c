@@ -70,9 +70,9 @@ void cfi_step_norm_heads(cfi_build *b, uint32_t arg)
 {
     (void)arg;
     if (cfi_has_weight(b, CFI_W_ATTN_Q_NORM))
-        b->q = cfi_block_norm(b, b->q, cfi_weight_here(b, CFI_W_ATTN_Q_NORM), NULL, CFI_OP_NORM, true);
+        b->q = cfi_block_norm(b, b->q, cfi_weight_here(b, CFI_W_ATTN_Q_NORM), cfi_bias_here(b, CFI_W_ATTN_Q_NORM), CFI_OP_NORM, true);
     if (cfi_has_weight(b, CFI_W_ATTN_K_NORM))
-        b->k = cfi_block_norm(b, b->k, cfi_weight_here(b, CFI_W_ATTN_K_NORM), NULL, CFI_OP_NORM, true);
+        b->k = cfi_block_norm(b, b->k, cfi_weight_here(b, CFI_W_ATTN_K_NORM), cfi_bias_here(b, CFI_W_ATTN_K_NORM), CFI_OP_NORM, true);
 }
 
 /* ---- positions ---- */
@@ -89,6 +89,8 @@ bool cfi_layer_roped(const cfi_build *b, uint32_t rule)
     uint32_t all     = b->model->info.layers;
     uint32_t step    = rule == CFI_BUT_FOURTH || windows ? 4 : all;
 
+    if (rule == CFI_WINDOWS)
+        return !windows || cfi_engine_layer_windowed(b->layer);
     if (rule == CFI_BUT_FIRST_WINDOWED)
         return step == all || b->index % step != 0;
     return (b->index + 1) % step != 0;

@@ -173,6 +173,27 @@ void cfi_step_layer_norm(cfi_build *b, uint32_t arg)
     b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_NORM, true);
 }
 
+/* Pinned as if it were the first layer's (bloom.cpp:77). */
+void cfi_step_norm_embedding(cfi_build *b, uint32_t arg)
+{
+    cfi_node *weight = cfi_weight_here(b, CFI_W_TOKEN_EMBD_NORM);
+    cfi_node *bias   = cfi_bias_here(b, CFI_W_TOKEN_EMBD_NORM);
+    uint32_t  index  = b->index;
+
+    (void)arg;
+    b->index = 0;
+    b->x     = cfi_block_norm(b, b->x, weight, bias, CFI_OP_NORM, true);
+    b->index = index;
+}
+
+void cfi_step_times(cfi_build *b, uint32_t arg)
+{
+    cfi_node *weight = cfi_weight_here(b, (cfi_weight)arg);
+
+    if (weight != NULL)
+        b->x = cfi_mul(b->net, b->x, weight);
+}
+
 void cfi_step_linear(cfi_build *b, uint32_t arg) { b->x = cfi_block_linear_bias(b, b->x, (cfi_weight)arg); }
 
 /* ---- output ---- */
@@ -280,4 +301,15 @@ void cfi_step_add_weighed(cfi_build *b, uint32_t arg)
     if (factor == NULL)
         factor = cfi_missing(b->net);
     b->x = cfi_add(b->net, b->x, cfi_mul(b->net, b->slot[arg % CFI_BUILD_SLOTS], factor));
+}
+
+/* Chameleon never answers with images (chameleon.cpp:194). */
+void cfi_step_mask_image_logits(cfi_build *b, uint32_t arg)
+{
+    cfi_node *none = cfi_clamp(b->net, b->run->build, cfi_tensor_1d(b->net, CFI_QUANT_F32, 8196 - 4));
+
+    (void)arg;
+    b->x->flags &= (uint8_t)~CFI_NODE_OUTPUT;
+    b->x = cfi_op_pair(b->net, CFI_OP_SET, b->x, none);
+    b->x->flags |= CFI_NODE_OUTPUT;
 }

@@ -155,8 +155,8 @@ enum {
 /* Arguments of steps: metadata that only some architectures read. */
 enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED, CFI_UNSCALED, CFI_UNBIASED, CFI_SPLIT_HEADS, CFI_ALWAYS };
 /* Which layers rotate q and k: all but each fourth; the same in models with windows, without all but the last; all but the first of
- * four in models with windows. */
-enum { CFI_BUT_FOURTH = 1, CFI_BUT_FOURTH_WINDOWED, CFI_BUT_FIRST_WINDOWED };
+ * four in models with windows; in models with windows those that have one. */
+enum { CFI_BUT_FOURTH = 1, CFI_BUT_FOURTH_WINDOWED, CFI_BUT_FIRST_WINDOWED, CFI_WINDOWS };
 bool cfi_layer_roped(const cfi_build *b, uint32_t rule);
 /* Runs the program of the architecture over the given layers. */
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count);

@@ -70,6 +70,11 @@ cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gat
 
 void cfi_step_ffn(cfi_build *b, uint32_t arg) { b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_FFN_DOWN, arg, true); }
 
+void cfi_step_ffn_inner(cfi_build *b, uint32_t arg)
+{
+    b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_COUNT, arg, true);
+}
+
 void cfi_step_ffn_shared(cfi_build *b, uint32_t arg)
 {
     b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP_SHEXP, CFI_W_FFN_GATE_SHEXP, CFI_W_FFN_DOWN_SHEXP, arg, true);
@@ -138,11 +143,11 @@ static cfi_node *best_groups(cfi_build *b, cfi_node *probs, uint64_t experts)
     return cfi_reshape_2d(n, scores, experts, tokens);
 }
 
-static cfi_node *expert_matrix(cfi_build *b, cfi_node *x, cfi_node *ids, cfi_weight name)
+static cfi_node *expert_matrix(cfi_build *b, cfi_node *x, cfi_node *ids, cfi_weight name, cfi_weight scaled_by)
 {
     cfi_net  *n     = b->net;
     cfi_node *w     = cfi_weight_here(b, name);
-    cfi_node *scale = ff_scale(b, name);
+    cfi_node *scale = ff_scale(b, scaled_by);
     cfi_node *bias  = cfi_bias_here(b, name);
 
     if (scale != NULL) {
@@ -164,21 +169,21 @@ static cfi_node *run_experts(cfi_build *b, cfi_node *x, cfi_node *ids, const cfi
     cfi_node *up = NULL;
 
     if (cfi_has_weight(b, e->gate_up)) {
-        cfi_node *both = expert_matrix(b, x, ids, e->gate_up);
+        cfi_node *both = expert_matrix(b, x, ids, e->gate_up, e->up);
 
         x  = cfi_view_3d(n, both, both->ne[0] / 2, both->ne[1], both->ne[2], both->nb[1], both->nb[2]);
         up = cfi_view_3d(n, both, both->ne[0] / 2, both->ne[1], both->ne[2], both->nb[1], both->nb[2]);
     } else {
         cfi_node *in = x;
 
-        up = expert_matrix(b, in, ids, e->up);
-        x  = cfi_has_weight(b, e->gate) ? expert_matrix(b, in, ids, e->gate) : up;
+        up = expert_matrix(b, in, ids, e->up, e->up);
+        x  = cfi_has_weight(b, e->gate) ? expert_matrix(b, in, ids, e->gate, e->gate) : up;
     }
     if (cfi_has_weight(b, e->gate) && has_limit(b, e->act, CFI_LAYER_CLAMPS_EXPERTS))
         x = limited(b, x, up);
     else
         x = activate(b, x, x != up ? up : NULL, e->act);
-    return expert_matrix(b, x, ids, e->down);
+    return expert_matrix(b, x, ids, e->down, e->down);
 }
 
 /* One view for each chosen expert, then one sum after another. */

@@ -132,7 +132,8 @@ static ctxfit_status build_once(const measuring *m, const cfi_batch *batch, cons
                                .host       = run->device_count,
                                .copies     = run->pipeline ? CFI_NET_COPIES : 1,
                                .op_offload = run->op_offload,
-                               .fuses      = run->fused_compute};
+                               .fuses      = run->fused_compute,
+                               .pinned     = run->gpu_layers > all};
     cfi_build      b = {.net = &net, .setup = m->setup, .model = m->setup->model, .run = run, .flags = m->flags};
     ctxfit_status  status = CTXFIT_OK;
 
@@ -168,7 +169,8 @@ static ctxfit_status measure_one(const measuring *m, cfi_batch batch, uint64_t *
     allocation.state = cfi_arena_array(m->arena, (size_t)m->layers + 1, sizeof(*allocation.state));
     if (layers.index == NULL || layers.run == NULL || allocation.state == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
-    for (uint32_t kept = PERIODS_KEPT;; kept *= 2) {
+    /* Layers that have an embedding of their own each fetch a part of it: how many they are counts. */
+    for (uint32_t kept = m->setup->model->info.per_layer_embedding > 0 ? m->layers : PERIODS_KEPT;; kept *= 2) {
         ctxfit_status status;
 
         choose_layers(m, kept, &layers);

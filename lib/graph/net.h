@@ -160,6 +160,7 @@ typedef struct cfi_schedule {
     uint32_t  copies;      /* of inputs: 1, or CFI_NET_COPIES in a pipeline */
     bool      op_offload;
     bool      fuses;       /* devices keep what they run as one operation: cfi_kept_find() */
+    bool      pinned;      /* norms run where their layer is */
     cfi_step *step;        /* scheduled order */
     uint32_t  step_count;
     cfi_step *leaf;

@@ -12,6 +12,7 @@ enum {
     CODE_IF_EXPERTS,/* so many experts */
     CODE_IF_ROPED,  /* the layer rotates q and k, by that rule */
     CODE_IF_STREAM, /* rows of the embedding have a part for the layer */
+    CODE_IF_BEFORE, /* of the first so many layers */
     CODE_IF_LAYERS, /* the model has so many layers */
     CODE_IF_AGAIN,  /* behind the layer the layers are passed once more */
     CODE_IF_STATE,  /* the layer keeps a state of constant size */
@@ -43,6 +44,7 @@ enum {
 #define IF_EXPERTS(count)   CODE_IF_EXPERTS, count
 #define IF_ROPED(rule)      CODE_IF_ROPED, CFI_##rule
 #define IF_STREAM           CODE_IF_STREAM, 0
+#define IF_BEFORE(count)    CODE_IF_BEFORE, count
 #define IF_LAYERS(count)    CODE_IF_LAYERS, count
 #define IF_AGAIN            CODE_IF_AGAIN, 0
 #define IF_STATE            CODE_IF_STATE, 0
@@ -128,6 +130,7 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_EVERY: return every(b, (cfi_fact)arg);
     case CODE_IF_EXPERTS: return b->layer->experts == arg;
     case CODE_IF_ROPED: return cfi_layer_roped(b, arg);
+    case CODE_IF_BEFORE: return b->index < arg;
     case CODE_IF_LAYERS: return b->model->info.layers == arg;
     case CODE_IF_STREAM: return has_stream(b);
     case CODE_IF_AGAIN: return !b->last && (b->index + 1) % cfi_model_layers_once(b->model) == 0;

@@ -2,13 +2,16 @@
  * ggml_backend_sched_split_graph. The highest place is the host: it runs everything and is chosen last. */
 #include "net.h"
 
-#define SPLIT_INPUTS 30u /* after that many a split ends: GGML_SCHED_MAX_SPLIT_INPUTS; the number grows in builds that enlarge it */
+#define SPLIT_INPUTS 30u /* that fit a split at first: GGML_SCHED_MAX_SPLIT_INPUTS */
 
 typedef struct split {
     uint32_t   place;
     uint32_t   start;
     uint32_t   end;
     uint32_t   inputs;
+    uint32_t   room;        /* for inputs: a split that is full ends, one that a single operation overfills is enlarged */
+    uint32_t   ahead;       /* inputs that it has more in the first graph of a run, whose norms are not pinned: it may be enlarged there */
+    bool       decided;     /* whether that graph enlarged it */
     uint32_t   first_input; /* in splitter.inputs */
 } split;
 
@@ -191,7 +194,7 @@ static split *new_split(splitter *sp, uint32_t place, uint32_t start)
         sp->split_room = room;
     }
     made  = &sp->splits[sp->split_count++];
-    *made = (split){place, start, start, 0, sp->inputs.count};
+    *made = (split){.place = place, .start = start, .end = start, .room = SPLIT_INPUTS, .first_input = sp->inputs.count};
     return made;
 }
 
@@ -251,13 +254,16 @@ static void copy_source(splitter *sp, split *at, cfi_node *node, uint32_t j)
                 copy[c]->flags |= CFI_NODE_INPUT | CFI_NODE_OUTPUT;
         }
         cfi_list_add(sp->net, &sp->inputs, src);
-        at->inputs++;
+        if (!at->decided && at->ahead > 0 && at->inputs + at->ahead >= SPLIT_INPUTS)
+            at->room = 2 * SPLIT_INPUTS;
+        if (at->inputs++ >= at->room)
+            at->room *= 2;
     }
     node->src[j] = src->copies[(size_t)at->place * CFI_NET_COPIES];
 }
 
 /* Weights that were fetched before make room for these, and a full list of inputs ends a split. */
-static bool starts_split(const splitter *sp, const split *at, const cfi_node *node)
+static bool starts_split(const splitter *sp, split *at, const cfi_node *node)
 {
     if (node->place != at->place)
         return true;
@@ -268,8 +274,10 @@ static bool starts_split(const splitter *sp, const split *at, const cfi_node *no
 
         if ((src->flags & CFI_NODE_WEIGHT) != 0 && src->place != at->place)
             return true;
-        if (at->inputs >= SPLIT_INPUTS && !cfi_engine_changed(sp->s->build, CFI_CHANGE_SPLIT_UNLIMITED) && src->place != at->place &&
-            !copied(src, at->place) && !readable(src, at->place))
+        if (src->place == at->place || copied(src, at->place) || readable(src, at->place))
+            continue;
+        at->decided |= at->inputs + at->ahead >= SPLIT_INPUTS;
+        if (at->inputs >= at->room && !cfi_engine_changed(sp->s->build, CFI_CHANGE_SPLIT_UNLIMITED))
             return true;
     }
     return false;
@@ -293,8 +301,12 @@ static void make_splits(splitter *sp)
         if (at == NULL) {
             at = new_split(sp, node->place, 0);
         } else if (starts_split(sp, at, node)) {
+            uint32_t before = at->place;
+
             at->end = i;
             at      = new_split(sp, node->place, i);
+            if (at != NULL)
+                at->ahead = sp->s->pinned && before != at->place && is_device(sp->s, before) && is_device(sp->s, at->place);
         }
         if (at == NULL)
             return;

@@ -179,6 +179,14 @@ static void find_kinds(ctxfit_model *model, uint32_t *kinds)
     }
 }
 
+/* Of a layer by its name: some that are kept with the first layer belong to none. */
+static size_t slot_of(const cfi_tensor *t, size_t slots)
+{
+    uint64_t block;
+
+    return t->layer >= 0 && cfi_model_split_name(t->name, &block) != NULL ? (size_t)t->layer : slots - 1;
+}
+
 ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error)
 {
     size_t    slots  = (size_t)model->info.layers + model->info.nextn_layers + 1;
@@ -201,7 +209,7 @@ ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error)
 
         keys[i] = t->role == CFI_ROLE_UNUSED ? UINT32_MAX : key_of(t->name);
         if (keys[i] != UINT32_MAX)
-            next[t->layer >= 0 ? (size_t)t->layer : slots - 1]++;
+            next[slot_of(t, slots)]++;
     }
     for (size_t s = 0; s < slots; s++) {
         model->weight_first[s] = at;
@@ -213,7 +221,7 @@ ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error)
         const cfi_tensor *t = &model->tensor[i];
 
         if (keys[i] != UINT32_MAX)
-            model->weight[next[t->layer >= 0 ? (size_t)t->layer : slots - 1]++] = (cfi_weight_entry){keys[i], (uint32_t)i};
+            model->weight[next[slot_of(t, slots)]++] = (cfi_weight_entry){keys[i], (uint32_t)i};
     }
     for (size_t s = 0; s < slots; s++) {
         uint32_t here = model->weight_first[s + 1] - model->weight_first[s];
@@ -238,7 +246,7 @@ static const fact_key fact_keys[] = {
 static bool is_flag(size_t fact)
 {
     return fact == CFI_FACT_EXPERT_WEIGHTS_NORM || fact == CFI_FACT_PARALLEL_RESIDUAL || fact == CFI_FACT_ROPE_FINETUNED ||
-           fact == CFI_FACT_LOOP_UNNORMED || fact == CFI_FACT_SSM_NORMS || fact == CFI_FACT_CAUSAL;
+           fact == CFI_FACT_LOOP_UNNORMED || fact == CFI_FACT_SSM_NORMS || fact == CFI_FACT_SWIN_NORM || fact == CFI_FACT_CAUSAL;
 }
 
 /* Layers whose value in the list, or the one value, is above `least`. */

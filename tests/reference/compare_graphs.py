@@ -24,7 +24,7 @@ def rows(lines):
             out.append(("N", "HOST", "dependency", "", "", 0, ""))
             continue
         kind, ident, buffer, op, name, quant, ne, size, nb, flags, external, view, src = m.groups()
-        buffer = "HOST" if buffer in ("CUDA_Host", "CPU", "PLAIN_Host") or "Host" in buffer else buffer.replace("RPC", "PLAIN")
+        buffer = "HOST" if buffer in ("CUDA_Host", "CPU", "PLAIN_Host") or "Host" in buffer else re.sub("RPC|PGPU", "PLAIN", buffer)
         if kind == "L" and external:
             continue
         if kind == "N" and op == "NONE" and view is not None:
@@ -43,7 +43,7 @@ def config(comment):
             args.append("ncmoe=100000")
         elif key == "graph":
             args.append("graph=one" if value == "pp1" else "graph=token")
-        elif key not in ("mem", "repack"):
+        elif key != "repack":
             args.append(f"{spelled.get(key, key)}={value}")
     return args
 

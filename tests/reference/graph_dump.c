@@ -1,7 +1,8 @@
 /* Prints the scheduled graph of a run as the library simulates it, all layers, in the format in which graphs of the real engine are
  * dumped: to be compared line by line.
  *
- *   graph_dump FILE.gguf|TEXT [key=value...]    build=b10472 dev=cuda:2|plain:1|none ctx np ub batch fa=on|off ctk ctv outmax ngl ncmoe
+ *   graph_dump FILE.gguf|TEXT [key=value...]    build=b10472 dev=cuda:2|plain:1|none mem=24,12
+ *                                               ctx np ub batch fa=on|off ctk ctv outmax ngl ncmoe
  *                                               ot kvu nkvo noop swafull graph=prompt|token|one sizes */
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,13 +53,20 @@ static void read_options(int argc, char **argv, ctxfit_plan_options *o)
     snprintf(o->overrides, sizeof o->overrides, "%s", argument(argc, argv, "ot", ""));
 }
 
-static uint32_t read_devices(const char *text, cfi_engine_device *devices)
+/* `memory`: GiB of each, separated by commas. */
+static uint32_t read_devices(const char *text, const char *memory, cfi_engine_device *devices)
 {
     const char *colon = strchr(text, ':');
     uint32_t    count = colon != NULL ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
 
-    for (uint32_t i = 0; i < count; i++)
-        devices[i] = (cfi_engine_device){strncmp(text, "cuda", 4) == 0 ? CTXFIT_BACKEND_CUDA : CTXFIT_BACKEND_RPC, UINT64_C(24) << 30};
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t gib = strtoul(memory, NULL, 10);
+
+        devices[i] = (cfi_engine_device){strncmp(text, "cuda", 4) == 0 ? CTXFIT_BACKEND_CUDA : CTXFIT_BACKEND_RPC,
+                                         (gib > 0 ? gib : 24) << 30};
+        memory += strcspn(memory, ",");
+        memory += *memory == ',';
+    }
     return count;
 }
 
@@ -126,7 +134,7 @@ int main(int argc, char **argv)
     ctxfit_plan_options options = CTXFIT_PLAN_OPTIONS_INIT;
     cfi_engine_device   devices[CFI_MAX_DEVICES];
     const char         *device = argument(argc, argv, "dev", "none");
-    uint32_t            count  = read_devices(device, devices);
+    uint32_t            count  = read_devices(device, argument(argc, argv, "mem", ""), devices);
     ctxfit_model       *model  = argc > 1 ? open_model(argv[1], argument(argc, argv, "ft", "Q4_K_M")) : NULL;
     const char         *graph  = argument(argc, argv, "graph", "prompt");
     uint32_t            which  = strcmp(graph, "token") == 0 ? CFI_BATCH_TOKEN : strcmp(graph, "one") == 0 ? CFI_BATCH_ONE_SEQUENCE

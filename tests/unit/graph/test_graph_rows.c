@@ -63,7 +63,10 @@ static void take_case(void *user, reference_case *c, size_t rows)
         return;
     assert_int_equal(cfi_engine_resolve(c->model, &c->options, c->devices, c->device_count, &run, &error), CTXFIT_OK);
     assert_int_equal(cfi_memory_measure(c->model, c->devices, &run, &memory, &error), CTXFIT_OK);
-    assert_true(memory.compute_exact);
+    if (!memory.compute_exact) { /* a bound counts as unequal */
+        count_of(c->model->arch_name)->total += c->device_count + 1;
+        return;
+    }
     for (uint32_t d = 0; d <= c->device_count; d++)
         compare(c, &memory, d);
 }
