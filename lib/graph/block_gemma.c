@@ -8,7 +8,7 @@ enum {
     SLOT_PER_LAYER   = 6  /* [size, tokens, layers] */
 };
 
-static cfi_node *times_weight(cfi_build *b, cfi_node *x, cfi_node *weight)
+static cfi_node *by_weight(cfi_build *b, cfi_node *x, cfi_node *weight)
 {
     return cfi_mul(b->net, x, weight != NULL ? weight : cfi_missing(b->net));
 }
@@ -122,7 +122,7 @@ void cfi_step_route_residual(cfi_build *b, uint32_t arg)
     cfi_node *x = cfi_op_same(b->net, CFI_OP_SCALE, cfi_op_same(b->net, CFI_OP_RMS_NORM, b->x));
 
     b->slot[arg % CFI_BUILD_SLOTS] = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE_INP),
-                                                 times_weight(b, x, cfi_scale_here(b, CFI_W_FFN_GATE_INP)));
+                                                 by_weight(b, x, cfi_scale_here(b, CFI_W_FFN_GATE_INP)));
 }
 
 /* ---- Gemma-3n: streams ---- */
@@ -188,7 +188,7 @@ void cfi_step_altup_correct(cfi_build *b, uint32_t arg)
     coefs = cfi_cont_4d(n, cfi_transpose(n, coefs), 1, b->tokens, count, 1);
     x     = cfi_mul(n, cfi_repeat_4d(n, x, x->ne[0], b->tokens, count, 1), coefs);
     x     = cfi_add(n, x, predicted);
-    first = by_layer(b, times_weight(b, slice(b, x), cfi_weight_here(b, CFI_W_ALTUP_CORRECT_SCALE)), NULL);
+    first = by_layer(b, by_weight(b, slice(b, x), cfi_weight_here(b, CFI_W_ALTUP_CORRECT_SCALE)), NULL);
     b->x  = cfi_concat(n, slice(b, x), cfi_add(n, others(b, x), first), 2);
 }
 
