@@ -215,12 +215,8 @@ static cfi_node *time_mix7(cfi_build *b, cfi_node *x, cfi_node *before)
 /* The norm of embeddings counts as one of layer 0. */
 void cfi_step_rwkv_start(cfi_build *b, uint32_t arg)
 {
-    uint32_t at = b->index;
-
-    (void)arg;
-    b->index = 0;
-    b->x     = cfi_block_norm(b, b->x, vector(b, CFI_W_TOKEN_EMBD_NORM), cfi_bias_here(b, CFI_W_TOKEN_EMBD_NORM), CFI_OP_NORM, true);
-    b->index = at;
+    (void)vector(b, CFI_W_TOKEN_EMBD_NORM); /* it must be there */
+    cfi_step_norm_embedding(b, arg);
 }
 
 /* x [width, tokens of a sequence, sequences] a token later, behind what was kept. */
