@@ -212,13 +212,6 @@ static cfi_node *time_mix7(cfi_build *b, cfi_node *x, cfi_node *before)
 }
 
 /* ---- layers ---- */
-/* The norm of embeddings counts as one of layer 0. */
-void cfi_step_rwkv_start(cfi_build *b, uint32_t arg)
-{
-    (void)vector(b, CFI_W_TOKEN_EMBD_NORM); /* it must be there */
-    cfi_step_norm_embedding(b, arg);
-}
-
 /* x [width, tokens of a sequence, sequences] a token later, behind what was kept. */
 static cfi_node *token_before(cfi_build *b, cfi_node *kept, cfi_node *x)
 {

@@ -173,7 +173,7 @@ void cfi_step_layer_norm(cfi_build *b, uint32_t arg)
     b->x = cfi_block_norm(b, b->x, cfi_weight_here(b, (cfi_weight)arg), cfi_bias_here(b, (cfi_weight)arg), CFI_OP_NORM, true);
 }
 
-/* Pinned as if it were the first layer's (bloom.cpp:77). */
+/* Pinned as if it were the first layer's (bloom.cpp:77, rwkv6.cpp). */
 void cfi_step_norm_embedding(cfi_build *b, uint32_t arg)
 {
     cfi_node *weight = cfi_weight_here(b, CFI_W_TOKEN_EMBD_NORM);
@@ -182,7 +182,7 @@ void cfi_step_norm_embedding(cfi_build *b, uint32_t arg)
 
     (void)arg;
     b->index = 0;
-    b->x     = cfi_block_norm(b, b->x, weight, bias, CFI_OP_NORM, true);
+    b->x     = cfi_block_norm(b, b->x, weight != NULL ? weight : cfi_missing(b->net), bias, CFI_OP_NORM, true);
     b->index = index;
 }
 
