@@ -41,7 +41,7 @@ bool cfi_divide_cost(const cfi_divide *divide, uint32_t device, uint32_t first, 
     if (!cfi_add_u64(kept, divide->ledger->rope[d->padding], &kept) || kept > d->budget)
         return false;
     fill = cfi_min_u64(moved, d->budget - kept);
-    if (divide->all_on_devices && fill < moved)
+    if ((divide->all_on_devices || divide->whole) && fill < moved)
         return false;
     share = moved > 0 ? (double)fill / (double)moved : 1;
     used = d->budget > 0 ? (double)(kept + fill) / (double)d->budget : 0;

@@ -57,6 +57,7 @@ typedef struct cfi_divide {
     bool              all_on_devices;            /* nothing on the host but layers that are fixed there */
     bool              least_host;                /* as few bytes on the host as possible, instead of the shortest time */
     bool              tail;                      /* of a range the last layers' pieces go to the host, not the first layers' */
+    bool              whole;                     /* a layer that is on a device has all its pieces there */
     uint32_t          host_layers;               /* UINT32_MAX: open */
     double           *best;                      /* room for (count + 1) x (cfi_divide_points() + 1) */
     uint32_t         *from;

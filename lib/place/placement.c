@@ -5,6 +5,7 @@
 #include "place_internal.h"
 
 #define PLACEMENT_ROUNDS 8
+#define PLACEMENT_PRESSES 3
 
 /* Seconds per byte where no bandwidth is known: only their order matters. */
 #define PLACEMENT_DEVICE_RATE 5e11
@@ -271,6 +272,70 @@ static ctxfit_status placement_rounds(cfi_solver *s, placement_state *state, cfi
     return CTXFIT_OK;
 }
 
+/* The most bytes that a placement moves at once. */
+static uint64_t placement_largest_piece(const cfi_solver *s, cfi_padding padding)
+{
+    uint64_t largest = 0;
+
+    for (uint32_t i = 0; i < s->ledger.entries; i++)
+        for (uint32_t p = 0; p < CFI_PIECE_COUNT; p++)
+            largest = cfi_max_u64(largest, s->ledger.layer[i].piece[p][padding]);
+    return largest;
+}
+
+/* A piece that stays needs no room for its copy: up to one more may fit than the sums say. */
+static ctxfit_status placement_press(cfi_solver *s, placement_state *state, cfi_placed *out, ctxfit_error *error)
+{
+    for (int press = 0; press < PLACEMENT_PRESSES; press++) {
+        cfi_memory    from = out->answer.memory;
+        ctxfit_status status;
+
+        for (uint32_t d = 0; d < s->q.device_count; d++) {
+            cfi_divide_device *device = &s->divide.device[d];
+            uint64_t           more = placement_largest_piece(s, device->padding) >> press;
+
+            device->budget = cfi_min_u64(s->q.usable[d], s->q.usable[d] - from.device[d].compute + more);
+        }
+        if (!placement_divide(s, state) || placement_is_same(&out->options, &state->written))
+            continue;
+        status = placement_evaluate(s, &state->written, state, error);
+        if (status != CTXFIT_OK)
+            return status;
+        if (placement_is_better(s, state, out)) {
+            placement_keep(state, out);
+            press = -1; /* from there once more */
+        }
+    }
+    return CTXFIT_OK;
+}
+
+/* Another rule of division, from where the best so far ended. */
+static ctxfit_status placement_again(cfi_solver *s, placement_state *state, cfi_placed *out, ctxfit_error *error)
+{
+    s->divide.least_host = false;
+    state->answer = out->answer;
+    memset(state->extra, 0, sizeof state->extra);
+    memset(state->peak, 0, sizeof state->peak);
+    return placement_rounds(s, state, out, error);
+}
+
+/* The other half of the layers keeps its pieces; and without experts whole layers, of which nothing has to be fetched. */
+static ctxfit_status placement_variants(cfi_solver *s, placement_state *state, cfi_placed *out, ctxfit_error *error)
+{
+    ctxfit_status status = placement_press(s, state, out, error);
+
+    s->divide.tail = true;
+    if (status == CTXFIT_OK)
+        status = placement_again(s, state, out, error);
+    if (status == CTXFIT_OK)
+        status = placement_press(s, state, out, error);
+    s->divide.whole = !s->ledger.experts;
+    if (status == CTXFIT_OK && s->divide.whole)
+        status = placement_again(s, state, out, error);
+    s->divide.tail = s->divide.whole = false;
+    return status;
+}
+
 /* Nothing on the host, and whole layers do not fit: cut them between devices, if the bytes of all devices together are enough. */
 static ctxfit_status placement_bridge(cfi_solver *s, placement_state *state, cfi_placed *out, ctxfit_error *error)
 {
@@ -363,15 +428,10 @@ ctxfit_status cfi_solver_place(cfi_solver *s, const ctxfit_plan_options *options
         s->divide.least_host = false;
         s->divide.host_layers = placement_fixed_host_layers(s, options);
         s->divide.tail = false;
+        s->divide.whole = false;
         status = placement_rounds(s, &state, out, error);
-        if (status == CTXFIT_OK && out->moved_layers > 0 && out->found) { /* the other half of the layers, from where this one ended */
-            s->divide.tail = true;
-            s->divide.least_host = false;
-            state.answer = out->answer;
-            memset(state.extra, 0, sizeof state.extra);
-            memset(state.peak, 0, sizeof state.peak);
-            status = placement_rounds(s, &state, out, error);
-        }
+        if (status == CTXFIT_OK && out->found && out->moved_layers > 0)
+            status = placement_variants(s, &state, out, error);
         if (status == CTXFIT_OK && placement_may_bridge(s, out, all_on_devices))
             status = placement_bridge(s, &state, out, error);
     }
