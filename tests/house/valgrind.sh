@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The unit tests under valgrind, but for those that walk tens of thousands of reference rows.   valgrind.sh FOLDER_OF_TESTS
+# The unit tests under valgrind, but for those that walk tens of thousands of rows or plans (the sanitizers see those).   valgrind.sh FOLDER_OF_TESTS
 set -eu
-slow="test_reference_|test_recipe_reference|test_speed_coverage|test_gguf_mutation|test_quant_reference|test_memory_reference"
+slow="test_reference_|test_recipe_reference|test_speed_coverage|test_gguf_mutation|test_quant_reference|test_memory_reference|test_graph_rows|test_place_fits|test_place_solve"
 count=0
 for test in "$1"/test_*; do
     [ -x "$test" ] && [ -f "$test" ] || continue
