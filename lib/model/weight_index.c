@@ -234,7 +234,7 @@ ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error)
 }
 
 typedef struct fact_key {
-    char text[32];
+    char text[40];
 } fact_key;
 
 static const fact_key fact_keys[] = {
