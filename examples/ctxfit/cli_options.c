@@ -138,7 +138,7 @@ static bool unknown_option(const char *name)
         }
     }
     cli_nearest_write(&nearest, names, sizeof names);
-    fprintf(stderr, "ctxfit: unknown option '%.80s'%s (ctxfit plan --help lists them)\n", name, names);
+    fprintf(stderr, "ctxfit: unknown option '%.80s'%s (--help after the command lists them)\n", name, names);
     return false;
 }
 

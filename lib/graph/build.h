@@ -149,6 +149,7 @@ enum {
     CFI_PROGRAM_MROPE_SCALED = CFI_PROGRAM_MROPE | CFI_PROGRAM_FF_SCALED,
     CFI_PROGRAM_DOWN_SCALED  = 1u << 4, /* the last one's only */
     CFI_PROGRAM_FF_UNBIASED  = 1u << 5, /* biases of the feed-forward's tensors are left out */
+    CFI_PROGRAM_RESERVES_ONE = 1u << 8, /* reserves the prompt of one sequence too: decay over a chunk grows with its square */
     CFI_PROGRAM_LIMITS       = 1u << 7, /* layers clamp what enters the last matrix of the feed-forward where the model states it */
     CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
 };

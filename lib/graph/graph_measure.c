@@ -187,12 +187,14 @@ static ctxfit_status measure_one(const measuring *m, cfi_batch batch, uint64_t *
 
 bool cfi_batch_of(const ctxfit_model *model, const cfi_run *run, uint32_t which, cfi_batch *out)
 {
+    uint32_t flags;
+
     if (which == CFI_BATCH_TOKEN) {
         *out = (cfi_batch){run->n_seq, run->n_seq, run->n_seq};
         return true;
     }
     *out = (cfi_batch){run->graph_tokens, run->outputs_graph, which == CFI_BATCH_PROMPT ? run->n_seq : 1};
-    return which == CFI_BATCH_PROMPT || (run->n_seq > 1 && strcmp(model->arch_name, "kimi-linear") == 0 &&
+    return which == CFI_BATCH_PROMPT || (run->n_seq > 1 && cfi_program_find(model, &flags) && (flags & CFI_PROGRAM_RESERVES_ONE) != 0 &&
                                          cfi_engine_changed(run->build, CFI_CHANGE_RESERVE_ONE));
 }
 
