@@ -61,9 +61,10 @@ static cfi_node *wide_norm(cfi_build *b, cfi_node *x, cfi_weight name)
 
 void cfi_step_norm_wide(cfi_build *b, uint32_t arg)
 {
-    (void)arg;
-    b->q = wide_norm(b, b->q, CFI_W_ATTN_Q_NORM);
-    b->k = wide_norm(b, b->k, CFI_W_ATTN_K_NORM);
+    if (arg == CFI_ALWAYS || cfi_has_weight(b, CFI_W_ATTN_Q_NORM))
+        b->q = wide_norm(b, b->q, CFI_W_ATTN_Q_NORM);
+    if (arg == CFI_ALWAYS || cfi_has_weight(b, CFI_W_ATTN_K_NORM))
+        b->k = wide_norm(b, b->k, CFI_W_ATTN_K_NORM);
 }
 
 void cfi_step_norm_heads(cfi_build *b, uint32_t arg)
@@ -76,10 +77,29 @@ void cfi_step_norm_heads(cfi_build *b, uint32_t arg)
 }
 
 /* ---- positions ---- */
+static cfi_node *position_rows(cfi_build *b)
+{
+    return cfi_get_rows(b->net, cfi_weight_here(b, CFI_W_POSITION_EMBD), cfi_input_positions(b));
+}
+
 void cfi_step_add_positions(cfi_build *b, uint32_t arg)
 {
     (void)arg;
-    b->x = cfi_add(b->net, b->x, cfi_get_rows(b->net, cfi_weight_here(b, CFI_W_POSITION_EMBD), cfi_input_positions(b)));
+    b->x = cfi_add(b->net, b->x, position_rows(b));
+}
+
+void cfi_step_position_rows(cfi_build *b, uint32_t arg)
+{
+    b->slot[arg % CFI_BUILD_SLOTS] = position_rows(b);
+    if (cfi_build_changed(b, CFI_CHANGE_POSITIONS_FIRST))
+        cfi_net_expand(b->net, b->slot[arg % CFI_BUILD_SLOTS]);
+}
+
+/* Every token is taken to be of the first type (bert.cpp:101). */
+void cfi_step_add_type(cfi_build *b, uint32_t arg)
+{
+    (void)arg;
+    b->x = cfi_add(b->net, b->x, cfi_view_1d(b->net, cfi_weight_here(b, CFI_W_TOKEN_TYPES), b->model->info.embedding));
 }
 
 /* Whether q and k of this layer are rotated: llama4.cpp:133, smollm3.cpp:66, smallthinker.cpp:105. */

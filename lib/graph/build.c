@@ -76,7 +76,10 @@ bool cfi_build_changed(const cfi_build *b, cfi_engine_change change) { return cf
 
 bool cfi_build_arch(const cfi_build *b, const char *name) { return strcmp(b->model->arch_name, name) == 0; }
 
-bool cfi_build_uncached(const cfi_build *b) { return (b->model->arch->flags & CFI_ARCH_NO_CACHE) != 0; }
+bool cfi_build_uncached(const cfi_build *b)
+{
+    return (b->model->arch->flags & CFI_ARCH_NO_CACHE) != 0 || (b->flags & CFI_PROGRAM_UNCACHED) != 0;
+}
 
 /* ---- inputs ---- */
 /* Positions per token: 4 where text, time, height and width have each their own (M-RoPE: llama.cpp b10472 src/llama-hparams.cpp,

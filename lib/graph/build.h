@@ -104,7 +104,8 @@ cfi_node *cfi_block_delta_output(cfi_build *b, cfi_node *result, const cfi_node 
 cfi_node *cfi_block_delta_state(cfi_build *b, cfi_node *result, const cfi_node *v);
 cfi_node *cfi_ssm_conv(cfi_net *net, cfi_node *input, cfi_node *kernel);
 
-enum { CFI_ACT_SILU = 0, CFI_ACT_GELU, CFI_ACT_RELU, CFI_ACT_RELU_SQR, CFI_ACT_SWIGLU, CFI_ACT_GEGLU, CFI_ACT_OAI };
+/* GELU_OR_GLU: GEGLU where the first matrix makes the gate too, else GELU. */
+enum { CFI_ACT_SILU = 0, CFI_ACT_GELU, CFI_ACT_RELU, CFI_ACT_RELU_SQR, CFI_ACT_SWIGLU, CFI_ACT_GEGLU, CFI_ACT_OAI, CFI_ACT_GELU_OR_GLU };
 cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gate, cfi_weight down, uint32_t act, bool parallel);
 
 typedef struct cfi_experts {
@@ -151,6 +152,7 @@ enum {
     CFI_PROGRAM_FF_UNBIASED  = 1u << 5, /* biases of the feed-forward's tensors are left out */
     CFI_PROGRAM_RESERVES_ONE = 1u << 8, /* reserves the prompt of one sequence too: decay over a chunk grows with its square */
     CFI_PROGRAM_LIMITS       = 1u << 7, /* layers clamp what enters the last matrix of the feed-forward where the model states it */
+    CFI_PROGRAM_UNCACHED     = 1u << 9, /* attends to the batch itself although there is a cache */
     CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
 };
 /* Arguments of steps: metadata that only some architectures read. */

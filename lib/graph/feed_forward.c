@@ -68,7 +68,21 @@ cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gat
     return x;
 }
 
-void cfi_step_ffn(cfi_build *b, uint32_t arg) { b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_FFN_DOWN, arg, true); }
+/* What the last matrix takes is half of what the first one makes (jina-bert-v2.cpp:45). */
+static bool makes_gate(cfi_build *b)
+{
+    const cfi_node *up   = cfi_weight_here(b, CFI_W_FFN_UP);
+    const cfi_node *down = cfi_weight_here(b, CFI_W_FFN_DOWN);
+
+    return !cfi_has_weight(b, CFI_W_FFN_GATE) && up != NULL && down != NULL && up->ne[1] != down->ne[0];
+}
+
+void cfi_step_ffn(cfi_build *b, uint32_t arg)
+{
+    if (arg == CFI_ACT_GELU_OR_GLU)
+        arg = makes_gate(b) ? CFI_ACT_GEGLU : CFI_ACT_GELU;
+    b->x = cfi_block_ffn(b, b->x, CFI_W_FFN_UP, CFI_W_FFN_GATE, CFI_W_FFN_DOWN, arg, true);
+}
 
 void cfi_step_ffn_inner(cfi_build *b, uint32_t arg)
 {
