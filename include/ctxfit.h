@@ -8,6 +8,7 @@
 #define CTXFIT_H
 
 #include "ctxfit/base.h"
+#include "ctxfit/beside.h"
 #include "ctxfit/engine.h"
 #include "ctxfit/gguf.h"
 #include "ctxfit/hf.h"

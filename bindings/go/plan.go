@@ -7,10 +7,13 @@ package ctxfit
 typedef struct { ctxfit_check check; ctxfit_status status; } check_result;
 typedef struct { ctxfit_estimate estimate; ctxfit_status status; } estimate_result;
 
-static ctxfit_status plan_make(uintptr_t model, uintptr_t hw, const ctxfit_plan_options *options, uintptr_t *out, ctxfit_error *error)
+static ctxfit_status plan_make(uintptr_t model, uintptr_t hw, const ctxfit_plan_options *options, uintptr_t beside, uintptr_t *out,
+                               ctxfit_error *error)
 {
     ctxfit_plan  *plan;
-    ctxfit_status status = ctxfit_plan_make((const ctxfit_model *)model, (const ctxfit_hw *)hw, options, NULL, &plan, error);
+    ctxfit_status status = beside == 0 ? ctxfit_plan_make((const ctxfit_model *)model, (const ctxfit_hw *)hw, options, NULL, &plan, error)
+                                       : ctxfit_plan_make_beside((const ctxfit_model *)model, (const ctxfit_hw *)hw, options,
+                                                                 (const ctxfit_beside *)beside, NULL, &plan, error);
 
     *out = (uintptr_t)plan;
     return status;
@@ -84,6 +87,10 @@ func freePlan(p unsafe.Pointer) { C.ctxfit_plan_free((*C.ctxfit_plan)(p)) }
 
 // NewPlan plans a run. An engine that refuses the combination is [ErrRefused]; an option out of range is [ErrInvalidArgument].
 func NewPlan(model *Model, hardware *Hardware, options ...Option) (*Plan, error) {
+	return newPlan(model, hardware, 0, options)
+}
+
+func newPlan(model *Model, hardware *Hardware, beside C.uintptr_t, options []Option) (*Plan, error) {
 	c, err := newCall(options)
 	if err != nil {
 		return nil, err
@@ -100,7 +107,7 @@ func NewPlan(model *Model, hardware *Hardware, options ...Option) (*Plan, error)
 	}
 	defer hardware.handle.leave()
 	status := C.plan_make(C.uintptr_t(uintptr(unsafe.Pointer(m))), C.uintptr_t(uintptr(unsafe.Pointer(h))),
-		(*C.ctxfit_plan_options)(&c.options), &c.plan, &c.err)
+		(*C.ctxfit_plan_options)(&c.options), beside, &c.plan, &c.err)
 	if status != C.CTXFIT_OK {
 		return nil, failure(status, &c.err)
 	}

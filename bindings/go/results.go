@@ -63,8 +63,10 @@ type Summary struct {
 	RecurrentBytes uint64 `json:"recurrent_bytes"` // state of recurrent layers
 	ComputeBytes   uint64 `json:"compute_bytes"`   // buffers of the graph
 	OutputBytes    uint64 `json:"output_bytes"`    // logits and embeddings
+	BesideBytes    uint64 `json:"beside_bytes"`    // what runs beside the model
 	TotalBytes     uint64 `json:"total_bytes"`     // everything above
 	Engine         Engine `json:"engine"`          // whose rules were followed
+	Besides        int    `json:"beside_count"`    // how many Beside returns
 }
 
 func summaryFrom(c *C.ctxfit_plan_summary) Summary {
@@ -76,7 +78,7 @@ func summaryFrom(c *C.ctxfit_plan_summary) Summary {
 		Margin: int64(c.margin_bytes), MaxContext: uint64(c.max_ctx_seq_tokens), MaxSequences: int(c.max_sequences),
 		ComputeExact: c.compute_exact != 0, WeightsBytes: uint64(c.weights_bytes), KVBytes: uint64(c.kv_bytes),
 		RecurrentBytes: uint64(c.recurrent_bytes), ComputeBytes: uint64(c.compute_bytes), OutputBytes: uint64(c.output_bytes),
-		TotalBytes: uint64(c.total_bytes), Engine: engineFrom(&c.engine),
+		TotalBytes: uint64(c.total_bytes), Engine: engineFrom(&c.engine), BesideBytes: uint64(c.beside_bytes), Besides: int(c.beside_count),
 	}
 }
 
@@ -175,6 +177,7 @@ const (
 	DiffersTotal        DifferenceKind = C.CTXFIT_DIFFERS_TOTAL
 	DiffersMaxContext   DifferenceKind = C.CTXFIT_DIFFERS_MAX_CONTEXT
 	DiffersMaxSequences DifferenceKind = C.CTXFIT_DIFFERS_MAX_SEQUENCES
+	DiffersBeside       DifferenceKind = C.CTXFIT_DIFFERS_BESIDE
 )
 
 // String returns the name that keys of the JSON have ("kv_bytes").
@@ -202,7 +205,8 @@ type PlanDevice struct {
 	KVOtherBytes    uint64     `json:"kv_other_bytes"`  // indexer
 	ComputeBytes    uint64     `json:"compute_bytes"`   // exact or upper bound, see Summary.ComputeExact
 	ComputeLowBytes uint64     `json:"compute_low_bytes"`
-	OutputBytes     uint64     `json:"output_bytes"` // logits, on the host
+	OutputBytes     uint64     `json:"output_bytes"`           // logits, on the host
+	BesideBytes     uint64     `json:"beside_bytes,omitempty"` // what runs beside the model
 	TotalBytes      uint64     `json:"total_bytes"`
 	FreeBytes       int64      `json:"free_bytes"` // usable - total; negative: bytes missing
 	Layers          int        `json:"layers"`     // whose weights are here
@@ -215,6 +219,7 @@ func planDeviceFrom(c *C.ctxfit_plan_device) PlanDevice {
 		KVBytes: uint64(c.kv_bytes), KVWindowBytes: uint64(c.kv_swa_bytes), RecurrentBytes: uint64(c.recurrent_bytes),
 		KVOtherBytes: uint64(c.kv_other_bytes), ComputeBytes: uint64(c.compute_bytes), ComputeLowBytes: uint64(c.compute_low_bytes),
 		OutputBytes: uint64(c.output_bytes), TotalBytes: uint64(c.total_bytes), FreeBytes: int64(c.free_bytes), Layers: int(c.layers),
+		BesideBytes: uint64(c.beside_bytes),
 	}
 }
 

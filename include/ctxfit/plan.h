@@ -157,12 +157,15 @@ typedef struct ctxfit_plan_summary {
     uint64_t recurrent_bytes;    /**< state of recurrent layers */
     uint64_t compute_bytes;      /**< buffers of the graph; see `compute_exact` */
     uint64_t output_bytes;       /**< logits and embeddings */
-    uint64_t total_bytes;        /**< everything above */
+    uint64_t total_bytes;        /**< everything above, with `beside_bytes` */
     ctxfit_engine_info engine;   /**< whose rules were followed */
+    uint64_t beside_bytes;       /**< what runs beside the model; not in the parts above but in their total */
+    uint32_t beside_count;       /**< places of ctxfit_plan_get_beside() */
+    uint32_t reserved0;          /**< 0 */
 } ctxfit_plan_summary;
 #define CTXFIT_PLAN_SUMMARY_INIT                                                                                           \
     { (uint32_t)sizeof(ctxfit_plan_summary), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-      {0, 0, 0, 0, {0}, {0}} }
+      {0, 0, 0, 0, {0}, {0}}, 0, 0, 0 }
 
 /** The verdict. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_summary(const ctxfit_plan *plan, ctxfit_plan_summary *out);
@@ -221,12 +224,13 @@ typedef struct ctxfit_plan_device {
     uint64_t compute_bytes;     /**< exact or upper bound, see ctxfit_plan_summary::compute_exact */
     uint64_t compute_low_bytes; /**< lower end of the band */
     uint64_t output_bytes;      /**< logits, on the host */
-    uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes` */
+    uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes`, and of `beside_bytes` */
     int64_t  free_bytes;        /**< usable - total; negative: bytes missing */
     char     name[64];          /**< engine's name ("CUDA0", "Metal", "host") */
     char     id[64];            /**< of the hardware */
+    uint64_t beside_bytes;      /**< what runs beside the model here */
 } ctxfit_plan_device;
-#define CTXFIT_PLAN_DEVICE_INIT { (uint32_t)sizeof(ctxfit_plan_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
+#define CTXFIT_PLAN_DEVICE_INIT { (uint32_t)sizeof(ctxfit_plan_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}, 0 }
 
 /** One device; the host is the last. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out);
@@ -339,7 +343,7 @@ typedef struct ctxfit_check {
  */
 CTXFIT_API ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *request, ctxfit_check *out);
 
-/** In what two plans can differ; the order in which differences are listed. */
+/** In what two plans can differ; the order in which differences are listed, with BESIDE before TOTAL. */
 enum {
     CTXFIT_DIFFERS_FIT           = 1,  /**< the verdict: CTXFIT_FIT_* */
     CTXFIT_DIFFERS_CONTEXT       = 2,  /**< of one sequence, tokens */
@@ -353,7 +357,8 @@ enum {
     CTXFIT_DIFFERS_OUTPUT        = 10, /**< logits on the host */
     CTXFIT_DIFFERS_TOTAL         = 11, /**< everything */
     CTXFIT_DIFFERS_MAX_CONTEXT   = 12, /**< largest context that fits, tokens */
-    CTXFIT_DIFFERS_MAX_SEQUENCES = 13  /**< most sequences that fit */
+    CTXFIT_DIFFERS_MAX_SEQUENCES = 13, /**< most sequences that fit */
+    CTXFIT_DIFFERS_BESIDE        = 14  /**< bytes of what runs beside the model */
 };
 
 /** One difference. @since 0.1.0 */

@@ -117,7 +117,10 @@ enum {
     CFI_V1_PLACE_SUMMARY  = 144,
     CFI_V1_PLAN_PART      = 64,
     CFI_V1_CHANGE         = 216,
-    CFI_V1_LINE           = 1104
+    CFI_V1_LINE           = 1104,
+    CFI_V1_DRAFT_OPTIONS  = 1064,
+    CFI_V1_PROJECTOR_OPTIONS = 16,
+    CFI_V1_PLAN_BESIDE    = 152
 };
 /* Copies a caller's struct in: dst gets `known` bytes, what the caller does not have is 0; src NULL = all defaults. */
 ctxfit_status cfi_copy_in(void *dst, size_t known, size_t v1, const void *src);

@@ -26,7 +26,7 @@ uint32_t cfi_memory_engine_devices(const ctxfit_hw *hw, cfi_engine_device device
 uint64_t cfi_memory_device_total(const cfi_memory_device *device)
 {
     const uint64_t parts[] = {device->weights,  device->kv,      device->kv_swa, device->recurrent,
-                              device->kv_other, device->compute, device->output};
+                              device->kv_other, device->compute, device->output, device->beside};
     uint64_t       total = 0;
 
     for (size_t i = 0; i < CFI_COUNT(parts); i++) {

@@ -15,6 +15,8 @@ typedef struct cfi_memory_device {
     uint64_t compute;     /* exact, or an upper bound */
     uint64_t compute_low; /* the other end of the band */
     uint64_t output;
+    uint64_t beside;      /* everything that runs beside the model; the plan adds it */
+    uint64_t beside_low;  /* with the other end of its bands */
     uint32_t layers;
     uint32_t reserved;
 } cfi_memory_device;

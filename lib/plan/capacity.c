@@ -96,6 +96,8 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->scratch = NULL;
     q->fit_gpu_layers = 0;
     q->fit_cpu_expert_layers = 0;
+    q->only_devices = 0;
+    q->beside = NULL;
     if (q->engine.id == CFI_ENGINE_LMSTUDIO)
         cfi_lmstudio_defaults(&q->options);
     q->model = model;

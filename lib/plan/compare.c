@@ -103,6 +103,24 @@ static difference_words output_words(const ctxfit_plan *plan)
     return w;
 }
 
+/* "draft Qwen3-0.6B, adapter llama" */
+static difference_words beside_words(const ctxfit_plan *plan)
+{
+    difference_words w = {""};
+    cfi_writer       text;
+
+    cfi_writer_init(&text, w.text, sizeof w.text);
+    for (uint32_t i = 0; i < plan->summary.beside_count; i++) {
+        const ctxfit_plan_beside *b = &plan->beside[(size_t)i * (plan->summary.device_count + 1)];
+
+        cfi_write(&text, "%s%s %.40s", i > 0 ? ", " : "", ctxfit_beside_name(b->kind), b->name);
+    }
+    if (plan->summary.beside_count == 0)
+        cfi_write(&text, "nothing beside the model");
+    (void)cfi_writer_finish(&text, NULL);
+    return w;
+}
+
 static difference_words usable_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
@@ -147,6 +165,7 @@ static uint64_t value_of(const ctxfit_plan *plan, uint32_t kind)
     case CTXFIT_DIFFERS_STATE:         return s->recurrent_bytes;
     case CTXFIT_DIFFERS_COMPUTE:       return s->compute_bytes;
     case CTXFIT_DIFFERS_OUTPUT:        return s->output_bytes;
+    case CTXFIT_DIFFERS_BESIDE:        return s->beside_bytes;
     case CTXFIT_DIFFERS_TOTAL:         return s->total_bytes;
     case CTXFIT_DIFFERS_MAX_CONTEXT:   return s->max_ctx_seq_tokens;
     case CTXFIT_DIFFERS_MAX_SEQUENCES: return s->max_sequences;
@@ -168,6 +187,7 @@ static difference_words words_of(const ctxfit_plan *plan, uint32_t kind)
     case CTXFIT_DIFFERS_STATE:         return state_words(plan);
     case CTXFIT_DIFFERS_COMPUTE:       return compute_words(plan);
     case CTXFIT_DIFFERS_OUTPUT:        return output_words(plan);
+    case CTXFIT_DIFFERS_BESIDE:        return beside_words(plan);
     case CTXFIT_DIFFERS_FIT:
     case CTXFIT_DIFFERS_MAX_CONTEXT:
     case CTXFIT_DIFFERS_MAX_SEQUENCES: return limit_words_of(plan);
@@ -196,13 +216,22 @@ static void write_reason(const ctxfit_plan *a, const ctxfit_plan *b, uint32_t ki
                        strcmp(ea->name, eb->name) == 0 ? " " : "", strcmp(ea->name, eb->name) == 0 ? eb->version : "", wb.text);
 }
 
+/* A total stands behind its parts. */
+static const uint8_t difference_order[] = {
+    CTXFIT_DIFFERS_FIT,     CTXFIT_DIFFERS_CONTEXT, CTXFIT_DIFFERS_SEQUENCES, CTXFIT_DIFFERS_BATCH,  CTXFIT_DIFFERS_USABLE,
+    CTXFIT_DIFFERS_WEIGHTS, CTXFIT_DIFFERS_CACHE,   CTXFIT_DIFFERS_STATE,     CTXFIT_DIFFERS_COMPUTE, CTXFIT_DIFFERS_OUTPUT,
+    CTXFIT_DIFFERS_BESIDE,  CTXFIT_DIFFERS_TOTAL,   CTXFIT_DIFFERS_MAX_CONTEXT, CTXFIT_DIFFERS_MAX_SEQUENCES,
+};
+
 ctxfit_status ctxfit_plan_compare(const ctxfit_plan *a, const ctxfit_plan *b, uint32_t index, ctxfit_difference *out)
 {
     ctxfit_difference d = CTXFIT_DIFFERENCE_INIT;
 
     if (a == NULL || b == NULL || out == NULL)
         return cfi_copy_none(out, CFI_V1_DIFFERENCE, CTXFIT_E_INVALID_ARG);
-    for (uint32_t kind = CTXFIT_DIFFERS_FIT; kind <= CTXFIT_DIFFERS_MAX_SEQUENCES; kind++) {
+    for (size_t i = 0; i < CFI_COUNT(difference_order); i++) {
+        const uint32_t kind = difference_order[i];
+
         if (value_of(a, kind) == value_of(b, kind) || index-- > 0)
             continue;
         d.kind = kind;
@@ -227,6 +256,7 @@ const char *ctxfit_difference_name(uint32_t kind)
     case CTXFIT_DIFFERS_STATE:         return "recurrent_bytes";
     case CTXFIT_DIFFERS_COMPUTE:       return "compute_bytes";
     case CTXFIT_DIFFERS_OUTPUT:        return "output_bytes";
+    case CTXFIT_DIFFERS_BESIDE:        return "beside_bytes";
     case CTXFIT_DIFFERS_TOTAL:         return "total_bytes";
     case CTXFIT_DIFFERS_MAX_CONTEXT:   return "max_ctx_seq";
     case CTXFIT_DIFFERS_MAX_SEQUENCES: return "max_sequences";

@@ -135,10 +135,63 @@ static void write_device(cfi_json *j, const ctxfit_plan_device *d)
     cfi_json_u64(j, "compute_bytes", d->compute_bytes);
     cfi_json_u64(j, "compute_low_bytes", d->compute_low_bytes);
     cfi_json_u64(j, "output_bytes", d->output_bytes);
+    if (d->beside_bytes > 0)
+        cfi_json_u64(j, "beside_bytes", d->beside_bytes);
     cfi_json_u64(j, "total_bytes", d->total_bytes);
     cfi_json_i64(j, "free_bytes", d->free_bytes);
     cfi_json_u64(j, "layers", d->layers);
     cfi_json_end(j, '}');
+}
+
+static void write_beside_parts(cfi_json *j, const ctxfit_plan_beside *b)
+{
+    const bool draft = b->kind == CTXFIT_BESIDE_DRAFT || b->kind == CTXFIT_BESIDE_NEXTN;
+
+    if (draft)
+        cfi_json_u64(j, "layers", b->layers);
+    cfi_json_u64(j, "weights_bytes", b->weights_bytes);
+    if (draft) {
+        cfi_json_u64(j, "kv_bytes", b->kv_bytes);
+        cfi_json_u64(j, "recurrent_bytes", b->recurrent_bytes);
+    }
+    cfi_json_u64(j, "compute_bytes", b->compute_bytes);
+    cfi_json_u64(j, "compute_low_bytes", b->compute_low_bytes);
+    if (draft)
+        cfi_json_u64(j, "output_bytes", b->output_bytes);
+    cfi_json_u64(j, "total_bytes", b->total_bytes);
+}
+
+/* What runs beside the model; plans without it have no such key. */
+static void write_beside(cfi_json *j, const ctxfit_plan *plan)
+{
+    const uint32_t devices = plan->summary.device_count;
+
+    if (plan->summary.beside_count == 0)
+        return;
+    cfi_json_begin(j, "beside", '[');
+    for (uint32_t i = 0; i < plan->summary.beside_count; i++) {
+        const ctxfit_plan_beside *entry = &plan->beside[(size_t)i * (devices + 1)], *sum = &entry[devices];
+
+        cfi_json_begin(j, NULL, '{');
+        cfi_json_string(j, "kind", ctxfit_beside_name(sum->kind));
+        cfi_json_string(j, "name", sum->name);
+        if (sum->n_ctx_seq > 0)
+            cfi_json_u64(j, "n_ctx_seq", sum->n_ctx_seq);
+        cfi_json_bool(j, "compute_exact", sum->compute_exact != 0);
+        write_beside_parts(j, sum);
+        cfi_json_begin(j, "devices", '[');
+        for (uint32_t d = 0; d < devices; d++) {
+            if (entry[d].total_bytes == 0)
+                continue;
+            cfi_json_begin(j, NULL, '{');
+            cfi_json_string(j, "name", plan->device[d].name);
+            write_beside_parts(j, &entry[d]);
+            cfi_json_end(j, '}');
+        }
+        cfi_json_end(j, ']');
+        cfi_json_end(j, '}');
+    }
+    cfi_json_end(j, ']');
 }
 
 static void write_constraint(cfi_json *j, const ctxfit_plan *plan, const ctxfit_constraint *c)
@@ -196,6 +249,7 @@ void cfi_plan_write(cfi_json *j, const char *name, const ctxfit_plan *plan, cons
     for (uint32_t i = 0; i < s->device_count; i++)
         write_device(j, &plan->device[i]);
     cfi_json_end(j, ']');
+    write_beside(j, plan);
     cfi_json_string(j, "fit", fit_name(s->fit));
     cfi_json_i64(j, "margin_bytes", s->margin_bytes);
     cfi_json_bool(j, "compute_exact", s->compute_exact != 0);

@@ -32,8 +32,10 @@ static ctxfit_status slack_at(const cfi_question *q, uint32_t device, uint32_t s
         return CTXFIT_OK;
     if (status != CTXFIT_OK && error != NULL)
         *error = found;
-    for (uint32_t d = 0; mode == BY_LOW && status == CTXFIT_OK && d < cfi_plan_device_count(q); d++)
+    for (uint32_t d = 0; mode == BY_LOW && status == CTXFIT_OK && d < cfi_plan_device_count(q); d++) {
         answer.memory.device[d].compute = answer.memory.device[d].compute_low;
+        answer.memory.device[d].beside = answer.memory.device[d].beside_low;
+    }
     if (status == CTXFIT_OK)
         *out = device == UINT32_MAX ? cfi_plan_margin(q, &answer.memory) : cfi_plan_slack(q, &answer.memory, device);
     return status;

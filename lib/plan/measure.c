@@ -50,9 +50,6 @@ static void scatter_memory(const cfi_question *q, const participants *p, cfi_mem
     memory->device_count = q->device_count;
 }
 
-/* Compute buffers by the graph, by their bound, or by the graph with what CUDA keeps. */
-typedef enum compute_as { AS_GRAPH, AS_BOUND, AS_FUSED } compute_as;
-
 static uint64_t free_of_host(const cfi_question *q)
 {
     const ctxfit_device *host = cfi_plan_hw_device(q, q->device_count);
@@ -61,16 +58,16 @@ static uint64_t free_of_host(const cfi_question *q)
 }
 
 /* The run borrows the overrides: they must live as long as the question, not as the copy of its options. */
-static void lend(const cfi_question *q, compute_as as, cfi_run *run)
+static void lend(const cfi_question *q, cfi_compute_as as, cfi_run *run)
 {
     run->overrides     = q->options.overrides;
     run->scratch       = q->scratch;
-    run->bound_compute = as == AS_BOUND;
-    run->fused_compute = as == AS_FUSED;
+    run->bound_compute = as == CFI_AS_BOUND;
+    run->fused_compute = as == CFI_AS_FUSED;
 }
 
-static ctxfit_status answer_as(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, compute_as as, cfi_answer *out,
-                               ctxfit_error *error)
+ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
+                                    ctxfit_error *error)
 {
     const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL,
                                       q->fit_gpu_layers, q->fit_cpu_expert_layers};
@@ -80,7 +77,7 @@ static ctxfit_status answer_as(const cfi_question *q, uint64_t ctx_tokens, uint3
 
     options.ctx_tokens = ctx_tokens;
     options.sequences = sequences;
-    p.mask = cfi_engine_participants(q->model, &options, q->engine.id, &whole);
+    p.mask = q->only_devices != 0 ? q->only_devices : cfi_engine_participants(q->model, &options, q->engine.id, &whole);
     if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
         status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
         lend(q, as, &out->run);
@@ -101,15 +98,25 @@ static ctxfit_status answer_as(const cfi_question *q, uint64_t ctx_tokens, uint3
     return status;
 }
 
+static ctxfit_status answer_as(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
+                               ctxfit_error *error)
+{
+    ctxfit_status status = cfi_plan_answer_alone(q, ctx_tokens, sequences, as, out, error);
+
+    if (status != CTXFIT_OK || q->beside == NULL)
+        return status;
+    return cfi_plan_add_beside(q, ctx_tokens, sequences, as, out, error);
+}
+
 ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
                                  ctxfit_error *error)
 {
-    return answer_as(q, ctx_tokens, sequences, bound ? AS_BOUND : AS_GRAPH, out, error);
+    return answer_as(q, ctx_tokens, sequences, bound ? CFI_AS_BOUND : CFI_AS_GRAPH, out, error);
 }
 
 ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
 {
-    return answer_as(q, ctx_tokens, sequences, AS_FUSED, out, error);
+    return answer_as(q, ctx_tokens, sequences, CFI_AS_FUSED, out, error);
 }
 
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)

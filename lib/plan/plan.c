@@ -85,6 +85,7 @@ static void fill_devices(ctxfit_plan *plan, const cfi_question *q)
         d->compute_bytes = m->compute;
         d->compute_low_bytes = m->compute_low;
         d->output_bytes = m->output;
+        d->beside_bytes = m->beside;
         d->total_bytes = cfi_memory_device_total(m);
         d->free_bytes = cfi_plan_slack(q, memory, i);
         if (i == q->device_count)
@@ -110,6 +111,7 @@ static ctxfit_status sum_devices(ctxfit_plan *plan, const cfi_question *q, ctxfi
         s->recurrent_bytes += d->recurrent_bytes;
         s->compute_bytes += d->compute_bytes;
         s->output_bytes += d->output_bytes;
+        s->beside_bytes += d->beside_bytes;
     }
     return CTXFIT_OK;
 }
@@ -207,6 +209,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
     uint32_t      sequences = q->options.sequences != 0 ? q->options.sequences : 1;
     bool          solve = (q->options.flags & CTXFIT_PLAN_F_NO_LIMITS) == 0;
+    uint64_t      planned;
     ctxfit_status status = CTXFIT_OK;
 
     if (q->options.ctx_tokens == CTXFIT_CTX_LARGEST && !solve)
@@ -219,7 +222,10 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
         return status;
     plan->limits_known = solve;
     plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, sequences, least) : 0;
-    status = cfi_plan_answer_fitted(q, planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens), sequences, &plan->answer, error);
+    planned = planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens);
+    status = cfi_plan_answer_fitted(q, planned, sequences, &plan->answer, error);
+    if (status == CTXFIT_OK)
+        status = cfi_plan_list_beside(plan, q, planned, sequences, error);
     if (status != CTXFIT_OK)
         return status;
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
@@ -244,6 +250,13 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
 
 ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                const ctxfit_allocator *allocator, ctxfit_plan **out, ctxfit_error *error)
+{
+    return ctxfit_plan_make_beside(model, hw, options, NULL, allocator, out, error);
+}
+
+ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                      const ctxfit_beside *beside, const ctxfit_allocator *allocator, ctxfit_plan **out,
+                                      ctxfit_error *error)
 {
     cfi_question  q;
     ctxfit_plan  *plan;
@@ -275,6 +288,8 @@ ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, c
         status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
     cfi_arena_init(&scratch, allocator);
     q.scratch = &scratch;
+    if (status == CTXFIT_OK)
+        status = cfi_plan_meet_beside(&q, beside, &plan->arena, error);
     if (status == CTXFIT_OK)
         status = fill_plan(plan, &q, error);
     cfi_arena_free(&scratch);

@@ -2,6 +2,7 @@
 #ifndef CFI_PLAN_INTERNAL_H
 #define CFI_PLAN_INTERNAL_H
 
+#include "ctxfit/beside.h"
 #include "ctxfit/plan.h"
 #include "memory/memory_internal.h"
 #include "speed/speed_internal.h"
@@ -9,6 +10,34 @@
 #define CFI_MAX_PLAN_DEVICES (CFI_MAX_DEVICES + 1)
 #define CFI_MAX_WARNINGS 16u
 #define CFI_NO_LIMIT UINT64_MAX
+
+/* ---- what runs beside a model ---- */
+
+/* A matrix of the model, by name, and the two of an adapter that are added to it. */
+typedef struct cfi_beside_pair {
+    const char *name;
+    uint64_t    a[2];                      /* dimensions of .lora_a, */
+    uint64_t    b[2];                      /* and of .lora_b */
+    uint64_t    padded[CFI_PADDING_COUNT]; /* bytes of both */
+} cfi_beside_pair;
+
+typedef struct cfi_beside_item {
+    uint32_t             kind;                      /* CTXFIT_BESIDE_* */
+    const ctxfit_model  *draft;                     /* borrowed */
+    ctxfit_draft_options draft_options;
+    ctxfit_companion     companion;                 /* of an adapter or a projector */
+    cfi_beside_pair     *pair;                      /* of an adapter, by name */
+    uint32_t             pair_count;
+    uint32_t             on_host;                   /* a projector: CTXFIT_PROJECTOR_F_HOST */
+    uint64_t             devices;                   /* a projector: its device's bit; 0: the engine's choice */
+    uint64_t             padded[CFI_PADDING_COUNT]; /* bytes of a projector's weights */
+} cfi_beside_item;
+
+struct ctxfit_beside {
+    cfi_arena       arena;
+    uint32_t        count;
+    cfi_beside_item item[CTXFIT_MAX_BESIDE];
+};
 
 /* What stays the same while the context and the number of sequences vary. */
 typedef struct cfi_question {
@@ -25,6 +54,9 @@ typedef struct cfi_question {
     uint64_t            usable[CFI_MAX_PLAN_DEVICES];    /* CFI_NO_LIMIT: not stated */
     uint32_t            fit_gpu_layers;                  /* see cfi_engine_machine */
     uint32_t            fit_cpu_expert_layers;
+    uint64_t            only_devices;                    /* bit n: device n may take part; 0: the engine decides */
+    const ctxfit_beside *beside;                         /* NULL: nothing */
+    const cfi_tensor  **beside_tensor[CTXFIT_MAX_BESIDE]; /* of an adapter: the model's, a pair each; see cfi_plan_meet_beside() */
 } cfi_question;
 
 typedef struct cfi_answer {
@@ -63,6 +95,7 @@ struct ctxfit_plan {
     bool                decode_measured;
     uint64_t            limit_tokens;   /* that requests are held against */
     uint32_t            limit_kind;
+    ctxfit_plan_beside *beside;         /* summary.beside_count times: each device, then the sum */
     bool                limits_known;   /* false: the options left them out */
     bool                fitted;         /* the engine keeps on the host what is too much for the GPUs */
 };
@@ -96,6 +129,12 @@ int64_t       cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, ui
 int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);
 
 /* measure.c */
+/* Compute buffers by the graph, by their bound, or by the graph with what CUDA keeps. */
+typedef enum cfi_compute_as { CFI_AS_GRAPH, CFI_AS_BOUND, CFI_AS_FUSED } cfi_compute_as;
+
+/* The model without what runs beside it. */
+ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
+                                    ctxfit_error *error);
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
 /* `bound`: compute buffers by their bound, which takes a microsecond. */
 ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
@@ -106,6 +145,19 @@ ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, 
 
 /* Whether the engine's graph can be measured: model, engine and devices are known in every detail. */
 bool          cfi_plan_exact(const cfi_question *q);
+
+/* beside_meet.c: whether the engine runs the model with these; finds the tensors that adapters belong to. E_REFUSED, E_UNSUPPORTED,
+ * E_INVALID_ARG, E_NO_MEMORY. */
+ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error);
+/* beside_measure.c */
+/* Most that an entry drafts at once; 0 where it does not draft. */
+uint32_t      cfi_beside_draft_tokens(const cfi_beside_item *item);
+/* Adds what runs beside to an answer. */
+ctxfit_status cfi_plan_add_beside(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
+                                  ctxfit_error *error);
+/* The entries of a plan, at its context. E_NO_MEMORY, and as the above. */
+ctxfit_status cfi_plan_list_beside(ctxfit_plan *plan, const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences,
+                                   ctxfit_error *error);
 
 /* fitted.c: the same, where the engine keeps what is too much for the GPUs on the host by itself */
 ctxfit_status cfi_plan_answer_fitted(cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);

@@ -99,6 +99,25 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
 
 static unsigned long long mib(uint64_t bytes) { return (unsigned long long)(bytes >> 20); }
 
+/* Where the model alone would fit: what runs beside it is what is too much. */
+static void warn_of_beside(warning_list *list, const cfi_question *q)
+{
+    const ctxfit_plan *plan = list->plan;
+    cfi_memory         alone = plan->answer.memory;
+    uint32_t           worst = 0;
+
+    if (plan->summary.beside_count == 0)
+        return;
+    for (uint32_t d = 0; d < cfi_plan_device_count(q); d++) {
+        alone.device[d].beside = 0;
+        if (plan->device[d].free_bytes < plan->device[worst].free_bytes)
+            worst = d;
+    }
+    if (plan->summary.fit == CTXFIT_FIT_NONE && cfi_plan_margin(q, &alone) >= 0)
+        warn(list, "the model alone fits: what runs beside it takes %llu MiB of %s, where %llu MiB are missing",
+             mib(plan->device[worst].beside_bytes), plan->device[worst].name, mib((uint64_t)-plan->device[worst].free_bytes) + 1);
+}
+
 /* What CUDA takes beside what is counted. */
 static ctxfit_status warn_of_cuda(warning_list *list, const cfi_question *q, ctxfit_error *error)
 {
@@ -131,6 +150,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     warn_of_engine(&list, q);
     warn_of_model(&list, q);
     warn_of_hardware(&list, q);
+    warn_of_beside(&list, q);
     status = warn_of_cuda(&list, q, error);
     if (status != CTXFIT_OK)
         return status;

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from . import _enums, _records
 from ._batch import Answer, batch
+from ._beside import Beside, beside_name
 from ._engines import engine, engines
 from ._enums import *  # noqa: F403
 from ._errors import (
@@ -55,6 +56,8 @@ __all__ = [
     "Answer",
     "argument",
     "batch",
+    "Beside",
+    "beside_name",
     "best_file_type",
     "change_name",
     "Closed",

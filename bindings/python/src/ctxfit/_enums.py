@@ -455,7 +455,7 @@ class Outcome(enum.IntFlag):
 
 
 class Differs(enum.IntEnum):
-    """In what two plans can differ; the order in which differences are listed."""
+    """In what two plans can differ; the order in which differences are listed, with BESIDE before TOTAL."""
 
     #: the verdict: Fit
     FIT = 1
@@ -483,6 +483,28 @@ class Differs(enum.IntEnum):
     MAX_CONTEXT = 12
     #: most sequences that fit
     MAX_SEQUENCES = 13
+    #: bytes of what runs beside the model
+    BESIDE = 14
+
+
+class BesideKind(enum.IntEnum):
+    """What runs beside a model."""
+
+    #: a smaller model that drafts tokens
+    DRAFT = 1
+    #: the model's own next-token-prediction blocks, drafting
+    NEXTN = 2
+    #: LoRA
+    ADAPTER = 3
+    #: eyes or ears
+    PROJECTOR = 4
+
+
+class ProjectorFlags(enum.IntFlag):
+    """Flags of ctxfit_projector_options."""
+
+    #: on the host (--no-mmproj-offload)
+    HOST = 1
 
 
 class Objective(enum.IntEnum):
@@ -581,6 +603,7 @@ __all__ = [
     "Attention",
     "Backend",
     "Basis",
+    "BesideKind",
     "ChangeKind",
     "CheckpointFlags",
     "CheckpointQuant",
@@ -610,6 +633,7 @@ __all__ = [
     "Outcome",
     "Part",
     "PlanFlags",
+    "ProjectorFlags",
     "QuantFlags",
     "RopeScaling",
     "SetVerdict",

@@ -251,6 +251,13 @@ CTXFIT_DIFFERS_OUTPUT = 10
 CTXFIT_DIFFERS_TOTAL = 11
 CTXFIT_DIFFERS_MAX_CONTEXT = 12
 CTXFIT_DIFFERS_MAX_SEQUENCES = 13
+CTXFIT_DIFFERS_BESIDE = 14
+CTXFIT_MAX_BESIDE = 16
+CTXFIT_BESIDE_DRAFT = 1
+CTXFIT_BESIDE_NEXTN = 2
+CTXFIT_BESIDE_ADAPTER = 3
+CTXFIT_BESIDE_PROJECTOR = 4
+CTXFIT_PROJECTOR_F_HOST = 1
 CTXFIT_OBJECTIVE_DEFAULT = 0
 CTXFIT_OBJECTIVE_LARGEST_CONTEXT = 1
 CTXFIT_OBJECTIVE_FASTEST_DECODE = 2
@@ -932,6 +939,9 @@ class ctxfit_plan_summary(ctypes.Structure):
     output_bytes: int
     total_bytes: int
     engine: ctxfit_engine_info
+    beside_bytes: int
+    beside_count: int
+    reserved0: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("fit", ctypes.c_uint32),
@@ -962,6 +972,9 @@ class ctxfit_plan_summary(ctypes.Structure):
         ("output_bytes", ctypes.c_uint64),
         ("total_bytes", ctypes.c_uint64),
         ("engine", ctxfit_engine_info),
+        ("beside_bytes", ctypes.c_uint64),
+        ("beside_count", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
     ]
 
 
@@ -1031,6 +1044,7 @@ class ctxfit_plan_device(ctypes.Structure):
     free_bytes: int
     name: bytes
     id: bytes
+    beside_bytes: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("kind", ctypes.c_uint32),
@@ -1050,6 +1064,7 @@ class ctxfit_plan_device(ctypes.Structure):
         ("free_bytes", ctypes.c_int64),
         ("name", ctypes.c_char * 64),
         ("id", ctypes.c_char * 64),
+        ("beside_bytes", ctypes.c_uint64),
     ]
 
 
@@ -1166,6 +1181,75 @@ class ctxfit_difference(ctypes.Structure):
         ("a", ctypes.c_uint64),
         ("b", ctypes.c_uint64),
         ("reason", ctypes.c_char * 256),
+    ]
+
+
+class ctxfit_draft_options(ctypes.Structure):
+    struct_size: int
+    draft_tokens: int
+    ctx_tokens: int
+    devices: int
+    gpu_layers: int
+    cpu_expert_layers: int
+    kv_key: int
+    kv_value: int
+    overrides: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("draft_tokens", ctypes.c_uint32),
+        ("ctx_tokens", ctypes.c_uint64),
+        ("devices", ctypes.c_uint64),
+        ("gpu_layers", ctypes.c_uint32),
+        ("cpu_expert_layers", ctypes.c_uint32),
+        ("kv_key", ctypes.c_uint32),
+        ("kv_value", ctypes.c_uint32),
+        ("overrides", ctypes.c_char * 1024),
+    ]
+
+
+class ctxfit_projector_options(ctypes.Structure):
+    struct_size: int
+    flags: int
+    devices: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("devices", ctypes.c_uint64),
+    ]
+
+
+class ctxfit_plan_beside(ctypes.Structure):
+    struct_size: int
+    kind: int
+    device: int
+    compute_exact: int
+    layers: int
+    draft_tokens: int
+    n_ctx_seq: int
+    weights_bytes: int
+    kv_bytes: int
+    recurrent_bytes: int
+    compute_bytes: int
+    compute_low_bytes: int
+    output_bytes: int
+    total_bytes: int
+    name: bytes
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("device", ctypes.c_uint32),
+        ("compute_exact", ctypes.c_uint32),
+        ("layers", ctypes.c_uint32),
+        ("draft_tokens", ctypes.c_uint32),
+        ("n_ctx_seq", ctypes.c_uint64),
+        ("weights_bytes", ctypes.c_uint64),
+        ("kv_bytes", ctypes.c_uint64),
+        ("recurrent_bytes", ctypes.c_uint64),
+        ("compute_bytes", ctypes.c_uint64),
+        ("compute_low_bytes", ctypes.c_uint64),
+        ("output_bytes", ctypes.c_uint64),
+        ("total_bytes", ctypes.c_uint64),
+        ("name", ctypes.c_char * 64),
     ]
 
 
@@ -1359,6 +1443,9 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_request": ctxfit_request,
     "ctxfit_check": ctxfit_check,
     "ctxfit_difference": ctxfit_difference,
+    "ctxfit_draft_options": ctxfit_draft_options,
+    "ctxfit_projector_options": ctxfit_projector_options,
+    "ctxfit_plan_beside": ctxfit_plan_beside,
     "ctxfit_goal": ctxfit_goal,
     "ctxfit_place_summary": ctxfit_place_summary,
     "ctxfit_change": ctxfit_change,
@@ -1493,6 +1580,15 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_difference_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_plan_best_file_type": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_beside_new": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_beside_free": (None, [ctypes.c_void_p]),
+    "ctxfit_beside_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_beside_add_draft": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_beside_add_adapter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_beside_add_projector": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_make_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_get_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(ctxfit_plan_beside)]),
+    "ctxfit_beside_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_place_solve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_place_free": (None, [ctypes.c_void_p]),
     "ctxfit_place_get_summary": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_place_summary)]),

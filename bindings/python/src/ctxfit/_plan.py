@@ -7,13 +7,14 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Suppo
 
 from . import _convert
 from . import _layout as L
+from ._beside import Beside
 from ._enums import Differs, Fit, Limit, PlanFlags, Split
 from ._errors import InvalidArgument
 from ._hardware import Hardware, as_hardware
 from ._html import plan_html
-from ._library import Handle, ask, error_of, format_name, known, lib, read_text
+from ._library import Handle, Owner, ask, error_of, format_name, known, lib, read_text
 from ._model import Model
-from ._records import Check, Constraint, Difference, Engine, Estimate, PlanDevice, PlanEngine, PlanPart, Summary
+from ._records import Check, Constraint, Difference, Engine, Estimate, PlanBeside, PlanDevice, PlanEngine, PlanPart, Summary
 
 _MOST_32 = ctypes.c_uint32(-1).value
 _MOST_64 = ctypes.c_uint64(-1).value
@@ -114,6 +115,22 @@ class Plan(Handle):
         return tuple(
             PlanDevice._of(ask(L.ctxfit_plan_device, lib.ctxfit_plan_get_device, owner, i)) for i in range(self._summary().device_count)
         )
+
+    @property
+    def beside(self) -> Tuple[PlanBeside, ...]:
+        """What runs beside the model, an entry each, summed over all devices."""
+        owner = self._handle()
+        return tuple(self._entry(owner, i, _MOST_32) for i in range(self._summary().beside_count))
+
+    def beside_on(self, device: SupportsIndex) -> Tuple[PlanBeside, ...]:
+        """The same on one device, by its place in `devices`."""
+        owner = self._handle()
+        place = _convert.whole(device, "device", 0, self._summary().device_count - 1)
+        return tuple(self._entry(owner, i, place) for i in range(self._summary().beside_count))
+
+    @staticmethod
+    def _entry(owner: Owner, index: int, device: int) -> PlanBeside:
+        return PlanBeside._of(ask(L.ctxfit_plan_beside, lib.ctxfit_plan_get_beside, owner, index, device))
 
     @property
     def constraints(self) -> Tuple[Constraint, ...]:
@@ -248,6 +265,7 @@ def plan(
     eager: Optional[bool] = None,
     prefix_cache: Optional[bool] = None,
     limits: bool = True,
+    beside: Optional[Beside] = None,
 ) -> Plan:
     """Plans a run of a model on a machine. What is left out, or None, is the engine's default. "It does not fit" is an answer.
 
@@ -276,12 +294,18 @@ def plan(
     block_tokens, batch_sequences, draft_tokens   vLLM: --block-size, --max-num-seqs, num_speculative_tokens
     eager, prefix_cache   vLLM: True: no CUDA graphs; False: no cache of prefixes
     limits          False: only this context, without the largest one (fastest)
+    beside          what runs beside the model in the same process: a draft, adapters, a projector
     """
-    options = plan_options({name: value for name, value in locals().items() if value is not None and name not in ("model", "hw")})
+    options = plan_options({name: value for name, value in locals().items() if value is not None and name not in ("model", "hw", "beside")})
     if not isinstance(model, Model):
         raise TypeError(f"model: expected Model, not {type(model).__name__}; Model.open() and Model.from_catalog() make one")
     machine = as_hardware(hw)
-    return Plan._wrap(Plan._make(lib.ctxfit_plan_make, model._handle(), machine._handle(), ctypes.byref(options)))
+    if beside is None:
+        return Plan._wrap(Plan._make(lib.ctxfit_plan_make, model._handle(), machine._handle(), ctypes.byref(options)))
+    if not isinstance(beside, Beside):
+        raise TypeError(f"beside: expected Beside, not {type(beside).__name__}")
+    with beside._held() as held:
+        return Plan._wrap(Plan._make(lib.ctxfit_plan_make_beside, model._handle(), machine._handle(), ctypes.byref(options), held))
 
 
 def checked_options(caller: str, options: Dict[str, Any]) -> L.ctxfit_plan_options:

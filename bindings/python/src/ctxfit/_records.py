@@ -10,6 +10,7 @@ from ._enums import (
     Attention,
     Backend,
     Basis,
+    BesideKind,
     ChangeKind,
     CheckpointFlags,
     CheckpointQuant,
@@ -764,10 +765,14 @@ class Summary:
     compute_bytes: int
     #: logits and embeddings
     output_bytes: int
-    #: everything above
+    #: everything above, with beside_bytes
     total_bytes: int
     #: whose rules were followed
     engine: Engine
+    #: what runs beside the model; not in the parts above but in their total
+    beside_bytes: int
+    #: places of ctxfit_plan_get_beside()
+    beside_count: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_plan_summary) -> Summary:
@@ -800,6 +805,8 @@ class Summary:
             s.output_bytes,
             s.total_bytes,
             Engine._of(s.engine),
+            s.beside_bytes,
+            s.beside_count,
         )
 
 
@@ -901,7 +908,7 @@ class PlanDevice:
     compute_low_bytes: int
     #: logits, on the host
     output_bytes: int
-    #: sum of the parts above, with compute_bytes
+    #: sum of the parts above, with compute_bytes, and of beside_bytes
     total_bytes: int
     #: usable - total; negative: bytes missing
     free_bytes: int
@@ -909,6 +916,8 @@ class PlanDevice:
     name: str
     #: of the hardware
     id: str
+    #: what runs beside the model here
+    beside_bytes: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_plan_device) -> PlanDevice:
@@ -930,6 +939,7 @@ class PlanDevice:
             s.free_bytes,
             s.name.decode("utf-8", "replace"),
             s.id.decode("utf-8", "replace"),
+            s.beside_bytes,
         )
 
 
@@ -1083,6 +1093,59 @@ class Difference:
             s.a,
             s.b,
             s.reason.decode("utf-8", "replace"),
+        )
+
+
+@dataclass(frozen=True)
+class PlanBeside:
+    """What one entry takes on one device, or on all."""
+
+    #: BesideKind
+    kind: BesideKind
+    #: None = the sum of all
+    device: Optional[int]
+    #: True: compute buffers are exact; False: an upper bound
+    compute_exact: bool
+    #: of a draft whose weights are here
+    layers: int
+    #: of a draft: most that it drafts at once
+    draft_tokens: int
+    #: of a draft: context of one sequence
+    n_ctx_seq: int
+    #: tensors that are placed here
+    weights_bytes: int
+    #: of a draft: caches of every kind
+    kv_bytes: int
+    #: of a draft: state of recurrent layers
+    recurrent_bytes: int
+    #: buffers of its graph; of an adapter, by how much the model's may grow
+    compute_bytes: int
+    #: lower end of the band
+    compute_low_bytes: int
+    #: of a draft: logits, on the host
+    output_bytes: int
+    #: sum of the parts above, with compute_bytes
+    total_bytes: int
+    #: of the draft, type of the projector, architecture of the adapter
+    name: str
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_plan_beside) -> PlanBeside:
+        return cls(
+            known(BesideKind, s.kind),
+            None if s.device == 0xffffffff else s.device,
+            bool(s.compute_exact),
+            s.layers,
+            s.draft_tokens,
+            s.n_ctx_seq,
+            s.weights_bytes,
+            s.kv_bytes,
+            s.recurrent_bytes,
+            s.compute_bytes,
+            s.compute_low_bytes,
+            s.output_bytes,
+            s.total_bytes,
+            s.name.decode("utf-8", "replace"),
         )
 
 
@@ -1310,6 +1373,7 @@ __all__ = [
     "Line",
     "ModelInfo",
     "PlaceSummary",
+    "PlanBeside",
     "PlanDevice",
     "PlanEngine",
     "PlanPart",

@@ -1,0 +1,98 @@
+"""What runs beside a model counts in its plan."""
+from __future__ import annotations
+
+import struct
+from typing import List, Tuple
+
+import pytest
+
+import ctxfit
+
+HW = "rtx-4090 host:64GiB"
+WIDTH, RANK = 5120, 16
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def gguf(keys: List[Tuple[str, str]], tensors: List[Tuple[str, int, int]]) -> ctxfit.Gguf:
+    """A header with text keys and two-dimensional tensors of floats; their data is left out."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys))
+    head += b"".join(text(key) + struct.pack("<I", 8) + text(value) for key, value in keys)
+    offset = 0
+    for name, rows, columns in tensors:
+        head += text(name) + struct.pack("<IQQIQ", 2, rows, columns, 0, offset)
+        offset += rows * columns * 4
+    return ctxfit.Gguf.parse(head + bytes(-len(head) % 32), header_only=True)
+
+
+def adapter(arch: str, layers: range) -> ctxfit.Gguf:
+    names = [(f"blk.{i}.attn_q.weight.lora_{part}", a, b) for i in layers for part, a, b in (("a", WIDTH, RANK), ("b", RANK, WIDTH))]
+    return gguf([("general.architecture", arch), ("general.type", "adapter"), ("adapter.type", "lora")], names)
+
+
+@pytest.fixture(scope="module")
+def model() -> ctxfit.Model:
+    return ctxfit.Model.from_catalog("qwen3-14b", quant="Q4_K_M")
+
+
+@pytest.fixture(scope="module")
+def draft() -> ctxfit.Model:
+    return ctxfit.Model.from_catalog("qwen3-0.6b", quant="Q8_0")
+
+
+def test_a_draft_counts_with_the_context_of_the_model(model: ctxfit.Model, draft: ctxfit.Model) -> None:
+    beside = ctxfit.Beside().add_draft(draft, kv_key="q8_0", kv_value="q8_0")
+    plan, alone = ctxfit.plan(model, HW, ctx=8192, beside=beside), ctxfit.plan(model, HW, ctx=8192)
+    small = ctxfit.plan(draft, HW, ctx=8192, kv="q8_0")
+    assert len(beside) == 1 and alone.beside == ()
+    assert plan.beside[0].kind == ctxfit.BesideKind.DRAFT and plan.beside[0].device is None
+    assert plan.beside[0].total_bytes == small.total_bytes == plan.summary.beside_bytes
+    assert [part[0].kv_bytes for part in map(plan.beside_on, range(2))] == [d.kv_bytes for d in small.devices]
+    assert plan.devices[0].beside_bytes == small.devices[0].total_bytes
+    assert plan.max_context == alone.max_context == model.trained_tokens
+    listed = plan.to_dict()["beside"][0]
+    assert listed["kind"] == ctxfit.beside_name(plan.beside[0].kind) == "draft" and listed["total_bytes"] == small.total_bytes
+    assert ctxfit.Differs.BESIDE in [d.kind for d in alone.compare(plan)]
+
+
+def test_an_adapter_and_a_projector_lie_where_they_are_put(model: ctxfit.Model) -> None:
+    eyes = gguf([("general.architecture", "clip"), ("clip.projector_type", "gemma3")], [("v.blk.0.ffn_up.weight", 1152, 4304)])
+    beside = ctxfit.Beside().add_adapter(adapter("qwen3", range(40))).add_projector(eyes, host=True)
+    plan = ctxfit.plan(model, HW, ctx=8192, gpu_layers=31, beside=beside)
+    pair = 2 * WIDTH * RANK * 4
+    assert [part[0].weights_bytes for part in map(plan.beside_on, range(2))] == [30 * pair, 10 * pair]
+    assert [part[1].weights_bytes for part in map(plan.beside_on, range(2))] == [0, 1152 * 4304 * 4]
+    assert [b.name for b in plan.beside] == ["qwen3", "gemma3"]
+
+
+def test_what_does_not_belong_is_refused(model: ctxfit.Model, draft: ctxfit.Model) -> None:
+    with pytest.raises(ctxfit.Refused, match="arch mismatch"):
+        ctxfit.plan(model, HW, beside=ctxfit.Beside().add_adapter(adapter("llama", range(1))))
+    with pytest.raises(ctxfit.Refused, match="vocab"):
+        ctxfit.plan(model, HW, beside=ctxfit.Beside().add_draft(ctxfit.Model.from_catalog("gemma-3-1b", quant="Q8_0")))
+    with pytest.raises(ctxfit.LimitReached):
+        ctxfit.Beside().add_draft(draft).add_draft(draft)
+    with pytest.raises(ctxfit.Unsupported, match="sglang"):
+        ctxfit.plan(model, HW, engine="sglang", beside=ctxfit.Beside().add_draft(draft))
+    with pytest.raises(ctxfit.InvalidArgument, match="devices"):
+        ctxfit.plan(model, HW, beside=ctxfit.Beside().add_draft(draft, devices=[1]))
+    with pytest.raises(TypeError, match="beside"):
+        ctxfit.plan(model, HW, beside=draft)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="draft"):
+        ctxfit.Beside().add_draft("qwen3-0.6b")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="gguf"):
+        ctxfit.Beside().add_adapter(b"GGUF")  # type: ignore[arg-type]
+
+
+def test_a_list_keeps_its_drafts(model: ctxfit.Model) -> None:
+    beside = ctxfit.Beside()
+    with ctxfit.Model.from_catalog("qwen3-0.6b", quant="Q8_0") as draft:
+        beside.add_draft(draft, gpu_layers="all", cpu_expert_layers=0, devices=[0], draft_tokens=8)
+    plan = ctxfit.plan(model, HW, ctx=8192, beside=beside)
+    assert plan.beside[0].layers == 28 and plan.beside[0].draft_tokens == 8
+    assert repr(beside) == "<Beside: 1>"
+    beside.close()
+    with pytest.raises(ctxfit.Closed):
+        ctxfit.plan(model, HW, beside=beside)

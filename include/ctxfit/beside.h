@@ -1,0 +1,146 @@
+/**
+ * @file beside.h
+ * @brief What runs beside a model in the same process, counted in its plan: a draft model, LoRA adapters, projectors.
+ *
+ *     ctxfit_beside *beside;
+ *     ctxfit_plan   *plan;
+ *
+ *     ctxfit_beside_new(NULL, &beside, NULL);
+ *     ctxfit_beside_add_draft(beside, small_model, NULL, NULL);
+ *     ctxfit_plan_make_beside(model, hw, &options, beside, NULL, &plan, NULL);
+ *     ctxfit_beside_free(beside);
+ *
+ * Totals, free bytes, the verdict, limits, the largest context and the most sequences of such a plan hold everything that runs: the cache
+ * of a draft grows with the context of the model that it drafts for. ctxfit_plan_get_beside() tells the parts apart.
+ *
+ * A list is filled by one thread, and read by any number of them afterwards. Of GGUF headers it keeps a copy of what it needs; draft models
+ * are borrowed, and must live as long as plans are made with the list. A plan needs neither once it is made.
+ */
+#ifndef CTXFIT_BESIDE_H
+#define CTXFIT_BESIDE_H
+
+#include "ctxfit/gguf.h"
+#include "ctxfit/plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A list of what runs beside a model. @since 0.1.0 */
+typedef struct ctxfit_beside ctxfit_beside;
+
+/** What runs beside a model. */
+enum {
+    CTXFIT_BESIDE_DRAFT     = 1, /**< a smaller model that drafts tokens */
+    CTXFIT_BESIDE_NEXTN     = 2, /**< the model's own next-token-prediction blocks, drafting */
+    CTXFIT_BESIDE_ADAPTER   = 3, /**< LoRA */
+    CTXFIT_BESIDE_PROJECTOR = 4  /**< eyes or ears */
+};
+
+#define CTXFIT_MAX_BESIDE 16 /**< entries of a list */
+
+/** An empty list. @param allocator NULL = malloc @return OK, E_INVALID_ARG, E_NO_MEMORY. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_beside_new(const ctxfit_allocator *allocator, ctxfit_beside **out, ctxfit_error *error);
+/** Frees a list; NULL is fine. @since 0.1.0 */
+CTXFIT_API void ctxfit_beside_free(ctxfit_beside *beside);
+/** Entries of a list; 0 for NULL. @since 0.1.0 */
+CTXFIT_API uint32_t ctxfit_beside_count(const ctxfit_beside *beside);
+
+/** How a draft runs; every field: 0 = the engine's default. Names in brackets are llama-server's. @since 0.1.0 */
+typedef struct ctxfit_draft_options {
+    uint32_t     struct_size;       /**< set by CTXFIT_DRAFT_OPTIONS_INIT */
+    uint32_t     draft_tokens;      /**< most tokens that are drafted at once (--spec-draft-n-max); 0 = 3 */
+    uint64_t     ctx_tokens;        /**< context of its own (-cd of older builds); 0 = that of the model, as newer builds have it */
+    uint64_t     devices;           /**< (-devd) bit n: it may use device n of the plan; 0 = all */
+    uint32_t     gpu_layers;        /**< (-ngld) 0 = all; CTXFIT_GPU_LAYERS_NONE */
+    uint32_t     cpu_expert_layers; /**< (-ncmoed) CTXFIT_ALL_LAYERS (-cmoed) */
+    ctxfit_quant kv_key;            /**< (-ctkd) 0 = F16, whatever the model has */
+    ctxfit_quant kv_value;          /**< (-ctvd) the same */
+    char         overrides[1024];   /**< (-otd) as ctxfit_plan_options::overrides */
+} ctxfit_draft_options;
+#define CTXFIT_DRAFT_OPTIONS_INIT { (uint32_t)sizeof(ctxfit_draft_options), 0, 0, 0, 0, 0, 0, 0, {0} }
+
+/**
+ * Adds a draft model. What it shares with the model that it drafts for (sequences, batch, flash attention, ...) follows that one's options.
+ * @param draft borrowed: it must live until plans are made
+ * @param options NULL = defaults
+ * @return OK; E_INVALID_ARG (NULL); E_LIMIT (the list drafts already, or is full); E_STRUCT_SIZE; E_NEWER_STRUCT. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_add_draft(ctxfit_beside *beside, const ctxfit_model *draft, const ctxfit_draft_options *options,
+                                                 ctxfit_error *error);
+
+/**
+ * Adds a LoRA adapter: its tensors lie where those of the model lie that they belong to. That it belongs to the model is checked when a
+ * plan is made. By how much compute buffers grow is an upper bound.
+ * @return OK; E_UNSUPPORTED (no adapter, another kind than LoRA, a format of unknown size); E_MALFORMED (a name that ends in neither
+ *         .lora_a nor .lora_b, half of a pair); E_LIMIT (the list is full); E_INCOMPLETE (no architecture); E_TYPE; E_OVERFLOW;
+ *         E_NO_MEMORY; E_INVALID_ARG. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_add_adapter(ctxfit_beside *beside, const ctxfit_gguf *gguf, ctxfit_error *error);
+
+/** Flags of #ctxfit_projector_options. */
+enum { CTXFIT_PROJECTOR_F_HOST = 1u << 0 /**< on the host (--no-mmproj-offload) */ };
+
+/** How a projector runs; every field: 0 = the engine's default. @since 0.1.0 */
+typedef struct ctxfit_projector_options {
+    uint32_t struct_size; /**< set by CTXFIT_PROJECTOR_OPTIONS_INIT */
+    uint32_t flags;       /**< CTXFIT_PROJECTOR_F_* */
+    uint64_t devices;     /**< bit n: on device n of the plan; 0 = the first GPU of the host */
+} ctxfit_projector_options;
+#define CTXFIT_PROJECTOR_OPTIONS_INIT { (uint32_t)sizeof(ctxfit_projector_options), 0, 0 }
+
+/**
+ * Adds a projector, whose weights are all on one device.
+ * @param options NULL = defaults
+ * @return OK; E_UNSUPPORTED (no projector, a format of unknown size); E_LIMIT (the list has one, or is full); E_INCOMPLETE (no
+ *         architecture); E_TYPE; E_OVERFLOW; E_INVALID_ARG (NULL, unknown flags, more than one device); E_STRUCT_SIZE;
+ *         E_NEWER_STRUCT. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, const ctxfit_gguf *gguf,
+                                                     const ctxfit_projector_options *options, ctxfit_error *error);
+
+/**
+ * Plans a run with what runs beside it.
+ * @param beside NULL = nothing: ctxfit_plan_make()
+ * @return as ctxfit_plan_make(), and: E_REFUSED (the engine does not run the model with this: a draft with another vocabulary, an adapter
+ *         of another model; the message is its reason); E_UNSUPPORTED (what this engine does with it is not modelled); E_INVALID_ARG (a device
+ *         that the machine does not have).
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                                 const ctxfit_beside *beside, const ctxfit_allocator *allocator, ctxfit_plan **out,
+                                                 ctxfit_error *error);
+
+/** What one entry takes on one device, or on all. @since 0.1.0 */
+typedef struct ctxfit_plan_beside {
+    uint32_t struct_size;       /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t kind;              /**< CTXFIT_BESIDE_* */
+    uint32_t device;            /**< UINT32_MAX = the sum of all */
+    uint32_t compute_exact;     /**< 1: compute buffers are exact; 0: an upper bound */
+    uint32_t layers;            /**< of a draft whose weights are here */
+    uint32_t draft_tokens;      /**< of a draft: most that it drafts at once */
+    uint64_t n_ctx_seq;         /**< of a draft: context of one sequence */
+    uint64_t weights_bytes;     /**< tensors that are placed here */
+    uint64_t kv_bytes;          /**< of a draft: caches of every kind */
+    uint64_t recurrent_bytes;   /**< of a draft: state of recurrent layers */
+    uint64_t compute_bytes;     /**< buffers of its graph; of an adapter, by how much the model's may grow */
+    uint64_t compute_low_bytes; /**< lower end of the band */
+    uint64_t output_bytes;      /**< of a draft: logits, on the host */
+    uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes` */
+    char     name[64];          /**< of the draft, type of the projector, architecture of the adapter */
+} ctxfit_plan_beside;
+#define CTXFIT_PLAN_BESIDE_INIT { (uint32_t)sizeof(ctxfit_plan_beside), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0} }
+
+/**
+ * What an entry takes, in the order in which entries were added.
+ * @param device UINT32_MAX = the sum of all devices
+ * @return OK, E_NOT_FOUND (past the last entry or device), E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_get_beside(const ctxfit_plan *plan, uint32_t index, uint32_t device, ctxfit_plan_beside *out);
+/** Short name of a kind: "draft", "nextn", "adapter", "projector"; "unknown" otherwise. Never NULL; lives for ever. @since 0.1.0 */
+CTXFIT_API const char *ctxfit_beside_name(uint32_t kind);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,221 @@
+/* Lists of what runs beside a model: llama.cpp b10472 src/llama-adapter.cpp (pairs of an adapter), tools/mtmd/clip.cpp (one buffer). */
+#include <stddef.h>
+
+#include "plan_internal.h"
+
+ctxfit_status ctxfit_beside_new(const ctxfit_allocator *allocator, ctxfit_beside **out, ctxfit_error *error)
+{
+    if (out == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "out is NULL");
+    *out = NULL;
+    if (!cfi_allocator_valid(allocator))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "a function of the allocator is NULL");
+    *out = cfi_handle_new(sizeof **out, offsetof(ctxfit_beside, arena), allocator);
+    return *out != NULL ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a list of what runs beside");
+}
+
+void ctxfit_beside_free(ctxfit_beside *beside)
+{
+    cfi_handle_free(beside, offsetof(ctxfit_beside, arena));
+}
+
+uint32_t ctxfit_beside_count(const ctxfit_beside *beside)
+{
+    return beside != NULL ? beside->count : 0;
+}
+
+const char *ctxfit_beside_name(uint32_t kind)
+{
+    switch (kind) {
+    case CTXFIT_BESIDE_DRAFT:     return "draft";
+    case CTXFIT_BESIDE_NEXTN:     return "nextn";
+    case CTXFIT_BESIDE_ADAPTER:   return "adapter";
+    case CTXFIT_BESIDE_PROJECTOR: return "projector";
+    }
+    return "unknown";
+}
+
+static bool drafts(uint32_t kind)
+{
+    return kind == CTXFIT_BESIDE_DRAFT || kind == CTXFIT_BESIDE_NEXTN;
+}
+
+/* llama-server has one draft, or drafts with the model's own blocks, and one projector. */
+static ctxfit_status check_room(const ctxfit_beside *beside, uint32_t kind, ctxfit_error *error)
+{
+    if (beside->count == CTXFIT_MAX_BESIDE)
+        return cfi_fail(error, CTXFIT_E_LIMIT, "at most %u run beside a model", (unsigned)CTXFIT_MAX_BESIDE);
+    for (uint32_t i = 0; i < beside->count; i++) {
+        uint32_t there = beside->item[i].kind;
+
+        if (drafts(kind) && drafts(there))
+            return cfi_fail(error, CTXFIT_E_LIMIT, "one draft at most: the list has one already");
+        if (kind == CTXFIT_BESIDE_PROJECTOR && there == kind)
+            return cfi_fail(error, CTXFIT_E_LIMIT, "one projector at most: the list has one already");
+    }
+    return CTXFIT_OK;
+}
+
+static void add_item(ctxfit_beside *beside, const cfi_beside_item *item)
+{
+    beside->item[beside->count++] = *item;
+}
+
+ctxfit_status ctxfit_beside_add_draft(ctxfit_beside *beside, const ctxfit_model *draft, const ctxfit_draft_options *options,
+                                      ctxfit_error *error)
+{
+    cfi_beside_item item = {.kind = CTXFIT_BESIDE_DRAFT, .draft = draft};
+    ctxfit_status   status;
+
+    if (beside == NULL || draft == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and draft must not be NULL");
+    status = cfi_copy_in(&item.draft_options, sizeof item.draft_options, CFI_V1_DRAFT_OPTIONS, options);
+    if (status != CTXFIT_OK)
+        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
+    item.draft_options.overrides[sizeof item.draft_options.overrides - 1] = '\0';
+    status = check_room(beside, item.kind, error);
+    if (status == CTXFIT_OK)
+        add_item(beside, &item);
+    return status;
+}
+
+/* ---- files ---- */
+
+/* Adds a tensor as each kind of buffer pads it. */
+static bool add_padded(const cfi_gguf_tensor *t, uint64_t padded[CFI_PADDING_COUNT])
+{
+    cfi_tensor tensor = {.bytes = t->bytes, .quant = t->quant};
+
+    memcpy(tensor.dims, t->dims, sizeof tensor.dims);
+    for (int p = 0; p < CFI_PADDING_COUNT; p++) {
+        uint64_t bytes;
+
+        if (!cfi_model_padded_bytes(&tensor, (cfi_padding)p, &bytes) || !cfi_add_u64(padded[p], bytes, &padded[p]))
+            return false;
+    }
+    return true;
+}
+
+static ctxfit_status read_companion(const ctxfit_gguf *gguf, uint32_t kind, ctxfit_companion *out, ctxfit_error *error)
+{
+    ctxfit_status status;
+
+    out->struct_size = (uint32_t)sizeof *out;
+    status = ctxfit_companion_from_gguf(gguf, out, error);
+    if (status != CTXFIT_OK || out->kind == kind)
+        return status;
+    return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "the file is %s",
+                    kind == CTXFIT_COMPANION_ADAPTER ? "a projector, expected an adapter" : "an adapter, expected a projector");
+}
+
+ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, const ctxfit_gguf *gguf, const ctxfit_projector_options *options,
+                                          ctxfit_error *error)
+{
+    ctxfit_projector_options o;
+    cfi_beside_item          item = {.kind = CTXFIT_BESIDE_PROJECTOR};
+    const cfi_gguf_tensor   *tensors;
+    size_t                   count;
+    ctxfit_status            status;
+
+    if (beside == NULL || gguf == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and gguf must not be NULL");
+    status = cfi_copy_in(&o, sizeof o, CFI_V1_PROJECTOR_OPTIONS, options);
+    if (status != CTXFIT_OK)
+        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
+    if ((o.flags & ~(uint32_t)CTXFIT_PROJECTOR_F_HOST) != 0)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o.flags);
+    if ((o.devices & (o.devices - 1)) != 0)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "devices: a projector is on one device");
+    item.on_host = o.flags & CTXFIT_PROJECTOR_F_HOST;
+    item.devices = o.devices;
+    status = check_room(beside, item.kind, error);
+    if (status == CTXFIT_OK)
+        status = read_companion(gguf, CTXFIT_COMPANION_PROJECTOR, &item.companion, error);
+    if (status != CTXFIT_OK)
+        return status;
+    tensors = cfi_gguf_tensors(gguf, &count);
+    for (size_t i = 0; i < count; i++)
+        if (!add_padded(&tensors[i], item.padded))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
+    add_item(beside, &item);
+    return CTXFIT_OK;
+}
+
+/* ---- adapters ---- */
+
+static const char suffix_a[] = ".lora_a", suffix_b[] = ".lora_b", norm[] = "_norm.weight";
+
+static bool ends_in(const char *name, size_t len, const char *end)
+{
+    size_t n = strlen(end);
+
+    return len >= n && memcmp(name + len - n, end, n) == 0;
+}
+
+/* A tensor and its counterpart, whose name differs in the last letter. */
+static ctxfit_status read_halves(ctxfit_beside *beside, const ctxfit_gguf *gguf, const cfi_gguf_tensor *a, cfi_beside_pair *out,
+                               ctxfit_error *error)
+{
+    size_t                 len = strlen(a->name);
+    char                  *name = cfi_arena_copy(&beside->arena, a->name, len);
+    const cfi_gguf_tensor *b;
+
+    if (name == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an adapter");
+    name[len - 1] = suffix_b[sizeof suffix_b - 2];
+    b = cfi_gguf_find_tensor(gguf, name);
+    name[len - strlen(suffix_a)] = '\0';
+    if (b == NULL)
+        return cfi_fail(error, CTXFIT_E_MALFORMED, "LoRA tensor pair for '%.64s' is missing one component", name);
+    out->name = name;
+    for (int i = 0; i < 2; i++) {
+        out->a[i] = a->dims[i];
+        out->b[i] = b->dims[i];
+    }
+    if (!add_padded(a, out->padded) || !add_padded(b, out->padded))
+        return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
+    return CTXFIT_OK;
+}
+
+/* As many .lora_a as .lora_b, each with its counterpart, or an error. Norms are passed over, as by llama.cpp. */
+static ctxfit_status read_pairs(ctxfit_beside *beside, const ctxfit_gguf *gguf, cfi_beside_item *item, ctxfit_error *error)
+{
+    size_t                 count, halves = 0;
+    const cfi_gguf_tensor *tensors = cfi_gguf_tensors(gguf, &count);
+    ctxfit_status          status = CTXFIT_OK;
+
+    item->pair = cfi_arena_array(&beside->arena, count / 2 + 1, sizeof *item->pair);
+    if (item->pair == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an adapter");
+    for (size_t i = 0; i < count && status == CTXFIT_OK; i++) {
+        size_t len = strlen(tensors[i].name);
+
+        if (ends_in(tensors[i].name, len, suffix_b))
+            halves++;
+        else if (ends_in(tensors[i].name, len, suffix_a) && item->pair_count <= count / 2)
+            status = read_halves(beside, gguf, &tensors[i], &item->pair[item->pair_count++], error);
+        else if (!ends_in(tensors[i].name, len, norm))
+            status = cfi_fail(error, CTXFIT_E_MALFORMED, "LoRA tensor '%.64s' has unexpected suffix", tensors[i].name);
+    }
+    if (status == CTXFIT_OK && halves != item->pair_count)
+        status = cfi_fail(error, CTXFIT_E_MALFORMED, "%zu tensors .lora_b and %u .lora_a: pairs are missing one component", halves,
+                          (unsigned)item->pair_count);
+    return status;
+}
+
+ctxfit_status ctxfit_beside_add_adapter(ctxfit_beside *beside, const ctxfit_gguf *gguf, ctxfit_error *error)
+{
+    cfi_beside_item item = {.kind = CTXFIT_BESIDE_ADAPTER};
+    ctxfit_status   status;
+
+    if (beside == NULL || gguf == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and gguf must not be NULL");
+    status = check_room(beside, item.kind, error);
+    if (status == CTXFIT_OK)
+        status = read_companion(gguf, CTXFIT_COMPANION_ADAPTER, &item.companion, error);
+    if (status == CTXFIT_OK)
+        status = read_pairs(beside, gguf, &item, error);
+    if (status == CTXFIT_OK)
+        add_item(beside, &item);
+    return status;
+}

@@ -1,0 +1,110 @@
+/* Whether an engine runs a model with what is beside it: llama.cpp b10472 common/speculative.cpp, src/llama-adapter.cpp. A refusal carries
+ * llama.cpp's own message. */
+#include "plan_internal.h"
+
+/* SPEC_VOCAB_MAX_SIZE_DIFFERENCE, common/speculative.cpp:23 */
+#define VOCABULARY_DIFFERENCE 128u
+
+static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+{
+    const char *what = ctxfit_beside_name(item->kind);
+
+    switch (q->engine.id) {
+    case CFI_ENGINE_LLAMACPP:
+    case CFI_ENGINE_LMSTUDIO: return CTXFIT_OK;
+    case CFI_ENGINE_OLLAMA:
+        if (item->kind == CTXFIT_BESIDE_ADAPTER || item->kind == CTXFIT_BESIDE_PROJECTOR)
+            return CTXFIT_OK;
+        break;
+    default: break;
+    }
+    return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s: what it does with a %s beside the model is not modelled", q->engine.info.name, what);
+}
+
+static ctxfit_status check_devices(const cfi_question *q, uint64_t devices, const char *what, ctxfit_error *error)
+{
+    if ((devices & ~CFI_ALL_DEVICES(q->device_count)) == 0)
+        return CTXFIT_OK;
+    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s: devices 0x%llx name one that the machine does not have: it has %u without the host",
+                    what, (unsigned long long)devices, (unsigned)q->device_count);
+}
+
+/* Both models have the same tokens. Of these only the number is known here. */
+static ctxfit_status meet_draft(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+{
+    uint64_t a = q->model->info.vocabulary, b = item->draft->info.vocabulary;
+
+    if (a != 0 && b != 0 && (a > b ? a - b : b - a) > VOCABULARY_DIFFERENCE)
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "draft model vocab must closely match target model to use speculation but target vocab size %llu does not match "
+                        "draft vocab size %llu, max allowed difference %u",
+                        (unsigned long long)a, (unsigned long long)b, VOCABULARY_DIFFERENCE);
+    return check_devices(q, item->draft_options.devices, "draft", error);
+}
+
+/* ---- adapters ---- */
+
+static bool pair_fits(const cfi_tensor *tensor, const cfi_beside_pair *pair, bool embedding)
+{
+    if (embedding) /* A and B are flipped */
+        return tensor->dims[0] == pair->b[1] && tensor->dims[1] == pair->a[1];
+    return tensor->dims[0] == pair->a[0] && tensor->dims[1] == pair->b[1];
+}
+
+static ctxfit_status meet_pair(const ctxfit_model *model, const cfi_gguf_index *index, const cfi_beside_pair *pair, const cfi_tensor **out,
+                               ctxfit_error *error)
+{
+    uint32_t at = cfi_gguf_index_find(index, pair->name);
+    bool     embedding = strcmp(pair->name, "token_embd.weight") == 0;
+
+    if (at == UINT32_MAX || model->tensor[at].role == CFI_ROLE_UNUSED)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "LoRA tensor '%.64s' does not exist in base model (hint: maybe wrong base model?)",
+                        pair->name);
+    *out = &model->tensor[at];
+    if (!pair_fits(*out, pair, embedding))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "tensor '%.64s' has incorrect shape (hint: maybe wrong base model?)", pair->name);
+    if (!embedding && pair->a[1] != pair->b[0])
+        return cfi_fail(error, CTXFIT_E_REFUSED, "lora_a tensor of '%.64s' is not transposed", pair->name);
+    return CTXFIT_OK;
+}
+
+static ctxfit_status meet_adapter(cfi_question *q, uint32_t index, cfi_arena *arena, ctxfit_error *error)
+{
+    const cfi_beside_item *item = &q->beside->item[index];
+    const ctxfit_model    *model = q->model;
+    const cfi_tensor     **tensor = cfi_arena_array(arena, (size_t)item->pair_count + 1, sizeof *tensor);
+    cfi_gguf_index         names;
+    ctxfit_status          status = CTXFIT_OK;
+
+    if (strcmp(item->companion.name, model->arch_name) != 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "model arch and LoRA arch mismatch: '%s' and '%s'", model->arch_name,
+                        item->companion.name);
+    if (tensor == NULL || model->info.tensor_count > UINT32_MAX ||
+        !cfi_gguf_index_make(&names, arena, model->tensor, sizeof *model->tensor, (uint32_t)model->info.tensor_count))
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an adapter");
+    for (uint32_t i = 0; i < item->pair_count && status == CTXFIT_OK; i++)
+        status = meet_pair(model, &names, &item->pair[i], &tensor[i], error);
+    q->beside_tensor[index] = tensor;
+    return status;
+}
+
+ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error)
+{
+    ctxfit_status status = CTXFIT_OK;
+
+    q->beside = beside != NULL && beside->count > 0 ? beside : NULL;
+    for (uint32_t i = 0; q->beside != NULL && i < beside->count && status == CTXFIT_OK; i++) {
+        const cfi_beside_item *item = &beside->item[i];
+
+        status = check_engine(q, item, error);
+        if (status != CTXFIT_OK)
+            return status;
+        if (item->kind == CTXFIT_BESIDE_DRAFT)
+            status = meet_draft(q, item, error);
+        else if (item->kind == CTXFIT_BESIDE_ADAPTER)
+            status = meet_adapter(q, i, arena, error);
+        else
+            status = check_devices(q, item->devices, "projector", error);
+    }
+    return status;
+}

@@ -1,0 +1,502 @@
+/* What runs beside a model counts in its plan. */
+#include "plan_fixture.h"
+
+#include "gguf_writer.h"
+
+static ctxfit_beside *besides(void)
+{
+    ctxfit_beside *beside;
+
+    assert_int_equal(ctxfit_beside_new(NULL, &beside, NULL), CTXFIT_OK);
+    return beside;
+}
+
+static ctxfit_plan *planned_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                   const ctxfit_beside *beside)
+{
+    ctxfit_plan *plan;
+    ctxfit_error error;
+
+    if (ctxfit_plan_make_beside(model, hw, options, beside, NULL, &plan, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    return plan;
+}
+
+static ctxfit_plan_device device_of(const ctxfit_plan *plan, uint32_t index)
+{
+    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_device(plan, index, &d), CTXFIT_OK);
+    return d;
+}
+
+static ctxfit_plan_beside entry_of(const ctxfit_plan *plan, uint32_t index, uint32_t device)
+{
+    ctxfit_plan_beside b = CTXFIT_PLAN_BESIDE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_beside(plan, index, device, &b), CTXFIT_OK);
+    return b;
+}
+
+static ctxfit_status refused(const ctxfit_model *model, const char *spec, const ctxfit_plan_options *options, const ctxfit_beside *beside,
+                             ctxfit_error *error)
+{
+    ctxfit_hw    *hw = machine(spec);
+    ctxfit_plan  *plan = NULL;
+    ctxfit_status status = ctxfit_plan_make_beside(model, hw, options, beside, NULL, &plan, error);
+
+    assert_null(plan);
+    ctxfit_hw_free(hw);
+    return status;
+}
+
+/* ---- drafts ---- */
+
+/* The same context, sequences and batch, cache types of its own: F16 whatever the model has. */
+static void a_draft_takes_what_it_takes_alone(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-32b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0");
+    ctxfit_hw          *hw = machine("2*rtx-4090 host:64GiB");
+    ctxfit_plan_options options = options_with(16384, 2), own;
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *both, *alone;
+
+    (void)state;
+    options.kv_key = options.kv_value = CTXFIT_QUANT_Q8_0;
+    own = options;
+    own.kv_key = own.kv_value = CTXFIT_QUANT_F16;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    both = planned_beside(model, hw, &options, beside);
+    ctxfit_beside_free(beside);
+    alone = planned(draft, hw, &own);
+    for (uint32_t d = 0; d < 3; d++) {
+        ctxfit_plan_device small = device_of(alone, d), all = device_of(both, d);
+        ctxfit_plan_beside b = entry_of(both, 0, d);
+
+        assert_int_equal(b.weights_bytes, small.weights_bytes);
+        assert_int_equal(b.kv_bytes, small.kv_bytes + small.kv_swa_bytes);
+        assert_int_equal(b.compute_bytes, small.compute_bytes);
+        assert_int_equal(b.output_bytes, small.output_bytes);
+        assert_int_equal(b.total_bytes, small.total_bytes);
+        assert_int_equal(all.beside_bytes, small.total_bytes);
+        assert_int_equal(all.total_bytes, all.weights_bytes + all.kv_bytes + all.compute_bytes + all.output_bytes + all.beside_bytes);
+        assert_int_equal(all.free_bytes, (int64_t)(all.usable_bytes - all.total_bytes));
+    }
+    assert_int_equal(entry_of(both, 0, UINT32_MAX).total_bytes, summary_of(alone).total_bytes);
+    assert_int_equal(summary_of(both).beside_bytes, summary_of(alone).total_bytes);
+    assert_int_equal(entry_of(both, 0, 0).n_ctx_seq, summary_of(both).n_ctx_seq);
+    ctxfit_plan_free(alone);
+    ctxfit_plan_free(both);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
+/* The cache of the draft grows with that of the model: the search has to count both. */
+static void the_largest_context_leaves_room_for_the_draft(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0");
+    ctxfit_hw          *hw = machine("rtx-4070 host:64GiB");
+    ctxfit_plan_options options = options_with(4096, 1);
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *plan;
+    uint64_t            most, alone = plan_once(model, hw, &options).max_ctx_seq_tokens;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    plan = planned_beside(model, hw, &options, beside);
+    most = summary_of(plan).max_ctx_seq_tokens;
+    ctxfit_plan_free(plan);
+    assert_true(most > 0 && most < alone);
+    options.ctx_tokens = most;
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(summary_of(plan).fit, CTXFIT_FIT_ALL);
+    ctxfit_plan_free(plan);
+    options.ctx_tokens = most + 256;
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(summary_of(plan).fit, CTXFIT_FIT_NONE);
+    assert_non_null(strstr(ctxfit_plan_warning(plan, 0), "the model alone fits"));
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
+static void a_draft_is_where_its_options_put_it(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0");
+    ctxfit_hw           *hw = machine("2*rtx-4090 host:64GiB");
+    ctxfit_plan_options  options = options_with(8192, 1);
+    ctxfit_draft_options second = CTXFIT_DRAFT_OPTIONS_INIT, host = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside = besides();
+    ctxfit_plan         *plan;
+
+    (void)state;
+    second.devices = 1u << 1;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, &second, NULL), CTXFIT_OK);
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).total_bytes, 0);
+    assert_int_equal(entry_of(plan, 0, 1).layers, 28);
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    beside = besides();
+    host.gpu_layers = CTXFIT_GPU_LAYERS_NONE;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, &host, NULL), CTXFIT_OK);
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).weights_bytes + entry_of(plan, 0, 1).weights_bytes, 0);
+    assert_int_equal(entry_of(plan, 0, 2).layers, 28);
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
+static void a_draft_that_cannot_draft_is_refused(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0"),
+                        *other = catalog_model("gemma-3-1b", "Q8_0");
+    ctxfit_plan_options  options = options_with(8192, 1);
+    ctxfit_draft_options far = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside = besides();
+    ctxfit_error         error;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_add_draft(beside, other, NULL, NULL), CTXFIT_OK);
+    assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "target vocab size 151936 does not match draft vocab size 262144"));
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, &error), CTXFIT_E_LIMIT);
+    ctxfit_beside_free(beside);
+    beside = besides();
+    far.devices = 1u << 1;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, &far, NULL), CTXFIT_OK);
+    assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_INVALID_ARG);
+    memcpy(options.engine, "sglang", sizeof "sglang");
+    assert_int_equal(refused(model, "2*rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "draft"));
+    assert_int_equal(ctxfit_beside_add_draft(beside, NULL, NULL, NULL), CTXFIT_E_INVALID_ARG);
+    ctxfit_beside_free(beside);
+    ctxfit_model_free(other);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
+/* ---- adapters: rank 16 beside matrices of Qwen3 14B, 5120 wide, of 40 layers ---- */
+
+#define WIDTH 5120u
+#define RANK  16u
+
+static void adapter_begin(gguf_writer *w, const char *arch)
+{
+    gw_begin(w, 3, false);
+    gw_key_text(w, "general.architecture", arch);
+    gw_key_text(w, "general.type", "adapter");
+    gw_key_text(w, "adapter.type", "lora");
+}
+
+static void adapter_half(gguf_writer *w, const char *name, uint64_t rows, uint64_t columns)
+{
+    const uint64_t dims[2] = {rows, columns};
+
+    gw_tensor(w, name, 0, 2, dims, rows * columns * 4);
+}
+
+static void adapter_layer(gguf_writer *w, unsigned layer)
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "blk.%u.attn_q.weight.lora_a", layer);
+    adapter_half(w, name, WIDTH, RANK);
+    (void)snprintf(name, sizeof name, "blk.%u.attn_q.weight.lora_b", layer);
+    adapter_half(w, name, RANK, WIDTH);
+}
+
+static ctxfit_status add_adapter(ctxfit_beside *beside, gguf_writer *w, ctxfit_error *error)
+{
+    ctxfit_gguf  *gguf = NULL;
+    ctxfit_status status;
+
+    gw_end(w);
+    assert_int_equal(ctxfit_gguf_parse(w->data, w->size, NULL, NULL, &gguf, error), CTXFIT_OK);
+    status = ctxfit_beside_add_adapter(beside, gguf, error);
+    ctxfit_gguf_free(gguf);
+    gw_free(w);
+    return status;
+}
+
+static void an_adapter_lies_where_its_layers_lie(void **state)
+{
+    const uint64_t      pair = UINT64_C(4) * RANK * (WIDTH + WIDTH);
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *plan;
+    gguf_writer         w;
+    ctxfit_error        error;
+
+    (void)state;
+    adapter_begin(&w, "qwen3");
+    for (unsigned layer = 0; layer < 40; layer++)
+        adapter_layer(&w, layer);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_count(beside), 1);
+    options.gpu_layers = 31; /* the output layer and 30 of 40 */
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).weights_bytes, 30 * pair);
+    assert_int_equal(entry_of(plan, 0, 1).weights_bytes, 10 * pair);
+    assert_int_equal(entry_of(plan, 0, 0).compute_bytes, UINT64_C(512) * 4 * (WIDTH + RANK)); /* a micro-batch of both products */
+    assert_string_equal(entry_of(plan, 0, UINT32_MAX).name, "qwen3");
+    ctxfit_plan_free(plan);
+    memcpy(options.overrides, "blk\\.3[0-9]\\.attn_q=CPU", sizeof "blk\\.3[0-9]\\.attn_q=CPU");
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).weights_bytes, 20 * pair);
+    assert_int_equal(entry_of(plan, 0, 1).weights_bytes, 20 * pair);
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void an_adapter_of_another_model_is_refused(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M"), *other = catalog_model("qwen3-8b", "Q4_K_M"),
+                       *gemma = catalog_model("gemma-3-1b", "Q8_0");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_beside      *beside = besides();
+    gguf_writer         w;
+    ctxfit_error        error;
+
+    (void)state;
+    adapter_begin(&w, "qwen3");
+    adapter_layer(&w, 39);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_OK);
+    assert_int_equal(refused(gemma, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "arch mismatch"));
+    assert_int_equal(refused(other, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "does not exist in base model")); /* 36 layers */
+    ctxfit_beside_free(beside);
+    beside = besides();
+    adapter_begin(&w, "qwen3");
+    adapter_layer(&w, 0);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_OK);
+    assert_int_equal(refused(other, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "incorrect shape")); /* 4096 wide */
+    ctxfit_beside_free(beside);
+    beside = besides();
+    adapter_begin(&w, "qwen3");
+    adapter_half(&w, "blk.0.attn_q.weight.lora_a", WIDTH, RANK);
+    adapter_half(&w, "blk.0.attn_q.weight.lora_b", RANK + 1, WIDTH);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_OK);
+    assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "not transposed"));
+    ctxfit_beside_free(beside);
+    ctxfit_model_free(gemma);
+    ctxfit_model_free(other);
+    ctxfit_model_free(model);
+}
+
+static void an_adapter_without_a_half_or_with_another_tensor_is_malformed(void **state)
+{
+    ctxfit_beside *beside = besides();
+    gguf_writer    w;
+    ctxfit_error   error;
+
+    (void)state;
+    adapter_begin(&w, "qwen3");
+    adapter_half(&w, "blk.0.attn_q.weight.lora_a", WIDTH, RANK);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_E_MALFORMED);
+    assert_non_null(strstr(error.message, "'blk.0.attn_q.weight' is missing"));
+    adapter_begin(&w, "qwen3");
+    adapter_layer(&w, 0);
+    adapter_half(&w, "blk.1.attn_q.weight.lora_b", RANK, WIDTH);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_E_MALFORMED);
+    adapter_begin(&w, "qwen3");
+    adapter_half(&w, "blk.0.attn_q.weight", WIDTH, WIDTH);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_E_MALFORMED);
+    assert_non_null(strstr(error.message, "unexpected suffix"));
+    assert_int_equal(ctxfit_beside_count(beside), 0);
+    ctxfit_beside_free(beside);
+}
+
+/* ---- projectors ---- */
+
+static ctxfit_gguf *projector(void)
+{
+    const uint64_t dims[2] = {1152, 4304}, bias[1] = {10};
+    ctxfit_gguf   *gguf = NULL;
+    gguf_writer    w;
+
+    gw_begin(&w, 3, false);
+    gw_key_text(&w, "general.architecture", "clip");
+    gw_key_text(&w, "general.type", "mmproj");
+    gw_key_text(&w, "clip.projector_type", "gemma3");
+    gw_tensor(&w, "v.blk.0.ffn_up.weight", 1, 2, dims, 1152 * 4304 * 2);
+    gw_tensor(&w, "v.blk.0.ffn_up.bias", 0, 1, bias, 40);
+    gw_end(&w);
+    assert_int_equal(ctxfit_gguf_parse(w.data, w.size, NULL, NULL, &gguf, NULL), CTXFIT_OK);
+    gw_free(&w);
+    return gguf;
+}
+
+static void check_projector(const char *spec, const ctxfit_projector_options *o, uint32_t device, uint64_t bytes)
+{
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M");
+    ctxfit_hw          *hw = machine(spec);
+    ctxfit_gguf        *gguf = projector();
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *plan;
+
+    assert_int_equal(ctxfit_beside_add_projector(beside, gguf, o, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_add_projector(beside, gguf, o, NULL), CTXFIT_E_LIMIT);
+    ctxfit_gguf_free(gguf);
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, device).weights_bytes, bytes);
+    assert_int_equal(entry_of(plan, 0, UINT32_MAX).weights_bytes, bytes);
+    assert_int_equal(device_of(plan, device).beside_bytes, entry_of(plan, 0, device).total_bytes);
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* 9,916,416 bytes of a matrix and 40 of a bias, which CUDA pads to 128 and the host to 32. */
+static void a_projector_is_on_the_first_gpu_or_where_it_is_put(void **state)
+{
+    ctxfit_projector_options host = CTXFIT_PROJECTOR_OPTIONS_INIT, second = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    const uint64_t           matrix = 1152 * 4304 * 2;
+
+    (void)state;
+    host.flags = CTXFIT_PROJECTOR_F_HOST;
+    second.devices = 1u << 1;
+    check_projector("2*rtx-4090 host:64GiB", NULL, 0, matrix + 128);
+    check_projector("2*rtx-4090 host:64GiB", &second, 1, matrix + 128);
+    check_projector("2*rtx-4090 host:64GiB", &host, 2, matrix + 64);
+    check_projector("host:64GiB", NULL, 0, matrix + 64);
+    check_projector("gpu(backend=rpc,mem=24GiB) rtx-4090 host:64GiB", NULL, 1, matrix + 128);
+}
+
+static void a_file_of_the_other_kind_is_refused(void **state)
+{
+    ctxfit_beside *beside = besides();
+    ctxfit_gguf   *gguf = projector();
+    ctxfit_projector_options both = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_error   error;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_add_adapter(beside, gguf, &error), CTXFIT_E_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "a projector, expected an adapter"));
+    both.devices = 3;
+    assert_int_equal(ctxfit_beside_add_projector(beside, gguf, &both, &error), CTXFIT_E_INVALID_ARG);
+    both.devices = 0;
+    both.flags = 8;
+    assert_int_equal(ctxfit_beside_add_projector(beside, gguf, &both, &error), CTXFIT_E_INVALID_ARG);
+    both.struct_size = 8;
+    assert_int_equal(ctxfit_beside_add_projector(beside, gguf, &both, &error), CTXFIT_E_STRUCT_SIZE);
+    assert_int_equal(ctxfit_beside_add_projector(beside, NULL, NULL, &error), CTXFIT_E_INVALID_ARG);
+    ctxfit_gguf_free(gguf);
+    ctxfit_beside_free(beside);
+    ctxfit_beside_free(NULL);
+    assert_int_equal(ctxfit_beside_count(NULL), 0);
+    assert_int_equal(ctxfit_beside_new(NULL, NULL, NULL), CTXFIT_E_INVALID_ARG);
+}
+
+/* ---- answers ---- */
+
+static void two_plans_differ_by_what_runs_beside(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *a = planned(model, hw, &options), *b;
+    ctxfit_difference   d = CTXFIT_DIFFERENCE_INIT;
+    ctxfit_plan_beside  entry = CTXFIT_PLAN_BESIDE_INIT;
+    bool                named = false;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    b = planned_beside(model, hw, &options, beside);
+    for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++) {
+        if (d.kind != CTXFIT_DIFFERS_BESIDE)
+            continue;
+        named = true;
+        assert_int_equal(d.a, 0);
+        assert_int_equal(d.b, summary_of(b).beside_bytes);
+        assert_non_null(strstr(d.reason, "draft Qwen3"));
+    }
+    assert_true(named);
+    assert_int_equal(ctxfit_plan_get_beside(a, 0, 0, &entry), CTXFIT_E_NOT_FOUND);
+    assert_int_equal(ctxfit_plan_get_beside(b, 0, 2, &entry), CTXFIT_E_NOT_FOUND);
+    assert_int_equal(ctxfit_plan_get_beside(b, 1, 0, &entry), CTXFIT_E_NOT_FOUND);
+    assert_int_equal(ctxfit_plan_get_beside(NULL, 0, 0, &entry), CTXFIT_E_INVALID_ARG);
+    entry.struct_size = 8;
+    assert_int_equal(ctxfit_plan_get_beside(b, 0, 0, &entry), CTXFIT_E_STRUCT_SIZE);
+    assert_string_equal(ctxfit_beside_name(CTXFIT_BESIDE_NEXTN), "nextn");
+    assert_string_equal(ctxfit_beside_name(0), "unknown");
+    ctxfit_plan_free(b);
+    ctxfit_plan_free(a);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
+static void memory_that_runs_out_is_reported(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_status       status = CTXFIT_E_NO_MEMORY;
+
+    (void)state;
+    options.flags = CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND;
+    for (size_t fail_at = 1; status == CTXFIT_E_NO_MEMORY; fail_at++) {
+        test_allocator    memory;
+        ctxfit_allocator  allocator = test_allocator_make(&memory, fail_at);
+        ctxfit_beside    *beside = NULL;
+        ctxfit_plan      *plan = NULL;
+        gguf_writer       w;
+
+        status = ctxfit_beside_new(&allocator, &beside, NULL);
+        adapter_begin(&w, "qwen3");
+        adapter_layer(&w, 0);
+        if (status == CTXFIT_OK)
+            status = add_adapter(beside, &w, NULL);
+        else
+            gw_free(&w);
+        if (status == CTXFIT_OK)
+            status = ctxfit_beside_add_draft(beside, draft, NULL, NULL);
+        if (status == CTXFIT_OK)
+            status = ctxfit_plan_make_beside(model, hw, &options, beside, &allocator, &plan, NULL);
+        ctxfit_plan_free(plan);
+        ctxfit_beside_free(beside);
+        assert_int_equal(memory.live_blocks, 0);
+        assert_true(fail_at < 1000);
+    }
+    assert_int_equal(status, CTXFIT_OK);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_draft_takes_what_it_takes_alone),
+        cmocka_unit_test(the_largest_context_leaves_room_for_the_draft),
+        cmocka_unit_test(a_draft_is_where_its_options_put_it),
+        cmocka_unit_test(a_draft_that_cannot_draft_is_refused),
+        cmocka_unit_test(an_adapter_lies_where_its_layers_lie),
+        cmocka_unit_test(an_adapter_of_another_model_is_refused),
+        cmocka_unit_test(an_adapter_without_a_half_or_with_another_tensor_is_malformed),
+        cmocka_unit_test(a_projector_is_on_the_first_gpu_or_where_it_is_put),
+        cmocka_unit_test(a_file_of_the_other_kind_is_refused),
+        cmocka_unit_test(two_plans_differ_by_what_runs_beside),
+        cmocka_unit_test(memory_that_runs_out_is_reported),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
