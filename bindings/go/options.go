@@ -259,6 +259,11 @@ func WithoutPrefixCache() Option {
 	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_NO_PREFIX_CACHE; return nil }
 }
 
+// WithPrefixCache turns vLLM's cache of prefixes on (--enable-prefix-caching), which is the default but for hybrid models before 0.26.
+func WithPrefixCache() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_PREFIX_CACHE; return nil }
+}
+
 // WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang". The default is the newest known llama.cpp.
 func WithEngine(name string) Option {
 	return func(o *planOptions) error {

@@ -422,9 +422,11 @@ static bool set_eager(cli_request *r, const char *value)
 
 static bool set_prefix_cache(cli_request *r, const char *value)
 {
-    if (!set_flag(r, value, CTXFIT_PLAN_F_NO_PREFIX_CACHE))
+    if (!set_flag(r, value, CTXFIT_PLAN_F_PREFIX_CACHE))
         return false;
-    r->options.flags ^= CTXFIT_PLAN_F_NO_PREFIX_CACHE;
+    r->options.flags &= ~(uint32_t)CTXFIT_PLAN_F_NO_PREFIX_CACHE;
+    if ((r->options.flags & CTXFIT_PLAN_F_PREFIX_CACHE) == 0)
+        r->options.flags |= CTXFIT_PLAN_F_NO_PREFIX_CACHE;
     return true;
 }
 

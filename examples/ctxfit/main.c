@@ -97,7 +97,7 @@ static const char plan_help[] =
     "  -tp, --tensor-parallel-size N         -pp, --pipeline-parallel-size N\n"
     "  --max-num-batched-tokens N  --max-num-seqs N  --block-size N  --enforce-eager\n"
     "  --kv-cache-dtype auto|fp8   --num-speculative-tokens N\n"
-    "  --no-enable-prefix-caching  --disable-hybrid-kv-cache-manager\n"
+    "  --[no-]enable-prefix-caching  --disable-hybrid-kv-cache-manager\n"
     "  SGLang's names of these are read too\n"
     "Requests\n"
     "  --limit N                   a limit from a config file; --limit-source TEXT says\n"

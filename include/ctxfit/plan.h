@@ -55,6 +55,7 @@ enum {
     CTXFIT_PLAN_F_SPREAD    = 1u << 8, /**< Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD) */
     CTXFIT_PLAN_F_EAGER     = 1u << 10, /**< vLLM: no CUDA graphs (--enforce-eager) */
     CTXFIT_PLAN_F_NO_PREFIX_CACHE = 1u << 11, /**< vLLM: --no-enable-prefix-caching; matters to hybrid models */
+    CTXFIT_PLAN_F_PREFIX_CACHE    = 1u << 12, /**< vLLM: --enable-prefix-caching, for hybrid models the default from 0.26 on */
     CTXFIT_PLAN_F_VISION    = 1u << 9  /**< Ollama: the model takes images, for which the context is at least 2,048 */
 };
 

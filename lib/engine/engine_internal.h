@@ -43,6 +43,7 @@ typedef struct cfi_engine_memory {
     uint64_t total_bytes; /* that the driver reports; the GPU's budget of unified memory */
     bool     shared;      /* with the host */
     bool     a100;        /* vLLM takes smaller batches on it than on others of its size */
+    bool     hopper;      /* CUDA compute capability 9, 10 or 12: vLLM has other kernels of delta nets */
 } cfi_engine_memory;
 
 typedef struct cfi_engine_machine cfi_engine_machine;

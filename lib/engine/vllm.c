@@ -1,8 +1,10 @@
-/* vLLM: from options to a run with a paged cache. vLLM 0.33.0, and 0.14.0 to 0.25.1 where vllm.def says so. */
+/* vLLM: from options to a run with a paged cache. vLLM 0.33.0, and from 0.9 on where vllm.def says so. */
 #include "engine_internal.h"
 
 #define VLLM_BLOCK_TOKENS        16u /* DEFAULT_BLOCK_SIZE, config/cache.py */
 #define VLLM_LATENT_BLOCK_TOKENS 64u /* FlashMLA, platforms/cuda.py */
+#define VLLM_LATENT_STATE_BLOCK  128u /* of hybrid models: platforms/interface.py, _align_hybrid_block_size() */
+#define VLLM_DELTA_ALIGNMENT     64u /* FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, v1/attention/backends/gdn_attn.py */
 #define VLLM_SPARSE_LATENT_BYTES 656u /* a token of fp8_ds_mla: v1/attention/backends/mla/flashmla_sparse.py */
 #define VLLM_INDEX_GROUP         128u /* elements of an indexer key that share an F32 scale: models/deepseek_v2.py */
 #define GIB (UINT64_C(1) << 30)
@@ -18,20 +20,27 @@ static bool vllm_changed(uint32_t release, cfi_vllm_change change)
     return release >= vllm_changes[change];
 }
 
-static uint32_t vllm_state_bytes(const ctxfit_model *model)
+/* An element of the recurrent state: as the configuration says, as those of its kind do, or by default. */
+static uint32_t vllm_state_bytes(const ctxfit_model *model, uint32_t release)
 {
     static const struct {
         char     arch[20];
-        uint32_t bytes;
+        uint16_t published, by_default, from, default_from;
     } rows[] = {
-#define CFI_VLLM_STATE(arch, bytes) {arch, bytes},
+#define CFI_VLLM_STATE(arch, published, by_default, from, default_from) {arch, published, by_default, from, default_from},
 #include "vllm_states.def"
 #undef CFI_VLLM_STATE
     };
+    const double stated = model->fact[CFI_FACT_SSM_STATE_BYTES];
 
     for (size_t i = 0; i < CFI_COUNT(rows); i++) {
-        if (strcmp(model->arch_name, rows[i].arch) == 0)
-            return rows[i].bytes;
+        if (strcmp(model->arch_name, rows[i].arch) != 0 || release < rows[i].from)
+            continue;
+        if (stated == 2 || stated == 4)
+            return (uint32_t)stated;
+        if (rows[i].published != 0)
+            return rows[i].published;
+        return release >= rows[i].default_from ? rows[i].by_default : 2;
     }
     return 2;
 }
@@ -65,6 +74,7 @@ typedef struct vllm_specs {
     cfi_run            *run;
     uint32_t            element_bytes; /* of keys and values */
     uint32_t            block_tokens;
+    uint32_t            state_tokens;  /* of which the blocks of hybrid models are multiples */
     uint32_t            state_pages;
     uint32_t            draft_tokens;
     bool                sparse_fp8;
@@ -95,7 +105,8 @@ static uint64_t vllm_state_page(const vllm_specs *s, const ctxfit_layer_info *la
     const uint32_t ranks = s->run->paged.tensor_ranks;
     uint64_t       steps = layer->conv_kernel > 1 ? layer->conv_kernel - 1 + (uint64_t)s->draft_tokens : 0;
 
-    return steps * vllm_conv_width(layer, ranks) * 2 + layer->recurrent_elems / ranks * (uint64_t)vllm_state_bytes(s->model);
+    return steps * vllm_conv_width(layer, ranks) * 2 +
+           layer->recurrent_elems / ranks * (uint64_t)vllm_state_bytes(s->model, s->run->release);
 }
 
 static bool vllm_attends(const ctxfit_layer_info *layer)
@@ -108,7 +119,7 @@ static bool vllm_attends(const ctxfit_layer_info *layer)
 /* False where that is more than 32 bits hold. */
 static bool vllm_hybrid_block(vllm_specs *s, uint64_t *padded_state)
 {
-    uint64_t state = 0, token = 0;
+    uint64_t state = 0, token = 0, tokens;
 
     for (uint32_t i = 0; i < s->model->info.layers; i += s->model->layer_run[i]) {
         const ctxfit_layer_info *layer = &s->model->layer[i];
@@ -121,10 +132,10 @@ static bool vllm_hybrid_block(vllm_specs *s, uint64_t *padded_state)
     *padded_state = state;
     if (state == 0 || token == 0)
         return true;
-    state = (state + s->block_tokens * token - 1) / (s->block_tokens * token);
-    if (state > UINT32_MAX / s->block_tokens)
+    tokens = (state + s->state_tokens * token - 1) / (s->state_tokens * token) * s->state_tokens;
+    if (tokens > UINT32_MAX)
         return false;
-    s->block_tokens *= (uint32_t)cfi_max_u64(1, state);
+    s->block_tokens = (uint32_t)cfi_max_u64(s->block_tokens, tokens);
     *padded_state = s->block_tokens * token;
     return true;
 }
@@ -198,10 +209,69 @@ static bool vllm_is_latent(const ctxfit_model *model)
     return false;
 }
 
+static uint32_t vllm_state_kind(const ctxfit_model *model)
+{
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        if (model->layer[i].state != CTXFIT_STATE_NONE)
+            return model->layer[i].state;
+    }
+    return CTXFIT_STATE_NONE;
+}
+
+static bool vllm_is_hybrid(const ctxfit_model *model)
+{
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        if (vllm_attends(&model->layer[i]))
+            return vllm_state_kind(model) != CTXFIT_STATE_NONE;
+    }
+    return false;
+}
+
+/* Prefill writes a state more than it goes on with, for the cache of prefixes: get_kv_cache_spec() of the mixers. */
+static bool vllm_checkpoints(uint32_t kind, const cfi_engine_machine *machine, uint32_t release)
+{
+    if (kind == CTXFIT_STATE_MAMBA2)
+        return vllm_changed(release, CFI_VLLM_CHECKPOINT_MAMBA2);
+    return kind == CTXFIT_STATE_DELTA_NET && vllm_changed(release, CFI_VLLM_CHECKPOINT_DELTA) &&
+           (machine->memory == NULL || machine->memory[0].hopper);
+}
+
+/* Blocks of states where prefixes are cached (mamba_cache_mode), and of which size: models/config.py, MambaModelConfig. */
+static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const cfi_engine_machine *machine, vllm_specs *s,
+                                       ctxfit_error *error)
+{
+    const uint32_t release = s->run->release, kind = vllm_state_kind(s->model);
+    const bool     mamba = kind == CTXFIT_STATE_MAMBA || kind == CTXFIT_STATE_MAMBA2;
+    const bool     by_default = vllm_changed(release, CFI_VLLM_STATE_PREFIXES) && vllm_is_hybrid(s->model);
+
+    s->state_pages = 1 + options->draft_tokens;
+    s->state_tokens = s->block_tokens;
+    if (vllm_is_latent(s->model) && vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
+        s->state_tokens = s->state_tokens > VLLM_LATENT_STATE_BLOCK ? s->state_tokens : VLLM_LATENT_STATE_BLOCK;
+    if ((options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) != 0 && (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: the cache of prefixes cannot be both on and off");
+    if (kind == CTXFIT_STATE_NONE || (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0 ||
+        (!by_default && (options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) == 0))
+        return CTXFIT_OK;
+    if (mamba && !vllm_changed(release, CFI_VLLM_STATE_ALL_GONE))
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED,
+                        "vLLM before 0.28 caches the state of Mamba models at every block where it caches prefixes: not modelled; "
+                        "--no-enable-prefix-caching plans without");
+    if (!vllm_changed(release, CFI_VLLM_STATE_ALIGNED)) /* turned off */
+        return CTXFIT_OK;
+    s->state_pages++;
+    if (!vllm_checkpoints(kind, machine, release))
+        return CTXFIT_OK;
+    s->state_pages++;
+    while (kind == CTXFIT_STATE_DELTA_NET && s->state_tokens % VLLM_DELTA_ALIGNMENT != 0) /* least common multiple */
+        s->state_tokens += s->block_tokens;
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
-    vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, 1 + options->draft_tokens, options->draft_tokens, false, false};
+    vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false};
     ctxfit_status status = cfi_ranks_check(options, run, error);
 
     if (status == CTXFIT_OK)
@@ -232,9 +302,9 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     specs.block_tokens = options->block_tokens != 0 ? options->block_tokens
                          : vllm_is_latent(model)    ? VLLM_LATENT_BLOCK_TOKENS
                                                     : VLLM_BLOCK_TOKENS;
-    if (vllm_changed(run->release, CFI_VLLM_STATE_PREFIXES) && (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) == 0)
-        specs.state_pages++;
-    status = vllm_add_layers(&specs, error);
+    status = vllm_state_blocks(options, machine, &specs, error);
+    if (status == CTXFIT_OK)
+        status = vllm_add_layers(&specs, error);
     if (status != CTXFIT_OK)
         return status;
     cfi_ranks_place(model, machine, run);

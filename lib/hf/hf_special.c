@@ -57,6 +57,19 @@ static void read_gating(cfi_hf_line *line)
         cfi_hf_set(line, "expert_gating_func", "4");
 }
 
+/* Elements of the recurrent state, where the model asks engines of checkpoints for a type other than its own. */
+static void read_state_bytes(cfi_hf_line *line)
+{
+    const char *name = cfi_hf_text(line->c, "mamba_ssm_cache_dtype");
+
+    if (*name == '\0')
+        name = cfi_hf_text(line->c, "mamba_ssm_dtype");
+    if (is_text(name, "float32"))
+        cfi_hf_set(line, "ssm.state_bytes", "4");
+    else if (is_text(name, "float16") || is_text(name, "bfloat16"))
+        cfi_hf_set(line, "ssm.state_bytes", "2");
+}
+
 static void read_sections(cfi_hf_line *line)
 {
     const cfi_json_value *sections = cfi_json_get(line->c->rope, "mrope_section");
@@ -466,6 +479,7 @@ void cfi_hf_apply_special(cfi_hf_line *line)
         read_gating(line);
     if (strncmp(line->c->family, "qwen", 4) != 0) /* the architectures imply them */
         read_sections(line);
+    read_state_bytes(line);
     read_tied(line);
     read_precision(line);
     read_name(line);

@@ -61,6 +61,18 @@ static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *hos
     q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : available;
 }
 
+/* CUDA compute capability 9.0 (Hopper), 10.x and 12.x (Blackwell), by the names of those cards: developer.nvidia.com/cuda-gpus. */
+static bool is_hopper_or_blackwell(const ctxfit_device *device)
+{
+    static const char families[][8] = {"h1",      "h2",      "gh",      "b2",      "b3",      "gb",
+                                         "rtx-505", "rtx-506", "rtx-507", "rtx-508", "rtx-509", "rtx-pro"};
+
+    for (size_t i = 0; i < CFI_COUNT(families); i++)
+        if (device->backend == CTXFIT_BACKEND_CUDA && strncmp(device->id, families[i], strlen(families[i])) == 0)
+            return true;
+    return false;
+}
+
 /* In another machine than the host, or said to be. */
 static bool is_remote(const ctxfit_device *device)
 {
@@ -80,6 +92,7 @@ static void question_add(cfi_question *q, uint32_t at, uint32_t index, bool remo
     q->engine_memory[at].total_bytes = q->capacity[at];
     q->engine_memory[at].shared = device->kind == CTXFIT_DEVICE_UNIFIED;
     q->engine_memory[at].a100 = strncmp(device->id, "a100", 4) == 0;
+    q->engine_memory[at].hopper = is_hopper_or_blackwell(device);
 }
 
 /* llama.cpp counts devices of other machines first (b10472 src/llama.cpp:263): they get the first layers. */

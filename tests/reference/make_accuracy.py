@@ -52,6 +52,7 @@ def vllm_tokens(ctxfit):
         words += options(r, tp="-tp", context="-c", batch_sequences="--max-num-seqs", batch_tokens="--max-num-batched-tokens",
                          draft="--num-speculative-tokens")
         words += ["--kv-cache-dtype", "fp8"] if r["fp8"] == "1" else []
+        words += ["--enable-prefix-caching"] if r["prefix"] == "1" else []
         ends = [plan(ctxfit, *words, "--kv-cache-memory-bytes", int((float(r["cache_gib"]) + d) * GIB)) for d in (-0.005, 0.005)]
         low, high = (end["decisions"] for end in ends)
         tokens = int(r["tokens"])

@@ -3,7 +3,7 @@
 
 #include "test_support.h"
 
-#include "ctxfit/model.h"
+#include "ctxfit.h"
 
 #define SHAPE "\"hidden_size\": 4096, \"intermediate_size\": 11008, \"num_hidden_layers\": 4, \"num_attention_heads\": 32, " \
               "\"vocab_size\": 32000, \"max_position_embeddings\": 4096"
@@ -188,6 +188,48 @@ static void notes_outlive_requantizing(void **state)
     ctxfit_model_free(copy);
 }
 
+/* A plan for vLLM sees it: Qwen3.5 asks for F32 and a checkpoint of it may ask for the model's type. */
+static void the_type_of_the_recurrent_state_is_kept(void **state)
+{
+    static const struct {
+        const char *key;
+        uint32_t    block_tokens;
+    } cases[] = {
+        {"\"mamba_ssm_dtype\": \"float32\"", 528},
+        {"\"mamba_ssm_dtype\": \"bfloat16\"", 272},
+        {"\"mamba_ssm_cache_dtype\": \"float16\"", 272},
+        {"\"mamba_ssm_dtype\": 32", 528}, /* not a name: as those of its kind */
+    };
+    ctxfit_hw   *hw = NULL;
+    ctxfit_error error;
+
+    (void)state;
+    assert_int_equal(ctxfit_hw_parse("h200", NULL, &hw, &error), CTXFIT_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char                json[1024];
+        ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+        ctxfit_plan_engine  e = CTXFIT_PLAN_ENGINE_INIT;
+        ctxfit_plan        *plan = NULL;
+        ctxfit_model       *model;
+
+        (void)snprintf(json, sizeof json,
+                       "{\"model_type\": \"qwen3_5_text\", \"architectures\": [\"Qwen3_5ForCausalLM\"], \"hidden_size\": 4096, "
+                       "\"intermediate_size\": 12288, \"num_hidden_layers\": 4, \"num_attention_heads\": 16, \"num_key_value_heads\": 4, "
+                       "\"head_dim\": 256, \"vocab_size\": 248320, \"max_position_embeddings\": 262144, \"linear_conv_kernel_dim\": 4, "
+                       "\"linear_key_head_dim\": 128, \"linear_num_key_heads\": 16, \"linear_num_value_heads\": 32, "
+                       "\"linear_value_head_dim\": 128, \"full_attention_interval\": 4, %s}", cases[i].key);
+        model = open_text(json);
+        (void)snprintf(o.engine, sizeof o.engine, "vllm@0.19.1");
+        if (ctxfit_plan_make(model, hw, &o, NULL, &plan, &error) != CTXFIT_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
+        assert_int_equal(e.block_tokens, cases[i].block_tokens);
+        ctxfit_plan_free(plan);
+        ctxfit_model_free(model);
+    }
+    ctxfit_hw_free(hw);
+}
+
 static void a_missing_fact_is_named(void **state)
 {
     ctxfit_error error = {0};
@@ -272,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_window_that_llamacpp_does_not_have_is_noted),
         cmocka_unit_test(an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lacks),
         cmocka_unit_test(notes_outlive_requantizing),
+        cmocka_unit_test(the_type_of_the_recurrent_state_is_kept),
         cmocka_unit_test(a_missing_fact_is_named),
         cmocka_unit_test(what_is_no_configuration_is_refused),
         cmocka_unit_test(arguments_are_checked),

@@ -39,6 +39,8 @@ static void check_row(const csv_reader *csv, const ctxfit_hw *hw)
     o.batch_sequences = (uint32_t)number_of(csv, "batch_sequences");
     o.batch_tokens = (uint32_t)number_of(csv, "batch_tokens");
     o.draft_tokens = (uint32_t)number_of(csv, "draft");
+    if (number_of(csv, "prefix") > 0)
+        o.flags |= CTXFIT_PLAN_F_PREFIX_CACHE;
     if (number_of(csv, "fp8") > 0)
         o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
     o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") - 0.005) * 1073741824.0);
@@ -63,7 +65,7 @@ static void blocks_and_tokens_of_a_byte_budget_are_those_of_the_log(void **state
     assert_true(csv_open(&csv, TEST_DATA "/engines/vllm.csv"));
     for (; csv_read(&csv); rows++)
         check_row(&csv, hw);
-    assert_true(rows >= 30);
+    assert_true(rows >= 60);
     csv_close(&csv);
     ctxfit_hw_free(hw);
 }
@@ -161,6 +163,135 @@ static void stages_divide_the_layers(void **state)
     ctxfit_model_free(model);
 }
 
+/* Blocks of a request of 262,144 tokens: those of the full layers, and per group of states one, one more where prefixes are cached
+ * (mamba_cache_mode align), one more where prefill writes a checkpoint: vLLM 0.33.0 v1/kv_cache_interface.py, MambaSpec. */
+static void prefixes_of_hybrid_models_take_blocks_of_state(void **state)
+{
+    static const struct {
+        const char *model, *version, *hw;
+        uint32_t    flags, blocks, block_tokens;
+    } cases[] = {
+        {"qwen3.5-35b-a3b", "0.14.0", "h200", CTXFIT_PLAN_F_PREFIX_CACHE, 249 + 3, 1056}, /* turned off again */
+        {"qwen3.5-35b-a3b", "0.19.1", "h200", 0, 249 + 3, 1056},
+        {"qwen3.5-35b-a3b", "0.19.1", "h200", CTXFIT_PLAN_F_PREFIX_CACHE, 249 + 3 * 2, 1056},
+        {"qwen3.5-35b-a3b", "0.25.1", "h200", 0, 249 + 3, 1056},
+        {"qwen3.5-35b-a3b", "0.26.0", "h200", 0, 249 + 3 * 2, 1056},
+        {"qwen3.5-35b-a3b", "0.26.0", "h200", CTXFIT_PLAN_F_NO_PREFIX_CACHE, 249 + 3, 1056},
+        {"qwen3.5-35b-a3b", "0.32.0", "h200", 0, 249 + 3 * 2, 1056},
+        {"qwen3.5-35b-a3b", "0.33.0", "a100-80gb", 0, 249 + 3 * 2, 1056},
+        {"qwen3.5-35b-a3b", "0.33.0", "rtx-6000-ada", 0, 249 + 3 * 2, 1056},
+        {"qwen3.5-35b-a3b", "0.33.0", "h200", 0, 241 + 3 * 3, 1088}, /* checkpoints at multiples of 64 */
+        {"qwen3.5-35b-a3b", "0.33.0", "rtx-pro-6000-blackwell", 0, 241 + 3 * 3, 1088},
+        {"nemotron-3-nano-30b-a3b", "0.27.1", "h200", CTXFIT_PLAN_F_NO_PREFIX_CACHE, 126 + 4, 2096},
+        {"nemotron-3-nano-30b-a3b", "0.28.0", "h200", 0, 126 + 4 * 2, 2096},
+        {"nemotron-3-nano-30b-a3b", "0.32.0", "h200", 0, 126 + 4 * 3, 2096},
+        {"kimi-linear-48b-a3b", "0.26.0", "2*h200", 0, 274 + 3 * 2, 960}, /* latent attention: multiples of 64, */
+        {"kimi-linear-48b-a3b", "0.27.0", "2*h200", 0, 256 + 3 * 2, 1024}, /* then of 128 */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model       *model = catalog_model(cases[i].model, "Q4_K_M");
+        ctxfit_hw          *hw = machine(cases[i].hw);
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_plan_engine  e;
+
+        o.ctx_tokens = 262144;
+        o.flags = cases[i].flags;
+        o.tensor_parallel = cases[i].hw[0] == '2' ? 2 : 1;
+        e = pool_of(model, hw, &o);
+        if (e.request_blocks != cases[i].blocks || e.block_tokens != cases[i].block_tokens)
+            fail_msg("%s@%s: %u blocks of %u", cases[i].model, cases[i].version, (unsigned)e.request_blocks, (unsigned)e.block_tokens);
+        ctxfit_hw_free(hw);
+        ctxfit_model_free(model);
+    }
+}
+
+/* A state at every block: neither the default of 0.26 and 0.27 nor --enable-prefix-caching before is planned for Mamba models. */
+static void states_at_every_block_are_refused(void **state)
+{
+    static const struct {
+        const char *version;
+        uint32_t    flags;
+        int32_t     status;
+    } cases[] = {
+        {"0.19.1", 0, CTXFIT_OK},
+        {"0.19.1", CTXFIT_PLAN_F_PREFIX_CACHE, CTXFIT_E_UNSUPPORTED},
+        {"0.27.1", 0, CTXFIT_E_UNSUPPORTED},
+        {"0.27.1", CTXFIT_PLAN_F_NO_PREFIX_CACHE, CTXFIT_OK},
+        {"0.28.0", CTXFIT_PLAN_F_NO_PREFIX_CACHE | CTXFIT_PLAN_F_PREFIX_CACHE, CTXFIT_E_INVALID_ARG},
+    };
+    ctxfit_model *model = catalog_model("nemotron-3-nano-30b-a3b", "Q4_K_M");
+    ctxfit_hw    *hw = machine("h200");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_plan        *plan;
+        ctxfit_error        error;
+
+        o.flags = cases[i].flags;
+        assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), cases[i].status);
+        ctxfit_plan_free(plan);
+    }
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* NVIDIA-Nemotron-3-Nano-4B in vLLM 0.13 (a log, text index 55241598681): 2 B where the configuration does not say, 992 tokens a block in
+ * FP8. Pages of 8 heads x 128 x 2: a state is 96 x 80 x 128 elements, and 3 x 9,728 of the convolution. */
+static void the_state_has_the_type_that_the_configuration_asks_for(void **state)
+{
+    static const struct {
+        const char *version, *stated;
+        uint32_t    block_tokens;
+    } cases[] = {
+        {"0.12.0", " ssm.state_bytes=4", 992}, {"0.13.0", "", 992},   {"0.13.0", " ssm.state_bytes=4", 1952},
+        {"0.19.1", "", 992},                   {"0.20.0", "", 1952}, {"0.20.0", " ssm.state_bytes=2", 992},
+    };
+    ctxfit_hw *hw = machine("h200");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char                text[512];
+        ctxfit_model       *model;
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_plan_engine  e;
+        ctxfit_error        error;
+
+        (void)snprintf(text, sizeof text,
+                       "nemotron_h layers=3 ctx=8192 width=3136 ff=[0,12544,0] heads=40 kv_heads=[0,0,8] key_size=128 value_size=128 "
+                       "ssm.conv_kernel=4 ssm.group_count=8 ssm.inner_size=7680 ssm.state_size=128 ssm.time_step_rank=96 vocab=131072%s",
+                       cases[i].stated);
+        if (ctxfit_model_from_text(text, 0, NULL, &model, &error) != CTXFIT_OK)
+            fail_msg("%s", error.message);
+        o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
+        e = pool_of(model, hw, &o);
+        if (e.block_tokens != cases[i].block_tokens)
+            fail_msg("%s%s: %u tokens", cases[i].version, cases[i].stated, (unsigned)e.block_tokens);
+        ctxfit_model_free(model);
+    }
+    ctxfit_hw_free(hw);
+}
+
+/* What the log calls tokens, and the part of the memory: 0.20.0 counts blocks by groups, 0.20.1 requests. */
+static void releases_between_those_read_follow_the_nearest_before(void **state)
+{
+    ctxfit_model       *model = catalog_model("gemma-4-31b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("h200");
+    ctxfit_plan_options o = vllm_options("0.20.0");
+
+    (void)state;
+    o.ctx_tokens = 262144;
+    o.kv_cache_bytes = UINT64_C(50) << 30;
+    /* 20,480 blocks of 10 layers x 16 tokens x 4 heads x 512 x 2 x 2 B, 6 groups: "about 55k", vllm-project/vllm#43308 */
+    assert_int_equal(pool_of(model, hw, &o).pool_tokens, 20480 / 6 * 16);
+    (void)snprintf(o.engine, sizeof o.engine, "vllm@0.20.1");
+    assert_true(pool_of(model, hw, &o).pool_tokens > 480000);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void what_cannot_run_is_refused(void **state)
 {
     static const struct {
@@ -207,6 +338,10 @@ int main(void)
         cmocka_unit_test(weights_of_a_rank_are_near_what_was_loaded),
         cmocka_unit_test(the_largest_context_is_the_longest_request),
         cmocka_unit_test(stages_divide_the_layers),
+        cmocka_unit_test(prefixes_of_hybrid_models_take_blocks_of_state),
+        cmocka_unit_test(states_at_every_block_are_refused),
+        cmocka_unit_test(the_state_has_the_type_that_the_configuration_asks_for),
+        cmocka_unit_test(releases_between_those_read_follow_the_nearest_before),
         cmocka_unit_test(what_cannot_run_is_refused),
     };
 

@@ -383,6 +383,8 @@ class PlanFlags(enum.IntFlag):
     EAGER = 1024
     #: vLLM: --no-enable-prefix-caching; matters to hybrid models
     NO_PREFIX_CACHE = 2048
+    #: vLLM: --enable-prefix-caching, for hybrid models the default from 0.26 on
+    PREFIX_CACHE = 4096
     #: Ollama: the model takes images, for which the context is at least 2,048
     VISION = 512
 

@@ -292,7 +292,7 @@ def plan(
     memory_fraction, kv_cache_bytes   vLLM: --gpu-memory-utilization; --kv-cache-memory-bytes
     tensor_parallel, pipeline_parallel   vLLM: GPUs that share each layer, and stages of layers
     block_tokens, batch_sequences, draft_tokens   vLLM: --block-size, --max-num-seqs, num_speculative_tokens
-    eager, prefix_cache   vLLM: True: no CUDA graphs; False: no cache of prefixes
+    eager, prefix_cache   vLLM: True: no CUDA graphs; a cache of prefixes (of hybrid models the default from 0.26 on)
     limits          False: only this context, without the largest one (fastest)
     beside          what runs beside the model in the same process: a draft, adapters, a projector
     """
@@ -446,6 +446,11 @@ def _flag(flag: PlanFlags, when: bool = True) -> Any:
     return store
 
 
+def _prefix_cache(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    _flag(PlanFlags.PREFIX_CACHE)(options, name, value)
+    _flag(PlanFlags.NO_PREFIX_CACHE, False)(options, name, value)
+
+
 #: argument of plan() -> what stores it
 _SETTERS: Dict[str, Any] = {
     "ctx": _ctx,
@@ -489,7 +494,7 @@ _SETTERS: Dict[str, Any] = {
     "batch_sequences": _count("batch_sequences", 1),
     "draft_tokens": _count("draft_tokens", 1),
     "eager": _flag(PlanFlags.EAGER),
-    "prefix_cache": _flag(PlanFlags.NO_PREFIX_CACHE, False),
+    "prefix_cache": _prefix_cache,
     "limits": _limits,
 }
 
