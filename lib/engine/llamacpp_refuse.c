@@ -97,6 +97,9 @@ ctxfit_status cfi_engine_resolve_cache_types(const ctxfit_model *model, const ct
     run->type_v = v.quant;
     if (model->arch->flags & CFI_ARCH_NO_FLASH)
         choice = CTXFIT_CHOICE_OFF;
+    if ((model->arch->flags & CFI_ARCH_FLASH_ABORTS) && choice != CTXFIT_CHOICE_OFF)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "llama.cpp aborts when it builds the graph of %.32s with flash attention: set it to off",
+                        model->arch_name);
     if (k.quant != v.quant && refuse_needs_same_types(model))
         return cfi_fail(error, CTXFIT_E_REFUSED, "model does not support different K (%s) and V (%s) cache types", k.name, v.name);
     if (v.block > 1 && choice == CTXFIT_CHOICE_OFF)
