@@ -87,6 +87,9 @@ void      cfi_block_store_k(cfi_build *b, cfi_node *cache, cfi_node *k, cfi_node
 void      cfi_block_store_v(cfi_build *b, cfi_node *cache, cfi_node *v, cfi_node *rows);
 cfi_node *cfi_block_load_k(cfi_build *b, cfi_node *cache, uint64_t heads);                 /* [head size, heads, cells, streams] */
 cfi_node *cfi_block_load_v(cfi_build *b, cfi_node *cache, uint64_t heads, uint64_t head);
+/* By the matrices of a quantized cache, if it is one: the registers, and what attention gives. */
+void      cfi_block_rotate_qkv(cfi_build *b, const cfi_cache_inputs *in);
+cfi_node *cfi_block_rotate_back(cfi_build *b, const cfi_cache_inputs *in, cfi_node *x);
 cfi_node *cfi_block_rope_factors(cfi_build *b);                                             /* NULL: none */
 /* ---- states of constant size (block_state.c) ---- */
 cfi_node *cfi_state_cache(cfi_build *b, bool recurrence);
@@ -153,6 +156,8 @@ enum {
     CFI_PROGRAM_RESERVES_ONE = 1u << 8, /* reserves the prompt of one sequence too: decay over a chunk grows with its square */
     CFI_PROGRAM_LIMITS       = 1u << 7, /* layers clamp what enters the last matrix of the feed-forward where the model states it */
     CFI_PROGRAM_UNCACHED     = 1u << 9, /* attends to the batch itself although there is a cache */
+    CFI_PROGRAM_VIEWS_INPUTS = 1u << 10, /* each layer takes views of inputs: of each the device gets copies */
+    CFI_PROGRAM_BLOCKS       = CFI_PROGRAM_VIEWS_INPUTS | CFI_PROGRAM_FF_UNBIASED,
     CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
 };
 /* Arguments of steps: metadata that only some architectures read. */

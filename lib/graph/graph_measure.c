@@ -160,6 +160,12 @@ static ctxfit_status build_once(const measuring *m, const cfi_batch *batch, cons
     return status;
 }
 
+/* Layers that fetch parts of their own, of an embedding or of inputs, which a pipeline keeps: how many they are counts. */
+static bool layers_count(const measuring *m)
+{
+    return m->setup->model->info.per_layer_embedding > 0 || ((m->flags & CFI_PROGRAM_VIEWS_INPUTS) != 0 && m->setup->run->pipeline);
+}
+
 static ctxfit_status measure_one(const measuring *m, cfi_batch batch, uint64_t *bytes, ctxfit_error *error)
 {
     plan_layers    layers = {cfi_arena_array(m->arena, m->layers, sizeof(*layers.index)), 0,
@@ -169,8 +175,7 @@ static ctxfit_status measure_one(const measuring *m, cfi_batch batch, uint64_t *
     allocation.state = cfi_arena_array(m->arena, (size_t)m->layers + 1, sizeof(*allocation.state));
     if (layers.index == NULL || layers.run == NULL || allocation.state == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "compute buffer: out of memory");
-    /* Layers that have an embedding of their own each fetch a part of it: how many they are counts. */
-    for (uint32_t kept = m->setup->model->info.per_layer_embedding > 0 ? m->layers : PERIODS_KEPT;; kept *= 2) {
+    for (uint32_t kept = layers_count(m) ? m->layers : PERIODS_KEPT;; kept *= 2) {
         ctxfit_status status;
 
         choose_layers(m, kept, &layers);
