@@ -58,8 +58,7 @@ cfi_node *cfi_block_cap_scores(cfi_build *b, cfi_node *x)
     return x;
 }
 
-/* `by` NULL: the cache is not quantized. */
-static cfi_node *rotate(cfi_build *b, cfi_node *x, cfi_node *by)
+cfi_node *cfi_block_rotated(cfi_build *b, cfi_node *x, cfi_node *by)
 {
     uint64_t  rows;
     cfi_node *y;
@@ -70,15 +69,6 @@ static cfi_node *rotate(cfi_build *b, cfi_node *x, cfi_node *by)
     y    = cfi_node_contiguous(x) ? cfi_reshape_2d(b->net, x, by->ne[0], rows) : cfi_cont_2d(b->net, x, by->ne[0], rows);
     return cfi_reshape_4d(b->net, cfi_mul_mat(b->net, by, y), x->ne[0], x->ne[1], x->ne[2], x->ne[3]);
 }
-
-void cfi_block_rotate_qkv(cfi_build *b, const cfi_cache_inputs *in)
-{
-    b->q = rotate(b, b->q, in->k_rotation);
-    b->k = rotate(b, b->k, in->k_rotation);
-    b->v = rotate(b, b->v, in->v_rotation);
-}
-
-cfi_node *cfi_block_rotate_back(cfi_build *b, const cfi_cache_inputs *in, cfi_node *x) { return rotate(b, x, in->v_rotation); }
 
 /* ---- the cache ---- */
 static cfi_node *merged_streams(cfi_build *b, cfi_node *cache)
@@ -209,9 +199,9 @@ cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *
         return attend_uncached(b, q, k, v, bias, sinks);
     cache_k = cfi_cache_node(b, owner, false);
     cache_v = cfi_cache_node(b, owner, true);
-    q = rotate(b, q, in->k_rotation);
-    k = k != NULL ? rotate(b, k, in->k_rotation) : NULL;
-    v = v != NULL ? rotate(b, v, in->v_rotation) : NULL;
+    q = cfi_block_rotated(b, q, in->k_rotation);
+    k = k != NULL ? cfi_block_rotated(b, k, in->k_rotation) : NULL;
+    v = v != NULL ? cfi_block_rotated(b, v, in->v_rotation) : NULL;
     expand_qkv(b, q, k, v);
     if (k != NULL)
         cfi_block_store_k(b, cache_k, k, in->k_rows);
@@ -219,7 +209,7 @@ cfi_node *cfi_block_attention(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *
         cfi_block_store_v(b, cache_v, v, in->v_rows);
     x = cfi_block_scores(b, q, cfi_block_load_k(b, cache_k, info->kv_heads), cfi_block_load_v(b, cache_v, info->kv_heads, info->value_size),
                          bias, in->mask, sinks, NULL);
-    return rotate(b, x, in->v_rotation);
+    return cfi_block_rotated(b, x, in->v_rotation);
 }
 
 /* ---- steps ---- */

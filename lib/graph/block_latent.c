@@ -78,8 +78,7 @@ static cfi_node *indexer_choice(cfi_build *b, cfi_node *x, cfi_node *q)
     return cfi_cont(n, cfi_top_k(n, x, cfi_min_u64(x->ne[0], top)));
 }
 
-/* A mask that leaves only the chosen tokens. */
-static cfi_node *chosen_mask(cfi_build *b, cfi_node *mask, cfi_node *chosen)
+cfi_node *cfi_block_chosen_mask(cfi_build *b, cfi_node *mask, cfi_node *chosen, uint32_t quant)
 {
     cfi_net  *n   = b->net;
     cfi_node *all = cfi_op_same(n, CFI_OP_FILL, mask);
@@ -88,7 +87,7 @@ static cfi_node *chosen_mask(cfi_build *b, cfi_node *mask, cfi_node *chosen)
     all    = cfi_view_4d(n, all, 1, all->ne[0], all->ne[1], all->ne[3], all->nb[0], all->nb[1], all->nb[2]);
     chosen = cfi_view_4d(n, chosen, chosen->ne[0], chosen->ne[1], chosen->ne[3], 1, chosen->nb[1], chosen->nb[2],
                          chosen->ne[3] * chosen->nb[3]);
-    zeros  = cfi_op_same(n, CFI_OP_FILL, cfi_tensor_4d(n, CFI_QUANT_F32, 1, chosen->ne[0], chosen->ne[1], chosen->ne[2]));
+    zeros  = cfi_op_same(n, CFI_OP_FILL, cfi_tensor_4d(n, quant, 1, chosen->ne[0], chosen->ne[1], chosen->ne[2]));
     all    = cfi_set_rows(n, all, zeros, chosen);
     all    = cfi_view_4d(n, all, all->ne[1], all->ne[2], 1, all->ne[3], all->nb[2], all->nb[3], all->nb[3]);
     return cfi_add(n, all, mask);
@@ -133,7 +132,7 @@ static cfi_node *attend_absorbed(cfi_build *b, cfi_node *q, cfi_node *kv, cfi_no
     cfi_net_expand(n, k);
     cfi_block_store_k(b, cache, k, in->k_rows);
     if (chosen != NULL)
-        chosen = chosen_mask(b, in->mask, chosen);
+        chosen = cfi_block_chosen_mask(b, in->mask, chosen, CFI_QUANT_F32);
     k = cfi_block_load_k(b, cache, 1);
     v = cfi_view_4d(n, k, info->kv_rank, k->ne[1], k->ne[2], k->ne[3], k->nb[1], k->nb[2], k->nb[3]);
     return cfi_block_scores(b, q, k, v, NULL, chosen != NULL ? chosen : in->mask, NULL, cfi_weight_here(b, CFI_W_ATTN_V_B));

@@ -235,7 +235,9 @@ static cfi_node *attend_blocks(cfi_build *b, const block_sizes *s, cfi_cache_inp
     cfi_node *x;
 
     cfi_block_store_k(b, cache, k, b->slot[SLOT_BLOCK_ROWS]);
-    cfi_block_rotate_qkv(b, in);
+    b->q = cfi_block_rotated(b, b->q, in->k_rotation);
+    b->k = cfi_block_rotated(b, b->k, in->k_rotation);
+    b->v = cfi_block_rotated(b, b->v, in->v_rotation);
     cfi_net_expand(b->net, b->q);
     cfi_net_expand(b->net, b->k);
     cfi_net_expand(b->net, b->v);
@@ -245,7 +247,7 @@ static cfi_node *attend_blocks(cfi_build *b, const block_sizes *s, cfi_cache_inp
     cache_k = cfi_block_load_k(b, cache_k, b->layer->kv_heads);
     cache_v = cfi_block_load_v(b, cache_v, b->layer->kv_heads, b->layer->value_size);
     x       = s->tokens == 1 ? attend_gathered(b, s, q, cache, cache_k, cache_v) : attend_masked(b, s, q, cache, cache_k, cache_v);
-    return cfi_block_rotate_back(b, in, x);
+    return cfi_block_rotated(b, x, in->v_rotation);
 }
 
 void cfi_step_attend_blocks(cfi_build *b, uint32_t arg)

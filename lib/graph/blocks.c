@@ -2,7 +2,7 @@
 #include "build.h"
 
 /* The engine pins the norms of a layer to the layer's device, when all is offloaded or the batch is small (src/llama-context.cpp:2473). */
-static void pin(cfi_build *b, cfi_node *node)
+void cfi_block_pin(cfi_build *b, cfi_node *node)
 {
     uint32_t all = b->model->info.layers + b->model->info.nextn_layers;
 
@@ -14,7 +14,7 @@ cfi_node *cfi_block_norm(cfi_build *b, cfi_node *x, cfi_node *weight, cfi_node *
 {
     x = cfi_op_same(b->net, op, x);
     if (layer_op && (weight != NULL || bias != NULL))
-        pin(b, x);
+        cfi_block_pin(b, x);
     if (weight != NULL)
         x = cfi_mul(b->net, x, weight);
     if (bias != NULL)
@@ -92,7 +92,8 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
     double    scale  = arg == CFI_SCALED_BY_DEFAULT ? 1.0 : 0;
     cfi_node *x;
 
-    x = cfi_get_rows(n, table, cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens)));
+    b->token_ids = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens));
+    x            = cfi_get_rows(n, table, b->token_ids);
     if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH) && (b->flags & CFI_PROGRAM_UNMIXED) == 0) {
         x = mixed_batch(b, x, table, width);
     } else {

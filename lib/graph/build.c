@@ -113,6 +113,16 @@ static uint64_t cached_head(const ctxfit_layer_info *layer, bool values)
     return values ? layer->value_size : layer->key_size;
 }
 
+/* The engine takes a cache of heads as wide as the indexer's for the indexer's (b10472 src/llama-kv-cache.cpp:326). */
+static bool rotates_always(const ctxfit_model *m)
+{
+    for (uint32_t i = 0; i < m->info.layers; i++) {
+        if (m->layer[i].indexer_size != 0 && m->layer[i].indexer_size == m->stated_key_size)
+            return (m->arch->flags & CFI_ARCH_INDEXER_VALUES) == 0;
+    }
+    return false;
+}
+
 /* A quantized cache keeps K and V rotated by Hadamard matrices: K by the largest power of two that divides the head, V by 64
  * (llama.cpp b10472 src/llama-kv-cache.cpp:319, :1418). */
 static cfi_node *hadamard(cfi_build *b, bool window, bool values)
@@ -126,7 +136,7 @@ static cfi_node *hadamard(cfi_build *b, bool window, bool values)
 
     if (m->layer[0].attention == CTXFIT_ATTENTION_NONE)
         first = values ? m->stated_value_size : m->stated_key_size;
-    if (cfi_quant_format_of(type)->block_elems <= 1 || first == 0 || first % 64 != 0)
+    if ((cfi_quant_format_of(type)->block_elems <= 1 && (values || !rotates_always(m))) || first == 0 || first % 64 != 0)
         return NULL;
     for (uint32_t i = 0; i < m->info.layers; i++) {
         const ctxfit_layer_info *layer = &m->layer[i];
@@ -181,17 +191,29 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window)
     return c;
 }
 
-static cfi_node *cache_of(cfi_build *b, uint32_t layer, uint32_t which, ctxfit_quant type, uint64_t width)
+static cfi_node *cache_of_cells(cfi_build *b, uint32_t layer, uint32_t which, ctxfit_quant type, uint64_t width, uint64_t cells,
+                                uint64_t streams)
 {
-    bool       window = cfi_engine_layer_windowed(&b->model->layer[layer]);
-    cfi_node **made   = &b->caches[(size_t)layer * CFI_CACHES_PER_LAYER + which];
+    cfi_node **made = &b->caches[(size_t)layer * CFI_CACHES_PER_LAYER + which];
 
     if (*made == NULL) {
-        *made = cfi_tensor_4d(b->net, type, width, window ? b->run->swa_cells : b->run->kv_cells, b->run->streams, 1);
+        *made = cfi_tensor_4d(b->net, type, width, cells, streams, 1);
         (*made)->flags |= CFI_NODE_EXTERNAL;
         (*made)->place = (uint8_t)(b->run->kv_offload ? cfi_engine_layer_device(b->run, layer) : b->run->device_count);
     }
     return *made;
+}
+
+static cfi_node *cache_of(cfi_build *b, uint32_t layer, uint32_t which, ctxfit_quant type, uint64_t width)
+{
+    bool window = cfi_engine_layer_windowed(&b->model->layer[layer]);
+
+    return cache_of_cells(b, layer, which, type, width, window ? b->run->swa_cells : b->run->kv_cells, b->run->streams);
+}
+
+cfi_node *cfi_layer_cache(cfi_build *b, uint32_t which, ctxfit_quant type, uint64_t width, uint64_t cells, uint64_t streams)
+{
+    return cache_of_cells(b, b->index, which, type, width, cells, streams);
 }
 
 cfi_node *cfi_cache_node(cfi_build *b, uint32_t layer, bool values)

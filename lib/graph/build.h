@@ -17,7 +17,7 @@ typedef struct cfi_cache_inputs {
 } cfi_cache_inputs;
 
 #define CFI_BUILD_SLOTS 16
-#define CFI_CACHES_PER_LAYER 3
+#define CFI_CACHES_PER_LAYER 8 /* K, V, the indexer's keys; those of block_deepseek4.c */
 
 typedef struct cfi_build {
     cfi_net             *net;
@@ -33,6 +33,8 @@ typedef struct cfi_build {
     cfi_node           **states;    /* of convolution and recurrence of each layer */
     cfi_cache_inputs     full;      /* the cache of the whole context */
     cfi_cache_inputs     window;    /* of sliding and chunked layers */
+    struct cfi_entry_inputs *entries[3]; /* of compressed caches: block_deepseek4.c */
+    cfi_node            *token_ids; /* of the batch */
     cfi_node            *positions; /* inputs, made when first asked for */
     cfi_node            *output_ids;
     cfi_node            *query_scale;
@@ -74,6 +76,7 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window);
 /* ---- blocks that other blocks use; each returns its result and leaves the registers alone ---- */
 /* `layer_op`: pinned to the layer's device. A norm without weights is only the operation. */
 cfi_node *cfi_block_norm(cfi_build *b, cfi_node *x, cfi_node *weight, cfi_node *bias, cfi_op op, bool layer_op);
+void      cfi_block_pin(cfi_build *b, cfi_node *node);
 cfi_node *cfi_block_linear(cfi_build *b, cfi_node *x, cfi_weight name);             /* weight, scale */
 cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name);        /* and bias */
 cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *mask, cfi_node *sinks,
@@ -87,9 +90,11 @@ void      cfi_block_store_k(cfi_build *b, cfi_node *cache, cfi_node *k, cfi_node
 void      cfi_block_store_v(cfi_build *b, cfi_node *cache, cfi_node *v, cfi_node *rows);
 cfi_node *cfi_block_load_k(cfi_build *b, cfi_node *cache, uint64_t heads);                 /* [head size, heads, cells, streams] */
 cfi_node *cfi_block_load_v(cfi_build *b, cfi_node *cache, uint64_t heads, uint64_t head);
-/* By the matrices of a quantized cache, if it is one: the registers, and what attention gives. */
-void      cfi_block_rotate_qkv(cfi_build *b, const cfi_cache_inputs *in);
-cfi_node *cfi_block_rotate_back(cfi_build *b, const cfi_cache_inputs *in, cfi_node *x);
+cfi_node *cfi_block_rotated(cfi_build *b, cfi_node *x, cfi_node *by); /* NULL: x */
+/* A cache of this layer: `which` below CFI_CACHES_PER_LAYER. */
+cfi_node *cfi_layer_cache(cfi_build *b, uint32_t which, ctxfit_quant type, uint64_t width, uint64_t cells, uint64_t streams);
+/* A mask that leaves only the chosen tokens; `quant` of the zeros that are written. */
+cfi_node *cfi_block_chosen_mask(cfi_build *b, cfi_node *mask, cfi_node *chosen, uint32_t quant);
 cfi_node *cfi_block_rope_factors(cfi_build *b);                                             /* NULL: none */
 /* ---- states of constant size (block_state.c) ---- */
 cfi_node *cfi_state_cache(cfi_build *b, bool recurrence);
@@ -157,6 +162,8 @@ enum {
     CFI_PROGRAM_LIMITS       = 1u << 7, /* layers clamp what enters the last matrix of the feed-forward where the model states it */
     CFI_PROGRAM_UNCACHED     = 1u << 9, /* attends to the batch itself although there is a cache */
     CFI_PROGRAM_VIEWS_INPUTS = 1u << 10, /* each layer takes views of inputs: of each the device gets copies */
+    CFI_PROGRAM_LIMITS_FIRST = 1u << 11, /* they clamp what enters the activation instead */
+    CFI_PROGRAM_DEEPSEEK4    = CFI_PROGRAM_LIMITS | CFI_PROGRAM_LIMITS_FIRST | CFI_PROGRAM_UNMIXED | CFI_PROGRAM_FF_UNBIASED,
     CFI_PROGRAM_BLOCKS       = CFI_PROGRAM_VIEWS_INPUTS | CFI_PROGRAM_FF_UNBIASED,
     CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
 };

@@ -4,6 +4,12 @@
 /* src/llama-graph.cpp:1749, :2143: gate and value are limited on their own. */
 static cfi_node *limited(cfi_build *b, cfi_node *gate, cfi_node *up)
 {
+    if ((b->flags & CFI_PROGRAM_LIMITS_FIRST) != 0) {
+        if (cfi_build_changed(b, CFI_CHANGE_LIMITS_IN_ONE))
+            return cfi_glu_split(b->net, gate, up);
+        gate = cfi_clamp(b->net, b->run->build, gate);
+        return cfi_glu_split(b->net, gate, cfi_clamp(b->net, b->run->build, up));
+    }
     gate = cfi_clamp(b->net, b->run->build, cfi_op_same(b->net, CFI_OP_UNARY, gate));
     return cfi_mul(b->net, gate, cfi_clamp(b->net, b->run->build, up));
 }

@@ -268,7 +268,11 @@ static void mark_layers_above(ctxfit_model *model, cfi_meta *meta, const char *k
 void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
 {
     mark_layers_above(model, meta, "swiglu_clamp_exp", 1e-6, CFI_LAYER_CLAMPS_EXPERTS);
-    mark_layers_above(model, meta, "swiglu_clamp_shexp", 1e-6, CFI_LAYER_CLAMPS_DENSE);
+    /* DeepSeek-V4 takes the experts' limit where it states none for the others (src/models/deepseek4.cpp:38). */
+    if (strcmp(model->arch_name, "deepseek4") == 0 && !cfi_meta_has(meta, "swiglu_clamp_shexp"))
+        mark_layers_above(model, meta, "swiglu_clamp_exp", 1e-6, CFI_LAYER_CLAMPS_DENSE);
+    else
+        mark_layers_above(model, meta, "swiglu_clamp_shexp", 1e-6, CFI_LAYER_CLAMPS_DENSE);
     mark_layers_above(model, meta, "deepstack_mapping", -1, CFI_LAYER_STREAM);
     for (size_t i = 0; i < CFI_FACT_COUNT; i++) {
         const char *key = fact_keys[i].text;
