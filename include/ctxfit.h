@@ -19,5 +19,6 @@
 #include "ctxfit/plan.h"
 #include "ctxfit/quant.h"
 #include "ctxfit/rank.h"
+#include "ctxfit/store.h"
 
 #endif

@@ -618,3 +618,54 @@ func TestAMachineIsDetected(t *testing.T) {
 		t.Error(err, parsed.Warnings())
 	}
 }
+
+func TestStores(t *testing.T) {
+	root := t.TempDir()
+	snapshot := filepath.Join(root, "models--org--Tiny-GGUF", "snapshots", strings.Repeat("a", 40))
+	for path, content := range map[string]string{
+		filepath.Join(root, "models--org--Tiny-GGUF", "refs", "main"): strings.Repeat("a", 40),
+		filepath.Join(snapshot, "Tiny-Q4_K_M.gguf"):                   "GGUF",
+		filepath.Join(snapshot, "Tiny-Q8_0-00001-of-00002.gguf"):      "GGUF",
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("LLAMA_CACHE", root)
+	if places := must(ctxfit.StorePlaces(ctxfit.StoreHF))(t); len(places) == 0 || places[0] != root {
+		t.Errorf("%q", places)
+	}
+	for _, kind := range []ctxfit.StoreKind{ctxfit.StoreLMStudio, ctxfit.StoreOllama} {
+		if _, err := ctxfit.StorePlaces(kind); err != nil {
+			t.Error(err)
+		}
+	}
+	m := must(ctxfit.LookUp("hf:org/tiny-gguf"))(t)
+	defer m.Close()
+	if parts := m.Parts(ctxfit.PartModel); len(parts) != 1 || parts[0] != filepath.Join(snapshot, "Tiny-Q4_K_M.gguf") {
+		t.Errorf("%q", parts)
+	}
+	models := must(ctxfit.ListStored(ctxfit.StoreHF, root))(t)
+	want := []ctxfit.Stored{
+		{Name: "hf:org/Tiny-GGUF:Q4_K_M", Path: filepath.Join(snapshot, "Tiny-Q4_K_M.gguf"), Bytes: 4, Files: 1},
+		{Name: "hf:org/Tiny-GGUF:Q8_0", Path: filepath.Join(snapshot, "Tiny-Q8_0-00001-of-00002.gguf"), Bytes: 4, Files: 1, Unfinished: true},
+	}
+	if !reflect.DeepEqual(models, want) {
+		t.Errorf("%+v", models)
+	}
+	if all := must(ctxfit.StoredModels(ctxfit.StoreHF))(t); len(all) < 2 {
+		t.Errorf("%+v", all)
+	}
+	if _, err := ctxfit.FindStored(ctxfit.StoreHF, root, "org/Tiny-GGUF:Q5_K_M"); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Errorf("no such tag: %v", err)
+	}
+	if _, err := ctxfit.LookUp("hf:org/Tiny-GGUF:Q8_0"); !errors.Is(err, ctxfit.ErrIncomplete) {
+		t.Errorf("one of two files: %v", err)
+	}
+	if _, err := ctxfit.OpenModel("hf:org/Tiny-GGUF"); !errors.Is(err, ctxfit.ErrTruncated) && !errors.Is(err, ctxfit.ErrMalformed) {
+		t.Errorf("four bytes: %v", err)
+	}
+}

@@ -83,8 +83,12 @@ func (m *Model) Notes() []string {
 	}
 }
 
-// OpenModel makes a model of a GGUF file; of a split model name the first shard.
+// OpenModel makes a model of a GGUF file, of a split model the first shard; or of what "hf:owner/repository[:tag]",
+// "lmstudio:publisher/model[@quantization]" or "ollama:name[:tag]" means on this disk, see [LookUp].
 func OpenModel(path string, options ...GGUFOption) (*Model, error) {
+	if isStored(path) {
+		return openStored(path, options)
+	}
 	header, err := OpenGGUF(path, options...)
 	if err != nil {
 		return nil, err

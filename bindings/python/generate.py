@@ -17,7 +17,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGE = HERE / "src" / "ctxfit"
-HEADERS = ["base", "quant", "gguf", "hf", "model", "modelfile", "hw", "engine", "plan", "beside", "place", "rank"]
+HEADERS = ["base", "quant", "gguf", "hf", "model", "modelfile", "hw", "engine", "plan", "beside", "place", "rank", "store"]
 NOTE = '# Made by generate.py from include/ctxfit/*.h: do not edit.\n'
 
 MAXIMA = {"UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
@@ -43,6 +43,7 @@ ENUMS = {
     "CTXFIT_CHECKPOINT_F_": ("CheckpointFlags", True), "CTXFIT_COMPANION_": ("CompanionKind", False),
     "CTXFIT_COMPANION_F_": ("CompanionFlags", True), "CTXFIT_PART_": ("Part", False), "CTXFIT_BESIDE_": ("BesideKind", False),
     "CTXFIT_PROJECTOR_F_": ("ProjectorFlags", True),
+    "CTXFIT_STORE_": ("StoreKind", False), "CTXFIT_STORED_F_": ("StoredFlags", True),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
 # struct -> the dataclass that shows it; the others are input or have a class of their own

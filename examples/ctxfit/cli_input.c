@@ -66,10 +66,10 @@ ctxfit_status cli_open_model(const cli_model_source *source, ctxfit_model **out,
     cli_folder  folder;
 
     *out = NULL;
-    if (cli_ends_with(name, ".gguf"))
-        return cli_open_gguf(source, out, error);
     if (cli_names_a_source(name))
         return cli_open_source(source, out, error);
+    if (cli_ends_with(name, ".gguf"))
+        return cli_open_gguf(source, out, error);
     if (ctxfit_model_from_catalog(name, source->file_type, NULL, out, error) == CTXFIT_OK)
         return CTXFIT_OK;
     if (error->status == CTXFIT_E_NOT_FOUND && (folder = cli_find_gguf(name, path, sizeof path, error)) != CLI_FOLDER_NONE) {

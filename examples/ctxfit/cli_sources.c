@@ -1,4 +1,4 @@
-/* Models that are no single GGUF file: checkpoints of Hugging Face and MLX, Modelfiles, Ollama's store. */
+/* Models that are no single GGUF file: checkpoints of Hugging Face and MLX, Modelfiles, names of what is in a store. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -111,7 +111,7 @@ static ctxfit_status open_weights(const char *path, ctxfit_file_type file_type, 
     return open_checkpoint(config, path, file_type, out, error);
 }
 
-/* ---- Ollama ---- */
+/* ---- stores, and Modelfiles ---- */
 
 /* What is in a store is named by path; `base` is the folder that a Modelfile's own paths hang on. */
 static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, size_t base_len, const cli_model_source *source, int depth,
@@ -127,32 +127,46 @@ static void say_parameters(const ctxfit_modelfile *file)
             fprintf(stderr, "ctxfit: note: the model has PARAMETER %s %lld\n", counted[i], (long long)value);
 }
 
-static ctxfit_status find_in_store(const char *name, ctxfit_modelfile **out, ctxfit_error *error)
+#if defined(_WIN32)
+#  define environ _environ
+#else
+extern char **environ;
+#endif
+
+/* As C sees it: the library takes it as constant. */
+static const char *const *environment(void)
 {
-    static const char *const places[][2] = {{"OLLAMA_MODELS", ""}, {"HOME", "/.ollama/models"}, {"USERPROFILE", "/.ollama/models"}};
-    char                     root[PATH_BYTES];
-    ctxfit_status            status = CTXFIT_E_NOT_FOUND;
-
-    for (size_t i = 0; i <= CLI_COUNT(places); i++) {
-        const char *value = i < CLI_COUNT(places) ? getenv(places[i][0]) : "/usr/share/ollama"; /* of the service on Linux */
-
-        if (value == NULL || *value == '\0' ||
-            snprintf(root, sizeof root, "%s%s", value, i < CLI_COUNT(places) ? places[i][1] : "/.ollama/models") >= (int)sizeof root)
-            continue;
-        status = ctxfit_modelfile_from_store(root, name, NULL, out, error);
-        if (status != CTXFIT_E_NOT_FOUND || i == 0 || strstr(error->message, "blob") != NULL)
-            return status; /* the place that was named is the only one */
-    }
-    if (status == CTXFIT_E_NOT_FOUND)
-        return cli_refuse(error, status, "no such model in Ollama's store (OLLAMA_MODELS, or ~/.ollama/models)");
-    return status;
+    return (const char *const *)environ;
 }
 
-static ctxfit_status open_ollama(const char *name, const cli_model_source *source, int depth, ctxfit_model **out, ctxfit_error *error)
+/* Where a name was looked for that is not there. */
+static void say_places(const char *name)
+{
+    bool     hf = starts_with(name, "hf:"), lmstudio = starts_with(name, "lmstudio:");
+    uint32_t kind = hf ? CTXFIT_STORE_HF : lmstudio ? CTXFIT_STORE_LMSTUDIO : CTXFIT_STORE_OLLAMA;
+    char     path[PATH_BYTES];
+
+    for (uint32_t i = 0; ctxfit_store_place(kind, environment(), i, path, sizeof path, NULL) == CTXFIT_OK; i++) {
+        ctxfit_store *store = NULL;
+        ctxfit_status status = ctxfit_store_list(kind, path, NULL, &store, NULL);
+
+        fputs("ctxfit: note: looked in ", stderr);
+        cli_put(stderr, path);
+        if (status == CTXFIT_OK)
+            fprintf(stderr, ": %u model%s\n", (unsigned)ctxfit_store_count(store), ctxfit_store_count(store) == 1 ? "" : "s");
+        else
+            fputs(": not there\n", stderr);
+        ctxfit_store_free(store);
+    }
+}
+
+static ctxfit_status open_stored(const char *name, const cli_model_source *source, int depth, ctxfit_model **out, ctxfit_error *error)
 {
     ctxfit_modelfile *file;
-    ctxfit_status     status = find_in_store(name, &file, error);
+    ctxfit_status     status = ctxfit_store_look_up(name, environment(), NULL, &file, error);
 
+    if (status == CTXFIT_E_NOT_FOUND)
+        say_places(name);
     if (status != CTXFIT_OK)
         return status;
     say_parameters(file);
@@ -189,6 +203,8 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
 
     say_companions(file);
     part.name = from;
+    if (absolute && find_in(from, strlen(from), "config.json", path))
+        return open_folder(from, strlen(from), source->file_type, out, error);
     if (!absolute && find_in(base, base_len, from, path))
         part.name = path;
     if (cli_is_readable(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
@@ -197,7 +213,9 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
         return cli_open_model(&part, out, error);
     if (depth == 0)
         return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model of the store, whose weights are another such name");
-    return open_ollama(from, source, depth - 1, out, error);
+    if (snprintf(path, sizeof path, "ollama:%s", from) >= (int)sizeof path)
+        return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model with a name that is too long");
+    return open_stored(path, source, depth - 1, out, error);
 }
 
 static ctxfit_status open_modelfile(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
@@ -226,21 +244,32 @@ static bool is_modelfile(const char *name)
     return strcmp(name + folder_length(name), "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile");
 }
 
+/* hf:owner/repository is what is on this disk, hf://owner/repository/file what is far away. */
+static bool is_stored(const char *name)
+{
+    return (starts_with(name, "hf:") && !starts_with(name, "hf://")) || starts_with(name, "lmstudio:") || starts_with(name, "ollama:");
+}
+
+static bool is_remote(const char *name)
+{
+    return starts_with(name, "http://") || starts_with(name, "https://") || starts_with(name, "hf://");
+}
+
 bool cli_names_a_source(const char *name)
 {
     char path[PATH_BYTES];
 
-    return starts_with(name, "ollama:") || starts_with(name, "http://") || starts_with(name, "https://") || cli_ends_with(name, ".json") ||
-           cli_ends_with(name, ".safetensors") || is_modelfile(name) || find_in(name, strlen(name), "config.json", path);
+    return is_stored(name) || is_remote(name) || cli_ends_with(name, ".json") || cli_ends_with(name, ".safetensors") ||
+           is_modelfile(name) || find_in(name, strlen(name), "config.json", path);
 }
 
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
 {
     const char *name = source->name;
 
-    if (starts_with(name, "ollama:"))
-        return open_ollama(name + strlen("ollama:"), source, 1, out, error);
-    if (starts_with(name, "http://") || starts_with(name, "https://"))
+    if (is_stored(name))
+        return open_stored(name, source, 1, out, error);
+    if (is_remote(name))
         return cli_refuse(error, CTXFIT_E_UNSUPPORTED, "the command reads files; the Python and Go packages read remote headers");
     if (is_modelfile(name))
         return open_modelfile(source, out, error);
@@ -261,7 +290,7 @@ static ctxfit_modelfile *find_modelfile(const char *name)
     char             *text;
 
     if (starts_with(name, "ollama:"))
-        return find_in_store(name + strlen("ollama:"), &file, &error) == CTXFIT_OK ? file : NULL;
+        return ctxfit_store_look_up(name, environment(), NULL, &file, &error) == CTXFIT_OK ? file : NULL;
     if (!is_modelfile(name))
         return NULL;
     text = read_whole(name, &size, &error);

@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "modelfile_internal.h"
-
-#define MAX_MANIFEST ((size_t)4 << 20)
+#include "store_internal.h"
 
 /* ---- names: [host/][namespace/]model[:tag] ---- */
 
@@ -53,51 +51,6 @@ static bool parse_name(const char *text, store_name *out)
 
 /* ---- files ---- */
 
-/* The text of a small file, in the arena. */
-static ctxfit_status read_small(const char *path, cfi_arena *arena, char **out, size_t *out_size, ctxfit_error *error)
-{
-    FILE         *file = fopen(path, "rb");
-    size_t        cap = 16384;
-    ctxfit_status status = CTXFIT_OK;
-
-    *out_size = 0;
-    if (file == NULL)
-        return cfi_fail_at(error, CTXFIT_E_NOT_FOUND, CFI_NO_OFFSET, (uint64_t)errno, "no '%s'", path);
-    for (bool more = true; more && status == CTXFIT_OK; cap *= 4) {
-        rewind(file);
-        *out = cfi_arena_alloc(arena, cap);
-        *out_size = *out != NULL ? fread(*out, 1, cap, file) : 0;
-        more = *out_size == cap;
-        if (*out == NULL)
-            status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-        else if (ferror(file) != 0)
-            status = cfi_fail(error, CTXFIT_E_IO, "cannot read '%s'", path);
-        else if (more && cap >= MAX_MANIFEST)
-            status = cfi_fail(error, CTXFIT_E_LIMIT, "'%s': more than 4 MiB", path);
-    }
-    (void)fclose(file);
-    return status;
-}
-
-static char *join_path(cfi_arena *arena, const char *const *parts, size_t count)
-{
-    size_t len = 0;
-    char  *path;
-
-    for (size_t i = 0; i < count; i++)
-        len += strlen(parts[i]) + 1;
-    path = cfi_arena_alloc(arena, len + 1);
-    if (path != NULL) {
-        cfi_writer w;
-
-        cfi_writer_init(&w, path, len + 1);
-        for (size_t i = 0; i < count; i++)
-            cfi_write(&w, "%s%s", i > 0 ? "/" : "", parts[i]);
-        (void)cfi_writer_finish(&w, NULL);
-    }
-    return path;
-}
-
 /* "sha256:0a1b..." is the file blobs/sha256-0a1b...; nothing else is opened. */
 static ctxfit_status blob_path(const char *root, const char *digest, cfi_arena *arena, char **out, ctxfit_error *error)
 {
@@ -111,7 +64,7 @@ static ctxfit_status blob_path(const char *root, const char *digest, cfi_arena *
     memcpy(name, digest, 71);
     name[6] = '-';
     parts[2] = name;
-    *out = join_path(arena, parts, 3);
+    *out = cfi_path_join(arena, parts, CFI_COUNT(parts));
     if (*out == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
     file = fopen(*out, "rb");
@@ -149,7 +102,7 @@ static ctxfit_status read_parameters(ctxfit_modelfile *file, const char *path, c
     cfi_json_doc *doc = NULL;
     char         *text = NULL;
     size_t        size = 0;
-    ctxfit_status status = read_small(path, scratch, &text, &size, error);
+    ctxfit_status status = cfi_read_small(path, scratch, &text, &size, error);
 
     if (status == CTXFIT_OK)
         status = cfi_json_read(text, size, NULL, &scratch->allocator, &doc, error);
@@ -208,7 +161,7 @@ static ctxfit_status read_manifest(ctxfit_modelfile *file, const char *root, con
     const cfi_json_value *layers;
     char                 *text = NULL;
     size_t                size = 0;
-    ctxfit_status         status = read_small(path, scratch, &text, &size, error);
+    ctxfit_status         status = cfi_read_small(path, scratch, &text, &size, error);
 
     if (status == CTXFIT_OK)
         status = cfi_json_read(text, size, NULL, &scratch->allocator, &doc, error);
@@ -244,7 +197,7 @@ ctxfit_status ctxfit_modelfile_from_store(const char *root, const char *name, co
     {
         const char *parts[] = {root, "manifests", parsed.part[0], parsed.part[1], parsed.part[2], parsed.part[3]};
 
-        path = join_path(&scratch, parts, CFI_COUNT(parts));
+        path = cfi_path_join(&scratch, parts, CFI_COUNT(parts));
     }
     file = path != NULL ? cfi_modelfile_new(allocator) : NULL;
     status = file != NULL ? read_manifest(file, root, path, &scratch, error) : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
@@ -255,4 +208,70 @@ ctxfit_status ctxfit_modelfile_from_store(const char *root, const char *name, co
     }
     *out = file;
     return CTXFIT_OK;
+}
+
+/* ---- all that is there ---- */
+
+/* "tiny:latest" of "registry.ollama.ai/library/tiny/latest", as `ollama list` shows it; "" for none. */
+static const char *name_of_manifest(cfi_arena *arena, const char *path)
+{
+    static const char usual[][26] = {"registry.ollama.ai/", "library/"};
+    char             *name;
+
+    for (size_t i = 0; i < CFI_COUNT(usual); i++)
+        if (strncmp(path, usual[i], strlen(usual[i])) == 0)
+            path += strlen(usual[i]);
+    name = cfi_arena_copy(arena, path, strlen(path));
+    if (name != NULL) {
+        char *tag = strrchr(name, '/');
+
+        if (tag != NULL)
+            *tag = ':';
+        else
+            *name = '\0';
+    }
+    return name;
+}
+
+static ctxfit_status list_manifest(const char *root, const cfi_store_file *manifest, cfi_arena *scratch, ctxfit_store *out,
+                                   ctxfit_error *error)
+{
+    ctxfit_modelfile *file = NULL;
+    ctxfit_error      why = {0};
+    const char       *name = name_of_manifest(scratch, manifest->name);
+    cfi_stored        entry = {NULL, manifest->path, 0, 0, 0};
+    ctxfit_status     status;
+
+    if (name == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
+    status = ctxfit_modelfile_from_store(root, name, &scratch->allocator, &file, &why);
+    if (status == CTXFIT_OK) {
+        entry.path = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0);
+        entry.files = cfi_path_look(entry.path, &entry.bytes) == CFI_PATH_FILE;
+    } else if (status == CTXFIT_E_NOT_FOUND) {
+        entry.flags = CTXFIT_STORED_F_UNFINISHED;
+    }
+    if (status == CTXFIT_OK || status == CTXFIT_E_NOT_FOUND)
+        status = cfi_stored_add(out, &entry, error, "ollama:%s", name);
+    else if (status != CTXFIT_E_NO_MEMORY)
+        status = CTXFIT_OK; /* a model that runs elsewhere, or no manifest */
+    else
+        status = cfi_fail(error, status, "out of memory");
+    ctxfit_modelfile_free(file);
+    return status;
+}
+
+ctxfit_status cfi_ollama_list(const char *root, cfi_arena *scratch, ctxfit_store *out, ctxfit_error *error)
+{
+    const char     *manifests = cfi_path_join2(scratch, root, "manifests");
+    cfi_store_files files;
+    ctxfit_status   status;
+
+    if (manifests == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
+    status = cfi_folder_list(manifests, 3, CFI_STORE_MAX_FILES, scratch, &files, error);
+    for (size_t i = 0; status == CTXFIT_OK && i < files.count; i++)
+        if (files.item[i].kind == CFI_PATH_FILE)
+            status = list_manifest(root, &files.item[i], scratch, out, error);
+    return status;
 }

@@ -707,10 +707,55 @@ class Sources(unittest.TestCase):
         self.assertEqual(done.returncode, FITS, done.stderr)
         self.assertIn(b"architecture        qwen", done.stdout)
         self.assertIn(b"PARAMETER num_ctx 16384", done.stderr)
-        for name, words in (("none", b"manifests"), ("tiny:lost", b"blob"), ("tiny:cloud", b"weights"), ("../x", b"no name")):
+        for name, words in (("none", b"did you mean"), ("tiny:lost", b"blob"), ("tiny:cloud", b"weights"), ("../x", b"no name")):
             done = run("model", "ollama:" + name, OLLAMA_MODELS="ollama")
             self.assertEqual(done.returncode, BAD_INPUT)
             self.assertIn(words, done.stderr)
+
+    def cache(self, repository, **files):
+        """A repository in the form of Hugging Face's cache: blobs, a ref, a snapshot of links."""
+        root = self.folder / "hub" / ("models--" + repository.replace("/", "--"))
+        commit = "0123456789abcdef0123456789abcdef01234567"
+        for folder in ("blobs", "refs", "snapshots/" + commit):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / "refs" / "main").write_text(commit)
+        for name, data in files.items():
+            blob = root / "blobs" / format(hash(name) & 0xFFFFFFFF, "064x")
+            if data is not None:
+                blob.write_bytes(data)
+            (root / "snapshots" / commit / name).symlink_to(blob)
+        return root / "snapshots" / commit
+
+    def test_a_name_of_the_hubs_cache(self):
+        self.cache("org/Tiny-GGUF", **{"Tiny-Q4_K_M.gguf": HEADER.read_bytes(), "Tiny-Q8_0.gguf": None, "mmproj-F16.gguf": b"GGUF"})
+        self.cache("mlx-community/Tiny-4bit", **{"config.json": json.dumps(Config.LLAMA).encode()})
+        where = {"HF_HUB_CACHE": str(self.folder / "hub"), "LLAMA_CACHE": "", "XDG_CACHE_HOME": str(self.folder)}
+        done = run("model", "hf:org/tiny-gguf:q4_k_m", "--header-only", **where)
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertIn(b"architecture        qwen", done.stdout)
+        self.assertRegex(done.stderr, rb"a projector comes on top: .*mmproj-F16.gguf")
+        self.assertIn(b"architecture        llama", run("model", "hf:mlx-community/Tiny-4bit", **where).stdout)
+        for name, words in (("hf:org/Tiny-GGUF:Q6_K", b"'org/Tiny-GGUF' has no Q6_K here, it has Q4_K_M, Q8_0"),
+                            ("hf:org/Tiny-GGUF:Q8_0", b"the download did not end"), ("hf:org/Tyni", b"did you mean org/Tiny-GGUF"),
+                            ("hf:org/Tiny-GGUF/none.gguf", b"has no file 'none.gguf'"), ("hf:", b"is no name of a model"),
+                            ("hf://org/Tiny-GGUF/x.gguf", b"the command reads files")):
+            done = run("model", name, **where)
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn(words, done.stderr)
+        done = run("model", "hf:org/none", **where)
+        self.assertIn(b"looked in " + str(self.folder / "hub").encode() + b": 3 models", done.stderr)
+        self.assertIn(b"looked in " + str(self.folder / "llama.cpp").encode() + b": not there", done.stderr)
+
+    def test_a_name_of_lm_studio(self):
+        folder = self.folder / ".lmstudio" / "models" / "lmstudio-community" / "Tiny-GGUF"
+        folder.mkdir(parents=True)
+        (folder / "Tiny-Q4_K_M.gguf").write_bytes(HEADER.read_bytes())
+        for name in ("lmstudio-community/Tiny-GGUF", "lmstudio-community/tiny@q4_k_m", "tiny"):
+            done = run("model", "lmstudio:" + name, "--header-only", HOME=str(self.folder))
+            self.assertEqual(done.returncode, FITS, done.stderr)
+        done = run("model", "lmstudio:tiny@q8_0", HOME=str(self.folder))
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"has no q8_0 here, it has Q4_K_M", done.stderr)
 
     def test_parameters_count_with_the_engine_of_ollama(self):
         words = ("ollama:tiny", "--header-only", "--hw", "rtx-4090 host:64GiB")

@@ -106,6 +106,45 @@ def test_a_modelfile(tmp_path: Path) -> None:
         ctxfit.Modelfile.from_store("none", tmp_path)
 
 
+def test_models_by_name_on_this_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = "a" * 40
+    snapshot = tmp_path / "models--org--Tiny-GGUF" / "snapshots" / commit
+    checkpoint = tmp_path / "models--org--Tiny" / "snapshots" / commit
+    for path, content in [
+        (tmp_path / "models--org--Tiny-GGUF" / "refs" / "main", commit),
+        (snapshot / "Tiny-Q4_K_M.gguf", "GGUF"),
+        (snapshot / "mmproj-F16.gguf", "GGUF"),
+        (snapshot / "Tiny-Q8_0-00001-of-00002.gguf", "GGUF"),
+        (tmp_path / "models--org--Tiny" / "refs" / "main", commit),
+        (checkpoint / "config.json", json.dumps(CONFIG)),
+        (checkpoint / "model.safetensors", "x"),
+    ]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    monkeypatch.setenv("LLAMA_CACHE", str(tmp_path))
+    found = ctxfit.Modelfile.look_up("hf:org/tiny-gguf")
+    assert found.model == str(snapshot / "Tiny-Q4_K_M.gguf")
+    assert found.parts(ctxfit.Part.PROJECTOR) == (str(snapshot / "mmproj-F16.gguf"),)
+    assert ctxfit.Modelfile.from_store("org/Tiny", tmp_path, "hf").model == str(checkpoint)
+    assert ctxfit.Model.open("hf:org/Tiny").info.layers == CONFIG["num_hidden_layers"]
+    assert ctxfit.store_places("hf")[0] == str(tmp_path)
+    assert ctxfit.store_places("lmstudio", {"HOME": "/h"}) == ("/h/.lmstudio", "/h/.cache/lm-studio")
+    assert ctxfit.stored_models("hf", tmp_path) == (
+        ctxfit.Stored("hf:org/Tiny", str(checkpoint), 1, 1, True, False),
+        ctxfit.Stored("hf:org/Tiny-GGUF:Q4_K_M", str(snapshot / "Tiny-Q4_K_M.gguf"), 4, 1, False, False),
+        ctxfit.Stored("hf:org/Tiny-GGUF:Q8_0", str(snapshot / "Tiny-Q8_0-00001-of-00002.gguf"), 4, 1, False, True),
+    )
+    assert set(ctxfit.stored_models("hf", tmp_path)) <= set(ctxfit.stored_models())
+    with pytest.raises(ctxfit.NotFound, match="has no Q5_K_M here, it has Q4_K_M, Q8_0"):
+        ctxfit.Model.open("hf:org/Tiny-GGUF:Q5_K_M")
+    with pytest.raises(ctxfit.Incomplete, match="1 of the 2 files"):
+        ctxfit.Model.open("hf:org/Tiny-GGUF:Q8_0")
+    with pytest.raises(ctxfit.NotFound, match="did you mean org/Tiny"):
+        ctxfit.Model.open("hf:org/Tyni")
+    with pytest.raises(TypeError, match="root: needs the kind"):
+        ctxfit.stored_models(root=tmp_path)
+
+
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",

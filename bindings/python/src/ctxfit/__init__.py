@@ -40,7 +40,7 @@ from ._layout import VERSION as __version__
 from ._library import lib as _lib
 from ._model import Model, ModelEntry
 from ._place import Place, PlaceSet, ReadLine, argument, change_name, place, place_set, read_line, write_line
-from ._modelfile import Modelfile
+from ._modelfile import Modelfile, Stored, store_places, stored_models
 from ._plan import Plan, best_file_type, difference_name, limit_name, plan
 from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
@@ -107,6 +107,9 @@ __all__ = [
     "Refused",
     "row_bytes",
     "Safetensors",
+    "store_places",
+    "Stored",
+    "stored_models",
     "tensor_bytes",
     "TooLarge",
     "Truncated",

@@ -600,6 +600,26 @@ class Argument(enum.IntEnum):
     NOT_FOLLOWED = 4
 
 
+class StoreKind(enum.IntEnum):
+    """Kinds of stores. Numbers are for ever."""
+
+    #: "hf:": the cache of Hugging Face, and that of llama.cpp, which was flat until March 2026
+    HF = 1
+    #: "lmstudio:": LM Studio
+    LMSTUDIO = 2
+    #: "ollama:": Ollama
+    OLLAMA = 3
+
+
+class StoredFlags(enum.IntFlag):
+    """What a model of a store is."""
+
+    #: a folder with a config.json; otherwise a GGUF file
+    CHECKPOINT = 1
+    #: a download that did not end: files are missing
+    UNFINISHED = 2
+
+
 __all__ = [
     "Argument",
     "Attention",
@@ -642,4 +662,6 @@ __all__ = [
     "Split",
     "State",
     "Status",
+    "StoreKind",
+    "StoredFlags",
 ]

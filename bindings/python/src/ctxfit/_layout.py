@@ -290,6 +290,11 @@ CTXFIT_ARGUMENT_FOLLOWED = 1
 CTXFIT_ARGUMENT_NO_SIZE = 2
 CTXFIT_ARGUMENT_NOT_COUNTED = 3
 CTXFIT_ARGUMENT_NOT_FOLLOWED = 4
+CTXFIT_STORE_HF = 1
+CTXFIT_STORE_LMSTUDIO = 2
+CTXFIT_STORE_OLLAMA = 3
+CTXFIT_STORED_F_CHECKPOINT = 1
+CTXFIT_STORED_F_UNFINISHED = 2
 
 
 class ctxfit_error(ctypes.Structure):
@@ -1415,6 +1420,21 @@ class ctxfit_rank_row(ctypes.Structure):
     ]
 
 
+class ctxfit_stored_info(ctypes.Structure):
+    struct_size: int
+    flags: int
+    bytes: int
+    files: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("bytes", ctypes.c_uint64),
+        ("files", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+    ]
+
+
 #: every struct, by its name in C
 STRUCTS: Dict[str, Any] = {
     "ctxfit_error": ctxfit_error,
@@ -1452,6 +1472,7 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_change": ctxfit_change,
     "ctxfit_line": ctxfit_line,
     "ctxfit_rank_row": ctxfit_rank_row,
+    "ctxfit_stored_info": ctxfit_stored_info,
 }
 
 #: every function: what it returns and takes
@@ -1609,4 +1630,13 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_place_read_line": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_plan_options), ctypes.POINTER(ctxfit_line), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_rank_models": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_rank_row), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_rank_machines": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_rank_row), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_store_place": (ctypes.c_int32, [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_store_find": (ctypes.c_int32, [ctypes.c_uint32, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_store_look_up": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_store_list": (ctypes.c_int32, [ctypes.c_uint32, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_store_free": (None, [ctypes.c_void_p]),
+    "ctxfit_store_count": (ctypes.c_uint32, [ctypes.c_void_p]),
+    "ctxfit_store_name": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_store_path": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+    "ctxfit_store_get": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctxfit_stored_info)]),
 }

@@ -12,6 +12,7 @@ from ._enums import Dialect
 from ._errors import InvalidArgument, NotFound
 from ._gguf import DEFAULT_MAX_BYTES, Fetch, Gguf, Source, _fill
 from ._library import Handle, ask, lib
+from ._modelfile import Modelfile
 from ._records import Checkpoint, CheckpointLayer, Layer, ModelInfo, TensorInfo
 from ._safetensors import Safetensors
 
@@ -52,11 +53,15 @@ class Model(Handle):
         retries: SupportsIndex = 3,
     ) -> Model:
         """A model from a GGUF file: a path, https://..., or hf://organisation/repository/file.gguf[@revision]; or from a config.json, or a
-        folder that holds one.
+        folder that holds one; or what "hf:organisation/repository[:tag]", "lmstudio:publisher/model[@quantization]" or "ollama:name[:tag]"
+        means on this disk (Modelfile.look_up()).
 
         Of a split file name the first shard. Of a remote file only the header is transferred. With `fetch(offset, length)`, which
         returns bytes, `source` is only a name. `quant` quantizes what was read to another file type.
         """
+        if fetch is None and _is_stored(_convert.path(source, "source")):
+            with Modelfile.look_up(os.fsdecode(_convert.path(source, "source"))) as stored:
+                source = stored.model
         folder_config = _config_file(_convert.path(source, "source")) if fetch is None else None
         if folder_config is not None:
             with open(folder_config, "rb") as file:
@@ -270,13 +275,19 @@ def _config_file(source: Source) -> Optional[str]:
     return inside if os.path.isfile(inside) else None
 
 
+def _is_stored(source: Union[str, bytes]) -> bool:
+    """hf:organisation/repository is what is on this disk, hf://organisation/repository/file what is far away."""
+    name = os.fsdecode(source)
+    return name.startswith(("lmstudio:", "ollama:")) or (name.startswith("hf:") and not name.startswith("hf://"))
+
+
 def as_model(value: Union[Model, str], quant: Optional[str] = None) -> Model:
     """A model from what a request names: a Model, a .gguf file or address, a config.json or its folder, or a name of the catalog."""
     if isinstance(value, Model):
         return value if quant is None else value.requantize(quant)
     if not isinstance(value, str):
         raise TypeError(f"model: expected Model or str, not {type(value).__name__}")
-    if "://" in value or value.lower().endswith(".gguf") or _config_file(value) is not None:
+    if "://" in value or _is_stored(value) or value.lower().endswith(".gguf") or _config_file(value) is not None:
         return Model.open(value, quant=quant)
     return Model.from_catalog(value, quant)
 
