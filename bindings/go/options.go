@@ -264,7 +264,7 @@ func WithPrefixCache() Option {
 	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_PREFIX_CACHE; return nil }
 }
 
-// WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang". The default is the newest known llama.cpp.
+// WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang", "tensorrt-llm". The default is the newest known llama.cpp.
 func WithEngine(name string) Option {
 	return func(o *planOptions) error {
 		o.engine = [len(o.engine)]C.char{}

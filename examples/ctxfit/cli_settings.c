@@ -291,8 +291,10 @@ static bool set_kv_cache_dtype(cli_request *r, const char *value)
         r->options.kv_key = ctxfit_quant_from_name("F16");
     else if (is_one_of(value, "fp8", "fp8_e4m3", "fp8_e5m2") || strcmp(value, "fp8_ds_mla") == 0)
         r->options.kv_key = ctxfit_quant_from_name("FP8_E4M3");
+    else if (strcmp(value, "nvfp4") == 0)
+        r->options.kv_key = ctxfit_quant_from_name("NVFP4_G16");
     else
-        return expected(r, "auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2 or fp8_ds_mla");
+        return expected(r, "auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2, fp8_ds_mla or nvfp4");
     r->options.kv_value = r->options.kv_key;
     return true;
 }

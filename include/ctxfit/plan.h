@@ -94,7 +94,7 @@ typedef struct ctxfit_plan_options {
     double       tensor_split[CTXFIT_MAX_SPLIT]; /**< (-ts) proportions per device; all 0 = by free memory */
     double       measured_prefill_tokens_per_s;  /**< measured on the real machine: used instead of the estimate; 0 = none */
     double       measured_decode_tokens_per_s;   /**< measured at a short context; 0 = none */
-    char         engine[64];        /**< "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang", "mlx-lm"; "" = newest llama.cpp */
+    char         engine[64];        /**< "llama.cpp@b10472", "ollama", "vllm", "sglang", "tensorrt-llm", "mlx-lm"; "" = newest llama.cpp */
     char         overrides[1024];   /**< (-ot) `pattern=buffer` pieces separated by commas or semicolons; buffer: CPU or a device (CUDA0) */
     char         limit_source[128]; /**< where limit_tokens comes from, for the answer ("agent.yaml: context_length") */
     uint64_t     model_ctx_tokens;  /**< Ollama: num_ctx of the Modelfile, where ctx_tokens is 0; 0 = none */
@@ -102,12 +102,12 @@ typedef struct ctxfit_plan_options {
     uint64_t     overhead_bytes;    /**< Ollama: held back on each GPU when that default is chosen (OLLAMA_GPU_OVERHEAD) */
     uint64_t     device_reserve_bytes[CTXFIT_MAX_SPLIT]; /**< kept free on that GPU; 0 = as reserve_bytes; CTXFIT_RESERVE_NONE */
     uint64_t     host_reserve_bytes; /**< kept free of host memory; 0 = what the machine keeps for the system; CTXFIT_RESERVE_NONE */
-    double       memory_fraction;   /**< vLLM, SGLang: of a GPU's memory, at most 1; 0 = 0.92 (until 0.19 0.9), SGLang: by its size */
-    uint64_t     kv_cache_bytes;    /**< vLLM, SGLang: of the cache on each GPU; 0 = what the rest leaves */
-    uint32_t     tensor_parallel;   /**< vLLM, SGLang: GPUs that share each layer (-tp); 0 = 1 */
+    double       memory_fraction;   /**< of a GPU's memory; 0 = vLLM 0.92 (until 0.19 0.9), SGLang by size; TensorRT-LLM of the rest, 0.9 */
+    uint64_t     kv_cache_bytes;    /**< the same: of the cache on each GPU; 0 = what the rest leaves */
+    uint32_t     tensor_parallel;   /**< the same: GPUs that share each layer (-tp); 0 = 1 */
     uint32_t     pipeline_parallel; /**< the same: stages of layers (-pp), each of `tensor_parallel` GPUs; 0 = 1 */
-    uint32_t     block_tokens;      /**< the same: tokens of a block of the cache; 0 = 16, with latent attention 64; SGLang: 1 */
-    uint32_t     batch_sequences;   /**< the same: most sequences of a batch; 0 = 256, 1024 from 70 GiB; SGLang: by the GPU */
+    uint32_t     block_tokens;      /**< the same: tokens of a block; 0 = 16, latent attention 64; SGLang: 1; TensorRT-LLM: 32 or 64 */
+    uint32_t     batch_sequences;   /**< the same: most sequences of a batch; 0 = 256 or 1024; SGLang: by the GPU; TensorRT-LLM: 2048 */
     uint32_t     draft_tokens;      /**< vLLM: tokens that the model's own prediction blocks draft (num_speculative_tokens); 0 = none */
     uint32_t     reserved0;         /**< 0 */
 } ctxfit_plan_options;

@@ -15,6 +15,15 @@ static const cfi_engine_traits engine_traits[] = {
 #undef CFI_ENGINE
 };
 
+static const struct {
+    char     name[16];
+    uint32_t engine;
+} engine_aliases[] = {
+#define CFI_ENGINE_ALIAS(engine, name) {name, CFI_ENGINE_##engine},
+#include "engine_aliases.def"
+#undef CFI_ENGINE_ALIAS
+};
+
 static const engine_version engine_versions[] = {
 #define CFI_ENGINE_VERSION(engine, version, build, since, source) {CFI_ENGINE_##engine, build, version},
 #include "versions.def"
@@ -193,28 +202,49 @@ static ctxfit_status unknown_engine(const char *name, ctxfit_error *error)
     return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine '%.60s' is unknown; known: %s", name, known);
 }
 
+/* What follows the engine's name, "" or "@version"; NULL: `name` is of another one. */
+static const char *behind_name(const char *name, const char *known)
+{
+    size_t n = 0;
+
+    while (known[n] != '\0' && cfi_ascii_lower((unsigned char)name[n]) == known[n])
+        n++;
+    return known[n] == '\0' && (name[n] == '\0' || name[n] == '@') ? name + n : NULL;
+}
+
+/* CFI_ENGINE_COUNT: unknown. */
+static uint32_t find_engine(const char *name, const char **rest)
+{
+    for (uint32_t i = 0; i < CFI_ENGINE_COUNT; i++) {
+        *rest = behind_name(name, engine_traits[i].name);
+        if (*rest != NULL)
+            return i;
+    }
+    for (size_t i = 0; i < CFI_COUNT(engine_aliases); i++) {
+        *rest = behind_name(name, engine_aliases[i].name);
+        if (*rest != NULL)
+            return engine_aliases[i].engine;
+    }
+    return CFI_ENGINE_COUNT;
+}
+
 ctxfit_status cfi_engine_choose(const char *name, cfi_engine_choice *out, ctxfit_error *error)
 {
     const engine_version *newest = engine_versions;
+    const char           *rest;
+    uint32_t              engine;
 
     if (name == NULL || *name == '\0')
         name = engine_traits[CFI_ENGINE_LLAMACPP].name;
-    for (size_t i = 0; i < CFI_COUNT(engine_traits); i++) {
-        const char *known = engine_traits[i].name;
-        size_t      n = 0;
-
-        while (known[n] != '\0' && cfi_ascii_lower((unsigned char)name[n]) == known[n])
-            n++;
-        if (known[n] != '\0' || (name[n] != '\0' && name[n] != '@'))
-            continue;
-        while (newest->engine != i)
-            newest++;
-        if (name[n] == '@')
-            return choose_version(newest, name + n + 1, out, error);
-        choice_set(out, newest, newest->version, newest->build, true);
-        return CTXFIT_OK;
-    }
-    return unknown_engine(name, error);
+    engine = find_engine(name, &rest);
+    if (engine == CFI_ENGINE_COUNT)
+        return unknown_engine(name, error);
+    while (newest->engine != engine)
+        newest++;
+    if (*rest == '@')
+        return choose_version(newest, rest + 1, out, error);
+    choice_set(out, newest, newest->version, newest->build, true);
+    return CTXFIT_OK;
 }
 
 ctxfit_status ctxfit_engine_from_name(const char *name, ctxfit_engine_info *out, ctxfit_error *error)
@@ -249,6 +279,7 @@ ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan
     case CFI_ENGINE_MLX:      return cfi_engine_resolve_mlx(model, options, machine, out, error);
     case CFI_ENGINE_SGLANG:   return cfi_engine_resolve_sglang(model, options, machine, out, error);
     case CFI_ENGINE_VLLM:     return cfi_engine_resolve_vllm(model, options, machine, out, error);
+    case CFI_ENGINE_TRTLLM:   return cfi_engine_resolve_trtllm(model, options, machine, out, error);
     case CFI_ENGINE_LLAMACPP:
     case CFI_ENGINE_COUNT:    break;
     }
@@ -262,7 +293,7 @@ uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_op
         return cfi_engine_ollama_participants(model, options, machine);
     if (id == CFI_ENGINE_MLX)
         return CFI_ALL_DEVICES(machine->count > 0 ? 1 : 0);
-    if (id == CFI_ENGINE_VLLM || id == CFI_ENGINE_SGLANG) {
+    if (cfi_ranks_engine(id)) {
         uint64_t ranks = (uint64_t)(options->tensor_parallel + !options->tensor_parallel) *
                          (options->pipeline_parallel + !options->pipeline_parallel);
 

@@ -43,7 +43,7 @@ typedef struct cfi_engine_memory {
     uint64_t total_bytes; /* that the driver reports; the GPU's budget of unified memory */
     bool     shared;      /* with the host */
     bool     a100;        /* vLLM takes smaller batches on it than on others of its size */
-    bool     hopper;      /* CUDA compute capability 9, 10 or 12: vLLM has other kernels of delta nets */
+    uint32_t capability;  /* of CUDA: 90 for sm_90; 0: not known */
 } cfi_engine_memory;
 
 typedef struct cfi_engine_machine cfi_engine_machine;
@@ -95,6 +95,7 @@ typedef struct cfi_page_plan {
     uint32_t      groups;
     uint32_t      group_layers; /* 0 where all layers are one group */
     bool          uniform;      /* they are */
+    uint32_t      extra_tokens; /* that a request takes beyond its length */
     cfi_page_spec spec[CFI_MAX_PAGE_SPECS];
 } cfi_page_plan;
 
@@ -109,6 +110,10 @@ uint64_t      cfi_pages_request_blocks(const cfi_page_plan *plan, uint64_t token
 uint64_t      cfi_pages_longest(const cfi_page_plan *plan, uint64_t blocks, uint64_t in_flight, uint64_t most_tokens);
 uint64_t      cfi_pages_tokens(const cfi_page_plan *plan, uint64_t blocks, uint64_t tokens, uint64_t in_flight, bool by_groups);
 
+#define CFI_VLLM_VOCABULARY_STEP 64u /* vLLM 0.33.0 model_executor/layers/vocab_parallel_embedding.py:36; SGLang the same */
+#define CFI_RANKS_CONTEXT_LOW  (UINT64_C(40) << 20) /* driver and communication of a rank of vLLM or SGLang, beside torch's memory */
+#define CFI_RANKS_CONTEXT_HIGH (UINT64_C(160) << 20)
+
 /* A run whose cache is a pool of blocks on each rank. */
 typedef struct cfi_paged {
     uint32_t      tensor_ranks; /* 0: no such run */
@@ -122,6 +127,15 @@ typedef struct cfi_paged {
     uint32_t      state_percent;    /* of the cache's bytes that recurrent state takes beside it */
     uint32_t      logit_copies;     /* of all sequences, in the widest step of the profiling run */
     bool          profiled;         /* activations are inside the part of the memory that the engine takes */
+    uint32_t      peak_sequences;   /* whose logits the profiling run has */
+    uint64_t      context_low;      /* band of what driver, libraries and workspaces take of a rank */
+    uint64_t      context_high;
+    uint32_t      vocabulary_step;  /* to a multiple of which the vocabulary is padded before it is divided */
+    uint32_t      expert_step;      /* and the sides of experts in MXFP4, after they are divided; 0: not */
+    bool          embedding_whole;  /* every rank of the first stage has all of it */
+    bool          blocks_up;        /* tokens that fill a block in part have it */
+    double        rest_fraction;    /* of what weights, states and activations leave, for the pool; 0: all of it */
+    uint64_t      state_bytes[CFI_MAX_STAGES]; /* recurrent state of each rank, beside the pool */
     uint32_t      stage_first[CFI_MAX_STAGES + 1];
     uint32_t      stage_layers[CFI_MAX_STAGES][CFI_MAX_PAGE_SPECS];
     cfi_page_plan pages;
@@ -239,6 +253,9 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
 ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_plan_options *options,
                                         const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
 
+ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                        const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
 ctxfit_status cfi_engine_resolve_lmstudio(const ctxfit_model *model, const ctxfit_plan_options *options,
                                           const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_plan_options *options,
@@ -251,7 +268,10 @@ void cfi_lmstudio_defaults(ctxfit_plan_options *options);
 /* Tokens that the cache of a window layer holds at most. */
 uint64_t cfi_grown_window(const cfi_run *run, uint32_t window);
 
-/* ---- ranks: what vLLM and SGLang have in common; run->engine is set ---- */
+/* ---- ranks: what vLLM, SGLang and TensorRT-LLM have in common; run->engine is set ---- */
+bool          cfi_ranks_engine(cfi_engine_id id);
+/* Whether a layer has latent attention. */
+bool          cfi_ranks_latent(const ctxfit_model *model);
 /* Choices of llama.cpp that they have not. E_REFUSED. */
 ctxfit_status cfi_ranks_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
@@ -264,6 +284,14 @@ uint32_t      cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks)
 /* ---- SGLang ---- */
 /* The part of a GPU's memory that weights and caches may use; by its size and the batch where it is not stated. */
 double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options *options, uint64_t total_bytes);
+
+/* ---- TensorRT-LLM ---- */
+typedef enum cfi_trtllm_change {
+#define CFI_TRTLLM_CHANGE(name, release, source) CFI_TRTLLM_##name,
+#include "trtllm.def"
+#undef CFI_TRTLLM_CHANGE
+    CFI_TRTLLM_CHANGE_COUNT
+} cfi_trtllm_change;
 
 /* ---- vLLM ---- */
 typedef enum cfi_vllm_change {

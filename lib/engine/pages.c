@@ -137,6 +137,7 @@ uint64_t cfi_pages_request_blocks(const cfi_page_plan *plan, uint64_t tokens, ui
 {
     uint64_t blocks = 0;
 
+    tokens += plan->extra_tokens;
     for (uint32_t i = 0; i < plan->count; i++)
         blocks += plan->spec[i].groups * pages_of_request(&plan->spec[i], tokens, in_flight);
     return blocks;

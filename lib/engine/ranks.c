@@ -1,5 +1,19 @@
-/* What engines have in common that divide a model among ranks and keep a paged cache: vLLM and SGLang. */
+/* What engines have in common that divide a model among ranks and keep a paged cache: vLLM, SGLang and TensorRT-LLM. */
 #include "engine_internal.h"
+
+bool cfi_ranks_engine(cfi_engine_id id)
+{
+    return id == CFI_ENGINE_VLLM || id == CFI_ENGINE_SGLANG || id == CFI_ENGINE_TRTLLM;
+}
+
+bool cfi_ranks_latent(const ctxfit_model *model)
+{
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
+            return true;
+    }
+    return false;
+}
 
 uint32_t cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks)
 {
@@ -22,17 +36,18 @@ ctxfit_status cfi_ranks_element_bytes(const ctxfit_plan_options *options, const 
         *out = 1;
         return CTXFIT_OK;
     }
-    return cfi_fail(error, CTXFIT_E_REFUSED, "%s: cache type %s: expected the model's own (auto), bfloat16, float16 or fp8",
-                    run->engine.name, ctxfit_quant_name(options->kv_key));
+    return cfi_fail(error, CTXFIT_E_REFUSED, "%s: cache type %s: expected the model's own (auto), bfloat16, float16%s",
+                    run->engine.name, ctxfit_quant_name(options->kv_key), run->id == CFI_ENGINE_TRTLLM ? ", fp8 or nvfp4" : " or fp8");
 }
 
-/* distributed/utils.py, get_pp_indices() */
-static void ranks_stages(uint32_t layers, cfi_paged *paged)
+/* The rest of the layers: vLLM gives it to the stages before the last (distributed/utils.py, get_pp_indices()), TensorRT-LLM to the first
+ * ones (mapping.py, pp_layers()). */
+static void ranks_stages(uint32_t layers, bool first, cfi_paged *paged)
 {
     uint32_t each = layers / paged->stages, rest = layers % paged->stages, at = 0;
 
     for (uint32_t s = 0; s < paged->stages; s++) {
-        bool more = rest > 0 && s + 2 <= paged->stages && s + 1 + rest >= paged->stages;
+        bool more = first ? s < rest : rest > 0 && s + 2 <= paged->stages && s + 1 + rest >= paged->stages;
 
         paged->stage_first[s] = at;
         at += each + (more ? 1 : 0);
@@ -62,10 +77,11 @@ ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_op
         return cfi_fail(error, CTXFIT_E_REFUSED, "Total number of attention heads (%lu) must be divisible by tensor parallel size (%lu).",
                         (unsigned long)model->info.heads, (unsigned long)paged->tensor_ranks);
     for (uint32_t d = 0; d < ranks; d++)
-        if (machine->device[d].backend != CTXFIT_BACKEND_CUDA && machine->device[d].backend != CTXFIT_BACKEND_ROCM)
-            return cfi_fail(error, CTXFIT_E_REFUSED, "%s runs on CUDA and ROCm; device %lu has another backend", run->engine.name,
-                            (unsigned long)d);
-    ranks_stages(model->info.layers, paged);
+        if (machine->device[d].backend != CTXFIT_BACKEND_CUDA &&
+            (run->id == CFI_ENGINE_TRTLLM || machine->device[d].backend != CTXFIT_BACKEND_ROCM))
+            return cfi_fail(error, CTXFIT_E_REFUSED, "%s runs on CUDA%s; device %lu has another backend", run->engine.name,
+                            run->id == CFI_ENGINE_TRTLLM ? "" : " and ROCm", (unsigned long)d);
+    ranks_stages(model->info.layers, run->id == CFI_ENGINE_TRTLLM, paged);
     return CTXFIT_OK;
 }
 

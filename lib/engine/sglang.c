@@ -36,15 +36,6 @@ static uint32_t sglang_graphs(const ctxfit_plan_options *options, uint64_t total
     return options->batch_sequences != 0 && options->batch_sequences < most ? options->batch_sequences : most;
 }
 
-static bool sglang_latent(const ctxfit_model *model)
-{
-    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
-        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
-            return true;
-    }
-    return false;
-}
-
 /* Sizes for which a prefill graph is captured: arg_groups/cuda_graph_hook.py, generate_prefill_cuda_graph_batch_sizes() */
 static uint32_t sglang_prefill_graphs(uint32_t most)
 {
@@ -73,7 +64,7 @@ double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options 
         return options->memory_fraction;
     if ((options->flags & CTXFIT_PLAN_F_EAGER) == 0) {
         reserved += sglang_graphs(options, total_bytes) * 2.0;
-        reserved += sglang_latent(model) ? 1.5 * 1024 : sglang_prefill_graphs(chunk) * 8.0;
+        reserved += cfi_ranks_latent(model) ? 1.5 * 1024 : sglang_prefill_graphs(chunk) * 8.0;
     }
     if (mib > 60 * 1024 && reserved < 10 * 1024)
         reserved = 10 * 1024;
@@ -149,6 +140,9 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     run->paged.batch_sequences = sglang_graphs(options, total);
     run->paged.cache_bytes = options->kv_cache_bytes;
     run->paged.tokens_by_groups = true;
+    run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
+    run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
+    run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
     sglang_pages(model, element_bytes, options->block_tokens != 0 ? options->block_tokens : 1, run);
     cfi_ranks_place(model, machine, run);
     return cfi_pages_group(&run->paged.pages, true, error);

@@ -200,15 +200,6 @@ static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
     return CTXFIT_OK;
 }
 
-static bool vllm_is_latent(const ctxfit_model *model)
-{
-    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
-        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
-            return true;
-    }
-    return false;
-}
-
 static uint32_t vllm_state_kind(const ctxfit_model *model)
 {
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
@@ -227,13 +218,19 @@ static bool vllm_is_hybrid(const ctxfit_model *model)
     return false;
 }
 
+/* Compute capability 9, 10 or 12. */
+static bool vllm_hopper_or_blackwell(uint32_t capability)
+{
+    return capability / 10 == 9 || capability / 10 == 10 || capability / 10 == 12;
+}
+
 /* Prefill writes a state more than it goes on with, for the cache of prefixes: get_kv_cache_spec() of the mixers. */
 static bool vllm_checkpoints(uint32_t kind, const cfi_engine_machine *machine, uint32_t release)
 {
     if (kind == CTXFIT_STATE_MAMBA2)
         return vllm_changed(release, CFI_VLLM_CHECKPOINT_MAMBA2);
     return kind == CTXFIT_STATE_DELTA_NET && vllm_changed(release, CFI_VLLM_CHECKPOINT_DELTA) &&
-           (machine->memory == NULL || machine->memory[0].hopper);
+           (machine->memory == NULL || vllm_hopper_or_blackwell(machine->memory[0].capability));
 }
 
 /* Blocks of states where prefixes are cached (mamba_cache_mode), and of which size: models/config.py, MambaModelConfig. */
@@ -246,7 +243,7 @@ static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const
 
     s->state_pages = 1 + options->draft_tokens;
     s->state_tokens = s->block_tokens;
-    if (vllm_is_latent(s->model) && vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
+    if (cfi_ranks_latent(s->model) && vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
         s->state_tokens = s->state_tokens > VLLM_LATENT_STATE_BLOCK ? s->state_tokens : VLLM_LATENT_STATE_BLOCK;
     if ((options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) != 0 && (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: the cache of prefixes cannot be both on and off");
@@ -292,15 +289,19 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.tokens_by_groups = !vllm_changed(run->release, CFI_VLLM_TOKENS_BY_REQUEST);
     run->paged.cache_bytes = options->kv_cache_bytes;
     run->paged.profiled = true;
+    run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
+    run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
+    run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
     run->paged.logit_copies = vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);
+    run->paged.peak_sequences = run->paged.batch_sequences;
     run->paged.in_flight = run->n_batch;
     if (vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
         run->paged.in_flight *= run->paged.stages + 1;
     specs.sparse_fp8 = specs.element_bytes == 1;
     specs.promote = options->swa_full == CTXFIT_CHOICE_ON;
     specs.block_tokens = options->block_tokens != 0 ? options->block_tokens
-                         : vllm_is_latent(model)    ? VLLM_LATENT_BLOCK_TOKENS
+                         : cfi_ranks_latent(model)  ? VLLM_LATENT_BLOCK_TOKENS
                                                     : VLLM_BLOCK_TOKENS;
     status = vllm_state_blocks(options, machine, &specs, error);
     if (status == CTXFIT_OK)

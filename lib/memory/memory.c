@@ -45,6 +45,7 @@ ctxfit_status cfi_memory_measure(const ctxfit_model *model, const cfi_engine_dev
     out->device_count = run->device_count;
     out->compute_exact = false;
     out->cache_limit = 0;
+    out->rest_fraction = 0;
     if (run->grown_bits > 0)
         return cfi_memory_measure_grown(model, run, out, error);
     if (run->paged.tensor_ranks > 0)

@@ -17,6 +17,7 @@ typedef struct cfi_memory_device {
     uint64_t output;
     uint64_t beside;      /* everything that runs beside the model; the plan adds it */
     uint64_t beside_low;  /* with the other end of its bands */
+    uint64_t block_bytes; /* of a block of a paged cache */
     uint32_t layers;
     uint32_t reserved;
 } cfi_memory_device;
@@ -25,6 +26,9 @@ typedef struct cfi_memory {
     uint32_t          device_count; /* without the host, which is device[device_count] */
     bool              compute_exact;
     uint64_t          cache_limit; /* of a paged cache on each rank, where it is stated; 0: none */
+    double            rest_fraction; /* and its part of what the rest of each rank leaves; 0: none */
+    uint32_t          block_tokens;  /* where that is so */
+    bool              blocks_up;
     cfi_memory_device device[CFI_MAX_DEVICES + 1];
 } cfi_memory;
 

@@ -2,12 +2,9 @@
 #include "memory_internal.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define VOCABULARY_PADDING 64u /* vLLM 0.33.0 model_executor/layers/vocab_parallel_embedding.py:36 */
 
 /* What the log of vLLM calls peak activation, other and CUDA graphs is measured when it starts; no formula of it is in its source. The
  * band: tests/data/engines/vllm.csv, docs/accuracy.md. */
-#define CONTEXT_LOW_BYTES   (40 * MIB)  /* driver and communication of a rank, beside torch's memory */
-#define CONTEXT_HIGH_BYTES  (160 * MIB)
 #define RANKS_HIGH_BYTES    (1024 * MIB) /* NCCL's buffers where ranks work together */
 #define GRAPHS_LOW_BYTES    (64 * MIB)
 #define GRAPHS_HIGH_BYTES   (1536 * MIB)
@@ -37,22 +34,50 @@ static bool is_replicated(const char *name)
     return strstr(name, "norm") != NULL;
 }
 
-/* The part of a tensor that one of `ranks` has. */
-static uint64_t rank_share(const ctxfit_model *model, const cfi_tensor *tensor, uint32_t ranks)
+static uint64_t steps_up(uint64_t n, uint32_t step)
+{
+    return step == 0 ? n : (n + step - 1) / step * step;
+}
+
+/* Embeddings and the output matrix: rows of the padded vocabulary. */
+static uint64_t vocabulary_share(const ctxfit_model *model, const cfi_tensor *tensor, const cfi_paged *paged)
+{
+    uint64_t rows = steps_up(model->info.vocabulary, paged->vocabulary_step);
+
+    if (strstr(tensor->name, "norm") != NULL || model->info.vocabulary == 0 ||
+        (paged->embedding_whole && tensor->role == CFI_ROLE_INPUT))
+        return tensor->bytes;
+    return tensor->bytes / model->info.vocabulary * (rows / paged->tensor_ranks);
+}
+
+/* Experts in MXFP4, each matrix padded on both sides; their own width is the one that is divided. Gate and up in one matrix are padded
+ * each. */
+static uint64_t expert_share(const ctxfit_model *model, const cfi_tensor *tensor, uint64_t block, const cfi_paged *paged)
+{
+    const cfi_quant_format *format = cfi_quant_format_of(tensor->quant);
+    const uint64_t          width = model->info.embedding, own = model->layer[block].expert_width;
+    uint64_t                padded, elements = 0;
+
+    padded = steps_up(own / paged->tensor_ranks, paged->expert_step);
+    if (own == 0 || !cfi_mul_u64(tensor->dims[0] * tensor->dims[1] / (own * width), tensor->dims[2], &elements) ||
+        elements * own * width != tensor->dims[0] * tensor->dims[1] * tensor->dims[2])
+        return tensor->bytes / paged->tensor_ranks;
+    return elements * padded * steps_up(width, paged->expert_step) / format->block_elems * format->block_bytes;
+}
+
+/* The part of a tensor that a rank has. */
+static uint64_t rank_share(const ctxfit_model *model, const cfi_tensor *tensor, const cfi_paged *paged)
 {
     uint64_t    block;
     const char *name = cfi_model_split_name(tensor->name, &block);
-    uint32_t    split = ranks;
+    uint32_t    split = paged->tensor_ranks;
 
-    if (ranks == 1)
+    if (paged->expert_step != 0 && name != NULL && (tensor->flags & CFI_TENSOR_F_EXPERT) != 0 && tensor->quant == CFI_QUANT_MXFP4)
+        return expert_share(model, tensor, block, paged);
+    if (split == 1)
         return tensor->bytes;
-    if (tensor->role != CFI_ROLE_LAYER || name == NULL) {
-        uint64_t rows = (model->info.vocabulary + VOCABULARY_PADDING - 1) / VOCABULARY_PADDING * VOCABULARY_PADDING;
-
-        if (strstr(tensor->name, "norm") != NULL || model->info.vocabulary == 0)
-            return tensor->bytes;
-        return tensor->bytes / model->info.vocabulary * (rows / ranks);
-    }
+    if (tensor->role != CFI_ROLE_LAYER || name == NULL)
+        return vocabulary_share(model, tensor, paged);
     if (is_replicated(name))
         return tensor->bytes;
     if (strncmp(name, "attn_k.", 7) == 0 || strncmp(name, "attn_v.", 7) == 0) {
@@ -100,12 +125,12 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
             stage = stage_of(paged, tensor->layer > 0 ? (uint32_t)tensor->layer : 0);
         else if (tensor->role == CFI_ROLE_OUTPUT)
             stage = last;
-        if (!add_to_stage(paged, stage, rank_share(model, tensor, paged->tensor_ranks), out))
+        if (!add_to_stage(paged, stage, rank_share(model, tensor, paged), out))
             return false;
     }
     /* A tied output is the same tensor on one stage, a copy on the last of several. */
     return model->has_output || model->token_embd == NULL || last == 0 ||
-           add_to_stage(paged, last, rank_share(model, model->token_embd, paged->tensor_ranks), out);
+           add_to_stage(paged, last, rank_share(model, model->token_embd, paged), out);
 }
 
 static bool add_cache(const cfi_run *run, cfi_memory *out)
@@ -118,13 +143,16 @@ static bool add_cache(const cfi_run *run, cfi_memory *out)
         return false;
     blocks += paged->pages.count > 0 ? paged->null_blocks : 0;
     for (uint32_t stage = 0; stage < paged->stages; stage++) {
-        if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[stage], &bytes) || !cfi_mul_u64(bytes, blocks, &bytes))
+        uint64_t block;
+
+        if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[stage], &block) || !cfi_mul_u64(block, blocks, &bytes))
             return false;
         for (uint32_t r = 0; r < paged->tensor_ranks; r++) {
             cfi_memory_device *device = &out->device[stage * paged->tensor_ranks + r];
 
             device->kv = bytes;
-            device->recurrent = bytes / 100 * paged->state_percent;
+            device->block_bytes = block;
+            device->recurrent = bytes / 100 * paged->state_percent + paged->state_bytes[stage];
         }
     }
     return true;
@@ -144,7 +172,7 @@ static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
 
         widest = cfi_max_u64(widest, dense + routed);
     }
-    if (!cfi_mul_u64((uint64_t)run->paged.batch_sequences * model->info.vocabulary, sizeof(float) * run->paged.logit_copies, &logits) ||
+    if (!cfi_mul_u64((uint64_t)run->paged.peak_sequences * model->info.vocabulary, sizeof(float) * run->paged.logit_copies, &logits) ||
         !cfi_mul_u64(2 * tokens, widest + 2 * (uint64_t)model->info.embedding, &widest))
         return MOST_PEAK;
     return cfi_min_u64(cfi_max_u64(logits, widest), MOST_PEAK);
@@ -154,7 +182,7 @@ static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memor
 {
     const cfi_paged *paged = &run->paged;
     uint64_t         peak = paged->profiled ? peak_activation(model, run) : 0;
-    uint64_t         low = peak / 2 + CONTEXT_LOW_BYTES, high = 2 * peak + CONTEXT_HIGH_BYTES;
+    uint64_t         low = peak / 2 + paged->context_low, high = 2 * peak + paged->context_high;
 
     if (paged->tensor_ranks > 1 || paged->stages > 1)
         high += RANKS_HIGH_BYTES;
@@ -173,6 +201,9 @@ ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run 
     const cfi_paged *paged = &run->paged;
 
     out->cache_limit = paged->cache_bytes;
+    out->rest_fraction = paged->rest_fraction;
+    out->block_tokens = paged->pages.count > 0 ? paged->pages.spec[0].block_tokens : 0;
+    out->blocks_up = paged->blocks_up;
     if (!add_rank_weights(model, run, out) || !add_cache(run, out))
         return cfi_fail(error, CTXFIT_E_OVERFLOW, "paged cache: more than 64 bits");
     add_profile(model, run, out);

@@ -23,12 +23,15 @@ static uint64_t gpu_reserve(const ctxfit_plan_options *options, uint32_t at, con
 }
 
 /* vLLM takes a fixed part of a GPU's whole memory (request_memory(), v1/worker/utils.py), and refuses to start where less is free. SGLang
- * takes its part of what is free before loading (mem_cache/kv_cache_configurator.py, _profile_available_bytes). */
+ * takes its part of what is free before loading (mem_cache/kv_cache_configurator.py, _profile_available_bytes).
+ * TensorRT-LLM takes its part of what is free when all else is there: cfi_plan_pool_bytes(). */
 static void gpu_fraction(cfi_question *q, uint32_t at, const ctxfit_device *device)
 {
     uint64_t available = device->free_bytes != 0 ? cfi_min_u64(q->capacity[at], device->free_bytes) : q->capacity[at];
 
-    if (q->engine.id == CFI_ENGINE_SGLANG)
+    if (q->engine.id == CFI_ENGINE_TRTLLM)
+        q->usable[at] = available;
+    else if (q->engine.id == CFI_ENGINE_SGLANG)
         q->usable[at] = (uint64_t)((double)available * cfi_sglang_fraction(q->model, &q->options, q->capacity[at]));
     else
         q->usable[at] =
@@ -42,7 +45,7 @@ static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *devi
 
     q->capacity[at] = capacity;
     q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, at, device));
-    if (q->engine.id == CFI_ENGINE_VLLM || q->engine.id == CFI_ENGINE_SGLANG)
+    if (cfi_ranks_engine(q->engine.id))
         gpu_fraction(q, at, device);
 }
 
@@ -61,22 +64,26 @@ static void host_capacity(cfi_question *q, uint32_t at, const ctxfit_device *hos
     q->usable[at] = host->memory_bytes == 0 ? CFI_NO_LIMIT : available;
 }
 
-/* CUDA compute capability 9.0 (Hopper), 10.x and 12.x (Blackwell), by the names of those cards: developer.nvidia.com/cuda-gpus. */
-static bool is_hopper_or_blackwell(const ctxfit_device *device)
-{
-    static const char families[][8] = {"h1",      "h2",      "gh",      "b2",      "b3",      "gb",
-                                         "rtx-505", "rtx-506", "rtx-507", "rtx-508", "rtx-509", "rtx-pro"};
-
-    for (size_t i = 0; i < CFI_COUNT(families); i++)
-        if (device->backend == CTXFIT_BACKEND_CUDA && strncmp(device->id, families[i], strlen(families[i])) == 0)
-            return true;
-    return false;
-}
-
 /* In another machine than the host, or said to be. */
 static bool is_remote(const ctxfit_device *device)
 {
     return device->node != 0 || device->backend == CTXFIT_BACKEND_RPC;
+}
+
+/* 90 of "sm_90"; 0: the catalog does not know the device. */
+static uint32_t cuda_capability(const ctxfit_device *device)
+{
+    ctxfit_hw_entry entry;
+    uint64_t        number;
+    const char     *end;
+    uint32_t        index;
+
+    if (device->backend != CTXFIT_BACKEND_CUDA || cfi_hw_resolve(device->id, &index) != CFI_HW_MATCH_ONE)
+        return 0;
+    cfi_hw_catalog_entry(index, &entry);
+    if (strncmp(entry.compute_target, "sm_", 3) != 0 || !cfi_parse_u64(entry.compute_target + 3, &end, &number) || number > 999)
+        return 0;
+    return (uint32_t)number;
 }
 
 /* llama.cpp reaches other machines by RPC, whatever computes there. */
@@ -92,7 +99,7 @@ static void question_add(cfi_question *q, uint32_t at, uint32_t index, bool remo
     q->engine_memory[at].total_bytes = q->capacity[at];
     q->engine_memory[at].shared = device->kind == CTXFIT_DEVICE_UNIFIED;
     q->engine_memory[at].a100 = strncmp(device->id, "a100", 4) == 0;
-    q->engine_memory[at].hopper = is_hopper_or_blackwell(device);
+    q->engine_memory[at].capability = cfi_ranks_engine(q->engine.id) ? cuda_capability(device) : 0;
 }
 
 /* llama.cpp counts devices of other machines first (b10472 src/llama.cpp:263): they get the first layers. */
@@ -151,9 +158,36 @@ static int64_t least_signed(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Bytes that a rank's pool has of whole blocks: KvCacheCreator of TensorRT-LLM, _torch/pyexecutor/_util.py, and calculate_max_num_blocks(),
+ * resource_manager.py. */
+static uint64_t whole_blocks(const cfi_memory *memory, const cfi_memory_device *m, uint64_t bytes)
+{
+    uint64_t tokens, blocks;
+
+    if (m->block_bytes == 0 || memory->block_tokens == 0)
+        return bytes;
+    tokens = bytes / (m->block_bytes / memory->block_tokens);
+    blocks = tokens / memory->block_tokens + (memory->blocks_up && tokens % memory->block_tokens != 0);
+    return blocks * m->block_bytes;
+}
+
+uint64_t cfi_plan_pool_bytes(const cfi_question *q, const cfi_memory *memory, uint32_t device, uint64_t compute)
+{
+    const cfi_memory_device *m = &memory->device[device];
+    uint64_t                 rest = minus_or_zero(minus_or_zero(q->usable[device], m->weights), m->beside);
+
+    if (memory->rest_fraction <= 0)
+        return memory->cache_limit != 0 ? memory->cache_limit : minus_or_zero(rest, compute);
+    rest = (uint64_t)((double)minus_or_zero(minus_or_zero(rest, m->recurrent), compute) * memory->rest_fraction);
+    if (memory->cache_limit != 0)
+        rest = cfi_min_u64(rest, memory->cache_limit);
+    return whole_blocks(memory, m, rest);
+}
+
 int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device)
 {
-    uint64_t total = cfi_memory_device_total(&memory->device[device]);
+    const cfi_memory_device *m = &memory->device[device];
+    uint64_t                 total = cfi_memory_device_total(m);
 
     if (q->usable[device] == CFI_NO_LIMIT)
         return INT64_MAX;
@@ -168,9 +202,9 @@ int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t
                 total = UINT64_MAX;
         }
     }
-    if (memory->cache_limit > 0 && memory->device[device].kv > 0)
+    if ((memory->cache_limit > 0 || memory->rest_fraction > 0) && m->kv > 0)
         return least_signed(signed_difference(q->usable[device], total),
-                            signed_difference(memory->cache_limit, memory->device[device].kv));
+                            signed_difference(cfi_plan_pool_bytes(q, memory, device, m->compute), m->kv));
     return signed_difference(q->usable[device], total);
 }
 

@@ -12,6 +12,11 @@ static bool is_paged(const ctxfit_plan *plan)
     return plan->answer.run.paged.tensor_ranks > 0;
 }
 
+static bool of_rest(const ctxfit_plan *plan)
+{
+    return plan->answer.run.paged.rest_fraction > 0;
+}
+
 static difference_words context_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
@@ -79,7 +84,10 @@ static difference_words state_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
 
-    (void)snprintf(w.text, sizeof w.text, "%s", is_paged(plan) ? "in pages of the cache" : "F32, apart from the cache");
+    (void)snprintf(w.text, sizeof w.text, "%s",
+                   of_rest(plan)    ? "of all sequences of a batch"
+                   : is_paged(plan) ? "in pages of the cache"
+                                    : "F32, apart from the cache");
     return w;
 }
 
@@ -125,7 +133,11 @@ static difference_words usable_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
 
-    (void)snprintf(w.text, sizeof w.text, "%s", is_paged(plan) ? "its part of each GPU" : "all but the reserve of each GPU");
+    if (of_rest(plan))
+        (void)snprintf(w.text, sizeof w.text, "all of each GPU, the cache %.2f of what the rest leaves",
+                       plan->answer.run.paged.rest_fraction);
+    else
+        (void)snprintf(w.text, sizeof w.text, "%s", is_paged(plan) ? "its part of each GPU" : "all but the reserve of each GPU");
     return w;
 }
 

@@ -124,6 +124,8 @@ bool cfi_plan_is_published(ctxfit_file_type file_type);
 ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_error *error);
 uint32_t      cfi_plan_device_count(const cfi_question *q); /* host included */
 const ctxfit_device *cfi_plan_hw_device(const cfi_question *q, uint32_t device);
+/* Bytes of a rank's pool of cache blocks: stated, or what weights, states and `compute` leave of the engine's part. */
+uint64_t      cfi_plan_pool_bytes(const cfi_question *q, const cfi_memory *memory, uint32_t device, uint64_t compute);
 /* usable - total, with unified memory counted against its host; INT64_MAX where nothing is stated. */
 int64_t       cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device);
 int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);

@@ -3,19 +3,14 @@
 /* Blocks of a rank's pool: what is left of the memory that the engine may take, or what was stated. */
 static uint64_t rank_blocks(const cfi_question *q, const cfi_answer *answer, uint32_t device, uint64_t compute, uint64_t *out_bytes)
 {
-    const cfi_paged         *paged = &answer->run.paged;
-    const cfi_memory_device *m = &answer->memory.device[device];
-    uint64_t                 taken, block;
+    const cfi_paged *paged = &answer->run.paged;
+    uint64_t         block = answer->memory.device[device].block_bytes;
 
-    *out_bytes = paged->cache_bytes;
-    if (*out_bytes == 0) {
-        if (!cfi_add_u64(m->weights, compute, &taken) || taken >= q->usable[device])
-            return 0;
-        *out_bytes = q->usable[device] - taken;
-    }
-    if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[device / paged->tensor_ranks], &block) || block == 0)
-        return 0;
-    return *out_bytes / (100 + paged->state_percent) * 100 / block;
+    uint64_t         cache;
+
+    *out_bytes = cfi_plan_pool_bytes(q, &answer->memory, device, compute);
+    cache = paged->state_percent != 0 ? *out_bytes / (100 + paged->state_percent) * 100 : *out_bytes;
+    return block != 0 ? cache / block : 0;
 }
 
 /* Every rank takes the fewest blocks of all; `compute` at the upper end of its band leaves the least. */

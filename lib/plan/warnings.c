@@ -91,6 +91,9 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
              "no speeds: they are calibrated for llama.cpp. What %s finds when it profiles itself (activations, graphs, driver) is a "
              "band here; its upper end is counted",
              s->engine.name);
+    if (q->engine.id == CFI_ENGINE_TRTLLM && s->n_ctx_seq > s->n_batch) /* _check_arguments(), llmapi/llm.py */
+        warn(list, "%s refuses prompts of more than %" PRIu32 " tokens (max_num_tokens) unless enable_chunked_prefill is on",
+             s->engine.name, s->n_batch);
     for (uint32_t i = 0; i < q->device_count && s->gpu_layers > 0 && q->engine.id != CFI_ENGINE_LLAMACPP; i++) {
         if (list->plan->device[i].total_bytes == 0)
             warn(list, "%s leaves %s unused", s->engine.name, list->plan->device[i].name);

@@ -87,6 +87,8 @@ GOLDEN_CASES = {
     "plan_too_large": ["plan", "gemma-3-27b", "--quant", "Q8_0", "--hw", "rtx-4090 host:64GiB", "-c", "32k"],
     "plan_ollama": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb rtx-4090 host:64GiB", "--engine", "ollama", "-np", "2"],
     "plan_vllm": ["plan", "qwen3-coder:30b", "--quant", "BF16", "--hw", "2*h100-sxm-80gb host:512GiB", "--engine", "vllm", "-tp", "2", "-c", "128k"],
+    "plan_trtllm": ["plan", "gpt-oss-120b", "--hw", "2*h100-sxm-80gb host:512GiB", "--engine", "trtllm", "--tp_size", "2", "--max_seq_len", "64k",
+                    "--max_batch_size", "64"],
     "plan_slots": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "2*rtx-3090 host:128GiB", "-c", "64k", "-np", "4"],
 }
 
@@ -280,6 +282,10 @@ class ExitCodes(unittest.TestCase):
             self.assertTrue(d["reason"])
         self.assertIn("n_ubatch", [d["key"] for d in both["differences"]])
         self.assertIn("nothing", run("plan", *CODER[1:], "--engine", "ollama", "--engine", "ollama").stdout.decode())
+        other = json.loads(run("plan", "gpt-oss-20b", "--hw", "h100-sxm-80gb", "--engine", "trtllm", "--engine", "vllm", "--json").stdout)
+        reasons = {d["key"]: d["reason"] for d in other["differences"]}
+        self.assertIn("0.90 of what the rest leaves", reasons["usable_bytes"])
+        self.assertIn("blocks a request from 32 tokens on", reasons["kv_bytes"])
         self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
 
     def test_suggestions_for_names(self):

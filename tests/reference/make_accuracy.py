@@ -92,6 +92,23 @@ def sglang(ctxfit):
     return table(("model", "ranks of attention", "tokens", "cache in the log, GiB", "cache, GiB"), lines)
 
 
+def tensorrt_llm(ctxfit):
+    lines, inside = [], 0
+    for r in rows_of("tensorrt_llm.csv"):
+        words = [r["model"], "--quant", "BF16", "--hw", "2*gpu(backend=cuda,mem=4096GiB) host:2TiB", "--engine", f"tensorrt-llm@{r['version']}"]
+        words += options(r, tp="--tp_size", context="--max_seq_len") + (["--tokens_per_block", r["block"]] if r["block"] != "32" else [])
+        words += ["--kv-cache-dtype", "fp8"] if r["fp8"] == "1" else []
+        low, high = (plan(ctxfit, *words, "--kv-cache-memory-bytes", int((float(r["cache_gib"]) + d) * GIB))["decisions"]
+                     for d in (-0.005, 0.005))
+        tokens = int(r["tokens"])
+        ok = low["pool_tokens"] <= tokens <= high["pool_tokens"]
+        inside += ok
+        lines.append((r["version"], r["model"], r["tp"], "FP8" if r["fp8"] == "1" else "BF16", r["cache_gib"], f"{tokens:,}",
+                      f"{low['pool_tokens']:,} to {high['pool_tokens']:,}", "yes" if ok else "NO", r["source"]))
+    return [f"{inside} of {len(lines)} rows agree.", ""] + table(
+        ("version", "model", "ranks", "cache", "GiB, log", "tokens, log", "tokens", "agrees", "source"), lines)
+
+
 def mlx(ctxfit):
     lines = []
     for r in rows_of("mlx.csv"):
@@ -102,7 +119,7 @@ def mlx(ctxfit):
     return table(("model, 4 bits", "prompt, tokens", "peak, GB", "band, GB"), lines)
 
 
-PARTS = {"vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "mlx-lm": mlx}
+PARTS = {"vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
 
 
 def made(ctxfit, text):

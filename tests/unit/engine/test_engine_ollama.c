@@ -56,13 +56,13 @@ static void shared_memory_counts_at_most_as_the_host_has_free(void **state)
         ollama_machine machine;
         uint64_t       available;
     } cases[] = {
-        {{80 * GB, 1, {{CTXFIT_BACKEND_METAL, 300 * GB}}, {{0, true, false, false}}}, 80 * GB},
-        {{6 * GB, 1, {{CTXFIT_BACKEND_VULKAN, 12 * GB}}, {{0, true, false, false}}}, 6 * GB},
-        {{6 * GB, 1, {{CTXFIT_BACKEND_METAL, 12 * GB}}, {{0, false, false, false}}}, 12 * GB},
-        {{6 * GB, 1, {{CTXFIT_BACKEND_CUDA, 12 * GB}}, {{0, false, false, false}}}, 12 * GB},
-        {{6 * GB, 2, {{CTXFIT_BACKEND_CUDA, 12 * GB}, {CTXFIT_BACKEND_VULKAN, 10 * GB}},
-          {{0, false, false, false}, {0, true, false, false}}}, 18 * GB},
-        {{20 * GB, 1, {{CTXFIT_BACKEND_METAL, 12 * GB}}, {{0, true, false, false}}}, 12 * GB},
+        {{80 * GB, 1, {{CTXFIT_BACKEND_METAL, 300 * GB}}, {{0, true, false, 0}}}, 80 * GB},
+        {{6 * GB, 1, {{CTXFIT_BACKEND_VULKAN, 12 * GB}}, {{0, true, false, 0}}}, 6 * GB},
+        {{6 * GB, 1, {{CTXFIT_BACKEND_METAL, 12 * GB}}, {{0, false, false, 0}}}, 12 * GB},
+        {{6 * GB, 1, {{CTXFIT_BACKEND_CUDA, 12 * GB}}, {{0, false, false, 0}}}, 12 * GB},
+        {{6 * GB, 2, {{CTXFIT_BACKEND_CUDA, 12 * GB}, {CTXFIT_BACKEND_VULKAN, 10 * GB}}, {{0, false, false, 0}, {0, true, false, 0}}},
+         18 * GB},
+        {{20 * GB, 1, {{CTXFIT_BACKEND_METAL, 12 * GB}}, {{0, true, false, 0}}}, 12 * GB},
     };
 
     (void)state;
@@ -82,15 +82,15 @@ static void a_model_goes_to_one_gpu_where_one_is_enough(void **state)
         uint64_t       mask;
     } cases[] = {
         {{14 * GB, 2, {{CTXFIT_BACKEND_CUDA, 10 * GB}, {CTXFIT_BACKEND_CUDA, 20 * GB}},
-          {{0, false, false, false}, {0, false, false, false}}}, 8 * GB, false, 2},
+          {{0, false, false, 0}, {0, false, false, 0}}}, 8 * GB, false, 2},
         {{14 * GB, 2, {{CTXFIT_BACKEND_METAL, 32 * GB}, {CTXFIT_BACKEND_METAL, 16 * GB}},
-          {{0, true, false, false}, {0, false, false, false}}}, 12 * GB, false, 2},
+          {{0, true, false, 0}, {0, false, false, 0}}}, 12 * GB, false, 2},
         {{14 * GB, 2, {{CTXFIT_BACKEND_VULKAN, 32 * GB}, {CTXFIT_BACKEND_VULKAN, 10 * GB}},
-          {{0, true, false, false}, {0, false, false, false}}}, 8 * GB, false, 2},
+          {{0, true, false, 0}, {0, false, false, 0}}}, 8 * GB, false, 2},
         {{14 * GB, 2, {{CTXFIT_BACKEND_CUDA, 10 * GB}, {CTXFIT_BACKEND_CUDA, 20 * GB}},
-          {{0, false, false, false}, {0, false, false, false}}}, 8 * GB, true, 3},
+          {{0, false, false, 0}, {0, false, false, 0}}}, 8 * GB, true, 3},
         {{14 * GB, 3, {{CTXFIT_BACKEND_CUDA, 10 * GB}, {CTXFIT_BACKEND_CUDA, 18 * GB}, {CTXFIT_BACKEND_ROCM, 12 * GB}},
-          {{0, false, false, false}, {0, false, false, false}, {0, false, false, false}}}, 30 * GB, false, 3},
+          {{0, false, false, 0}, {0, false, false, 0}, {0, false, false, 0}}}, 30 * GB, false, 3},
     };
 
     (void)state;
@@ -115,7 +115,7 @@ static void default_contexts_have_three_tiers(void **state)
 static cfi_run ollama_run(const ctxfit_model *model, ctxfit_plan_options *options, uint64_t gpu_bytes)
 {
     const cfi_engine_device  device = {CTXFIT_BACKEND_CUDA, gpu_bytes};
-    const cfi_engine_memory  memory = {gpu_bytes, false, false, false};
+    const cfi_engine_memory  memory = {gpu_bytes, false, false, 0};
     const cfi_engine_machine machine = {&device, &memory, gpu_bytes > 0, 0, NULL, 0, 0};
     cfi_run                  run;
     ctxfit_error             error;

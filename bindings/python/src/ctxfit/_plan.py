@@ -273,7 +273,7 @@ def plan(
                     Ollama: its default); "max": the most that fits
     parallel        sequences
     kv              cache type of keys and values ("q8_0"), or of both (("q8_0", "f16")); kv_key and kv_value name one of them
-    engine          "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang", "mlx-lm", "lm-studio"
+    engine          "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang", "tensorrt-llm", "mlx-lm", "lm-studio"
     gpu_layers      layers on GPUs, the output layer being one more; 0: none; "all"
     cpu_expert_layers   the first n layers keep their experts on the host; "all"
     tensor_split    proportions per device
