@@ -1,5 +1,5 @@
 // Package ctxfit answers whether a language model, at a quantization and a context, fits a machine under an engine; how much
-// context fits, how fast it runs, and what limits it. No model is loaded: answers take microseconds.
+// context fits, how fast it runs, and what limits it. No model is loaded: answers take about a millisecond.
 //
 // A model and a machine go in, a plan comes out:
 //

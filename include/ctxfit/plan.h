@@ -51,7 +51,7 @@ enum { CTXFIT_SPLIT_DEFAULT = 0, CTXFIT_SPLIT_LAYER = 1, CTXFIT_SPLIT_NONE = 2, 
 /** Flags of #ctxfit_plan_options. */
 enum {
     CTXFIT_PLAN_F_NO_LIMITS = 1u << 0, /**< only this context: no search for the largest one or for more sequences (fastest) */
-    CTXFIT_PLAN_F_BOUND     = 1u << 1, /**< compute buffers by an upper bound: microseconds instead of tens of them, for sweeps */
+    CTXFIT_PLAN_F_BOUND     = 1u << 1, /**< compute buffers by an upper bound: microseconds instead of hundreds of them, for sweeps */
     CTXFIT_PLAN_F_SPREAD    = 1u << 8, /**< Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD) */
     CTXFIT_PLAN_F_EAGER     = 1u << 10, /**< vLLM: no CUDA graphs (--enforce-eager) */
     CTXFIT_PLAN_F_NO_PREFIX_CACHE = 1u << 11, /**< vLLM: --no-enable-prefix-caching; matters to hybrid models */

@@ -5,30 +5,40 @@
 #define LONGEST 64u
 #define FAR UINT32_MAX
 
-/* Levenshtein distance of the first LONGEST bytes, letters compared without case. */
-static uint32_t edit_distance(const char *a, const char *b)
-{
-    uint32_t row[LONGEST + 1];
-    size_t   na = strlen(a), nb = strlen(b);
+/* What a mistake costs, next to a letter that is only not typed yet: "qwen3-codr" is nearer to "qwen3-coder-30b-a3b" than to "qwen3-14b". */
+#define MISTAKE 4u
 
-    na = na < LONGEST ? na : LONGEST;
-    nb = nb < LONGEST ? nb : LONGEST;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = (uint32_t)j;
-    for (size_t i = 1; i <= na; i++) {
-        uint32_t diagonal = row[0];
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* Mistakes (a letter too many, too few, another one, two exchanged; without case) that lead from what was typed to the beginning of a
+ * name, and the rest of the name: the best of all beginnings. Of both the first LONGEST bytes count. */
+static uint32_t name_distance(const char *typed, const char *name)
+{
+    uint32_t rows[3][LONGEST + 1];
+    size_t   nt = strlen(typed), nn = strlen(name);
+    uint32_t best = FAR;
+
+    nt = nt < LONGEST ? nt : LONGEST;
+    nn = nn < LONGEST ? nn : LONGEST;
+    for (size_t j = 0; j <= nn; j++)
+        rows[0][j] = (uint32_t)j;
+    for (size_t i = 1; i <= nt; i++) {
+        uint32_t       *row = rows[i % 3];
+        const uint32_t *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
+        int             a = cfi_ascii_lower((unsigned char)typed[i - 1]);
 
         row[0] = (uint32_t)i;
-        for (size_t j = 1; j <= nb; j++) {
-            bool     same = cfi_ascii_lower((unsigned char)a[i - 1]) == cfi_ascii_lower((unsigned char)b[j - 1]);
-            uint32_t replace = diagonal + (same ? 0 : 1);
-            uint32_t insert = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+        for (size_t j = 1; j <= nn; j++) {
+            int b = cfi_ascii_lower((unsigned char)name[j - 1]);
 
-            diagonal = row[j];
-            row[j] = replace < insert ? replace : insert;
+            row[j] = least(above[j - 1] + (a != b), least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a == cfi_ascii_lower((unsigned char)name[j - 2]) && b == cfi_ascii_lower((unsigned char)typed[i - 2]))
+                row[j] = least(row[j], two_above[j - 2] + 1);
         }
     }
-    return row[nb];
+    for (size_t j = 0; j <= nn; j++)
+        best = least(best, MISTAKE * rows[nt % 3][j] + (uint32_t)(nn - j));
+    return best;
 }
 
 void cfi_suggest_init(cfi_suggest *s, const char *wanted)
@@ -42,7 +52,7 @@ void cfi_suggest_init(cfi_suggest *s, const char *wanted)
 
 void cfi_suggest_offer(cfi_suggest *s, const char *name)
 {
-    uint32_t distance = edit_distance(s->wanted, name);
+    uint32_t distance = name_distance(s->wanted, name);
     size_t   at = CFI_COUNT(s->name);
 
     for (size_t i = 0; i < CFI_COUNT(s->name); i++)

@@ -289,7 +289,7 @@ class ExitCodes(unittest.TestCase):
         self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
 
     def test_suggestions_for_names(self):
-        self.assertIn("qwen3-coder:30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
+        self.assertIn("qwen3-coder-30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
         self.assertIn("rtx-4090", self.check(BAD_INPUT, "hw", "rtx-4091"))
 
     def test_does_not_fit(self):

@@ -169,6 +169,33 @@ static void suggestions_keep_the_three_nearest(void **state)
     assert_string_equal(text, "did you mean rtx-4090, rtx-3090 or rtx-4080?");
 }
 
+/* A long name that was begun, with a mistake in it, is meant before a short one that has as many letters. */
+static void suggestions_take_what_was_typed_for_a_beginning(void **state)
+{
+    static const struct {
+        const char *typed, *nearest;
+    } cases[] = {
+        {"qwen3-codr", "qwen3-coder-next, qwen3-coder-30b-a3b or qwen3-14b"}, {"qwen3-coder-30b-a3c", "qwen3-coder-30b-a3b, "},
+        {"QWEN3-41b", "qwen3-14b, "}, {"lama-3.1-8", "llama-3.1-8b, "}, {"qwen", "qwen3-14b, "}, {"xqwen3-14bb", "qwen3-14b, "},
+        {"deepseek-r1-0528-qwen3", "deepseek-r1-0528-qwen3-8b, deepseek-r1 or "},
+    };
+    static const char *const names[] = {"qwen3-14b", "llama-3.1-8b", "qwen3-coder-30b-a3b", "deepseek-r1", "qwen3-coder-next",
+                                        "deepseek-r1-0528-qwen3-8b"};
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        cfi_suggest s;
+        char        text[160];
+
+        cfi_suggest_init(&s, cases[i].typed);
+        for (size_t n = 0; n < CFI_COUNT(names); n++)
+            cfi_suggest_offer(&s, names[n]);
+        cfi_suggest_write(&s, text, sizeof text);
+        if (strncmp(text + strlen("did you mean "), cases[i].nearest, strlen(cases[i].nearest)) != 0)
+            fail_msg("%s: %s", cases[i].typed, text);
+    }
+}
+
 static void assert_number(double value, int digits, const char *expected)
 {
     char       text[64];
@@ -258,6 +285,7 @@ int main(void)
         cmocka_unit_test(sizes_are_read_as_people_write_them),
         cmocka_unit_test(slugs_ignore_case_and_separators),
         cmocka_unit_test(suggestions_keep_the_three_nearest),
+        cmocka_unit_test(suggestions_take_what_was_typed_for_a_beginning),
         cmocka_unit_test(numbers_do_not_follow_the_locale),
         cmocka_unit_test(numbers_are_finite),
         cmocka_unit_test(messages_are_printable_utf8),

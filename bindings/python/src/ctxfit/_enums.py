@@ -375,7 +375,7 @@ class PlanFlags(enum.IntFlag):
 
     #: only this context: no search for the largest one or for more sequences (fastest)
     NO_LIMITS = 1
-    #: compute buffers by an upper bound: microseconds instead of tens of them, for sweeps
+    #: compute buffers by an upper bound: microseconds instead of hundreds of them, for sweeps
     BOUND = 2
     #: Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD)
     SPREAD = 256
