@@ -142,6 +142,23 @@ func (b *Beside) AddDraft(draft *Model, how Draft) error {
 	return nil
 }
 
+// AddNextN lets the model's own next-token-prediction blocks draft; only Tokens, Key and Value of how are theirs.
+func (b *Beside) AddNextN(how Draft) error {
+	c := b.enter()
+	if c == nil {
+		return ErrClosed
+	}
+	defer b.handle.leave()
+	var o C.ctxfit_draft_options
+	if err := how.options(&o); err != nil {
+		return err
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var e C.ctxfit_error
+	return failure(C.ctxfit_beside_add_nextn(c, &o, &e), &e)
+}
+
 // AddAdapter adds a LoRA adapter, whose tensors lie where those of the model lie that they belong to.
 func (b *Beside) AddAdapter(header *GGUF) error {
 	return b.add(header, func(c *C.ctxfit_beside, h *C.ctxfit_gguf, e *C.ctxfit_error) C.ctxfit_status {

@@ -84,6 +84,16 @@ func TestBeside(t *testing.T) {
 	if _, err := ctxfit.NewPlanBeside(model, h, other); !errors.Is(err, ctxfit.ErrRefused) {
 		t.Errorf("an adapter of another architecture: %v", err)
 	}
+	own := must(ctxfit.NewBeside())(t)
+	if err := own.AddNextN(ctxfit.Draft{Tokens: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := own.AddNextN(ctxfit.Draft{OnHost: true}); !errors.Is(err, ctxfit.ErrInvalidArgument) {
+		t.Errorf("blocks of the model elsewhere: %v", err)
+	}
+	if _, err := ctxfit.NewPlanBeside(model, h, own); !errors.Is(err, ctxfit.ErrRefused) {
+		t.Errorf("a model without blocks that draft: %v", err)
+	}
 	if err := beside.Close(); err != nil || beside.Count() != 0 {
 		t.Error(err)
 	}

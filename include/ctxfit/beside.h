@@ -1,6 +1,6 @@
 /**
  * @file beside.h
- * @brief What runs beside a model in the same process, counted in its plan: a draft model, LoRA adapters, projectors.
+ * @brief What runs beside a model in the same process, counted in its plan: a draft, LoRA adapters, a projector.
  *
  *     ctxfit_beside *beside;
  *     ctxfit_plan   *plan;
@@ -70,6 +70,15 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_draft(ctxfit_beside *beside, const ct
                                                  ctxfit_error *error);
 
 /**
+ * Lets the model's own next-token-prediction blocks draft (--spec-type draft-mtp): their weights, which are not loaded otherwise, a cache
+ * of their own, and a compute buffer, as an upper bound. What hybrid models keep of their states to go back to is in the model's own parts.
+ * @param options NULL = defaults; only `draft_tokens`, `kv_key` and `kv_value` are theirs
+ * @return OK; E_INVALID_ARG (NULL, another option); E_LIMIT (the list drafts already, or is full); E_STRUCT_SIZE; E_NEWER_STRUCT.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_add_nextn(ctxfit_beside *beside, const ctxfit_draft_options *options, ctxfit_error *error);
+
+/**
  * Adds a LoRA adapter: its tensors lie where those of the model lie that they belong to. That it belongs to the model is checked when a
  * plan is made. By how much compute buffers grow is an upper bound.
  * @return OK; E_UNSUPPORTED (no adapter, another kind than LoRA, a format of unknown size); E_MALFORMED (a name that ends in neither
@@ -103,8 +112,8 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, cons
  * Plans a run with what runs beside it.
  * @param beside NULL = nothing: ctxfit_plan_make()
  * @return as ctxfit_plan_make(), and: E_REFUSED (the engine does not run the model with this: a draft with another vocabulary, an adapter
- *         of another model; the message is its reason); E_UNSUPPORTED (what this engine does with it is not modelled); E_INVALID_ARG (a device
- *         that the machine does not have).
+ *         of another model; the message is its reason); E_UNSUPPORTED (what this engine does with it is not modelled); E_INVALID_ARG (a
+ *         device that the machine does not have).
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,

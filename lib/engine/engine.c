@@ -310,7 +310,7 @@ uint32_t cfi_engine_most_sequences(const ctxfit_model *model, cfi_engine_id id)
 ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error)
 {
-    cfi_engine_machine machine = {devices, NULL, device_count, 0, NULL, 0, 0};
+    cfi_engine_machine machine = {devices, NULL, device_count, 0, NULL, 0, 0, NULL};
 
     return cfi_engine_resolve_on(model, options, &machine, out, error);
 }

@@ -46,6 +46,12 @@ typedef struct cfi_engine_memory {
     uint32_t capability;  /* of CUDA: 90 for sm_90; 0: not known */
 } cfi_engine_memory;
 
+/* What drafts for the model. */
+typedef struct cfi_engine_speculation {
+    uint32_t draft_tokens; /* that a sequence verifies at once, beside the one that it has */
+    bool     rolls_back;   /* the drafter reads hidden states of the model, whose recurrent states are then kept to go back to */
+} cfi_engine_speculation;
+
 typedef struct cfi_engine_machine cfi_engine_machine;
 struct cfi_engine_machine {
     const cfi_engine_device *device;
@@ -55,6 +61,7 @@ struct cfi_engine_machine {
     const cfi_engine_machine *whole;    /* where these are only the devices that take part; NULL: these are all */
     uint32_t                 fit_gpu_layers;        /* what the fitter of a llama-server leaves on GPUs; 0: all, as gpu_layers */
     uint32_t                 fit_cpu_expert_layers; /* and of how many front layers it keeps the experts on the host */
+    const cfi_engine_speculation *speculation;      /* NULL: nothing drafts */
 };
 
 /* What engines say of their own choices, beside the run. */
@@ -169,7 +176,9 @@ typedef struct cfi_run {
     uint64_t swa_cells;     /* 0: no window cache */
     uint32_t graph_tokens;  /* tokens of the worst graph */
     uint32_t outputs_graph; /* rows of logits in the worst graph */
-    uint32_t outputs_buffer;/* rows of the host's output buffer at the start */
+    uint32_t outputs_buffer;/* rows of the host's output buffer: at the start, or what a batch of drafts asks for */
+    uint32_t draft_tokens;  /* that a sequence verifies at once, beside its own; 0: nothing drafts */
+    uint32_t rollback;      /* recurrent states that a sequence keeps beside the last */
     uint32_t gpu_layers;    /* output layer included */
     /* Layers are placed in one run per device: device d holds [first_layer[d], first_layer[d + 1]); what is below
      * first_layer[0] is on the host. Index info.layers + nextn_layers is the output layer. */
@@ -217,6 +226,13 @@ typedef enum cfi_engine_change {
 
 /* Whether a build has the new form of a rule. */
 bool cfi_engine_changed(uint32_t build, cfi_engine_change change);
+
+/* ---- drafting ---- */
+typedef enum cfi_ability { CFI_ROLLS_BACK, CFI_DRAFTS_ITSELF } cfi_ability;
+
+/* The first build that has the ability for the model's architecture; UINT32_MAX for none. */
+uint32_t cfi_engine_able_from(const ctxfit_model *model, cfi_ability ability);
+void     cfi_engine_resolve_speculation(const ctxfit_model *model, const cfi_engine_speculation *speculation, cfi_run *run);
 
 /* ---- backends ---- */
 typedef struct cfi_engine_backend {

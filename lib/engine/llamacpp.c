@@ -59,6 +59,7 @@ ctxfit_status cfi_engine_resolve_llamacpp(const ctxfit_model *model, const ctxfi
     run->overrides = options->overrides;
     run->notes.ctx_source = options->ctx_tokens != 0 ? CTXFIT_CTX_FROM_REQUEST : CTXFIT_CTX_FROM_MODEL;
     run->notes.ctx_tokens = options->ctx_tokens != 0 ? options->ctx_tokens : model->info.trained_tokens;
+    cfi_engine_resolve_speculation(model, machine->speculation, run);
     status = cfi_engine_resolve_placement(model, options, machine->device, machine->count, run, error);
     if (status == CTXFIT_OK)
         status = cfi_engine_resolve_cache_types(model, options, machine->device, run, error);

@@ -68,7 +68,7 @@ static uint32_t context_outputs(const ctxfit_plan_options *options, const cfi_ru
     if (options->outputs_max == UINT32_MAX || (options->outputs_max == 0 && !cfi_engine_changed(run->build, CFI_CHANGE_OUTPUTS_LIMITED)))
         most = run->n_batch;
     else if (options->outputs_max == 0)
-        most = run->n_seq;
+        most = (uint64_t)run->n_seq * (1 + (uint64_t)run->draft_tokens);
     return (uint32_t)cfi_min_u64(tokens, most);
 }
 
@@ -127,6 +127,6 @@ ctxfit_status cfi_engine_resolve_context(const ctxfit_model *model, const ctxfit
     tokens = cfi_min_u64(run->n_ctx, run->n_ubatch);
     run->outputs_graph = context_outputs(options, run, (uint32_t)tokens);
     run->graph_tokens = (uint32_t)((tokens + run->n_seq - 1) / run->n_seq * run->n_seq);
-    run->outputs_buffer = run->n_seq;
+    run->outputs_buffer = (uint32_t)cfi_min_u64(cfi_max_u64(run->n_seq, run->n_batch), run->n_seq * (1 + (uint64_t)run->draft_tokens));
     return CTXFIT_OK;
 }

@@ -10,11 +10,12 @@ cfi_node *cfi_block_unit_length(cfi_build *b, cfi_node *x)
     return cfi_op_same(b->net, CFI_OP_SCALE, cfi_op_same(b->net, CFI_OP_RMS_NORM, x));
 }
 
-/* Results of all tokens, and the states behind them. Shape: ggml_gated_delta_net, one snapshot. */
+/* Results of all tokens, and the states behind them. Shape: ggml_gated_delta_net, with a snapshot for each state that is kept. */
 cfi_node *cfi_block_gated_delta(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *gate, cfi_node *beta, cfi_node *state)
 {
     cfi_node *node = cfi_op_new(b->net, CFI_OP_GATED_DELTA_NET, CFI_QUANT_F32,
-                                (const uint64_t[4]){v->ne[0] * v->ne[1], v->ne[2] * v->ne[3] + v->ne[0] * v->ne[3], 1, 1});
+                                (const uint64_t[4]){v->ne[0] * v->ne[1],
+                                                    v->ne[2] * v->ne[3] + v->ne[0] * v->ne[3] * (1 + (uint64_t)b->run->rollback), 1, 1});
 
     cfi_op_source(node, q);
     cfi_op_source(node, k);

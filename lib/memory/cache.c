@@ -97,7 +97,7 @@ static bool cache_add_compressed(const cache_run *c)
     const uint64_t           ratio = layer->compress_ratio;
     const uint64_t           overlap = ratio == CACHE_OVERLAP_RATIO ? 2 : 1;
     uint64_t                 cells = cfi_max_u64(1, (c->run->kv_cells + ratio - 1) / ratio);
-    uint64_t                 rows = overlap * ratio * c->run->n_seq;
+    uint64_t                 rows = overlap * ratio * c->run->n_seq * (1 + (uint64_t)c->run->rollback);
 
     cells = (cells + CACHE_PAD_CELLS - 1) / CACHE_PAD_CELLS * CACHE_PAD_CELLS;
     for (int part = 0; part < 2; part++) { /* rows and scores */
@@ -126,6 +126,7 @@ static bool cache_add_layers(const cache_run *c)
 {
     const ctxfit_layer_info *layer = &c->model->layer[c->index];
     uint64_t                 rows = c->run->kv_cells * c->run->streams;
+    uint64_t                 states = c->run->n_seq * (1 + (uint64_t)c->run->rollback); /* src/llama-memory-recurrent.cpp:99 */
 
     if (!cache_add_attention(c))
         return false;
@@ -135,8 +136,8 @@ static bool cache_add_layers(const cache_run *c)
         return cache_add_compressed(c);
     return cache_add(c, &c->k, layer->indexer_size, rows, &c->device->kv_other) &&
            cache_add(c, &c->v, cache_indexer_v_elems(c->model, layer), rows, &c->device->kv_other) &&
-           cache_add(c, &cache_f32, layer->conv_state_elems, c->run->n_seq, &c->device->recurrent) &&
-           cache_add(c, &cache_f32, layer->recurrent_elems, c->run->n_seq, &c->device->recurrent);
+           cache_add(c, &cache_f32, layer->conv_state_elems, states, &c->device->recurrent) &&
+           cache_add(c, &cache_f32, layer->recurrent_elems, states, &c->device->recurrent);
 }
 
 ctxfit_status cfi_memory_add_layer_caches(const ctxfit_model *model, const cfi_run *run, uint32_t layer, cfi_padding padding,

@@ -488,6 +488,24 @@ static void take_bound(cfi_bound *graph, const compute_place *place, uint32_t d,
     out->compute_low = cfi_min_u64(out->compute, buffer_low(graph, place, d));
 }
 
+/* Where states are kept to go back to, the operation that makes them makes so many more of them at once. */
+static bool add_rolled_back(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
+{
+    uint64_t largest[CFI_MAX_DEVICES + 1] = {0}, more;
+
+    for (uint32_t i = 0; i < model->info.layers && run->rollback > 0; i += cfi_engine_layer_run(model, run, i)) {
+        uint64_t *here = &largest[cfi_engine_layer_device(run, i)];
+
+        *here = cfi_max_u64(*here, model->layer[i].recurrent_elems);
+    }
+    for (uint32_t d = 0; d <= run->device_count; d++) {
+        if (!cfi_mul_u64(largest[d], sizeof(float) * (uint64_t)run->n_seq * run->rollback, &more) ||
+            !cfi_add_u64(out->device[d].compute, more, &out->device[d].compute))
+            return false;
+    }
+    return true;
+}
+
 ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                    ctxfit_error *error)
 {
@@ -510,5 +528,6 @@ ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_d
         take_bound(&graph, &place, d, &out->device[d]);
         overflow = overflow || graph.overflow;
     }
+    overflow = overflow || !add_rolled_back(model, run, out);
     return overflow ? cfi_fail(error, CTXFIT_E_OVERFLOW, "compute buffers: more than 64 bits") : CTXFIT_OK;
 }

@@ -17,6 +17,18 @@ bool cfi_memory_exact(const ctxfit_model *model, const cfi_engine_device *device
     return cfi_graph_known(model);
 }
 
+/* States that are kept to go back to: read for delta nets and short convolutions. */
+static bool exact_states(const ctxfit_model *model, const cfi_run *run)
+{
+    for (uint32_t i = 0; i < model->info.layers && run->rollback > 0; i += model->layer_run[i]) {
+        uint32_t state = model->layer[i].state;
+
+        if (state != CTXFIT_STATE_NONE && state != CTXFIT_STATE_DELTA_NET && state != CTXFIT_STATE_SHORT_CONV)
+            return false;
+    }
+    return true;
+}
+
 /* Where the caller's overrides put every tensor. */
 static ctxfit_status place_tensors(const cfi_graph_setup *setup, uint8_t *place, ctxfit_error *error)
 {
@@ -65,7 +77,7 @@ ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine
     cfi_arena       own;
     ctxfit_status   status;
 
-    if (run->bound_compute || !cfi_memory_exact(model, devices, run->split_devices))
+    if (run->bound_compute || !exact_states(model, run) || !cfi_memory_exact(model, devices, run->split_devices))
         return cfi_memory_add_bound(model, devices, run, out, error);
     for (uint32_t d = 0; d < run->device_count; d++)
         setup.padding[d] = cfi_memory_padding(devices[d].backend);

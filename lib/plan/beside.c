@@ -3,6 +3,8 @@
 
 #include "plan_internal.h"
 
+#define MOST_DRAFT_TOKENS 65535u /* more than any batch verifies */
+
 ctxfit_status ctxfit_beside_new(const ctxfit_allocator *allocator, ctxfit_beside **out, ctxfit_error *error)
 {
     if (out == NULL)
@@ -61,6 +63,18 @@ static void add_item(ctxfit_beside *beside, const cfi_beside_item *item)
     beside->item[beside->count++] = *item;
 }
 
+static ctxfit_status read_draft_options(const ctxfit_draft_options *options, ctxfit_draft_options *out, ctxfit_error *error)
+{
+    ctxfit_status status = cfi_copy_in(out, sizeof *out, CFI_V1_DRAFT_OPTIONS, options);
+
+    if (status != CTXFIT_OK)
+        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
+    if (out->draft_tokens > MOST_DRAFT_TOKENS)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "draft_tokens %u: at most %u", (unsigned)out->draft_tokens, MOST_DRAFT_TOKENS);
+    out->overrides[sizeof out->overrides - 1] = '\0';
+    return CTXFIT_OK;
+}
+
 ctxfit_status ctxfit_beside_add_draft(ctxfit_beside *beside, const ctxfit_model *draft, const ctxfit_draft_options *options,
                                       ctxfit_error *error)
 {
@@ -69,10 +83,29 @@ ctxfit_status ctxfit_beside_add_draft(ctxfit_beside *beside, const ctxfit_model 
 
     if (beside == NULL || draft == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and draft must not be NULL");
-    status = cfi_copy_in(&item.draft_options, sizeof item.draft_options, CFI_V1_DRAFT_OPTIONS, options);
+    status = read_draft_options(options, &item.draft_options, error);
     if (status != CTXFIT_OK)
-        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
-    item.draft_options.overrides[sizeof item.draft_options.overrides - 1] = '\0';
+        return status;
+    status = check_room(beside, item.kind, error);
+    if (status == CTXFIT_OK)
+        add_item(beside, &item);
+    return status;
+}
+
+ctxfit_status ctxfit_beside_add_nextn(ctxfit_beside *beside, const ctxfit_draft_options *options, ctxfit_error *error)
+{
+    cfi_beside_item             item = {.kind = CTXFIT_BESIDE_NEXTN};
+    const ctxfit_draft_options *o = &item.draft_options;
+    ctxfit_status               status;
+
+    if (beside == NULL)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside is NULL");
+    status = read_draft_options(options, &item.draft_options, error);
+    if (status != CTXFIT_OK)
+        return status;
+    if (o->ctx_tokens != 0 || o->devices != 0 || o->gpu_layers != 0 || o->cpu_expert_layers != 0 || o->overrides[0] != '\0')
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "options: the model's own blocks draft with its context and are where it is: only "
+                                                     "draft_tokens, kv_key and kv_value are theirs");
     status = check_room(beside, item.kind, error);
     if (status == CTXFIT_OK)
         add_item(beside, &item);

@@ -37,6 +37,7 @@ static void draft_question(const cfi_question *q, const cfi_beside_item *item, c
     *out = *q;
     out->model = item->draft;
     out->beside = NULL;
+    out->speculation = (cfi_engine_speculation){0, false};
     out->only_devices = d->devices;
     out->fit_gpu_layers = 0;
     out->fit_cpu_expert_layers = 0;
@@ -48,8 +49,16 @@ static void draft_question(const cfi_question *q, const cfi_beside_item *item, c
     memcpy(out->options.overrides, d->overrides, sizeof out->options.overrides);
 }
 
+/* That of the model; before, what was asked for, so that without a request it was the draft's own trained length. */
+static uint64_t draft_ctx(const cfi_beside_item *item, uint64_t ctx_tokens, const cfi_run *run)
+{
+    if (item->draft_options.ctx_tokens != 0)
+        return item->draft_options.ctx_tokens;
+    return cfi_engine_changed(run->build, CFI_CHANGE_DRAFT_FOLLOWS) ? run->n_ctx : ctx_tokens;
+}
+
 static ctxfit_status size_draft(const cfi_question *q, const cfi_beside_item *item, uint64_t ctx_tokens, uint32_t sequences,
-                                cfi_compute_as as, beside_size *out, ctxfit_error *error)
+                                cfi_compute_as as, const cfi_run *run, beside_size *out, ctxfit_error *error)
 {
     cfi_question  draft;
     cfi_answer    answer;
@@ -57,8 +66,8 @@ static ctxfit_status size_draft(const cfi_question *q, const cfi_beside_item *it
     ctxfit_status status;
 
     draft_question(q, item, &draft);
-    status = cfi_plan_answer_alone(&draft, item->draft_options.ctx_tokens != 0 ? item->draft_options.ctx_tokens : ctx_tokens, sequences,
-                                   as == CFI_AS_FUSED ? CFI_AS_GRAPH : as, &answer, &found);
+    status = cfi_plan_answer_alone(&draft, draft_ctx(item, ctx_tokens, run), sequences, as == CFI_AS_FUSED ? CFI_AS_GRAPH : as, &answer,
+                                   &found);
     if (status != CTXFIT_OK)
         return cfi_fail(error, status, "draft: %s", found.message);
     out->memory = answer.memory;
@@ -166,7 +175,11 @@ static ctxfit_status size_of(const cfi_question *q, uint32_t index, uint64_t ctx
 
     size_clear(q, out);
     if (item->kind == CTXFIT_BESIDE_DRAFT)
-        return size_draft(q, item, ctx_tokens, sequences, as, out, error);
+        return size_draft(q, item, ctx_tokens, sequences, as, run, out, error);
+    if (item->kind == CTXFIT_BESIDE_NEXTN) {
+        out->n_ctx_seq = run->n_ctx_seq;
+        return cfi_beside_size_nextn(q, item, sequences, run, &out->memory, error);
+    }
     if (item->kind == CTXFIT_BESIDE_ADAPTER)
         return size_adapter(q, index, run, out, error);
     size_projector(q, item, out);
@@ -196,13 +209,15 @@ ctxfit_status cfi_plan_add_beside(const cfi_question *q, uint64_t ctx_tokens, ui
 
 /* ---- the entries of a plan ---- */
 
-static void fill_entry(const cfi_beside_item *item, const beside_size *size, uint32_t device, ctxfit_plan_beside *out)
+static void fill_entry(const cfi_question *q, const cfi_beside_item *item, const beside_size *size, uint32_t device,
+                       ctxfit_plan_beside *out)
 {
     const cfi_memory_device *m = &size->memory.device[device];
-    const char              *name = item->draft == NULL ? item->companion.name : item->draft->name;
+    const ctxfit_model      *drafter = item->kind == CTXFIT_BESIDE_NEXTN ? q->model : item->draft;
+    const char              *name = drafter == NULL ? item->companion.name : drafter->name;
 
-    if (name[0] == '\0')
-        name = item->draft->arch_name;
+    if (name[0] == '\0' && drafter != NULL)
+        name = drafter->arch_name;
     out->struct_size = (uint32_t)sizeof *out;
     out->kind = item->kind;
     out->device = device;
@@ -252,7 +267,7 @@ ctxfit_status cfi_plan_list_beside(ctxfit_plan *plan, const cfi_question *q, uin
 
         status = size_of(q, i, ctx_tokens, sequences, as, &plan->answer.run, &size, error);
         for (uint32_t d = 0; status == CTXFIT_OK && d + 1 < stride; d++) {
-            fill_entry(&q->beside->item[i], &size, d, &entry[d]);
+            fill_entry(q, &q->beside->item[i], &size, d, &entry[d]);
             if (d == 0)
                 *sum = entry[0];
             else

@@ -29,17 +29,38 @@ static ctxfit_status check_devices(const cfi_question *q, uint64_t devices, cons
                     what, (unsigned long long)devices, (unsigned)q->device_count);
 }
 
+/* Drafters of these kinds read hidden states of the model, and take back what it has seen of a draft token by token. */
+static bool reads_states(const cfi_beside_item *item)
+{
+    return item->kind == CTXFIT_BESIDE_NEXTN || strcmp(item->draft->arch_name, "eagle3") == 0 ||
+           strcmp(item->draft->arch_name, "dflash") == 0;
+}
+
 /* Both models have the same tokens. Of these only the number is known here. */
 static ctxfit_status meet_draft(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
 {
     uint64_t a = q->model->info.vocabulary, b = item->draft->info.vocabulary;
 
-    if (a != 0 && b != 0 && (a > b ? a - b : b - a) > VOCABULARY_DIFFERENCE)
+    if (a != 0 && b != 0 && !reads_states(item) && (a > b ? a - b : b - a) > VOCABULARY_DIFFERENCE)
         return cfi_fail(error, CTXFIT_E_REFUSED,
                         "draft model vocab must closely match target model to use speculation but target vocab size %llu does not match "
                         "draft vocab size %llu, max allowed difference %u",
                         (unsigned long long)a, (unsigned long long)b, VOCABULARY_DIFFERENCE);
     return check_devices(q, item->draft_options.devices, "draft", error);
+}
+
+static ctxfit_status meet_nextn(const cfi_question *q, ctxfit_error *error)
+{
+    uint32_t from = cfi_engine_able_from(q->model, CFI_DRAFTS_ITSELF);
+
+    if (q->model->info.nextn_layers == 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "context type MTP requested but model doesn't contain MTP layers");
+    if (from == UINT32_MAX)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "nextn: how the prediction blocks of '%s' draft is not known", q->model->arch_name);
+    if (q->engine.info.build < from)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "nextn: the prediction blocks of '%s' draft from build %u on, as far as known",
+                        q->model->arch_name, (unsigned)from);
+    return CTXFIT_OK;
 }
 
 /* ---- adapters ---- */
@@ -101,10 +122,14 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
             return status;
         if (item->kind == CTXFIT_BESIDE_DRAFT)
             status = meet_draft(q, item, error);
+        else if (item->kind == CTXFIT_BESIDE_NEXTN)
+            status = meet_nextn(q, error);
         else if (item->kind == CTXFIT_BESIDE_ADAPTER)
             status = meet_adapter(q, i, arena, error);
         else
             status = check_devices(q, item->devices, "projector", error);
+        if (status == CTXFIT_OK && (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN))
+            q->speculation = (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item)};
     }
     return status;
 }

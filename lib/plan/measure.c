@@ -57,6 +57,12 @@ static uint64_t free_of_host(const cfi_question *q)
     return host->free_bytes != 0 ? host->free_bytes : host->memory_bytes;
 }
 
+cfi_engine_machine cfi_plan_machine(const cfi_question *q)
+{
+    return (cfi_engine_machine){q->engine_device,     q->engine_memory,         q->device_count, free_of_host(q), NULL,
+                                q->fit_gpu_layers, q->fit_cpu_expert_layers, q->speculation.draft_tokens > 0 ? &q->speculation : NULL};
+}
+
 /* The run borrows the overrides: they must live as long as the question, not as the copy of its options. */
 static void lend(const cfi_question *q, cfi_compute_as as, cfi_run *run)
 {
@@ -69,8 +75,8 @@ static void lend(const cfi_question *q, cfi_compute_as as, cfi_run *run)
 ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
                                     ctxfit_error *error)
 {
-    const cfi_engine_machine whole = {q->engine_device, q->engine_memory, q->device_count, free_of_host(q), NULL,
-                                      q->fit_gpu_layers, q->fit_cpu_expert_layers};
+    const cfi_engine_machine whole = cfi_plan_machine(q);
+    cfi_engine_machine       part;
     ctxfit_plan_options      options = q->options;
     participants             p;
     ctxfit_status            status;
@@ -84,10 +90,12 @@ ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, 
         return status == CTXFIT_OK ? cfi_memory_measure(q->model, q->engine_device, &out->run, &out->memory, error) : status;
     }
     gather(q, &p);
-    status = cfi_engine_resolve_on(q->model, &options,
-                                   &(cfi_engine_machine){p.device, p.memory, p.count, whole.host_free, &whole, q->fit_gpu_layers,
-                                                         q->fit_cpu_expert_layers},
-                                   &out->run, error);
+    part = whole;
+    part.device = p.device;
+    part.memory = p.memory;
+    part.count = p.count;
+    part.whole = &whole;
+    status = cfi_engine_resolve_on(q->model, &options, &part, &out->run, error);
     lend(q, as, &out->run);
     if (status == CTXFIT_OK)
         status = cfi_memory_measure(q->model, p.device, &out->run, &out->memory, error);

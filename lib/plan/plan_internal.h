@@ -56,6 +56,7 @@ typedef struct cfi_question {
     uint32_t            fit_cpu_expert_layers;
     uint64_t            only_devices;                    /* bit n: device n may take part; 0: the engine decides */
     const ctxfit_beside *beside;                         /* NULL: nothing */
+    cfi_engine_speculation speculation;                  /* draft_tokens 0: nothing of it drafts */
     const cfi_tensor  **beside_tensor[CTXFIT_MAX_BESIDE]; /* of an adapter: the model's, a pair each; see cfi_plan_meet_beside() */
 } cfi_question;
 
@@ -142,6 +143,8 @@ ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32
 ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, bool bound, cfi_answer *out,
                                  ctxfit_error *error);
 
+/* What the engine knows of the machine. */
+cfi_engine_machine cfi_plan_machine(const cfi_question *q);
 /* With what CUDA keeps to run several operations as one. */
 ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
 
@@ -154,6 +157,10 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
 /* beside_measure.c */
 /* Most that an entry drafts at once; 0 where it does not draft. */
 uint32_t      cfi_beside_draft_tokens(const cfi_beside_item *item);
+/* beside_nextn.c: the context of the model's own prediction blocks, whose weights the model does not load otherwise; devices as in the
+ * question. `run`: that of the model. */
+ctxfit_status cfi_beside_size_nextn(const cfi_question *q, const cfi_beside_item *item, uint32_t sequences, const cfi_run *run,
+                                    cfi_memory *out, ctxfit_error *error);
 /* Adds what runs beside to an answer. */
 ctxfit_status cfi_plan_add_beside(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
                                   ctxfit_error *error);

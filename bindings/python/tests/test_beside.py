@@ -96,3 +96,13 @@ def test_a_list_keeps_its_drafts(model: ctxfit.Model) -> None:
     beside.close()
     with pytest.raises(ctxfit.Closed):
         ctxfit.plan(model, HW, beside=beside)
+
+
+def test_a_models_own_blocks_draft() -> None:
+    own = ctxfit.Model.from_catalog("qwen3.5-35b-a3b", quant="Q4_K_M")
+    plan = ctxfit.plan(own, "2*rtx-4090 host:64GiB", ctx=32768, beside=ctxfit.Beside().add_nextn(draft_tokens=2))
+    alone = ctxfit.plan(own, "2*rtx-4090 host:64GiB", ctx=32768)
+    assert plan.beside[0].kind == ctxfit.BesideKind.NEXTN and plan.beside[0].draft_tokens == 2
+    assert plan.summary.recurrent_bytes == 3 * alone.summary.recurrent_bytes
+    with pytest.raises(ctxfit.Refused, match="MTP layers"):
+        ctxfit.plan(ctxfit.Model.from_catalog("qwen3-14b", quant="Q4_K_M"), HW, beside=ctxfit.Beside().add_nextn())

@@ -30,7 +30,7 @@ static void batches_follow_context_and_headroom(void **state)
     (void)state;
     for (size_t i = 0; i < CFI_COUNT(cases); i++) {
         const cfi_engine_device  device = {CTXFIT_BACKEND_CUDA, cases[i].cuda};
-        const cfi_engine_machine machine = {&device, NULL, cases[i].cuda != 0, 0, NULL, 0, 0};
+        const cfi_engine_machine machine = {&device, NULL, cases[i].cuda != 0, 0, NULL, 0, 0, NULL};
 
         assert_int_equal(cfi_ollama_batch(cases[i].ctx, cases[i].predicted, cases[i].available, cases[i].flash, &machine, 1),
                          cases[i].batch);
@@ -47,7 +47,7 @@ typedef struct ollama_machine {
 
 static cfi_engine_machine as_machine(const ollama_machine *m)
 {
-    return (cfi_engine_machine){m->device, m->memory, m->count, m->host_free, NULL, 0, 0};
+    return (cfi_engine_machine){m->device, m->memory, m->count, m->host_free, NULL, 0, 0, NULL};
 }
 
 static void shared_memory_counts_at_most_as_the_host_has_free(void **state)
@@ -116,7 +116,7 @@ static cfi_run ollama_run(const ctxfit_model *model, ctxfit_plan_options *option
 {
     const cfi_engine_device  device = {CTXFIT_BACKEND_CUDA, gpu_bytes};
     const cfi_engine_memory  memory = {gpu_bytes, false, false, 0};
-    const cfi_engine_machine machine = {&device, &memory, gpu_bytes > 0, 0, NULL, 0, 0};
+    const cfi_engine_machine machine = {&device, &memory, gpu_bytes > 0, 0, NULL, 0, 0, NULL};
     cfi_run                  run;
     ctxfit_error             error;
 

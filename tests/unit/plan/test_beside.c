@@ -182,6 +182,94 @@ static void a_draft_that_cannot_draft_is_refused(void **state)
     ctxfit_model_free(model);
 }
 
+/* ---- the model's own prediction blocks ---- */
+
+/* A hybrid of 40 layers and one block: the block's weights are what the file has beyond what is loaded without it, its cache is that of one
+ * layer; recurrent states are kept once more for each drafted token (llama.cpp b10472 src/llama-memory-recurrent.cpp:99). */
+static void own_blocks_draft_with_their_weights_and_a_cache_of_theirs(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3.5-35b-a3b", "Q8_0");
+    ctxfit_hw           *hw = machine("2*rtx-4090 host:128GiB");
+    ctxfit_plan_options  options = options_with(32768, 2);
+    ctxfit_draft_options five = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside = besides();
+    ctxfit_model_info    info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_layer_info    block = CTXFIT_LAYER_INFO_INIT;
+    ctxfit_plan         *with, *without = planned(model, hw, &options);
+    ctxfit_plan_beside   sum;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
+    assert_int_equal(info.nextn_layers, 1);
+    assert_int_equal(ctxfit_model_get_layer(model, info.layers, &block), CTXFIT_OK);
+    five.draft_tokens = 5;
+    five.kv_key = five.kv_value = CTXFIT_QUANT_Q8_0;
+    assert_int_equal(ctxfit_beside_add_nextn(beside, &five, NULL), CTXFIT_OK);
+    with = planned_beside(model, hw, &options, beside);
+    sum = entry_of(with, 0, UINT32_MAX);
+    assert_int_equal(sum.kind, CTXFIT_BESIDE_NEXTN);
+    assert_int_equal(sum.draft_tokens, 5);
+    assert_int_equal(sum.kv_bytes, (block.cache_k_elems + block.cache_v_elems) / 32 * 34 * 32768);
+    assert_int_equal(entry_of(with, 0, 1).kv_bytes, sum.kv_bytes); /* behind the trunk: on the last device */
+    assert_int_equal(summary_of(with).recurrent_bytes, 6 * summary_of(without).recurrent_bytes);
+    assert_true(sum.weights_bytes > 0 && summary_of(with).weights_bytes == summary_of(without).weights_bytes);
+    assert_true(sum.weights_bytes + summary_of(with).weights_bytes >= info.tensor_bytes);
+    ctxfit_plan_free(with);
+    ctxfit_plan_free(without);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+static void models_without_own_blocks_do_not_draft_by_themselves(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *glm = catalog_model("glm-4.5-air", "Q4_K_M");
+    ctxfit_plan_options  options = options_with(8192, 1);
+    ctxfit_draft_options o = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside = besides();
+    ctxfit_error         error;
+
+    (void)state;
+    o.gpu_layers = 3;
+    assert_int_equal(ctxfit_beside_add_nextn(beside, &o, &error), CTXFIT_E_INVALID_ARG);
+    o.gpu_layers = 0;
+    o.draft_tokens = 1u << 16;
+    assert_int_equal(ctxfit_beside_add_nextn(beside, &o, &error), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_beside_add_nextn(beside, NULL, NULL), CTXFIT_OK);
+    assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "doesn't contain MTP layers"));
+    memcpy(options.engine, "llama.cpp@b10472", sizeof "llama.cpp@b10472");
+    assert_int_equal(refused(glm, "rtx-4090 host:128GiB", &options, beside, &error), CTXFIT_E_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "from build 11118 on"));
+    ctxfit_beside_free(beside);
+    ctxfit_model_free(glm);
+    ctxfit_model_free(model);
+}
+
+/* llama.cpp b11118 gives a draft the context of the model; b10472, where none is asked for, its own trained length. */
+static void without_a_context_older_builds_give_a_draft_its_own(void **state)
+{
+    ctxfit_model       *model = catalog_model("llama-3.1-8b", "Q4_K_M"), *draft = catalog_model("llama-3-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options options = options_with(0, 1);
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *plan;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).n_ctx_seq, 131072);
+    ctxfit_plan_free(plan);
+    memcpy(options.engine, "llama.cpp@b10472", sizeof "llama.cpp@b10472");
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).n_ctx_seq, 8192);
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
 /* ---- adapters: rank 16 beside matrices of Qwen3 14B, 5120 wide, of 40 layers ---- */
 
 #define WIDTH 5120u
@@ -489,6 +577,9 @@ int main(void)
         cmocka_unit_test(the_largest_context_leaves_room_for_the_draft),
         cmocka_unit_test(a_draft_is_where_its_options_put_it),
         cmocka_unit_test(a_draft_that_cannot_draft_is_refused),
+        cmocka_unit_test(own_blocks_draft_with_their_weights_and_a_cache_of_theirs),
+        cmocka_unit_test(models_without_own_blocks_do_not_draft_by_themselves),
+        cmocka_unit_test(without_a_context_older_builds_give_a_draft_its_own),
         cmocka_unit_test(an_adapter_lies_where_its_layers_lie),
         cmocka_unit_test(an_adapter_of_another_model_is_refused),
         cmocka_unit_test(an_adapter_without_a_half_or_with_another_tensor_is_malformed),

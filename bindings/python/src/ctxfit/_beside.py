@@ -91,6 +91,18 @@ class Beside(Handle):
         self._drafts.append(owner)
         return self
 
+    def add_nextn(
+        self, *, draft_tokens: Optional[SupportsIndex] = None, kv_key: Optional[str] = None, kv_value: Optional[str] = None
+    ) -> Beside:
+        """The model's own next-token-prediction blocks draft."""
+        o = L.ctxfit_draft_options(struct_size=ctypes.sizeof(L.ctxfit_draft_options))
+        if draft_tokens is not None:
+            o.draft_tokens = _convert.whole(draft_tokens, "draft_tokens", 1, _MOST_32)
+        o.kv_key = _convert.quant(kv_key, "kv_key")
+        o.kv_value = _convert.quant(kv_value, "kv_value")
+        self._add(lib.ctxfit_beside_add_nextn, ctypes.byref(o))
+        return self
+
     def add_adapter(self, gguf: Gguf) -> Beside:
         """A LoRA adapter, whose tensors lie where those of the model lie that they belong to."""
         self._add(lib.ctxfit_beside_add_adapter, _header(gguf)._handle())

@@ -1606,6 +1606,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_beside_free": (None, [ctypes.c_void_p]),
     "ctxfit_beside_count": (ctypes.c_uint32, [ctypes.c_void_p]),
     "ctxfit_beside_add_draft": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_beside_add_nextn": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_add_adapter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_add_projector": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_make_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
