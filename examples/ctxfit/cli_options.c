@@ -63,7 +63,7 @@ static const option options[] = {
     {"--max-num-seqs --max-running-requests --max_batch_size", "batch_sequences", NULL},
     {"--max-num-batched-tokens --chunked-prefill-size --prefill-step-size --max_num_tokens", "n_batch", NULL},
     {"--max-model-len --context-length --max_seq_len", "n_ctx", NULL},
-    {"--num-speculative-tokens", "draft_tokens", NULL},
+    {"--num-speculative-tokens --speculative-num-draft-tokens", "draft_tokens", NULL},
     {"--enforce-eager --disable-cuda-graph", "eager", "1"},
     {"--enable-prefix-caching", "prefix_cache", "1"},
     {"--no-enable-prefix-caching", "prefix_cache", "0"},

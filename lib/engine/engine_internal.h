@@ -129,6 +129,7 @@ typedef struct cfi_paged {
     uint32_t      null_blocks;
     bool          graphs;           /* memory of CUDA graphs is kept free */
     bool          tokens_by_groups;
+    bool          drafts;           /* the blocks behind the trunk are loaded and cached */
     uint64_t      in_flight;
     uint64_t      cache_bytes;      /* of the pool, where it is stated */
     uint32_t      state_percent;    /* of the cache's bytes that recurrent state takes beside it */

@@ -74,35 +74,102 @@ double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options 
     return options->flags & CTXFIT_PLAN_F_VISION ? fraction * 0.95 : fraction; /* adjust_mem_fraction_for_vlm, an encoder of usual size */
 }
 
-/* Tenths of a byte that a token takes in a layer's pools. */
-static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, uint32_t ranks, uint32_t element_bytes)
+#define SGLANG_QUANT_BLOCK 128u /* elements that share an F32 scale: DSATokenToKVPool.quant_block_size */
+
+typedef struct sglang_cache {
+    uint32_t ranks;
+    uint32_t element_bytes;
+    bool     window_pool; /* window layers have a pool of their own */
+    bool     scaled;      /* sparse latent caches in FP8: scales beside the latents, rotated parts in 16 bits */
+} sglang_cache;
+
+static bool sglang_sparse(const ctxfit_model *model)
 {
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
+        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT && model->layer[i].indexer_size != 0)
+            return true;
+    }
+    return false;
+}
+
+/* FP8 of sparse latent attention: the default from compute capability 10 on, where it is raw, but for GLM on 12; on Hopper with scales.
+ * arg_groups/overrides.py:491 and :686, kv_cache_configurator.py, calculate_mla_kv_cache_dim(). */
+static void sglang_sparse_type(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                               sglang_cache *cache)
+{
+    uint32_t major = machine->memory != NULL ? machine->memory[0].capability / 10 : 0;
+    bool     cuda = machine->device[0].backend == CTXFIT_BACKEND_CUDA;
+
+    if (!sglang_sparse(model))
+        return;
+    if (options->kv_key == CTXFIT_QUANT_DEFAULT && major >= 10)
+        cache->element_bytes = 1;
+    cache->scaled = cache->element_bytes == 1 && cuda && (major < 10 || (major == 12 && strcmp(model->arch_name, "glm-dsa") == 0));
+}
+
+/* Whether window layers have a pool of their own; of all other models they are cached as the rest. */
+static bool sglang_window_pool(const ctxfit_model *model)
+{
+    static const char archs[][12] = {
+#define CFI_SGLANG_WINDOWS(arch) arch,
+#include "sglang_windows.def"
+#undef CFI_SGLANG_WINDOWS
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(archs); i++) {
+        if (strcmp(model->arch_name, archs[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Tenths of a byte that a token takes in a layer's pools. */
+static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, const sglang_cache *cache)
+{
+    bool     window = layer->attention == CTXFIT_ATTENTION_SLIDING || layer->attention == CTXFIT_ATTENTION_CHUNKED;
     uint64_t bytes;
 
     if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
         return 0;
     if (layer->attention == CTXFIT_ATTENTION_LATENT)
-        bytes = (uint64_t)layer->cache_k_elems * element_bytes;
+        bytes = (uint64_t)layer->cache_k_elems * cache->element_bytes;
     else
-        bytes = (uint64_t)cfi_ranks_kv_heads(layer, ranks) * ((uint64_t)layer->key_size + layer->value_size) * element_bytes;
-    bytes += layer->indexer_size != 0 ? layer->indexer_size + layer->indexer_size / 128 * 4 : 0;
-    return bytes * (layer->attention == CTXFIT_ATTENTION_SLIDING ? SGLANG_WINDOW_TENTHS : 10);
+        bytes = (uint64_t)cfi_ranks_kv_heads(layer, cache->ranks) * ((uint64_t)layer->key_size + layer->value_size) *
+                cache->element_bytes;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT && cache->scaled)
+        bytes += layer->kv_rank / SGLANG_QUANT_BLOCK * 4 + (layer->cache_k_elems - layer->kv_rank);
+    bytes += layer->indexer_size != 0 ? layer->indexer_size + layer->indexer_size / SGLANG_QUANT_BLOCK * 4 : 0;
+    return bytes * (window && cache->window_pool ? SGLANG_WINDOW_TENTHS : 10);
+}
+
+/* Blocks that draft are priced as full layers of the trunk: pool_configurator.py, eagle_draft_num_layers. */
+static uint64_t sglang_draft_tenths(const ctxfit_model *model, uint64_t tenths, uint32_t layers)
+{
+    return layers > 0 ? tenths / 10 * model->info.nextn_layers / layers * 10 : 0;
 }
 
 /* One spec, whose page is that of all layers of the largest stage. */
-static void sglang_pages(const ctxfit_model *model, uint32_t element_bytes, uint32_t page_tokens, cfi_run *run)
+static void sglang_pages(const ctxfit_model *model, const sglang_cache *cache, uint32_t page_tokens, cfi_run *run)
 {
     cfi_paged    *paged = &run->paged;
     cfi_page_spec spec = {CFI_PAGE_FULL, 1, 0, page_tokens, 0, 0, false, 0};
     uint64_t      most = 0;
 
     for (uint32_t s = 0; s < paged->stages; s++) {
-        uint64_t tenths = 0;
+        uint64_t tenths = 0, full = 0;
+        uint32_t layers = 0;
 
         for (uint32_t i = paged->stage_first[s]; i < paged->stage_first[s + 1]; i++) {
-            tenths += sglang_layer_tenths(&model->layer[i], paged->tensor_ranks, element_bytes);
+            uint64_t more = sglang_layer_tenths(&model->layer[i], cache);
+            bool     as_full = more > 0 && (!cache->window_pool || model->layer[i].attention == CTXFIT_ATTENTION_FULL);
+
+            tenths += more;
+            full += as_full ? more : 0;
+            layers += as_full;
             paged->state_percent = model->layer[i].state != CTXFIT_STATE_NONE ? SGLANG_STATE_PERCENT : paged->state_percent;
         }
+        if (paged->drafts)
+            tenths += sglang_draft_tenths(model, full, layers);
         paged->stage_layers[s][0] = 1;
         most = cfi_max_u64(most, tenths);
     }
@@ -115,7 +182,7 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
                                         cfi_run *run, ctxfit_error *error)
 {
     uint64_t      total = 0;
-    uint32_t      element_bytes = 2;
+    sglang_cache  cache = {1, 2, sglang_window_pool(model), false};
     ctxfit_status status = cfi_ranks_check(options, run, error);
 
     if (status == CTXFIT_OK)
@@ -123,7 +190,7 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
-        status = cfi_ranks_element_bytes(options, run, &element_bytes, error);
+        status = cfi_ranks_element_bytes(options, run, &cache.element_bytes, error);
     if (status != CTXFIT_OK)
         return status;
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
@@ -143,7 +210,12 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
-    sglang_pages(model, element_bytes, options->block_tokens != 0 ? options->block_tokens : 1, run);
+    run->paged.drafts = options->draft_tokens > 0;
+    cache.ranks = run->paged.tensor_ranks;
+    sglang_sparse_type(model, options, machine, &cache);
+    if (cache.element_bytes == 1)
+        run->type_k = run->type_v = CFI_QUANT_FP8_E4M3;
+    sglang_pages(model, &cache, options->block_tokens != 0 ? options->block_tokens : 1, run);
     cfi_ranks_place(model, machine, run);
     return cfi_pages_group(&run->paged.pages, true, error);
 }

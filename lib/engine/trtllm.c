@@ -264,6 +264,7 @@ static void trtllm_settings(const ctxfit_model *model, const ctxfit_plan_options
     paged->context_low = 256 * MIB;
     paged->context_high = 1024 * MIB;
     paged->pages.extra_tokens = trtllm_extra_tokens(options->draft_tokens);
+    paged->drafts = options->draft_tokens > 0;
 }
 
 ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,

@@ -183,7 +183,7 @@ static bool vllm_add_layer(const vllm_specs *s, const ctxfit_layer_info *layer, 
 static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
 {
     const ctxfit_model *model = s->model;
-    const uint32_t      end = model->info.layers + (s->draft_tokens > 0 ? model->info.nextn_layers : 0);
+    const uint32_t      end = model->info.layers + (s->run->paged.drafts ? model->info.nextn_layers : 0);
     uint64_t            padded;
     uint32_t            stage = 0;
 
@@ -292,6 +292,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
+    run->paged.drafts = options->draft_tokens > 0;
     run->paged.logit_copies = vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);
     run->paged.peak_sequences = run->paged.batch_sequences;

@@ -34,6 +34,16 @@ static bool is_replicated(const char *name)
     return strstr(name, "norm") != NULL;
 }
 
+/* Blocks that predict further tokens are loaded where they draft, and none of their tensors elsewhere. They share the output matrix, and
+ * on one stage the embeddings, with the trunk: vLLM 0.33.0 v1/spec_decode/llm_base_proposer.py:1418. */
+static bool is_loaded(const ctxfit_model *model, const cfi_tensor *tensor, const cfi_paged *paged)
+{
+    if (tensor->layer >= 0 && (uint32_t)tensor->layer >= model->info.layers)
+        return paged->drafts && strstr(tensor->name, "nextn.shared_head_head") == NULL &&
+               (paged->stages > 1 || strstr(tensor->name, "nextn.embed_tokens") == NULL);
+    return tensor->role != CFI_ROLE_UNUSED && tensor->role != CFI_ROLE_ROPE;
+}
+
 static uint64_t steps_up(uint64_t n, uint32_t step)
 {
     return step == 0 ? n : (n + step - 1) / step * step;
@@ -76,7 +86,7 @@ static uint64_t rank_share(const ctxfit_model *model, const cfi_tensor *tensor, 
         return expert_share(model, tensor, block, paged);
     if (split == 1)
         return tensor->bytes;
-    if (tensor->role != CFI_ROLE_LAYER || name == NULL)
+    if (name == NULL || strstr(tensor->name, "nextn.embed_tokens") != NULL)
         return vocabulary_share(model, tensor, paged);
     if (is_replicated(name))
         return tensor->bytes;
@@ -119,10 +129,10 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
         const cfi_tensor *tensor = &model->tensor[i];
         uint32_t          stage = 0;
 
-        if (tensor->role == CFI_ROLE_UNUSED || tensor->role == CFI_ROLE_ROPE)
+        if (!is_loaded(model, tensor, paged))
             continue;
-        if (tensor->role == CFI_ROLE_LAYER)
-            stage = stage_of(paged, tensor->layer > 0 ? (uint32_t)tensor->layer : 0);
+        if (tensor->layer >= 0)
+            stage = stage_of(paged, (uint32_t)tensor->layer);
         else if (tensor->role == CFI_ROLE_OUTPUT)
             stage = last;
         if (!add_to_stage(paged, stage, rank_share(model, tensor, paged), out))

@@ -86,6 +86,8 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
         if (list->plan->summary.weights_bytes > list->plan->device[0].capacity_bytes / 10 * 9) /* generate.py:255 */
             warn(list, "the weights are more than 90 %% of the GPU's budget: %s warns that this can be slow", s->engine.name);
     }
+    if (list->plan->answer.run.paged.drafts && q->model->info.nextn_layers == 0)
+        warn(list, "'%s' has no blocks here that draft: neither weights nor a cache of a draft are counted", q->model->name);
     if (list->plan->answer.run.paged.tensor_ranks > 0)
         warn(list,
              "no speeds: they are calibrated for llama.cpp. What %s finds when it profiles itself (activations, graphs, driver) is a "

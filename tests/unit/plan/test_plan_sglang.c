@@ -1,7 +1,8 @@
-/* SGLang 0.5.23: its memory fraction by the arithmetic of arg_groups/memory_hook.py, its pools against logs of H100 and
- * Ascend machines (the arithmetic of tokens; sources in the rows). */
+/* SGLang 0.5.23: its memory fraction by the arithmetic of arg_groups/memory_hook.py, its pools against logs
+ * (tests/data/engines/sglang.csv). */
 #include "plan_fixture.h"
 
+#include "csv_reader.h"
 #include "engine/engine_internal.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -14,43 +15,131 @@ static ctxfit_plan_options sglang_options(void)
     return o;
 }
 
-/* Bytes of tokens as logs print them, K and V together, to a hundredth of a GiB. */
+static ctxfit_plan_engine pool_of(const char *model_name, const char *hw_spec, const ctxfit_plan_options *options)
+{
+    ctxfit_model      *model = catalog_model(model_name, "BF16");
+    ctxfit_hw         *hw = machine(hw_spec);
+    ctxfit_plan       *plan = planned(model, hw, options);
+    ctxfit_plan_engine e = CTXFIT_PLAN_ENGINE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return e;
+}
+
+/* Bytes of tokens as logs print them, K and V together, to a hundredth of a GiB; a page more than the tokens is allocated. */
 static void tokens_take_the_bytes_of_the_logs(void **state)
 {
-    static const struct {
-        const char *source, *model;
-        uint32_t    tp, page; /* a page more than the tokens is allocated */
-        uint64_t    tokens;
-        double      gib;
-    } rows[] = {
-        {"vllm-project/vllm#21348: Qwen3-235B-A22B-FP8 on H100", "qwen3-235b-a22b", 4, 1, 367404, 2 * 8.23},
-        {"shun8686/for_debug qwen3_235b_w8a8, attention on one rank", "qwen3-235b-a22b", 1, 128, 77696, 2 * 6.98},
-        {"shun8686/for_debug qwen3_30b_w8a8", "qwen3-30b-a3b", 2, 128, 802688, 2 * 18.38},
-        {"shun8686/for_debug qwen3_480b_w8a8, attention on 8 ranks", "qwen3-coder-480b-a35b", 8, 128, 732288, 2 * 10.83},
-        {"shun8686/for_debug deepseek_r1_w4a8", "deepseek-v3", 1, 128, 132608, 8.69},
-    };
-    ctxfit_hw *hw = machine("8*h200 host:2TiB");
+    csv_reader csv;
+    int        rows = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        ctxfit_model       *model = catalog_model(rows[i].model, "BF16");
+    assert_true(csv_open(&csv, TEST_DATA "/engines/sglang.csv"));
+    for (; csv_read(&csv); rows++) {
         ctxfit_plan_options o = sglang_options();
-        ctxfit_plan_engine  e = CTXFIT_PLAN_ENGINE_INIT;
-        ctxfit_plan        *plan;
-        double              gib;
+        double              tokens = strtod(csv_text(&csv, "tokens"), NULL) + strtod(csv_text(&csv, "page"), NULL), gib;
 
-        o.tensor_parallel = rows[i].tp;
+        o.tensor_parallel = (uint32_t)strtoul(csv_text(&csv, "tp"), NULL, 10);
         o.ctx_tokens = 4096;
         o.kv_cache_bytes = GIB;
-        plan = planned(model, hw, &o);
-        assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
-        gib = (double)e.block_bytes * (double)(rows[i].tokens + rows[i].page) / (double)GIB;
-        if (fabs(gib - rows[i].gib) > 0.0101)
-            fail_msg("%s: %.3f GiB, the log says %.2f", rows[i].source, gib, rows[i].gib);
-        ctxfit_plan_free(plan);
-        ctxfit_model_free(model);
+        if (csv_text(&csv, "fp8")[0] == '1')
+            o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
+        gib = (double)pool_of(csv_text(&csv, "model"), "8*h200 host:2TiB", &o).block_bytes * tokens / (double)GIB;
+        if (fabs(gib - strtod(csv_text(&csv, "cache_gib"), NULL)) > 0.0101)
+            fail_msg("%s: %.3f GiB, the log says %s", csv_text(&csv, "source"), gib, csv_text(&csv, "cache_gib"));
+    }
+    assert_true(rows >= 13);
+    csv_close(&csv);
+}
+
+/* configs/model_config.py, is_hybrid_swa_model: of all others the windows are cached as full attention. */
+static void only_some_architectures_have_a_pool_of_windows(void **state)
+{
+    static const struct {
+        const char *model;
+        uint64_t    bytes;
+    } cases[] = {
+        {"gemma-3-27b", UINT64_C(62) * 16 * 256 * 2},                         /* 62 layers of 16 heads of 128 */
+        {"gemma-2-9b", UINT64_C(42) * 8 * 512 * 2},
+        {"gemma-4-31b", (UINT64_C(10) * 4 * 1024 * 10 + UINT64_C(50) * 16 * 512 * 8) * 2 / 10},
+        {"llama-4-scout", (UINT64_C(12) * 10 + UINT64_C(36) * 8) * 8 * 256 * 2 / 10}, /* chunks count as windows */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = sglang_options();
+        uint64_t            bytes;
+
+        o.ctx_tokens = 4096;
+        bytes = pool_of(cases[i].model, "h200", &o).block_bytes;
+        if (bytes / 4 != cases[i].bytes / 4) /* rounded up to whole bytes */
+            fail_msg("%s: %llu bytes a token", cases[i].model, (unsigned long long)bytes);
+    }
+}
+
+/* GLM-5, 78 layers with an indexer of 128 (132 B): BF16 on Hopper, raw FP8 on Blackwell, FP8 with four scales and rotated parts of 16
+ * bits on Hopper and for GLM on the consumer cards of Blackwell. arg_groups/overrides.py, _dsa_kv_cache_dtype_default. */
+static void sparse_latent_caches_go_by_the_gpu(void **state)
+{
+    static const struct {
+        const char *hw, *kv;
+        uint64_t    bytes;
+    } cases[] = {
+        {"h200", "", 576 * 2},
+        {"h200", "FP8_E4M3", 512 + 16 + 128},
+        {"b200", "", 576},
+        {"b200", "BF16", 576 * 2},
+        {"rtx-pro-6000-blackwell", "", 512 + 16 + 128},
+        {"mi300x", "", 576 * 2},
+        {"mi300x", "FP8_E4M3", 576},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = sglang_options();
+
+        o.ctx_tokens = 4096;
+        if (cases[i].kv[0] != '\0')
+            o.kv_key = o.kv_value = ctxfit_quant_from_name(cases[i].kv);
+        assert_int_equal(pool_of("glm-5", cases[i].hw, &o).block_bytes, 78 * (cases[i].bytes + 132));
+    }
+}
+
+/* EAGLE with the model's own block: one layer more in the cache (pool_configurator.py, eagle_draft_num_layers), and its weights but for
+ * the matrices that it shares. */
+static void a_block_that_drafts_is_loaded_and_cached(void **state)
+{
+    static const char *const engines[] = {"sglang", "vllm"};
+    ctxfit_model            *model = catalog_model("glm-4.5-air", "BF16");
+    ctxfit_hw               *hw = machine("4*h200 host:2TiB");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+        uint64_t            weights[2], kv[2];
+
+        (void)snprintf(o.engine, sizeof o.engine, "%s", engines[i]);
+        o.ctx_tokens = 4096;
+        o.tensor_parallel = 4;
+        for (uint32_t drafts = 0; drafts < 2; drafts++) {
+            ctxfit_plan        *plan;
+            ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
+
+            o.draft_tokens = drafts;
+            plan = planned(model, hw, &o);
+            assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
+            weights[drafts] = device.weights_bytes;
+            kv[drafts] = device.kv_bytes;
+            ctxfit_plan_free(plan);
+        }
+        assert_int_equal(kv[1] * 46, kv[0] * 47);
+        /* a quarter of 3 x 128 experts and a shared one of 4096 x 1408, of Q, K, V and O, and all of 8192 x 4096 for the join */
+        assert_near(weights[1] - weights[0], 2 * (3.0 * 129 * 4096 * 1408 / 4 + 4096.0 * (2 * 12288 + 2 * 1024) / 4 + 8192.0 * 4096), 3e6);
     }
     ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
 }
 
 /* reserved = 512 + 1.5 max(chunk, 2048) + 128 ranks + graphs (2 a decode batch, 8 a prefill size); at least 10 GiB above 60 GiB */
@@ -109,6 +198,9 @@ int main(void)
         cmocka_unit_test(tokens_take_the_bytes_of_the_logs),
         cmocka_unit_test(the_fraction_follows_the_size_of_the_gpu),
         cmocka_unit_test(window_layers_have_eight_tenths_of_the_tokens),
+        cmocka_unit_test(only_some_architectures_have_a_pool_of_windows),
+        cmocka_unit_test(sparse_latent_caches_go_by_the_gpu),
+        cmocka_unit_test(a_block_that_drafts_is_loaded_and_cached),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
