@@ -36,6 +36,7 @@ static const option options[] = {
     {"--kv-unified -kvu", "kv_unified", "1"},
     {"--no-kv-unified -no-kvu", "kv_unified", "0"},
     {"--swa-full", "swa_full", "1"},
+    {"--no-swa-full", "swa_full", "0"},
     {"--kv-offload -kvo", "offload_kqv", "1"},
     {"--no-kv-offload -nkvo", "offload_kqv", "0"},
     {"--op-offload", "op_offload", "1"},

@@ -69,7 +69,7 @@ static const char plan_help[] =
     "  --kv K[,V]                  cache types (q8_0); also -ctk, --cache-type-k and\n"
     "                              -ctv, --cache-type-v\n"
     "  -fa, --flash-attn on|off|auto\n"
-    "  --swa-full                  window caches as long as the context\n"
+    "  --[no-]swa-full             window caches as long as the context\n"
     "  --outputs-max N             rows of logits of a batch; default: one a sequence;\n"
     "                              0: every token\n"
     "Placement\n"

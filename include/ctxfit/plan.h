@@ -83,7 +83,7 @@ typedef struct ctxfit_plan_options {
     ctxfit_quant kv_value;          /**< (-ctv); 0 = F16 */
     uint32_t     flash_attention;   /**< CTXFIT_CHOICE_* (-fa); default: on where the engine can */
     uint32_t     kv_unified;        /**< CTXFIT_CHOICE_* (--kv-unified); default off */
-    uint32_t     swa_full;          /**< CTXFIT_CHOICE_* (--swa-full); default off */
+    uint32_t     swa_full;          /**< CTXFIT_CHOICE_* (--swa-full); default off; TensorRT-LLM: on, OFF is max_attention_window */
     uint32_t     kv_offload;        /**< CTXFIT_CHOICE_* (--no-kv-offload is OFF); default on */
     uint32_t     op_offload;        /**< CTXFIT_CHOICE_* (--no-op-offload is OFF); default on */
     uint32_t     mmap;              /**< CTXFIT_CHOICE_* (--no-mmap is OFF); default on */

@@ -97,12 +97,19 @@ typedef struct cfi_page_spec {
     uint64_t      page_bytes;
 } cfi_page_spec;
 
+typedef enum cfi_shares {
+    CFI_SHARES_NONE = 0, /* one pool */
+    CFI_SHARES_EQUAL,
+    CFI_SHARES_BY_WINDOW /* by tokens of the window x bytes of a token */
+} cfi_shares;
+
 typedef struct cfi_page_plan {
     uint32_t      count;
     uint32_t      groups;
     uint32_t      group_layers; /* 0 where all layers are one group */
     bool          uniform;      /* they are */
     uint32_t      extra_tokens; /* that a request takes beyond its length */
+    cfi_shares    shares;       /* a pool for each window, and how its bytes are divided */
     cfi_page_spec spec[CFI_MAX_PAGE_SPECS];
 } cfi_page_plan;
 
@@ -120,6 +127,29 @@ uint64_t      cfi_pages_tokens(const cfi_page_plan *plan, uint64_t blocks, uint6
 #define CFI_VLLM_VOCABULARY_STEP 64u /* vLLM 0.33.0 model_executor/layers/vocab_parallel_embedding.py:36; SGLang the same */
 #define CFI_RANKS_CONTEXT_LOW  (UINT64_C(40) << 20) /* driver and communication of a rank of vLLM or SGLang, beside torch's memory */
 #define CFI_RANKS_CONTEXT_HIGH (UINT64_C(160) << 20)
+
+/* Pools of one rank for a context, in order of their windows: windows.c. */
+typedef struct cfi_windows {
+    uint32_t   count;
+    uint32_t   block_tokens;
+    uint64_t   tokens; /* of a request */
+    cfi_shares shares;
+    struct {
+        uint64_t window;
+        uint64_t token_bytes; /* of a token in all layers with that window */
+    } pool[CFI_MAX_PAGE_SPECS];
+} cfi_windows;
+
+/* stage_layers: of each spec, those of one pipeline stage. False on overflow. */
+bool     cfi_windows_of(const cfi_page_plan *plan, const uint32_t *stage_layers, uint64_t tokens, cfi_windows *out);
+/* Blocks that a request takes of a pool. */
+uint64_t cfi_windows_blocks(const cfi_windows *w, uint32_t at);
+/* Blocks of each pool, of so many bytes together. */
+bool     cfi_windows_divide(const cfi_windows *w, uint64_t bytes, uint64_t blocks[CFI_MAX_PAGE_SPECS]);
+/* The fewest bytes that hold so many requests. False where that is more than any memory. */
+bool     cfi_windows_bytes(const cfi_windows *w, uint64_t sequences, uint64_t *out);
+/* What the engine makes of windows that so few bytes do not hold for one request; the widest that is left. */
+uint64_t cfi_windows_adjust(cfi_windows *w, uint64_t bytes);
 
 /* A run whose cache is a pool of blocks on each rank. */
 typedef struct cfi_paged {

@@ -135,6 +135,7 @@ typedef struct trtllm_cache {
     cfi_run            *run;
     uint32_t            sixteen;    /* bytes of 16 elements */
     uint32_t            block_tokens;
+    bool                windows;    /* max_attention_window is set, as the model has it */
 } trtllm_cache;
 
 /* KVCacheManager: heads are divided upwards, and K and V have one head size. */
@@ -156,6 +157,10 @@ static ctxfit_status trtllm_add_layer(const trtllm_cache *c, const ctxfit_layer_
 
     if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
         return CTXFIT_OK;
+    if (c->windows && layer->attention == CTXFIT_ATTENTION_SLIDING && layer->window_tokens < c->run->n_ctx_seq) {
+        spec.kind = CFI_PAGE_SLIDING;
+        spec.window = layer->window_tokens;
+    }
     elements = trtllm_token_elements(layer, paged->tensor_ranks);
     if (c->sixteen % 16 != 0 && elements % 16 != 0)
         return cfi_fail(error, CTXFIT_E_REFUSED, "NVFP4 cache size must be divisible by quant vector size: %llu elements a token",
@@ -199,6 +204,32 @@ static ctxfit_status trtllm_add_layers(const trtllm_cache *c, uint32_t draft_tok
         if (status != CTXFIT_OK)
             return status;
     }
+    return CTXFIT_OK;
+}
+
+/* Every stage needs layers of every window: calculateMaxNumBlocks(), kvCacheManager.cpp. */
+static ctxfit_status trtllm_share(cfi_run *run, ctxfit_error *error)
+{
+    cfi_paged  *paged = &run->paged;
+    cfi_windows first, other;
+    bool        windows = false;
+
+    for (uint32_t i = 0; i < paged->pages.count; i++)
+        windows = windows || paged->pages.spec[i].window != 0;
+    if (!windows)
+        return cfi_pages_group(&paged->pages, true, error);
+    paged->pages.shares = trtllm_changed(run->release, CFI_TRTLLM_EQUAL_SHARES) ? CFI_SHARES_EQUAL : CFI_SHARES_BY_WINDOW;
+    for (uint32_t s = 0; s < paged->stages; s++) {
+        if (!cfi_windows_of(&paged->pages, paged->stage_layers[0], run->n_ctx_seq, &first) ||
+            !cfi_windows_of(&paged->pages, paged->stage_layers[s], run->n_ctx_seq, &other))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "tensorrt-llm: a token of more than 64 bits");
+        for (uint32_t i = 0; i < other.count; i++)
+            if (other.count != first.count || other.pool[i].window != first.pool[i].window)
+                return cfi_fail(error, CTXFIT_E_REFUSED,
+                                "Asymmetrical pipeline parallelism detected: stages either have a different number of window sizes, or "
+                                "differing values; not supported with Variable Sliding Window Attention");
+    }
+    paged->pages.groups = first.count;
     return CTXFIT_OK;
 }
 
@@ -270,7 +301,7 @@ static void trtllm_settings(const ctxfit_model *model, const ctxfit_plan_options
 ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                         cfi_run *run, ctxfit_error *error)
 {
-    trtllm_cache  cache = {model, run, 0, 0};
+    trtllm_cache  cache = {model, run, 0, 0, options->swa_full == CTXFIT_CHOICE_OFF};
     uint32_t      capability = 0;
     ctxfit_status status = cfi_ranks_check(options, run, error);
 
@@ -295,5 +326,5 @@ ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_
     if (status != CTXFIT_OK)
         return status;
     cfi_ranks_place(model, machine, run);
-    return cfi_pages_group(&run->paged.pages, true, error);
+    return trtllm_share(run, error);
 }

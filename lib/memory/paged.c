@@ -143,19 +143,31 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
            add_to_stage(paged, last, rank_share(model, model->token_embd, paged), out);
 }
 
+/* Bytes of a block on the ranks of a stage (0: each window has its own), and of all that the requests take. */
+static bool stage_cache(const cfi_run *run, uint32_t stage, uint64_t *block, uint64_t *bytes)
+{
+    const cfi_paged *paged = &run->paged;
+    cfi_windows      windows;
+    uint64_t         blocks;
+
+    *block = 0;
+    if (paged->pages.shares != CFI_SHARES_NONE)
+        return cfi_windows_of(&paged->pages, paged->stage_layers[stage], run->n_ctx_seq, &windows) &&
+               cfi_windows_bytes(&windows, run->n_seq, bytes);
+    if (!cfi_mul_u64(cfi_pages_request_blocks(&paged->pages, run->n_ctx_seq, paged->in_flight), run->n_seq, &blocks))
+        return false;
+    blocks += paged->pages.count > 0 ? paged->null_blocks : 0;
+    return cfi_pages_block_bytes(&paged->pages, paged->stage_layers[stage], block) && cfi_mul_u64(*block, blocks, bytes);
+}
+
 static bool add_cache(const cfi_run *run, cfi_memory *out)
 {
     const cfi_paged *paged = &run->paged;
-    uint64_t         blocks = cfi_pages_request_blocks(&paged->pages, run->n_ctx_seq, paged->in_flight);
-    uint64_t         bytes;
 
-    if (!cfi_mul_u64(blocks, run->n_seq, &blocks))
-        return false;
-    blocks += paged->pages.count > 0 ? paged->null_blocks : 0;
     for (uint32_t stage = 0; stage < paged->stages; stage++) {
-        uint64_t block;
+        uint64_t block, bytes;
 
-        if (!cfi_pages_block_bytes(&paged->pages, paged->stage_layers[stage], &block) || !cfi_mul_u64(block, blocks, &bytes))
+        if (!stage_cache(run, stage, &block, &bytes))
             return false;
         for (uint32_t r = 0; r < paged->tensor_ranks; r++) {
             cfi_memory_device *device = &out->device[stage * paged->tensor_ranks + r];

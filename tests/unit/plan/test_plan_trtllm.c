@@ -279,6 +279,53 @@ static void the_pool_of_a_whole_gpu_is_in_its_band(void **state)
     ctxfit_model_free(model);
 }
 
+/* gemma-3-27b: 8,192 B of a token and layer, 10 layers of the whole context and 52 with a window of 1,024. */
+static void windows_have_pools_of_their_own_where_they_are_asked_for(void **state)
+{
+    ctxfit_model       *model = catalog_model("gemma-3-27b", "BF16");
+    ctxfit_hw          *hw = machine(BIG_GPU);
+    ctxfit_plan_options o = trtllm_options("");
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan        *plan;
+    ctxfit_plan_engine  e;
+    ctxfit_error        error = {0};
+    double              full = 65537.0 * 81920, windows = 1024.0 * 425984, tokens;
+
+    (void)state;
+    o.ctx_tokens = 65536;
+    o.kv_cache_bytes = 16 * GIB;
+    e = pool_of(model, BIG_GPU, &o);
+    assert_int_equal(e.groups, 1);
+    assert_int_equal(e.block_bytes, 32 * 62 * 8192);
+    o.swa_full = CTXFIT_CHOICE_OFF;
+    e = pool_of(model, BIG_GPU, &o);
+    assert_int_equal(e.groups, 2);
+    assert_int_equal(e.pool_tokens, 3277 * 32); /* 8 GiB / 81,920 B is 104,857 */
+    assert_int_equal(e.request_blocks, 2049);
+    assert_near(e.concurrency, 3277 / 2049.0, 1e-9);
+    plan = planned(model, hw, &o);
+    assert_int_equal(ctxfit_plan_get_summary(plan, &s), CTXFIT_OK);
+    assert_int_equal(s.max_ctx_seq_tokens, 3277 * 32 - 1);
+    assert_int_equal(s.max_sequences, 1);
+    ctxfit_plan_free(plan);
+    (void)snprintf(o.engine, sizeof o.engine, "tensorrt-llm@1.1.0");
+    e = pool_of(model, BIG_GPU, &o);
+    tokens = (double)(16 * GIB) * full / (full + windows) / 81920;
+    assert_near((double)e.pool_tokens, tokens, 33);
+    /* too small: the windows shrink, and the pool of the widest holds less still */
+    (void)snprintf(o.engine, sizeof o.engine, "tensorrt-llm");
+    o.kv_cache_bytes = GIB;
+    e = pool_of(model, BIG_GPU, &o);
+    assert_int_equal(e.longest_tokens, 205 * 32);
+    ctxfit_hw_free(hw);
+    hw = machine("16*" BIG_GPU);
+    o.pipeline_parallel = 16;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "Asymmetrical"));
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void longer_contexts_are_cut_and_long_prompts_warned_of(void **state)
 {
     ctxfit_model       *model = catalog_model("qwen3-8b", "BF16");
@@ -383,6 +430,7 @@ int main(void)
         cmocka_unit_test(states_are_kept_for_a_whole_batch),
         cmocka_unit_test(weights_are_those_that_the_log_counts),
         cmocka_unit_test(the_pool_of_a_whole_gpu_is_in_its_band),
+        cmocka_unit_test(windows_have_pools_of_their_own_where_they_are_asked_for),
         cmocka_unit_test(longer_contexts_are_cut_and_long_prompts_warned_of),
         cmocka_unit_test(what_cannot_run_is_refused),
         cmocka_unit_test(its_names_lead_to_it),
