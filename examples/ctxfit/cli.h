@@ -28,6 +28,8 @@ typedef struct cli_request {
     ctxfit_hw_detect_options detect;     /* of the machine that this runs on */
     char                repository[256]; /* model of an -hf option */
     char                with[64];        /* a second engine to compare with; "" for none */
+    ctxfit_file_type    with_file_type;  /* of the model under it; 0: the same */
+    uint32_t            quants;          /* how many file types were given */
     char                expected[256];   /* after a failure: what a value should have been */
 } cli_request;
 

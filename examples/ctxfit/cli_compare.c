@@ -61,7 +61,8 @@ static bool does_not_fit(const ctxfit_plan *plan)
     return ctxfit_plan_get_summary(plan, &s) == CTXFIT_OK && s.fit == CTXFIT_FIT_NONE;
 }
 
-int cli_compare(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *first)
+static int compare_with(const cli_request *request, const ctxfit_model *model, const ctxfit_model *other, const ctxfit_hw *hw,
+                        const ctxfit_plan *first)
 {
     ctxfit_plan_options options = request->options;
     ctxfit_plan        *second;
@@ -70,7 +71,7 @@ int cli_compare(const cli_request *request, const ctxfit_model *model, const ctx
     int                 code;
 
     memcpy(options.engine, request->with, sizeof options.engine);
-    status = ctxfit_plan_make(model, hw, &options, NULL, &second, &error);
+    status = ctxfit_plan_make(other, hw, &options, NULL, &second, &error);
     if (status != CTXFIT_OK) {
         code = cli_fail("plan", request->model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
@@ -78,12 +79,31 @@ int cli_compare(const cli_request *request, const ctxfit_model *model, const ctx
     code = does_not_fit(first) || does_not_fit(second) ? CLI_DOES_NOT_FIT : CLI_FITS;
     if (!request->json) {
         cli_render_plan(request, model, hw, first, stdout);
-        cli_render_plan(request, model, hw, second, stdout);
+        cli_render_plan(request, other, hw, second, stdout);
         print_differences(first, second, stdout);
     } else if (!print_json(first, second, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         code = CLI_BAD_INPUT;
     }
     ctxfit_plan_free(second);
+    return code;
+}
+
+int cli_compare(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *first)
+{
+    cli_model_source source = cli_source_of(request);
+    ctxfit_model    *other;
+    ctxfit_error     error;
+    ctxfit_status    status;
+    int              code;
+
+    if (request->with_file_type == 0)
+        return compare_with(request, model, model, hw, first);
+    source.file_type = request->with_file_type;
+    status = cli_open_model(&source, &other, &error);
+    if (status != CTXFIT_OK)
+        return cli_fail("model", request->model, status, &error);
+    code = compare_with(request, model, other, hw, first);
+    ctxfit_model_free(other);
     return code;
 }

@@ -25,14 +25,16 @@ static bool is_one_of(const char *value, const char *a, const char *b, const cha
     return strcmp(value, a) == 0 || strcmp(value, b) == 0 || strcmp(value, c) == 0;
 }
 
-static bool set_file_type(cli_request *r, const char *value)
+static bool read_file_type(cli_request *r, const char *value, ctxfit_file_type *out)
 {
     cli_nearest nearest;
     char        names[160];
 
-    r->file_type = ctxfit_file_type_from_name(value);
-    if (r->file_type != 0)
+    *out = ctxfit_file_type_from_name(value);
+    if (*out != 0)
         return true;
+    if (strstr(value, "exl3") != NULL || strstr(value, "EXL3") != NULL || strstr(value, "bpw") != NULL)
+        return expected(r, "EXL3 of 1 to 8 bits per weight, two decimals at most, and 1 to 8 of the output matrix: exl3-4.25bpw-h6");
     cli_nearest_init(&nearest, value);
     for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
         const char *name = ctxfit_file_type_name(ctxfit_file_type_at(i));
@@ -42,6 +44,12 @@ static bool set_file_type(cli_request *r, const char *value)
     cli_nearest_write(&nearest, names, sizeof names);
     (void)snprintf(r->expected, sizeof r->expected, "a file type such as Q4_K_M (ctxfit quant lists them)%s", names);
     return false;
+}
+
+/* The second is of the model under the second engine. */
+static bool set_file_type(cli_request *r, const char *value)
+{
+    return read_file_type(r, value, r->quants++ == 0 ? &r->file_type : &r->with_file_type);
 }
 
 static bool set_ctx(cli_request *r, const char *value)
@@ -76,9 +84,9 @@ static bool read_format(cli_request *r, const char *value, ctxfit_quant *out)
     ctxfit_quant_info info = CTXFIT_QUANT_INFO_INIT;
 
     *out = ctxfit_quant_from_name(value);
-    if (ctxfit_quant_get_info(*out, &info) == CTXFIT_OK && (info.flags & CTXFIT_QUANT_F_CACHE) != 0)
+    if (ctxfit_quant_get_info(*out, &info) == CTXFIT_OK && (info.flags & (CTXFIT_QUANT_F_CACHE | CTXFIT_QUANT_F_CACHE_OTHER)) != 0)
         return true;
-    return expected(r, "a cache type: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl");
+    return expected(r, "a cache type: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl; for exllamav3 f16 or q2 to q8");
 }
 
 /* q8_0 or q8_0,q4_0 */
@@ -377,7 +385,7 @@ static bool set_repository(cli_request *r, const char *value)
     if (colon != NULL)
         *colon = '\0';
     r->model = r->repository;
-    return set_file_type(r, colon != NULL ? colon + 1 : "Q4_K_M");
+    return read_file_type(r, colon != NULL ? colon + 1 : "Q4_K_M", &r->file_type);
 }
 
 static bool set_solve(cli_request *r, const char *value)

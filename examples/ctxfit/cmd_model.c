@@ -47,6 +47,8 @@ static void print_rope(const ctxfit_model_info *m)
 
 static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
 {
+    char file_type[32];
+
     cli_put(stdout, ctxfit_model_name(model));
     fputs("\n  architecture        ", stdout);
     cli_put(stdout, ctxfit_model_arch(model));
@@ -64,7 +66,8 @@ static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
     if (m->parameters_active != m->parameters)
         printf(", %.3f B active", (double)m->parameters_active / 1e9);
     printf("\n  tensors             %s, %s bytes (%s)", cli_count(m->tensor_count), cli_count(m->tensor_bytes), cli_bytes(m->tensor_bytes));
-    printf("%s%s\n", m->file_type != 0 ? ", " : "", m->file_type != 0 ? ctxfit_file_type_name(m->file_type) : "");
+    (void)ctxfit_file_type_write_name(m->file_type, file_type, sizeof file_type, NULL);
+    printf("%s%s\n", m->file_type != 0 ? ", " : "", m->file_type != 0 ? file_type : "");
 }
 
 /* The checkpoint's own bytes, where its files were read. */
@@ -79,7 +82,9 @@ static void print_checkpoint(const ctxfit_model *model)
     if (c.quant != CTXFIT_CHECKPOINT_QUANT_NONE) {
         fputs("  quantization        ", stdout);
         cli_put(stdout, c.quant_method);
-        if (c.quant_bits > 0)
+        if (c.quant == CTXFIT_CHECKPOINT_QUANT_EXL3)
+            printf(", %.2f bits, output matrix %u", c.quant_bits_hundredths / 100.0, (unsigned)c.output_bits);
+        else if (c.quant_bits > 0)
             printf(", %u bits", (unsigned)c.quant_bits);
         if (c.quant_group > 0)
             printf(", groups of %u", (unsigned)c.quant_group);

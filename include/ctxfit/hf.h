@@ -52,7 +52,8 @@ enum {
     CTXFIT_CHECKPOINT_QUANT_INTEGER      = 6, /**< compressed-tensors, integers */
     CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES = 7,
     CTXFIT_CHECKPOINT_QUANT_MLX          = 8,
-    CTXFIT_CHECKPOINT_QUANT_OTHER        = 9  /**< a method that is not known */
+    CTXFIT_CHECKPOINT_QUANT_OTHER        = 9, /**< a method that is not known */
+    CTXFIT_CHECKPOINT_QUANT_EXL3         = 10 /**< ExLlamaV3 */
 };
 
 /** Flags of #ctxfit_checkpoint_info. */
@@ -77,8 +78,10 @@ typedef struct ctxfit_checkpoint_info {
     uint64_t nextn_bytes;     /**< blocks for next-token prediction */
     uint64_t other_bytes;     /**< eyes, ears, and what else is not of the decoder */
     char     quant_method[32]; /**< as the configuration states it, "" for none */
+    uint32_t quant_bits_hundredths; /**< EXL3: bits of a weight on average, 425 for 4.25; else 0 */
+    uint32_t output_bits;           /**< EXL3: bits of the output matrix; else 0 */
 } ctxfit_checkpoint_info;
-#define CTXFIT_CHECKPOINT_INFO_INIT { (uint32_t)sizeof(ctxfit_checkpoint_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0} }
+#define CTXFIT_CHECKPOINT_INFO_INIT { (uint32_t)sizeof(ctxfit_checkpoint_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0 }
 
 /** What one layer holds in a checkpoint, bytes. @since 0.1.0 */
 typedef struct ctxfit_checkpoint_layer {

@@ -49,7 +49,8 @@ enum {
     CTXFIT_QUANT_F_HF      = 1u << 3, /**< a format of Hugging Face or MLX checkpoints */
     CTXFIT_QUANT_F_RETIRED = 1u << 4, /**< once existed; files with it can no longer be loaded */
     CTXFIT_QUANT_F_INT     = 1u << 5, /**< a plain integer format, not quantized */
-    CTXFIT_QUANT_F_IK      = 1u << 6  /**< only ik_llama.cpp knows it; `ggml_type` is a number of CTXFIT_DIALECT_IK */
+    CTXFIT_QUANT_F_IK      = 1u << 6, /**< only ik_llama.cpp knows it; `ggml_type` is a number of CTXFIT_DIALECT_IK */
+    CTXFIT_QUANT_F_CACHE_OTHER = 1u << 7 /**< a KV cache type of ExLlamaV3 ("KV_4BIT", or as TabbyAPI says it: "Q4") */
 };
 
 /** What a format is. @since 0.1.0 */
@@ -118,7 +119,8 @@ enum {
 enum {
     CTXFIT_FILE_TYPE_F_RETIRED   = 1u << 0, /**< once existed; llama.cpp no longer makes or loads it */
     CTXFIT_FILE_TYPE_F_NO_RECIPE = 1u << 1, /**< llama-quantize does not make it, so no rule says which tensor gets which format */
-    CTXFIT_FILE_TYPE_F_UNCOMMON  = 1u << 2  /**< superseded, or for models trained in that format: nothing to recommend for any model */
+    CTXFIT_FILE_TYPE_F_UNCOMMON  = 1u << 2, /**< superseded, or for models trained in that format: nothing to recommend for any model */
+    CTXFIT_FILE_TYPE_F_EXL3      = 1u << 3  /**< ExLlamaV3's, of any number of bits: not in the list of ctxfit_file_type_at() */
 };
 
 /** What a file type is. @since 0.1.0 */
@@ -139,9 +141,22 @@ typedef struct ctxfit_file_type_info {
 CTXFIT_API uint32_t ctxfit_file_type_count(void);
 /** The id at a place of the list, 0 past the end. @since 0.1.0 */
 CTXFIT_API ctxfit_file_type ctxfit_file_type_at(uint32_t index);
-/** Name ("Q4_K_M"), "default" for 0, "unknown" otherwise. Never NULL; lives for ever. @since 0.1.0 */
+/**
+ * Name ("Q4_K_M"), "default" for 0, "unknown" otherwise; "EXL3" for all of ExLlamaV3's, of which ctxfit_file_type_write_name() says more.
+ * Never NULL; lives for ever. @since 0.1.0
+ */
 CTXFIT_API const char *ctxfit_file_type_name(ctxfit_file_type file_type);
-/** File type of that name ("q4_k_m", letters in any case) or of an alias ("q4_k", "fp16", "mxfp4"); 0 if unknown or NULL. @since 0.1.0 */
+/**
+ * Writes the name as ctxfit_file_type_from_name() reads it, of EXL3 with its bits ("EXL3-4.25bpw-h6"). Text rules of base.h.
+ * @return OK, E_BUFFER_SIZE, E_INVALID_ARG (buf NULL with cap above 0). @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_file_type_write_name(ctxfit_file_type file_type, char *buf, size_t cap, size_t *out_len);
+/**
+ * File type of that name ("q4_k_m", letters in any case) or of an alias ("q4_k", "fp16", "mxfp4"); 0 if unknown or NULL. EXL3 is named
+ * with its bits per weight, 1 to 8 with two decimals at most, and those of the output matrix, 1 to 8 (6 where it is not said):
+ * "exl3-4.25bpw-h8", "exl3-4.0bpw", "exl3:4", "4.0bpw_h6".
+ * @since 0.1.0
+ */
 CTXFIT_API ctxfit_file_type ctxfit_file_type_from_name(const char *name);
 /** File type of a number in `general.file_type`; 0 if unknown. Retired numbers give their tombstone. @since 0.1.0 */
 CTXFIT_API ctxfit_file_type ctxfit_file_type_from_ggml(uint32_t ggml_ftype);

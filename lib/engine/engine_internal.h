@@ -179,12 +179,22 @@ typedef struct cfi_paged {
     cfi_page_plan pages;
 } cfi_paged;
 
+/* ExLlamaV3: one cache for all requests, and states in slots. */
+typedef struct cfi_exllama {
+    uint32_t k_bits; /* of an element of the cache: 16, or 2 to 8; 0: no such run */
+    uint32_t v_bits;
+    uint32_t slots;
+    uint32_t history; /* drafted tokens that a state can be taken back by */
+    bool     window_states; /* layers with a window keep it in a slot */
+} cfi_exllama;
+
 /* A run, resolved: every choice is made. */
 typedef struct cfi_run {
     cfi_engine_id      id;
     uint32_t           release; /* of the rules, where the engine goes by releases */
     cfi_paged          paged;
     uint32_t           grown_bits; /* of an element of a cache that grows (mlx-lm); 0: no such run */
+    cfi_exllama        exllama;
     cfi_engine_notes   notes;
     ctxfit_engine_info engine;
     uint32_t build;
@@ -308,12 +318,31 @@ ctxfit_status cfi_engine_resolve_lmstudio(const ctxfit_model *model, const ctxfi
 ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_plan_options *options,
                                      const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
 
+ctxfit_status cfi_engine_resolve_exllamav3(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                           const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
+
 /* What it loads with where nothing else is said. */
 void cfi_lmstudio_defaults(ctxfit_plan_options *options);
 
 /* ---- mlx-lm ---- */
 /* Tokens that the cache of a window layer holds at most. */
 uint64_t cfi_grown_window(const cfi_run *run, uint32_t window);
+
+/* ---- ExLlamaV3 ---- */
+typedef enum cfi_exl3_change {
+#define CFI_EXL3_CHANGE(name, release, source) CFI_EXL3_##name,
+#define CFI_EXL3_ARCH(name, release, flags, classes)
+#include "exllamav3.def"
+#undef CFI_EXL3_CHANGE
+#undef CFI_EXL3_ARCH
+    CFI_EXL3_CHANGE_COUNT
+} cfi_exl3_change;
+
+bool     cfi_exl3_changed(uint32_t release, cfi_exl3_change change);
+/* Tokens that a slot of a window layer holds. */
+uint64_t cfi_exl3_window(const cfi_run *run, uint32_t window);
+/* What it leaves free of a GPU. */
+uint64_t cfi_exl3_reserve(uint32_t release, uint32_t device);
 
 /* ---- ranks: what vLLM, SGLang and TensorRT-LLM have in common; run->engine is set ---- */
 bool          cfi_ranks_engine(cfi_engine_id id);

@@ -58,6 +58,8 @@ typedef struct cfi_hf_quant {
     uint32_t    bits;   /* 0: unknown */
     uint32_t    group;  /* elements along a row that share a scale, 0: none */
     const char *method; /* as stated, "" for none; lives as long as the configuration */
+    uint32_t    hundredths;  /* EXL3: bits on average */
+    uint32_t    output_bits; /* EXL3 */
 } cfi_hf_quant;
 
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q);

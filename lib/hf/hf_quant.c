@@ -71,6 +71,19 @@ static void read_block_size(const cfi_json_value *config, cfi_hf_quant *q)
         q->group = (uint32_t)rows;
 }
 
+/* The bits of the request, with a fraction; the head has whole ones. Source: exllamav3 1.6.5 conversion/compile.py. */
+static void read_exl3(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    double bits = 0, head = 0;
+
+    (void)cfi_hf_as_number(cfi_json_get(config, "bits"), &bits);
+    (void)cfi_hf_as_number(cfi_json_get(config, "head_bits"), &head);
+    set(q, CTXFIT_CHECKPOINT_QUANT_EXL3, bits >= 1 && bits <= 8 ? (uint32_t)bits : 0, 0);
+    if (bits >= 1 && bits <= 8)
+        q->hundredths = (uint32_t)(bits * 100 + 0.5);
+    q->output_bits = head >= 1 && head <= 8 ? (uint32_t)head : 6;
+}
+
 static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
 {
     const char *method = q->method;
@@ -89,6 +102,8 @@ static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
         bool four = cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) || cfi_json_is_true(cfi_json_get(config, "_load_in_4bit"));
 
         set(q, CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES, four ? 4 : 8, four ? 64 : 0);
+    } else if (strcmp(method, "exl3") == 0) {
+        read_exl3(config, q);
     } else if (strcmp(method, "compressed-tensors") == 0) {
         read_compressed(config, q);
     } else if (strcmp(method, "modelopt") == 0 || strcmp(method, "modelopt_fp4") == 0) {

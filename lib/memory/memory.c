@@ -48,6 +48,8 @@ ctxfit_status cfi_memory_measure(const ctxfit_model *model, const cfi_engine_dev
     out->rest_fraction = 0;
     if (run->grown_bits > 0)
         return cfi_memory_measure_grown(model, run, out, error);
+    if (run->exllama.k_bits > 0)
+        return cfi_memory_measure_exllamav3(model, run, out, error);
     if (run->paged.tensor_ranks > 0)
         return cfi_memory_measure_paged(model, run, out, error);
     status = cfi_memory_add_weights(model, devices, run, out, error);

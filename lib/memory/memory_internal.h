@@ -70,6 +70,9 @@ ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_d
 /* All of it, for a run whose caches grow, and one with a paged cache. */
 ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
+ctxfit_status cfi_memory_measure_exllamav3(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
+/* Divides a run of ExLlamaV3 among GPUs of which so many bytes may be used. E_OVERFLOW. */
+ctxfit_status cfi_memory_split_exllamav3(const ctxfit_model *model, const uint64_t *usable, cfi_run *run, ctxfit_error *error);
 
 /* ---- tensor overrides ---- */
 #define CFI_PATTERN_STEPS 2048u

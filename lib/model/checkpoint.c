@@ -113,6 +113,8 @@ ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, const cfi_hf_config 
     model->checkpoint->quant = quant.kind;
     model->checkpoint->quant_bits = quant.bits;
     model->checkpoint->quant_group = quant.group;
+    model->checkpoint->quant_bits_hundredths = quant.hundredths;
+    model->checkpoint->output_bits = quant.output_bits;
     cfi_writer_init(&w, model->checkpoint->quant_method, sizeof model->checkpoint->quant_method);
     cfi_write(&w, "%s", quant.method);
     (void)cfi_writer_finish(&w, NULL);

@@ -24,6 +24,12 @@ static ctxfit_status make_from_config(ctxfit_model *model, const char *json, siz
     const char   *line;
     ctxfit_status status = cfi_hf_config_open(&c, json, size, &model->arena, error);
 
+    if (status == CTXFIT_OK && file_type == 0) {
+        cfi_hf_quant quant;
+
+        cfi_hf_read_quant(&c, &quant); /* no precision of the plain checkpoint is known: these are its bits */
+        file_type = quant.kind == CTXFIT_CHECKPOINT_QUANT_EXL3 ? cfi_exl3_type(quant.hundredths, quant.output_bits) : 0;
+    }
     if (status == CTXFIT_OK) {
         line = cfi_hf_config_line(&c);
         status = line != NULL ? cfi_model_make_from_text(model, line, file_type, error) : c.status;

@@ -32,10 +32,16 @@ static ctxfit_status quantize(ctxfit_model *model, ctxfit_file_type file_type, c
         work[n].name = model->tensor[n].name;
         memcpy(work[n].dims, model->tensor[n].dims, sizeof work[n].dims);
         work[n].from = model->tensor[n].quant;
+        work[n].parts = 1;
     }
-    status = cfi_quant_recipe_apply(file_type, &facts, work, count, &model->arena.allocator, NULL, error);
-    for (size_t n = 0; n < count && status == CTXFIT_OK; n++)
+    if (cfi_exl3_is(file_type))
+        status = cfi_exl3_apply(file_type, &facts, work, count, &model->arena.allocator, error);
+    else
+        status = cfi_quant_recipe_apply(file_type, &facts, work, count, &model->arena.allocator, NULL, error);
+    for (size_t n = 0; n < count && status == CTXFIT_OK; n++) {
         model->tensor[n].quant = work[n].to;
+        model->tensor[n].parts = work[n].parts;
+    }
     return status;
 }
 
@@ -46,7 +52,7 @@ static ctxfit_status lay_out(ctxfit_model *model, ctxfit_error *error)
 
     for (uint64_t n = 0; n < model->info.tensor_count; n++) {
         cfi_tensor   *t = &model->tensor[n];
-        ctxfit_status status = cfi_quant_tensor_bytes(t->quant, t->dims, &t->bytes);
+        ctxfit_status status = cfi_quant_parts_bytes(t->quant, t->dims, t->parts, &t->bytes);
 
         if (status != CTXFIT_OK)
             return cfi_fail(error, status, "tensor '%s': %llu x %llu x %llu x %llu elements in %s have no size in bytes", t->name,

@@ -33,7 +33,7 @@ typedef struct cfi_tensor {
     int32_t      layer;  /* block number, -1 for none */
     uint32_t     role;   /* cfi_tensor_role */
     uint32_t     flags;  /* CFI_TENSOR_F_* */
-    uint32_t     reserved;
+    uint32_t     parts;  /* matrices of an EXL3 checkpoint that are one here; 0, 1: it is one */
 } cfi_tensor;
 
 /* How a backend pads a tensor in its buffers. */

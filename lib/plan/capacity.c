@@ -11,13 +11,16 @@ static uint64_t minus_or_zero(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-static uint64_t gpu_reserve(const ctxfit_plan_options *options, uint32_t at, const ctxfit_device *device)
+static uint64_t gpu_reserve(const cfi_question *q, uint32_t at, const ctxfit_device *device)
 {
+    const ctxfit_plan_options *options = &q->options;
     uint64_t stated = at < CTXFIT_MAX_SPLIT && options->device_reserve_bytes[at] != 0 ? options->device_reserve_bytes[at]
                                                                                       : options->reserve_bytes;
 
     if (stated != 0)
         return stated == CTXFIT_RESERVE_NONE ? 0 : stated;
+    if (q->engine.id == CFI_ENGINE_EXLLAMAV3)
+        return cfi_exl3_reserve(q->engine.release, at);
     /* The budget of unified memory already leaves room for everything else. */
     return device->kind == CTXFIT_DEVICE_UNIFIED ? 0 : DEFAULT_RESERVE_BYTES;
 }
@@ -44,7 +47,7 @@ static void gpu_capacity(cfi_question *q, uint32_t at, const ctxfit_device *devi
     uint64_t available = device->free_bytes != 0 ? cfi_min_u64(capacity, device->free_bytes) : capacity;
 
     q->capacity[at] = capacity;
-    q->usable[at] = minus_or_zero(available, gpu_reserve(&q->options, at, device));
+    q->usable[at] = minus_or_zero(available, gpu_reserve(q, at, device));
     if (cfi_ranks_engine(q->engine.id))
         gpu_fraction(q, at, device);
 }
@@ -121,6 +124,8 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->speculation = (cfi_engine_speculation){0, false};
     if (q->engine.id == CFI_ENGINE_LMSTUDIO)
         cfi_lmstudio_defaults(&q->options);
+    if (q->engine.id == CFI_ENGINE_EXLLAMAV3 && q->options.kv_unified == CTXFIT_CHOICE_DEFAULT)
+        q->options.kv_unified = CTXFIT_CHOICE_ON; /* cache_size is of all requests */
     q->model = model;
     q->hw = hw;
     q->device_count = cfi_memory_engine_devices(hw, q->engine_device);

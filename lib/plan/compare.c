@@ -17,6 +17,11 @@ static bool of_rest(const ctxfit_plan *plan)
     return plan->answer.run.paged.rest_fraction > 0;
 }
 
+static bool is_exllama(const ctxfit_plan *plan)
+{
+    return plan->answer.run.exllama.k_bits > 0;
+}
+
 static difference_words context_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
@@ -58,7 +63,10 @@ static difference_words weights_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
 
-    if (is_paged(plan))
+    if (is_exllama(plan))
+        (void)snprintf(w.text, sizeof w.text, "a matrix of its own for the output; token embedding on the host, %" PRIu32 " layers on GPUs",
+                       plan->summary.gpu_layers);
+    else if (is_paged(plan))
         (void)snprintf(w.text, sizeof w.text, "all on %" PRIu32 " x %" PRIu32 " GPUs, norms and routers on each", plan->engine.stages,
                        plan->engine.tensor_ranks);
     else
@@ -71,7 +79,10 @@ static difference_words cache_words(const ctxfit_plan *plan)
     const ctxfit_plan_summary *s = &plan->summary;
     difference_words           w = {""};
 
-    if (is_paged(plan))
+    if (is_exllama(plan))
+        (void)snprintf(w.text, sizeof w.text, "K of %" PRIu32 " bits, V of %" PRIu32 ", %" PRIu64 " tokens of all requests",
+                       plan->answer.run.exllama.k_bits, plan->answer.run.exllama.v_bits, s->kv_cells);
+    else if (is_paged(plan))
         (void)snprintf(w.text, sizeof w.text, "%s, %" PRIu64 " blocks a request from %" PRIu32 " tokens on",
                        ctxfit_quant_name(plan->answer.run.type_k), plan->engine.request_blocks, plan->engine.block_tokens);
     else
@@ -84,10 +95,13 @@ static difference_words state_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
 
-    (void)snprintf(w.text, sizeof w.text, "%s",
-                   of_rest(plan)    ? "of all sequences of a batch"
-                   : is_paged(plan) ? "in pages of the cache"
-                                    : "F32, apart from the cache");
+    if (is_exllama(plan))
+        (void)snprintf(w.text, sizeof w.text, "in %" PRIu32 " slots (max_batch_size)", plan->answer.run.exllama.slots);
+    else
+        (void)snprintf(w.text, sizeof w.text, "%s",
+                       of_rest(plan)    ? "of all sequences of a batch"
+                       : is_paged(plan) ? "in pages of the cache"
+                                        : "F32, apart from the cache");
     return w;
 }
 
@@ -95,7 +109,9 @@ static difference_words compute_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
 
-    if (is_paged(plan))
+    if (is_exllama(plan) || plan->answer.run.grown_bits > 0)
+        (void)snprintf(w.text, sizeof w.text, "what a chunk of %" PRIu32 " tokens needs, at most", plan->summary.n_ubatch);
+    else if (is_paged(plan))
         (void)snprintf(w.text, sizeof w.text, "what profiling finds at most with %" PRIu32 " tokens", plan->summary.n_ubatch);
     else
         (void)snprintf(w.text, sizeof w.text, "graph of llama.cpp b%" PRIu32 " with %" PRIu32 " tokens, %s", plan->answer.run.build,
@@ -107,7 +123,10 @@ static difference_words output_words(const ctxfit_plan *plan)
 {
     difference_words w = {""};
 
-    (void)snprintf(w.text, sizeof w.text, "%s", is_paged(plan) ? "counted as activations" : "a row of logits a sequence on the host");
+    (void)snprintf(w.text, sizeof w.text, "%s",
+                   is_paged(plan)     ? "counted as activations"
+                   : is_exllama(plan) ? "counted with the chunk"
+                                      : "a row of logits a sequence on the host");
     return w;
 }
 
@@ -137,7 +156,10 @@ static difference_words usable_words(const ctxfit_plan *plan)
         (void)snprintf(w.text, sizeof w.text, "all of each GPU, the cache %.2f of what the rest leaves",
                        plan->answer.run.paged.rest_fraction);
     else
-        (void)snprintf(w.text, sizeof w.text, "%s", is_paged(plan) ? "its part of each GPU" : "all but the reserve of each GPU");
+        (void)snprintf(w.text, sizeof w.text, "%s",
+                       is_paged(plan)     ? "its part of each GPU"
+                       : is_exllama(plan) ? "all but what its loader leaves free of each GPU"
+                                          : "all but the reserve of each GPU");
     return w;
 }
 

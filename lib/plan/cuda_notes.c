@@ -108,7 +108,7 @@ static ctxfit_status note_fused(const cfi_question *q, const cfi_answer *answer,
 ctxfit_status cfi_plan_cuda_notes(const cfi_question *q, const cfi_answer *answer, cfi_cuda_notes *out, ctxfit_error *error)
 {
     memset(out, 0, sizeof *out);
-    if (answer->run.paged.tensor_ranks > 0)
+    if (answer->run.paged.tensor_ranks > 0 || answer->run.exllama.k_bits > 0)
         return CTXFIT_OK;
     note_layers(q, &answer->run, out);
     if (!out->has_experts || !cfi_engine_changed(answer->run.build, CFI_CHANGE_FUSED_KEPT))

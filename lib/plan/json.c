@@ -26,11 +26,13 @@ static const char *kind_name(uint32_t kind)
 static void write_model(cfi_json *j, const ctxfit_plan *plan)
 {
     const ctxfit_model_info *m = &plan->model;
+    char                     file_type[32];
 
+    (void)ctxfit_file_type_write_name(m->file_type, file_type, sizeof file_type, NULL);
     cfi_json_begin(j, "model", '{');
     cfi_json_string(j, "name", plan->model_name);
     cfi_json_string(j, "architecture", plan->model_arch);
-    cfi_json_string(j, "file_type", ctxfit_file_type_name(m->file_type));
+    cfi_json_string(j, "file_type", file_type);
     cfi_json_u64(j, "layers", m->layers);
     cfi_json_u64(j, "trained_tokens", m->trained_tokens);
     cfi_json_u64(j, "parameters", m->parameters);

@@ -223,6 +223,8 @@ ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_to
     uint32_t      ceiling;
     ctxfit_status status;
 
+    if (q->engine.id == CFI_ENGINE_EXLLAMAV3 && q->options.batch_sequences != 0) /* max_batch_size */
+        too_many = (uint32_t)cfi_min_u64(too_many, (uint64_t)q->options.batch_sequences + 1);
     /* Each has all its tokens at once, also in a cache that they share. */
     if (ctx_seq_tokens > 0)
         too_many = (uint32_t)cfi_min_u64(too_many, UINT32_MAX / ctx_seq_tokens + 1);

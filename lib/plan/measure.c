@@ -87,6 +87,8 @@ ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, 
     if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
         status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
         lend(q, as, &out->run);
+        if (status == CTXFIT_OK && out->run.exllama.k_bits > 0)
+            status = cfi_memory_split_exllamav3(q->model, q->usable, &out->run, error);
         return status == CTXFIT_OK ? cfi_memory_measure(q->model, q->engine_device, &out->run, &out->memory, error) : status;
     }
     gather(q, &p);

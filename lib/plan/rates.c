@@ -83,7 +83,7 @@ ctxfit_status cfi_plan_rates(ctxfit_plan *plan, const cfi_question *q, ctxfit_er
     plan->part = cfi_arena_array(&plan->arena, cfi_plan_device_count(q), sizeof *plan->part);
     if (plan->part == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for the rates of a plan");
-    if (plan->answer.run.paged.tensor_ranks > 0 || plan->answer.run.grown_bits > 0)
+    if (plan->answer.run.paged.tensor_ranks > 0 || plan->answer.run.grown_bits > 0 || plan->answer.run.exllama.k_bits > 0)
         return CTXFIT_OK; /* the constants are llama.cpp's */
     input.parts = plan->part;
     input.count = cfi_plan_parts(&plan->answer, q, plan->part);

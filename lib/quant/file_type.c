@@ -64,7 +64,25 @@ const char *ctxfit_file_type_name(ctxfit_file_type file_type)
 
     if (file_type == CTXFIT_FILE_TYPE_DEFAULT)
         return "default";
+    if (cfi_exl3_is(file_type))
+        return "EXL3";
     return row != NULL ? row->name : "unknown";
+}
+
+ctxfit_status ctxfit_file_type_write_name(ctxfit_file_type file_type, char *buf, size_t cap, size_t *out_len)
+{
+    cfi_writer w;
+
+    if (out_len != NULL)
+        *out_len = 0;
+    if (buf == NULL && cap > 0)
+        return CTXFIT_E_INVALID_ARG;
+    cfi_writer_init(&w, buf, cap);
+    cfi_write(&w, "%s", ctxfit_file_type_name(file_type));
+    if (cfi_exl3_is(file_type))
+        cfi_write(&w, "-%u.%02ubpw-h%u", (unsigned)(cfi_exl3_hundredths(file_type) / 100), (unsigned)(cfi_exl3_hundredths(file_type) % 100),
+                  (unsigned)cfi_exl3_head_bits(file_type));
+    return cfi_writer_finish(&w, out_len);
 }
 
 ctxfit_file_type ctxfit_file_type_from_name(const char *name)
@@ -77,7 +95,7 @@ ctxfit_file_type ctxfit_file_type_from_name(const char *name)
     for (size_t i = 0; i < CFI_COUNT(file_type_aliases); i++)
         if (cfi_equal_nocase(file_type_aliases[i].alias, name))
             return file_type_aliases[i].id;
-    return 0;
+    return cfi_exl3_from_name(name);
 }
 
 ctxfit_file_type ctxfit_file_type_from_ggml(uint32_t ggml_ftype)
@@ -102,7 +120,12 @@ ctxfit_status ctxfit_file_type_get_info(ctxfit_file_type file_type, ctxfit_file_
         info.base = row->base;
         info.needs_imatrix = (row->flags & IMATRIX) != 0;
         info.flags = row->flags & ~(uint32_t)IMATRIX;
+    } else if (cfi_exl3_is(file_type)) {
+        info.file_type = file_type;
+        info.ggml_ftype = UINT32_MAX;
+        info.base = cfi_exl3_base(file_type);
+        info.flags = CTXFIT_FILE_TYPE_F_EXL3 | CTXFIT_FILE_TYPE_F_UNCOMMON;
     }
     status = cfi_copy_out(out, &info, sizeof info, CFI_V1_FILE_TYPE_INFO);
-    return status == CTXFIT_OK && row == NULL ? CTXFIT_E_NOT_FOUND : status;
+    return status == CTXFIT_OK && info.file_type == 0 ? CTXFIT_E_NOT_FOUND : status;
 }

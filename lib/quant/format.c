@@ -9,6 +9,7 @@ enum {
     INT   = CTXFIT_QUANT_F_INT,
     CACHE = CTXFIT_QUANT_F_CACHE,
     HF    = CTXFIT_QUANT_F_HF,
+    KV    = CTXFIT_QUANT_F_CACHE_OTHER,
     GGML  = CTXFIT_QUANT_F_GGML,
     IK    = CTXFIT_QUANT_F_GGML | CTXFIT_QUANT_F_IK
 };
@@ -18,25 +19,38 @@ enum {
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) CFI_GGML(id, name, number, elems, bytes, layout, 0, 0, 0)
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) \
     CFI_GGML(id, name, 0, elems, bytes, layout, 0, 0, 0)
+#define CFI_TRELLIS(id, name, halves, source, as_of)
+#define CFI_KV(id, name, bits, source, as_of)
 #define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
 #undef CFI_GGML
 #undef CFI_IK
 #undef CFI_HF
+#undef CFI_TRELLIS
+#undef CFI_KV
 #undef CFI_RETIRED
+
+#define TRELLIS_PADDING 128u /* exllamav3 modules/linear.py, pad_to */
+#define KV_GROUP        32u
 
 static const cfi_quant_format format_by_id[] = {
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) \
-    [id] = {#name, elems, bytes, 0, 0, 0, 0, 0, 0, number, (uint32_t)(flags) | GGML},
+    [id] = {#name, elems, bytes, 0, 0, 0, 0, 0, 0, 0, number, (uint32_t)(flags) | GGML},
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) \
-    [id] = {#name, elems, bytes, row, matrix, 0, 0, 0, 0, number, IK},
+    [id] = {#name, elems, bytes, row, matrix, 0, 0, 0, 0, 0, number, IK},
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) \
-    [id] = {#name, elems, bytes, row, matrix, column, columns, rows, tile, UINT32_MAX, HF},
-#define CFI_RETIRED(id, name, number, source, as_of) [id] = {#name, 0, 0, 0, 0, 0, 0, 0, 0, number, GGML | CTXFIT_QUANT_F_RETIRED},
+    [id] = {#name, elems, bytes, row, matrix, column, columns, rows, tile, 0, UINT32_MAX, HF},
+#define CFI_TRELLIS(id, name, halves, source, as_of) \
+    [id] = {#name, TRELLIS_PADDING, TRELLIS_PADDING * (halves) / 16, HALF, WORD, HALF, 0, 0, 0, TRELLIS_PADDING, UINT32_MAX, HF},
+#define CFI_KV(id, name, bits, source, as_of) \
+    [id] = {#name, KV_GROUP, HALF + KV_GROUP * (bits) / 8, 0, 0, 0, 0, 0, 0, 0, UINT32_MAX, HF | KV},
+#define CFI_RETIRED(id, name, number, source, as_of) [id] = {#name, 0, 0, 0, 0, 0, 0, 0, 0, 0, number, GGML | CTXFIT_QUANT_F_RETIRED},
 #include "formats.def"
 #undef CFI_GGML
 #undef CFI_IK
 #undef CFI_HF
+#undef CFI_TRELLIS
+#undef CFI_KV
 #undef CFI_RETIRED
 };
 
@@ -45,15 +59,21 @@ static const uint8_t live_ids[] = {
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) id,
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) id,
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) id,
+#define CFI_TRELLIS(id, name, halves, source, as_of) id,
+#define CFI_KV(id, name, bits, source, as_of) id,
 #define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
 #undef CFI_GGML
 #undef CFI_IK
 #undef CFI_HF
+#undef CFI_TRELLIS
+#undef CFI_KV
 #undef CFI_RETIRED
 };
 
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of)
+#define CFI_TRELLIS(id, name, halves, source, as_of)
+#define CFI_KV(id, name, bits, source, as_of)
 static const uint8_t id_by_ggml[] = {
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) [number] = id,
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of)
@@ -74,6 +94,8 @@ static const uint8_t id_by_ik[] = {
 #undef CFI_RETIRED
 };
 #undef CFI_HF
+#undef CFI_TRELLIS
+#undef CFI_KV
 
 static const struct {
     const char *alias;
@@ -185,6 +207,8 @@ static bool matrix_bytes(const cfi_quant_format *f, uint64_t columns, uint64_t r
 {
     uint64_t row, rows_bytes, column_bytes, tiles;
 
+    if (f->padding != 0 && (!cfi_align_u64(columns, f->padding, &columns) || !cfi_align_u64(rows, f->padding, &rows)))
+        return false;
     return cfi_mul_u64(columns / f->block_elems, f->block_bytes, &row) && cfi_add_u64(row, f->row_bytes, &row) &&
            cfi_mul_u64(row, rows, &rows_bytes) && cfi_mul_u64(columns, f->column_bytes, &column_bytes) &&
            count_tiles(f, columns, rows, &tiles) && cfi_mul_u64(tiles, f->tile_bytes, &tiles) &&
@@ -202,7 +226,7 @@ ctxfit_status cfi_quant_tensor_bytes(ctxfit_quant quant, const uint64_t dims[4],
     for (int i = 0; i < 4; i++)
         if (dims[i] == 0)
             return CTXFIT_E_INVALID_ARG;
-    if (dims[0] % f->block_elems != 0)
+    if (f->padding == 0 && dims[0] % f->block_elems != 0)
         return CTXFIT_E_INVALID_ARG;
     if (!matrix_bytes(f, dims[0], dims[1], &bytes) || !cfi_mul_u64(bytes, dims[2], &bytes) || !cfi_mul_u64(bytes, dims[3], &bytes))
         return CTXFIT_E_OVERFLOW;

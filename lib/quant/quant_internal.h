@@ -11,11 +11,15 @@ enum {
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) CFI_QUANT_##name = id,
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) CFI_QUANT_##name = id,
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) CFI_QUANT_##name = id,
+#define CFI_TRELLIS(id, name, halves, source, as_of) CFI_QUANT_##name = id,
+#define CFI_KV(id, name, bits, source, as_of) CFI_QUANT_##name = id,
 #define CFI_RETIRED(id, name, number, source, as_of) CFI_QUANT_##name = id,
 #include "quant/formats.def"
 #undef CFI_GGML
 #undef CFI_IK
 #undef CFI_HF
+#undef CFI_TRELLIS
+#undef CFI_KV
 #undef CFI_RETIRED
     CFI_QUANT_NONE = 0
 };
@@ -30,6 +34,7 @@ typedef struct cfi_quant_format {
     uint32_t    tile_columns; /* a tile of the matrix; 0: none */
     uint32_t    tile_rows;    /* 0: tile_columns is a run of elements of the whole matrix */
     uint32_t    tile_bytes;
+    uint32_t    padding;      /* rows and columns of a matrix are padded to a multiple of it; 0: they are not */
     uint32_t    ggml_type;    /* UINT32_MAX: none */
     uint32_t    flags;        /* CTXFIT_QUANT_F_* */
 } cfi_quant_format;
@@ -50,6 +55,16 @@ enum {
     CFI_FILE_NONE = 0
 };
 
+/* ---- EXL3 ---- */
+bool             cfi_exl3_is(ctxfit_file_type type);
+uint32_t         cfi_exl3_hundredths(ctxfit_file_type type); /* bits per weight */
+uint32_t         cfi_exl3_head_bits(ctxfit_file_type type);
+ctxfit_file_type cfi_exl3_type(uint64_t hundredths, uint64_t head_bits); /* 0: no such bits */
+ctxfit_file_type cfi_exl3_from_name(const char *name);                   /* 0: none */
+ctxfit_quant     cfi_exl3_base(ctxfit_file_type type);                   /* the fewest bits that a matrix gets */
+/* Bytes of a tensor that is several matrices on each other in a checkpoint. As cfi_quant_tensor_bytes. */
+ctxfit_status    cfi_quant_parts_bytes(ctxfit_quant quant, const uint64_t dims[4], uint32_t parts, uint64_t *out);
+
 /* ---- file recipes: which format each tensor gets when llama-quantize makes a file type ---- */
 typedef struct cfi_quant_facts {
     const char      *arch;        /* general.architecture */
@@ -67,6 +82,7 @@ typedef struct cfi_quant_tensor {
     uint64_t     dims[4]; /* those that it does not have are 1 */
     ctxfit_quant from;
     ctxfit_quant to; /* the result */
+    uint32_t     parts; /* of EXL3: matrices of the checkpoint that are one here */
 } cfi_quant_tensor;
 
 typedef struct cfi_quant_outcome {
@@ -83,8 +99,12 @@ typedef struct cfi_quant_outcome {
 ctxfit_status cfi_quant_recipe_apply(ctxfit_file_type type, const cfi_quant_facts *facts, cfi_quant_tensor *tensors, size_t count,
                                      const ctxfit_allocator *allocator, cfi_quant_outcome *outcome, ctxfit_error *error);
 
+/* What ExLlamaV3's converter does: sets `to` and `parts` of every tensor. E_LIMIT, E_NO_MEMORY, E_OVERFLOW. */
+ctxfit_status cfi_exl3_apply(ctxfit_file_type type, const cfi_quant_facts *facts, cfi_quant_tensor *tensors, size_t count,
+                             const ctxfit_allocator *allocator, ctxfit_error *error);
+
 /*
- * The same in two steps, for many file types of one model: what does not depend on the file type is done once, and the second step
+ * The recipes in two steps, for many file types of one model: what does not depend on the file type is done once, and the second step
  * neither allocates nor compares names.
  */
 typedef struct cfi_quant_slot {

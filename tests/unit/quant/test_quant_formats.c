@@ -22,11 +22,15 @@ static const format_fact facts[] = {
     {#name, id, number, elems, bytes, KIND_IK, source, as_of},
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) \
     {#name, id, UINT32_MAX, elems, bytes, KIND_HF, source, as_of},
+#define CFI_TRELLIS(id, name, halves, source, as_of) {#name, id, UINT32_MAX, 128, 8 * (halves), KIND_HF, source, as_of},
+#define CFI_KV(id, name, bits, source, as_of) {#name, id, UINT32_MAX, 32, 2 + 4 * (bits), KIND_HF, source, as_of},
 #define CFI_RETIRED(id, name, number, source, as_of) {#name, id, number, 0, 0, KIND_RETIRED, source, as_of},
 #include "quant/formats.def"
 #undef CFI_GGML
 #undef CFI_IK
 #undef CFI_HF
+#undef CFI_TRELLIS
+#undef CFI_KV
 #undef CFI_RETIRED
 };
 

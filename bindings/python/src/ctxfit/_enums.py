@@ -65,6 +65,8 @@ class QuantFlags(enum.IntFlag):
     INT = 32
     #: only ik_llama.cpp knows it; ggml_type is a number of CTXFIT_DIALECT_IK
     IK = 64
+    #: a KV cache type of ExLlamaV3 ("KV_4BIT", or as TabbyAPI says it: "Q4")
+    CACHE_OTHER = 128
 
 
 class FileTypeFlags(enum.IntFlag):
@@ -76,6 +78,8 @@ class FileTypeFlags(enum.IntFlag):
     NO_RECIPE = 2
     #: superseded, or for models trained in that format: nothing to recommend for any model
     UNCOMMON = 4
+    #: ExLlamaV3's, of any number of bits: not in the list of ctxfit_file_type_at()
+    EXL3 = 8
 
 
 class GgufType(enum.IntEnum):
@@ -146,6 +150,8 @@ class CheckpointQuant(enum.IntEnum):
     MLX = 8
     #: a method that is not known
     OTHER = 9
+    #: ExLlamaV3
+    EXL3 = 10
 
 
 class CheckpointFlags(enum.IntFlag):

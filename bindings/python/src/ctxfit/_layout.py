@@ -52,6 +52,7 @@ CTXFIT_QUANT_F_HF = 8
 CTXFIT_QUANT_F_RETIRED = 16
 CTXFIT_QUANT_F_INT = 32
 CTXFIT_QUANT_F_IK = 64
+CTXFIT_QUANT_F_CACHE_OTHER = 128
 CTXFIT_FILE_TYPE_DEFAULT = 0
 CTXFIT_FILE_TYPE_F32 = 1
 CTXFIT_FILE_TYPE_F16 = 2
@@ -69,6 +70,7 @@ CTXFIT_FILE_TYPE_MXFP4_MOE = 39
 CTXFIT_FILE_TYPE_F_RETIRED = 1
 CTXFIT_FILE_TYPE_F_NO_RECIPE = 2
 CTXFIT_FILE_TYPE_F_UNCOMMON = 4
+CTXFIT_FILE_TYPE_F_EXL3 = 8
 CTXFIT_GGUF_UINT8 = 0
 CTXFIT_GGUF_INT8 = 1
 CTXFIT_GGUF_UINT16 = 2
@@ -116,6 +118,7 @@ CTXFIT_CHECKPOINT_QUANT_INTEGER = 6
 CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES = 7
 CTXFIT_CHECKPOINT_QUANT_MLX = 8
 CTXFIT_CHECKPOINT_QUANT_OTHER = 9
+CTXFIT_CHECKPOINT_QUANT_EXL3 = 10
 CTXFIT_CHECKPOINT_F_MEASURED = 1
 CTXFIT_ATTENTION_NONE = 0
 CTXFIT_ATTENTION_FULL = 1
@@ -444,6 +447,8 @@ class ctxfit_checkpoint_info(ctypes.Structure):
     nextn_bytes: int
     other_bytes: int
     quant_method: bytes
+    quant_bits_hundredths: int
+    output_bits: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -460,6 +465,8 @@ class ctxfit_checkpoint_info(ctypes.Structure):
         ("nextn_bytes", ctypes.c_uint64),
         ("other_bytes", ctypes.c_uint64),
         ("quant_method", ctypes.c_char * 32),
+        ("quant_bits_hundredths", ctypes.c_uint32),
+        ("output_bits", ctypes.c_uint32),
     ]
 
 
@@ -1492,6 +1499,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_file_type_count": (ctypes.c_uint32, []),
     "ctxfit_file_type_at": (ctypes.c_uint32, [ctypes.c_uint32]),
     "ctxfit_file_type_name": (ctypes.c_char_p, [ctypes.c_uint32]),
+    "ctxfit_file_type_write_name": (ctypes.c_int32, [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "ctxfit_file_type_from_name": (ctypes.c_uint32, [ctypes.c_char_p]),
     "ctxfit_file_type_from_ggml": (ctypes.c_uint32, [ctypes.c_uint32]),
     "ctxfit_file_type_get_info": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_file_type_info)]),

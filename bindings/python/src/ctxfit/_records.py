@@ -221,6 +221,10 @@ class Checkpoint:
     other_bytes: int
     #: as the configuration states it, "" for none
     quant_method: str
+    #: EXL3: bits of a weight on average, 425 for 4.25; else 0
+    quant_bits_hundredths: int
+    #: EXL3: bits of the output matrix; else 0
+    output_bits: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_checkpoint_info) -> Checkpoint:
@@ -239,6 +243,8 @@ class Checkpoint:
             s.nextn_bytes,
             s.other_bytes,
             s.quant_method.decode("utf-8", "replace"),
+            s.quant_bits_hundredths,
+            s.output_bits,
         )
 
 
