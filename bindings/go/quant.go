@@ -191,8 +191,16 @@ func FileTypeFromGGML(number uint32) (FileType, error) {
 	return FileTypeDefault, statusError(C.CTXFIT_E_NOT_FOUND, "file type with the number %d", number)
 }
 
-// String returns the name ("Q4_K_M").
-func (f FileType) String() string { return C.GoString(C.ctxfit_file_type_name(C.ctxfit_file_type(f))) }
+// String returns the name ("Q4_K_M", of EXL3 with its bits: "EXL3-4.25bpw-h6"), as [ParseFileType] reads it.
+func (f FileType) String() string {
+	name, status := text(32, func(buf *C.char, capacity C.size_t, length *C.size_t) C.ctxfit_status {
+		return C.ctxfit_file_type_write_name(C.ctxfit_file_type(f), buf, capacity, length)
+	})
+	if status != C.CTXFIT_OK {
+		return C.GoString(C.ctxfit_file_type_name(C.ctxfit_file_type(f)))
+	}
+	return string(name)
+}
 
 // MarshalText returns the name.
 func (f FileType) MarshalText() ([]byte, error) { return []byte(f.String()), nil }

@@ -222,12 +222,14 @@ const (
 	CheckpointQuantBitsAndBytes CheckpointQuant = C.CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES
 	CheckpointQuantMLX          CheckpointQuant = C.CTXFIT_CHECKPOINT_QUANT_MLX
 	CheckpointQuantOther        CheckpointQuant = C.CTXFIT_CHECKPOINT_QUANT_OTHER // a method that is not known
+	CheckpointQuantEXL3         CheckpointQuant = C.CTXFIT_CHECKPOINT_QUANT_EXL3  // ExLlamaV3
 )
 
 var checkpointQuantNames = map[CheckpointQuant]string{
 	CheckpointQuantNone: "none", CheckpointQuantFP8: "fp8", CheckpointQuantAWQ: "awq", CheckpointQuantGPTQ: "gptq",
 	CheckpointQuantMXFP4: "mxfp4", CheckpointQuantNVFP4: "nvfp4", CheckpointQuantInteger: "integer",
 	CheckpointQuantBitsAndBytes: "bitsandbytes", CheckpointQuantMLX: "mlx", CheckpointQuantOther: "other",
+	CheckpointQuantEXL3: "exl3",
 }
 
 // String returns the name.
@@ -251,7 +253,9 @@ type Checkpoint struct {
 	EmbeddingBytes uint64          `json:"embedding_bytes"`
 	OutputBytes    uint64          `json:"output_bytes"`
 	NextNBytes     uint64          `json:"nextn_bytes"`
-	OtherBytes     uint64          `json:"other_bytes"` // eyes, ears
+	OtherBytes     uint64          `json:"other_bytes"`     // eyes, ears
+	BitsPerWeight  float64         `json:"bits_per_weight"` // EXL3: on average; else 0
+	OutputBits     int             `json:"output_bits"`     // EXL3: of the output matrix; else 0
 }
 
 // Checkpoint is what the model was made of; [ErrNotFound] where that was no config.json.
@@ -270,7 +274,7 @@ func (m *Model) Checkpoint() (Checkpoint, error) {
 		QuantGroup: int(c.quant_group), QuantMethod: C.GoString(&c.quant_method[0]), Shards: int(c.shards), Tensors: uint64(c.tensors),
 		Bytes: uint64(c.total_bytes), LayerBytes: uint64(c.layer_bytes), ExpertBytes: uint64(c.expert_bytes),
 		EmbeddingBytes: uint64(c.embedding_bytes), OutputBytes: uint64(c.output_bytes), NextNBytes: uint64(c.nextn_bytes),
-		OtherBytes: uint64(c.other_bytes)}, nil
+		OtherBytes: uint64(c.other_bytes), BitsPerWeight: float64(c.quant_bits_hundredths) / 100, OutputBits: int(c.output_bits)}, nil
 }
 
 // CheckpointLayer is what a layer of the trunk holds in the checkpoint, without and with routed experts.

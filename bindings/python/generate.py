@@ -272,9 +272,10 @@ def record_type(struct: Struct, m: Member) -> Tuple[str, str]:
         other = next(o for o in struct.members if o.name == same[1])
         kind, _ = record_type(struct, other)
         return kind, f"known({kind}, {value})"
-    if m.ctype in ("ctxfit_quant", "ctxfit_file_type"):
-        function = "ctxfit_quant_name" if m.ctype == "ctxfit_quant" else "ctxfit_file_type_name"
-        return "Optional[str]", f"format_name(lib.{function}, {value})"
+    if m.ctype == "ctxfit_file_type":
+        return "Optional[str]", f"file_type_name({value})"
+    if m.ctype == "ctxfit_quant":
+        return "Optional[str]", f"format_name(lib.ctxfit_quant_name, {value})"
     if m.ctype in RECORDS:
         return RECORDS[m.ctype], f"{RECORDS[m.ctype]}._of({value})"
     if m.ctype == "char":
@@ -333,7 +334,7 @@ def write_records(found: Headers) -> str:
     head = [NOTE + '"""What the library answers, as frozen dataclasses. Sizes are bytes, contexts tokens, rates per second."""',
             "from __future__ import annotations\n", "from dataclasses import dataclass", "from typing import Optional, Tuple\n",
             "from . import _layout as L", "from ._enums import (", *[f"    {u}," for u in used], ")",
-            "from ._library import format_name, known, lib", ""]
+            "from ._library import file_type_name, format_name, known, lib", ""]
     tail = ["", "", "__all__ = [", *[f'    "{n}",' for n in sorted(RECORDS.values())], "]", ""]
     return "\n".join(head) + text + "\n".join(tail)
 

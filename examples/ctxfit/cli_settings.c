@@ -49,6 +49,8 @@ static bool read_file_type(cli_request *r, const char *value, ctxfit_file_type *
 /* The second is of the model under the second engine. */
 static bool set_file_type(cli_request *r, const char *value)
 {
+    if (r->with_file_type != 0)
+        r->file_type = r->with_file_type;
     return read_file_type(r, value, r->quants++ == 0 ? &r->file_type : &r->with_file_type);
 }
 

@@ -69,10 +69,8 @@ int cli_plan(int argc, char **argv)
 
     if (!cli_parse_plan(argc, argv, &request))
         return CLI_USAGE;
-    if (request.quants > 2 || (request.quants == 2 && request.with[0] == '\0')) {
-        fputs("ctxfit: --quant is given once, or once for each of two engines\n", stderr);
-        return CLI_USAGE;
-    }
+    if (request.with[0] == '\0' && request.with_file_type != 0) /* of one engine the last counts, as of every option */
+        request.file_type = request.with_file_type;
     source = cli_source_of(&request);
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)

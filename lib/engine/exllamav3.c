@@ -1,4 +1,5 @@
-/* ExLlamaV3, as TabbyAPI runs it: options to a run. Read: exllamav3 0.0.6 to 1.6.5, TabbyAPI e632af4 (2026-08) backends/exllamav3/model.py. */
+/* ExLlamaV3, as TabbyAPI runs it: options to a run. Read: exllamav3 0.0.6 to 1.6.5, TabbyAPI e632af4 (2026-08),
+ * backends/exllamav3/model.py. */
 #include "engine_internal.h"
 
 #define EXL3_PAGE       256u  /* constants.py, PAGE_SIZE */
@@ -57,7 +58,8 @@ static ctxfit_status exl3_check_model(const ctxfit_model *model, const cfi_run *
                         type != 0 ? ctxfit_file_type_name(type) : "the formats of this file");
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
         if (model->layer[i].compress_ratio != 0 || model->layer[i].indexer_size != 0)
-            return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "exllamav3: sparse and compressed caches of '%s' are not modelled", model->arch_name);
+            return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "exllamav3: sparse and compressed caches of '%s' are not modelled",
+                            model->arch_name);
     return CTXFIT_OK;
 }
 

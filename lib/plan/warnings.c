@@ -89,8 +89,10 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (list->plan->answer.run.paged.drafts && q->model->info.nextn_layers == 0)
         warn(list, "'%s' has no blocks here that draft: neither weights nor a cache of a draft are counted", q->model->name);
     if (list->plan->answer.run.exllama.k_bits > 0)
-        warn(list, "no speeds: they are calibrated for llama.cpp. What a chunk of %" PRIu32 " tokens and CUDA need is a band here; its upper end "
-             "is counted", s->n_ubatch);
+        warn(list,
+             "no speeds: they are calibrated for llama.cpp. What a chunk of %" PRIu32 " tokens and CUDA need is a band here; its upper "
+             "end is counted",
+             s->n_ubatch);
     if (list->plan->answer.run.paged.tensor_ranks > 0)
         warn(list,
              "no speeds: they are calibrated for llama.cpp. What %s finds when it profiles itself (activations, graphs, driver) is a "

@@ -181,7 +181,7 @@ static bool padded_elems(const cfi_quant_tensor *tensor, uint32_t parts, uint64_
            cfi_mul_u64(*out, tensor->dims[3], out);
 }
 
-static void note_layers(exl3_run *run, const cfi_quant_tensor *tensors, size_t count)
+static void note_exl3_layers(exl3_run *run, const cfi_quant_tensor *tensors, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const char *base;
@@ -310,7 +310,7 @@ static ctxfit_status allocate_bits(exl3_run *run, ctxfit_file_type type, cfi_qua
 {
     const uint32_t trunk = run->facts->block_count - run->facts->nextn;
 
-    note_layers(run, tensors, count);
+    note_exl3_layers(run, tensors, count);
     for (size_t i = 0; i < count; i++) {
         const char      *base;
         int32_t          block = block_of(tensors[i].name, &base);

@@ -89,6 +89,12 @@ GOLDEN_CASES = {
     "plan_vllm": ["plan", "qwen3-coder:30b", "--quant", "BF16", "--hw", "2*h100-sxm-80gb host:512GiB", "--engine", "vllm", "-tp", "2", "-c", "128k"],
     "plan_trtllm": ["plan", "gpt-oss-120b", "--hw", "2*h100-sxm-80gb host:512GiB", "--engine", "trtllm", "--tp_size", "2", "--max_seq_len", "64k",
                     "--max_batch_size", "64"],
+    "plan_exllamav3": ["plan", "qwen3-coder:30b", "--quant", "exl3-4.0bpw", "--hw", "rtx-4090 host:64GiB", "--engine", "exllamav3", "-c", "64k",
+                       "--kv", "q8,q6"],
+    "plan_compare_exllamav3": ["plan", "qwen3-coder:30b", "--hw", "rtx-4090 host:64GiB", "-c", "32k", "--quant", "Q4_K_M", "--engine", "llama.cpp",
+                               "--quant", "exl3-4.0bpw", "--engine", "exllamav3"],
+    "error_exl3_bits": ["plan", "qwen3-coder:30b", "--quant", "exl3-9bpw", "--hw", "rtx-4090 host:64GiB", "--engine", "exllamav3"],
+    "error_exllamav3": ["plan", "qwen3-coder:30b", "--quant", "exl3-4bpw", "--hw", "mac-studio-m2-ultra-64gb", "--engine", "exllamav3"],
     "plan_slots": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "2*rtx-3090 host:128GiB", "-c", "64k", "-np", "4"],
 }
 

@@ -4,7 +4,7 @@
 #include "test_support.h"
 
 #include "ctxfit/hf.h"
-#include "ctxfit/model.h"
+#include "ctxfit.h"
 
 static size_t put_file(char *out, const char *json)
 {
@@ -306,6 +306,8 @@ static void the_quantization_is_read_in_every_form(void **state)
         {", \"quantization_config\": {\"quant_method\": \"compressed-tensors\", \"config_groups\": {\"group_0\": {\"format\": "
          "\"nvfp4-pack-quantized\", \"weights\": {\"num_bits\": 4}}}}}", CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, 16},
         {", \"quantization\": {\"group_size\": 64, \"bits\": 6}}", CTXFIT_CHECKPOINT_QUANT_MLX, 6, 64},
+        {", \"quantization_config\": {\"quant_method\": \"exl3\", \"bits\": 3.06, \"head_bits\": 6}}", CTXFIT_CHECKPOINT_QUANT_EXL3, 3, 0},
+        {", \"quantization_config\": {\"quant_method\": \"exl3\"}}", CTXFIT_CHECKPOINT_QUANT_EXL3, 0, 0},
         {", \"quantization_config\": {\"quant_method\": \"novel\", \"bits\": 3}}", CTXFIT_CHECKPOINT_QUANT_OTHER, 3, 0},
     };
 
@@ -324,6 +326,54 @@ static void the_quantization_is_read_in_every_form(void **state)
         assert_int_equal(info.flags & CTXFIT_CHECKPOINT_F_MEASURED, 0);
         ctxfit_model_free(model);
     }
+}
+
+/* The files' own bytes count under ExLlamaV3; other bits are planned by the converter's rule, other engines do not run it. */
+static void an_exl3_folder_is_planned_as_it_is_stored(void **state)
+{
+    static const char  config[] = CONFIG ", \"quantization_config\": {\"quant_method\": \"exl3\", \"version\": \"1.4.1\", \"bits\": 4.25, "
+                                         "\"head_bits\": 8, \"codebook\": \"mul1\"}}";
+    ctxfit_safetensors    *t = NULL;
+    ctxfit_model          *model = NULL, *other = NULL;
+    ctxfit_hw             *hw = NULL;
+    ctxfit_plan           *plan = NULL;
+    ctxfit_checkpoint_info info = CTXFIT_CHECKPOINT_INFO_INIT;
+    ctxfit_plan_options    o = CTXFIT_PLAN_OPTIONS_INIT;
+    ctxfit_plan_device     d = CTXFIT_PLAN_DEVICE_INIT;
+    ctxfit_model_info      m = CTXFIT_MODEL_INFO_INIT;
+    char                   name[32];
+
+    (void)state;
+    assert_int_equal(parse("{" TENSOR("lm_head.trellis", "I16", "[8, 16, 128]", "0", "32768") ", "
+                           TENSOR("model.embed_tokens.weight", "F16", "[256, 64]", "32768", "65536") ", "
+                           TENSOR("model.layers.0.mlp.experts.3.up_proj.trellis", "I16", "[8, 8, 64]", "65536", "73728") ", "
+                           TENSOR("model.layers.0.self_attn.q_proj.suh", "F16", "[128]", "73728", "73984") ", "
+                           TENSOR("model.layers.1.self_attn.q_proj.mcg", "I32", "[]", "73984", "73988") ", "
+                           TENSOR("model.norm.weight", "F16", "[64]", "73988", "74116") "}", 74116, &t, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_model_from_hf(config, strlen(config), t, 0, NULL, &model, NULL), CTXFIT_OK);
+    ctxfit_safetensors_free(t);
+    assert_int_equal(ctxfit_model_get_checkpoint(model, &info), CTXFIT_OK);
+    assert_int_equal(info.quant_bits_hundredths, 425);
+    assert_int_equal(info.output_bits, 8);
+    assert_int_equal(ctxfit_model_get_info(model, &m), CTXFIT_OK);
+    assert_int_equal(ctxfit_file_type_write_name(m.file_type, name, sizeof name, NULL), CTXFIT_OK);
+    assert_string_equal(name, "EXL3-4.25bpw-h8");
+    assert_int_equal(ctxfit_hw_parse("rtx-4090 host:64GiB", NULL, &hw, NULL), CTXFIT_OK);
+    memcpy(o.engine, "exllamav3", sizeof "exllamav3");
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &d), CTXFIT_OK);
+    assert_int_equal(d.weights_bytes, 32768 + 8192 + 256 + 4 + 128);
+    ctxfit_plan_free(plan);
+    assert_int_equal(ctxfit_model_requantize(model, ctxfit_file_type_from_name("exl3-2.0bpw"), NULL, &other, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_make(other, hw, &o, NULL, &plan, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &d), CTXFIT_OK);
+    assert_true(d.weights_bytes > 100000);
+    ctxfit_plan_free(plan);
+    memcpy(o.engine, "vllm", sizeof "vllm");
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), CTXFIT_E_REFUSED);
+    ctxfit_model_free(other);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
 }
 
 static void other_models_have_no_checkpoint(void **state)
@@ -351,6 +401,7 @@ int main(void)
         cmocka_unit_test(opening_survives_the_nth_failed_allocation),
         cmocka_unit_test(bytes_of_a_checkpoint_are_told_by_part_and_layer),
         cmocka_unit_test(the_quantization_is_read_in_every_form),
+        cmocka_unit_test(an_exl3_folder_is_planned_as_it_is_stored),
         cmocka_unit_test(other_models_have_no_checkpoint),
     };
     ctxfit_model *model = NULL;

@@ -86,8 +86,8 @@ static bool is_matrix(const char *tensor, const char *name, uint32_t *layer)
 
 static void check_allocation(const csv_reader *csv, const ctxfit_model *model)
 {
-    static const char *const by_halves[] = {"", "", "EXL3_1BIT", "EXL3_1BIT5", "EXL3_2BIT", "EXL3_2BIT5", "EXL3_3BIT", "EXL3_3BIT5", "EXL3_4BIT",
-                                            "", "EXL3_5BIT", "", "EXL3_6BIT", "", "EXL3_7BIT", "", "EXL3_8BIT"};
+    static const char *const by_halves[] = {"", "", "EXL3_1BIT", "EXL3_1BIT5", "EXL3_2BIT", "EXL3_2BIT5", "EXL3_3BIT", "EXL3_3BIT5",
+                                            "EXL3_4BIT", "", "EXL3_5BIT", "", "EXL3_6BIT", "", "EXL3_7BIT", "", "EXL3_8BIT"};
     ctxfit_quant             wanted = ctxfit_quant_from_name(by_halves[strtoul(csv_text(csv, "half_bits"), NULL, 10)]);
     ctxfit_model_info        info = CTXFIT_MODEL_INFO_INIT;
     uint64_t                 layers = 0, sum = 0;
@@ -98,7 +98,8 @@ static void check_allocation(const csv_reader *csv, const ctxfit_model *model)
         uint32_t           layer;
 
         assert_int_equal(ctxfit_model_get_tensor(model, i, &tensor), CTXFIT_OK);
-        if (tensor.quant == wanted && is_matrix(ctxfit_model_tensor_name(model, i), csv_text(csv, "tensor"), &layer) && layer < info.layers) {
+        if (tensor.quant == wanted && is_matrix(ctxfit_model_tensor_name(model, i), csv_text(csv, "tensor"), &layer) &&
+            layer < info.layers) {
             layers++;
             sum += layer;
         }
@@ -122,7 +123,8 @@ static void bits_are_those_of_the_converter(void **state)
         if (strcmp(now, last) != 0) {
             ctxfit_model_free(model);
             (void)snprintf(type, sizeof type, "exl3-%sbpw", csv_text(&csv, "bits"));
-            assert_int_equal(ctxfit_model_from_catalog(csv_text(&csv, "model"), ctxfit_file_type_from_name(type), NULL, &model, NULL), CTXFIT_OK);
+            assert_int_equal(ctxfit_model_from_catalog(csv_text(&csv, "model"), ctxfit_file_type_from_name(type), NULL, &model, NULL),
+                             CTXFIT_OK);
             memcpy(last, now, sizeof last);
         }
         check_allocation(&csv, model);
@@ -165,7 +167,8 @@ static void every_allocation_may_fail(void **state)
         test_allocator   counter;
         ctxfit_allocator allocator = test_allocator_make(&counter, fail_at);
         ctxfit_model    *model;
-        ctxfit_status    status = ctxfit_model_from_catalog("qwen3-8b", ctxfit_file_type_from_name("exl3-3.5bpw"), &allocator, &model, NULL);
+        ctxfit_file_type type = ctxfit_file_type_from_name("exl3-3.5bpw");
+        ctxfit_status    status = ctxfit_model_from_catalog("qwen3-8b", type, &allocator, &model, NULL);
 
         if (status == CTXFIT_OK) {
             ctxfit_model_free(model);

@@ -126,13 +126,18 @@ _names: Dict[Tuple[str, int], str] = {}
 
 
 def format_name(function: Any, value: int) -> Optional[str]:
-    """Name of a format or file type, None for 0. Names never change, so they are asked for once."""
+    """Name of a format, None for 0. Names never change, so they are asked for once."""
     if value == 0:
         return None
     key = (function.__name__, value)
     if key not in _names:
         _names[key] = function(value).decode()
     return _names[key]
+
+
+def file_type_name(value: int) -> Optional[str]:
+    """Name of a file type, of EXL3 with its bits; None for 0."""
+    return read_text(lib.ctxfit_file_type_write_name, value) if value else None
 
 
 # ---- handles ------------------------------------------------------------------------------------------------------------------

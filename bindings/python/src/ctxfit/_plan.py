@@ -12,7 +12,7 @@ from ._enums import Differs, Fit, Limit, PlanFlags, Split
 from ._errors import InvalidArgument
 from ._hardware import Hardware, as_hardware
 from ._html import plan_html
-from ._library import Handle, Owner, ask, error_of, format_name, known, lib, read_text
+from ._library import Handle, Owner, ask, error_of, file_type_name, known, lib, read_text
 from ._model import Model
 from ._records import Check, Constraint, Difference, Engine, Estimate, PlanBeside, PlanDevice, PlanEngine, PlanPart, Summary
 
@@ -329,7 +329,7 @@ def best_file_type(model: Model, hw: Union[Hardware, str], **options: Any) -> Op
     )
     if status:
         raise error_of(status, error)
-    return format_name(lib.ctxfit_file_type_name, out.value)
+    return file_type_name(out.value)
 
 
 # ---- options ------------------------------------------------------------------------------------------------------------------

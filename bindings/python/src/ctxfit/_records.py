@@ -36,7 +36,7 @@ from ._enums import (
     RopeScaling,
     State,
 )
-from ._library import format_name, known, lib
+from ._library import file_type_name, format_name, known, lib
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class FileTypeInfo:
     @classmethod
     def _of(cls, s: L.ctxfit_file_type_info) -> FileTypeInfo:
         return cls(
-            format_name(lib.ctxfit_file_type_name, s.file_type),
+            file_type_name(s.file_type),
             None if s.ggml_ftype == 0xffffffff else s.ggml_ftype,
             format_name(lib.ctxfit_quant_name, s.base),
             bool(s.needs_imatrix),
@@ -430,7 +430,7 @@ class ModelInfo:
             s.tensor_count,
             s.tensor_bytes,
             s.data_bytes,
-            format_name(lib.ctxfit_file_type_name, s.file_type),
+            file_type_name(s.file_type),
         )
 
 
@@ -1219,7 +1219,7 @@ class PlaceSummary:
             s.ctx_seq_tokens,
             s.sequences,
             s.ubatch_tokens,
-            format_name(lib.ctxfit_file_type_name, s.file_type),
+            file_type_name(s.file_type),
             format_name(lib.ctxfit_quant_name, s.kv_key),
             format_name(lib.ctxfit_quant_name, s.kv_value),
             s.host_layers,
@@ -1287,7 +1287,7 @@ class Line:
     def _of(cls, s: L.ctxfit_line) -> Line:
         return cls(
             s.split_count,
-            format_name(lib.ctxfit_file_type_name, s.file_type),
+            file_type_name(s.file_type),
             known(Choice, s.own_fit),
             s.program.decode("utf-8", "replace"),
             s.model.decode("utf-8", "replace"),
@@ -1341,7 +1341,7 @@ class RankRow:
     def _of(cls, s: L.ctxfit_rank_row) -> RankRow:
         return cls(
             s.place,
-            format_name(lib.ctxfit_file_type_name, s.file_type),
+            file_type_name(s.file_type),
             known(Fit, s.fit),
             s.cpu_experts,
             bool(s.compute_exact),

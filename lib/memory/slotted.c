@@ -1,5 +1,5 @@
-/* Memory of ExLlamaV3: weights, one cache, states in slots, and what a chunk of a prompt needs. Read: exllamav3 1.6.5, and where a rule is
- * older (lib/engine/exllamav3.def) the releases before. */
+/* Memory of ExLlamaV3: weights, one cache, states in slots, and what a chunk of a prompt needs. Read: exllamav3 1.6.5, and the releases
+ * before where a rule changed (lib/engine/exllamav3.def). */
 #include "memory_internal.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -58,7 +58,10 @@ static uint64_t output_weights(const ctxfit_model *model)
 }
 
 /* ---- caches ---- */
-static uint64_t row_bytes(uint64_t elems, uint32_t bits) { return bits == 16 ? 2 * elems : elems / GROUP * (4 * (uint64_t)bits + 2); }
+static uint64_t cached_elems_bytes(uint64_t elems, uint32_t bits)
+{
+    return bits == 16 ? 2 * elems : elems / GROUP * (4 * (uint64_t)bits + 2);
+}
 
 /* Of a token. K and V are as wide as the keys; a latent cache has the compressed vector and the rotated part, which stays 16 bits. */
 static uint64_t token_bytes(const ctxfit_layer_info *layer, const cfi_exllama *x)
@@ -66,8 +69,8 @@ static uint64_t token_bytes(const ctxfit_layer_info *layer, const cfi_exllama *x
     const uint64_t width = (uint64_t)layer->kv_heads * layer->key_size;
 
     if (layer->kv_rank > 0)
-        return row_bytes(layer->kv_rank, x->k_bits) + 2 * (uint64_t)layer->rope_size;
-    return row_bytes(width, x->k_bits) + row_bytes(width, x->v_bits);
+        return cached_elems_bytes(layer->kv_rank, x->k_bits) + 2 * (uint64_t)layer->rope_size;
+    return cached_elems_bytes(width, x->k_bits) + cached_elems_bytes(width, x->v_bits);
 }
 
 /* modules/gated_delta_net.py, GDNLayerState (also of Mamba-2); modules/short_conv.py. False on overflow. */
@@ -122,7 +125,7 @@ static void peak_add(chunk_peak *peak, double low, double high)
 }
 
 /* A matrix of more rows than the kernel takes is made 16 bits first (reconstruct_hgemm). */
-static double matrix_bytes(const cfi_run *run, double columns, double rows)
+static double sixteen_bit_matrix(const cfi_run *run, double columns, double rows)
 {
     return run->n_ubatch > DIRECT_ROWS ? 2 * columns * (rows < 32768 ? rows : 32768) : 0;
 }
@@ -136,11 +139,13 @@ static void peak_of_layer(const ctxfit_model *model, const cfi_run *run, const c
     const double used = layer->experts_used, expert = layer->expert_width;
 
     /* The stream in 32 bits, its norm in 16, what the module makes in 16 or 32. */
-    peak_add(peak, t * (6 * h + 4 * q + 2 * kv) + matrix_bytes(run, h, q), t * (10 * h + 8 * q + 4 * kv) + matrix_bytes(run, h, 2 * q));
-    peak_add(peak, t * (6 * h + 4 * (width + inner)) + matrix_bytes(run, h, width), t * (10 * h + 12 * (width + inner)) + matrix_bytes(run, h, width));
-    peak_add(peak, t * (6 * h + 4 * ff) + matrix_bytes(run, h, ff), t * (10 * h + 10 * ff) + matrix_bytes(run, h, ff));
+    peak_add(peak, t * (6 * h + 4 * q + 2 * kv) + sixteen_bit_matrix(run, h, q),
+             t * (10 * h + 8 * q + 4 * kv) + sixteen_bit_matrix(run, h, 2 * q));
+    peak_add(peak, t * (6 * h + 4 * (width + inner)) + sixteen_bit_matrix(run, h, width),
+             t * (10 * h + 12 * (width + inner)) + sixteen_bit_matrix(run, h, width));
+    peak_add(peak, t * (6 * h + 4 * ff) + sixteen_bit_matrix(run, h, ff), t * (10 * h + 10 * ff) + sixteen_bit_matrix(run, h, ff));
     if (used > 0)
-        peak_add(peak, t * 10 * h, t * (14 * h + used * (6 * h + 8 * expert)) + 3 * matrix_bytes(run, h, expert));
+        peak_add(peak, t * 10 * h, t * (14 * h + used * (6 * h + 8 * expert)) + 3 * sixteen_bit_matrix(run, h, expert));
 }
 
 /* A quantized cache is read as 16 bits: once for the whole length of a layer, later in slices of a fixed length. */
@@ -228,7 +233,8 @@ ctxfit_status cfi_memory_measure_exllamav3(const ctxfit_model *model, const cfi_
         device->layers++;
     }
     fits = fits && cfi_add_u64(out->device[run->output_device].weights, output_weights(model), &out->device[run->output_device].weights);
-    host->weights = model->input_sums.padded[CFI_PADDING_32][0] + model->input_sums.padded[CFI_PADDING_32][1]; /* prefer_cpu: modules/embedding.py */
+    /* prefer_cpu: modules/embedding.py */
+    host->weights = model->input_sums.padded[CFI_PADDING_32][0] + model->input_sums.padded[CFI_PADDING_32][1];
     for (uint32_t d = 0; d < run->device_count; d++) {
         if (out->device[d].weights == 0)
             continue;
