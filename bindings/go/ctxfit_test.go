@@ -179,6 +179,25 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestEXL3(t *testing.T) {
+	fileType := must(ctxfit.ParseFileType("exl3-4.25bpw-h8"))(t)
+	if info := must(fileType.Info())(t); fileType.String() != "EXL3-4.25bpw-h8" || !info.EXL3 || info.GGMLFileType != ctxfit.NoNumber {
+		t.Errorf("%s: %+v", fileType, info)
+	}
+	if _, err := ctxfit.ParseFileType("exl3-9bpw"); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Errorf("9 bits: %v", err)
+	}
+	model := must(ctxfit.Catalog("qwen3-8b", fileType))(t)
+	defer model.Close()
+	hw := must(ctxfit.ParseHardware("rtx-4090 host:64GiB"))(t)
+	defer hw.Close()
+	plan := must(ctxfit.NewPlan(model, hw, ctxfit.WithEngine("exllamav3"), ctxfit.WithContext(8192)))(t)
+	defer plan.Close()
+	if s := plan.Summary(); s.Engine.Name != "exllamav3" || !s.Fit.Fits() {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestBestFileType(t *testing.T) {
 	m := must(ctxfit.Catalog("qwen3-8b", ctxfit.FileTypeDefault))(t)
 	h := must(ctxfit.ParseHardware("rtx-3060-12gb host:32GiB"))(t)

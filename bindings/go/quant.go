@@ -100,6 +100,7 @@ type QuantInfo struct {
 	HuggingFace bool   `json:"hugging_face"` // a format of Hugging Face or MLX checkpoints
 	Retired     bool   `json:"retired"`      // once existed; files with it can no longer be loaded
 	IK          bool   `json:"ik"`           // only ik_llama.cpp knows it
+	CacheOther  bool   `json:"cache_other"`  // ExLlamaV3 takes it for a KV cache
 	GGMLType    uint32 `json:"ggml_type"`    // number in a GGUF, or NoNumber
 }
 
@@ -115,7 +116,7 @@ func (q Quant) Info() (QuantInfo, error) {
 		GGML: flag(c.flags, C.CTXFIT_QUANT_F_GGML), Cache: flag(c.flags, C.CTXFIT_QUANT_F_CACHE),
 		Float: flag(c.flags, C.CTXFIT_QUANT_F_FLOAT), Int: flag(c.flags, C.CTXFIT_QUANT_F_INT),
 		HuggingFace: flag(c.flags, C.CTXFIT_QUANT_F_HF), Retired: flag(c.flags, C.CTXFIT_QUANT_F_RETIRED),
-		IK: flag(c.flags, C.CTXFIT_QUANT_F_IK), GGMLType: uint32(c.ggml_type),
+		IK: flag(c.flags, C.CTXFIT_QUANT_F_IK), CacheOther: flag(c.flags, C.CTXFIT_QUANT_F_CACHE_OTHER), GGMLType: uint32(c.ggml_type),
 	}, nil
 }
 
@@ -224,6 +225,7 @@ type FileTypeInfo struct {
 	Retired      bool     `json:"retired"`       // once existed; llama.cpp no longer makes or loads it
 	NoRecipe     bool     `json:"no_recipe"`     // no rule says which tensor gets which format
 	Uncommon     bool     `json:"uncommon"`      // nothing to recommend for any model
+	EXL3         bool     `json:"exl3"`          // ExLlamaV3's, of any number of bits: not among [FileTypes]
 }
 
 // Info returns what the file type is.
@@ -236,6 +238,6 @@ func (f FileType) Info() (FileTypeInfo, error) {
 	return FileTypeInfo{
 		FileType: FileType(c.file_type), GGMLFileType: uint32(c.ggml_ftype), Base: Quant(c.base), NeedsImatrix: c.needs_imatrix != 0,
 		Retired: flag(c.flags, C.CTXFIT_FILE_TYPE_F_RETIRED), NoRecipe: flag(c.flags, C.CTXFIT_FILE_TYPE_F_NO_RECIPE),
-		Uncommon: flag(c.flags, C.CTXFIT_FILE_TYPE_F_UNCOMMON),
+		Uncommon: flag(c.flags, C.CTXFIT_FILE_TYPE_F_UNCOMMON), EXL3: flag(c.flags, C.CTXFIT_FILE_TYPE_F_EXL3),
 	}, nil
 }

@@ -346,6 +346,15 @@ def test_options_have_their_effect(coder: ctxfit.Model) -> None:
     assert limited.binding is not None and limited.binding.kind is ctxfit.Limit.CONFIGURED and "agent.yaml" in limited.binding.source
 
 
+def test_exl3_is_planned_by_its_bits() -> None:
+    model = ctxfit.Model.from_catalog("qwen3-8b", quant="exl3-4.25bpw-h8")
+    assert model.file_type == "EXL3-4.25bpw-h8"
+    made = ctxfit.plan(model, "rtx-4090 host:64GiB", ctx=8192, engine="exllamav3", kv=("q8", "q4"))
+    assert made.engine.name == "exllamav3" and made.to_dict()["model"]["file_type"] == model.file_type
+    with pytest.raises(ctxfit.NotFound, match="exl3-9bpw"):
+        ctxfit.Model.from_catalog("qwen3-8b", quant="exl3-9bpw")
+
+
 def test_what_is_not_stated_is_none(plan: ctxfit.Plan) -> None:
     assert plan.binding is not None and plan.binding.device is None
     assert ctxfit.plan(ctxfit.Model.from_catalog(CODER, quant="Q4_K_M"), "rtx-4090", ctx=4096).devices[-1].usable_bytes is None
