@@ -98,6 +98,7 @@ bool          cli_names_a_source(const char *name);
 /* With the engine Ollama: what the parameters of a model in its store, or of a Modelfile, say and the request does not. */
 void          cli_apply_parameters(cli_request *r);
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
+const char *const *cli_environment(void); /* "NAME=value" each */
 
 /* ---- cli_folder.c: folders of GGUF files, as LM Studio and llama.cpp keep them ---- */
 typedef enum cli_folder {
@@ -196,6 +197,8 @@ int cli_place(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_hw(int argc, char **argv);
 int cli_list(int argc, char **argv);
+/* `ctxfit list --local`: the models on this disk. */
+int cli_list_local(const cli_request *request, const ctxfit_hw *hw);
 /* `ctxfit hw --for`: the machines that pass a filter and run a model; `words` are those of a plan. */
 int cli_list_machines(const ctxfit_hw_filter *filter, const char *top, int argc, char **argv);
 int cli_quant(int argc, char **argv);

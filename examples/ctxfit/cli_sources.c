@@ -134,7 +134,7 @@ extern char **environ;
 #endif
 
 /* As C sees it: the library takes it as constant. */
-static const char *const *environment(void)
+const char *const *cli_environment(void)
 {
     return (const char *const *)environ;
 }
@@ -146,7 +146,7 @@ static void say_places(const char *name)
     uint32_t kind = hf ? CTXFIT_STORE_HF : lmstudio ? CTXFIT_STORE_LMSTUDIO : CTXFIT_STORE_OLLAMA;
     char     path[PATH_BYTES];
 
-    for (uint32_t i = 0; ctxfit_store_place(kind, environment(), i, path, sizeof path, NULL) == CTXFIT_OK; i++) {
+    for (uint32_t i = 0; ctxfit_store_place(kind, cli_environment(), i, path, sizeof path, NULL) == CTXFIT_OK; i++) {
         ctxfit_store *store = NULL;
         ctxfit_status status = ctxfit_store_list(kind, path, NULL, &store, NULL);
 
@@ -163,7 +163,7 @@ static void say_places(const char *name)
 static ctxfit_status open_stored(const char *name, const cli_model_source *source, int depth, ctxfit_model **out, ctxfit_error *error)
 {
     ctxfit_modelfile *file;
-    ctxfit_status     status = ctxfit_store_look_up(name, environment(), NULL, &file, error);
+    ctxfit_status     status = ctxfit_store_look_up(name, cli_environment(), NULL, &file, error);
 
     if (status == CTXFIT_E_NOT_FOUND)
         say_places(name);
@@ -290,7 +290,7 @@ static ctxfit_modelfile *find_modelfile(const char *name)
     char             *text;
 
     if (starts_with(name, "ollama:"))
-        return ctxfit_store_look_up(name, environment(), NULL, &file, &error) == CTXFIT_OK ? file : NULL;
+        return ctxfit_store_look_up(name, cli_environment(), NULL, &file, &error) == CTXFIT_OK ? file : NULL;
     if (!is_modelfile(name))
         return NULL;
     text = read_whole(name, &size, &error);

@@ -82,17 +82,22 @@ static void write_row_json(const char *what, const char *id, const ctxfit_rank_r
 typedef struct list_words {
     const char      *top;
     ctxfit_file_type least;
+    bool             local;
     int              argc;
     char           **argv; /* the other words */
 } list_words;
 
-/* Takes --top and --least out of the words; the rest is a plan's. */
+/* Takes --top, --least and --local out of the words; the rest is a plan's. */
 static bool take_list_words(int argc, char **argv, list_words *out)
 {
     out->argc = 0;
     for (int i = 0; i < argc; i++) {
         bool top = strcmp(argv[i], "--top") == 0, least = strcmp(argv[i], "--least") == 0;
 
+        if (strcmp(argv[i], "--local") == 0) {
+            out->local = true;
+            continue;
+        }
         if (!top && !least) {
             out->argv[out->argc++] = argv[i];
             continue;
@@ -182,10 +187,14 @@ static int list_words_of(int argc, char **argv, list_words *words)
 
     if (!take_list_words(argc, argv, words) || !cli_parse_listing(words->argc, words->argv, &request))
         return CLI_USAGE;
+    if (words->local && (words->top != NULL || words->least != 0 || request.file_type != 0)) {
+        fputs("ctxfit: list --local: expected no --top, --least or --quant: all models are listed as they are stored\n", stderr);
+        return CLI_USAGE;
+    }
     status = cli_open_hw(request.hw, request.hw_file, &request.detect, &hw, &error);
     if (status != CTXFIT_OK)
         return cli_fail("hardware", request.hw != NULL ? request.hw : "this machine", status, &error);
-    code = list_models(&request, words, hw);
+    code = words->local ? cli_list_local(&request, hw) : list_models(&request, words, hw);
     if (request.hw == NULL)
         cli_render_unseen(hw, request.json ? stderr : stdout);
     ctxfit_hw_free(hw);
@@ -194,7 +203,7 @@ static int list_words_of(int argc, char **argv, list_words *words)
 
 int cli_list(int argc, char **argv)
 {
-    list_words words = {NULL, 0, 0, calloc((size_t)argc + 1, sizeof(char *))};
+    list_words words = {NULL, 0, false, 0, calloc((size_t)argc + 1, sizeof(char *))};
     int        code;
 
     if (words.argv == NULL) {

@@ -5,7 +5,8 @@
 #define LONGEST 64u
 #define FAR UINT32_MAX
 
-/* What a mistake costs, next to a letter that is only not typed yet: "qwen3-codr" is nearer to "qwen3-coder-30b-a3b" than to "qwen3-14b". */
+/* What a mistake costs, next to a letter that is only not typed yet: "qwen3-codr" is nearer to "qwen3-coder-30b-a3b" than to
+ * "qwen3-14b". */
 #define MISTAKE 4u
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }

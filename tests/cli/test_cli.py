@@ -758,6 +758,31 @@ class Sources(unittest.TestCase):
         self.assertIn(b"looked in " + str(self.folder / "hub").encode() + b": 3 models", done.stderr)
         self.assertIn(b"looked in " + str(self.folder / "llama.cpp").encode() + b": not there", done.stderr)
 
+    def test_the_models_on_this_disk_are_listed(self):
+        self.cache("org/Tiny-GGUF", **{"Tiny-Q4_K_M.gguf": HEADER.read_bytes(), "Tiny-Q8_0.gguf": None, "Tiny-Q6_K.gguf": b"none"})
+        self.cache("mlx-community/Tiny-4bit", **{"config.json": json.dumps(Config.LLAMA).encode()})
+        where = {"HF_HUB_CACHE": str(self.folder / "hub"), "LLAMA_CACHE": "", "XDG_CACHE_HOME": str(self.folder), "HOME": str(self.folder),
+                 "OLLAMA_MODELS": "ollama"}
+        words = ("list", "--local", "--hw", "rtx-4090 host:64GiB")
+        done = run(*words, "--json", **where)
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        rows = {row["model"]: row for row in map(json.loads, done.stdout.splitlines())}
+        self.assertEqual(list(rows), ["hf:mlx-community/Tiny-4bit", "hf:org/Tiny-GGUF:Q4_K_M", "hf:org/Tiny-GGUF:Q6_K", "hf:org/Tiny-GGUF:Q8_0",
+                                      "ollama:tiny:latest", "ollama:tiny:lost"])
+        self.assertEqual([name for name, row in rows.items() if row["unfinished"]],
+                         ["hf:mlx-community/Tiny-4bit", "hf:org/Tiny-GGUF:Q8_0", "ollama:tiny:lost"])
+        whole = rows["hf:org/Tiny-GGUF:Q4_K_M"]
+        self.assertEqual((whole["fit"], whole["bytes"], whole["files"]), ("all", HEADER.stat().st_size, 1))
+        self.assertIn("magic", rows["hf:org/Tiny-GGUF:Q6_K"]["error"])
+        text = run(*words, **where).stdout.decode()
+        for line in ("hf:org/Tiny-GGUF:Q4_K_M", "fits with", "a download that did not end", "no weights, only its configuration",
+                     "2 of 6 models on this disk run"):
+            self.assertIn(line, text)
+        self.assertEqual(run(*words, "--top", "3", **where).returncode, USAGE)
+        done = run(*words, HOME=str(self.folder / "none"), LLAMA_CACHE="", HF_HUB_CACHE="", HF_HOME="", XDG_CACHE_HOME="", OLLAMA_MODELS="none")
+        self.assertEqual(done.returncode, DOES_NOT_FIT)
+        self.assertIn(b"no models on this disk, not in\n    " + str(self.folder / "none").encode(), done.stdout)
+
     def test_a_name_of_lm_studio(self):
         folder = self.folder / ".lmstudio" / "models" / "lmstudio-community" / "Tiny-GGUF"
         folder.mkdir(parents=True)
