@@ -81,7 +81,7 @@ func (b *Beside) Count() int {
 type Draft struct {
 	Tokens          int    // most that it drafts at once (--spec-draft-n-max)
 	Context         uint64 // of its own, in older builds (-cd)
-	Devices         []int  // places of devices in the plan that it may use (-devd); none: all
+	Devices         []int  // places of devices in the plan that it may use (-devd); nil: all; none: the host alone
 	GPULayers       int    // (-ngld) 0 = all
 	OnHost          bool   // no layer on a GPU (-ngld 0)
 	CPUExpertLayers int    // (-ncmoed) the first n layers keep their experts on the host; -1 = all
@@ -94,10 +94,13 @@ func (d *Draft) options(o *C.ctxfit_draft_options) error {
 	o.ctx_tokens = C.uint64_t(d.Context)
 	o.kv_key, o.kv_value = C.ctxfit_quant(d.Key), C.ctxfit_quant(d.Value)
 	for _, place := range d.Devices {
-		if place < 0 || place > 63 {
+		if place < 0 || place > 62 {
 			return invalid("Draft.Devices: %d is no place of a device", place)
 		}
 		o.devices |= 1 << uint(place)
+	}
+	if d.Devices != nil && len(d.Devices) == 0 {
+		o.devices = C.CTXFIT_DEVICES_NONE
 	}
 	if err := putCount(&o.draft_tokens, "Draft.Tokens", d.Tokens); err != nil {
 		return err
@@ -207,23 +210,41 @@ func (b *Beside) add(header *GGUF, add func(*C.ctxfit_beside, *C.ctxfit_gguf, *C
 	return failure(add(c, h, &e), &e)
 }
 
-// NewPlanBeside is [NewPlan] with what runs beside the model: [ErrRefused] also where the engine does not run the model with it (a draft
-// with another vocabulary, an adapter of another model), [ErrUnsupported] where this engine's way with it is not modelled.
-func NewPlanBeside(model *Model, hardware *Hardware, beside *Beside, options ...Option) (*Plan, error) {
-	c := beside.enter()
+// held calls with the list, which nobody fills meanwhile, and whose drafts stay open.
+func (b *Beside) held(call func(*C.ctxfit_beside) error) error {
+	c := b.enter()
 	if c == nil {
-		return nil, ErrClosed
+		return ErrClosed
 	}
-	defer beside.handle.leave()
-	beside.mutex.Lock()
-	defer beside.mutex.Unlock()
-	for _, draft := range beside.drafts {
+	defer b.handle.leave()
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for _, draft := range b.drafts {
 		if draft.enter() == nil {
-			return nil, ErrClosed
+			return ErrClosed
 		}
 		defer draft.handle.leave()
 	}
-	return newPlan(model, hardware, C.uintptr_t(uintptr(unsafe.Pointer(c))), options)
+	return call(c)
+}
+
+// NewPlanBeside is [NewPlan] with what runs beside the model: [ErrRefused] also where the engine does not run the model with it (a draft
+// with another vocabulary, an adapter of another model), [ErrUnsupported] where this engine's way with it is not modelled.
+func NewPlanBeside(model *Model, hardware *Hardware, beside *Beside, options ...Option) (p *Plan, err error) {
+	err = beside.held(func(c *C.ctxfit_beside) (err error) {
+		p, err = newPlan(model, hardware, C.uintptr_t(uintptr(unsafe.Pointer(c))), options)
+		return err
+	})
+	return p, err
+}
+
+// BestFileTypeBeside is [BestFileType] with what runs beside the model.
+func BestFileTypeBeside(model *Model, hardware *Hardware, beside *Beside, options ...Option) (best FileType, err error) {
+	err = beside.held(func(c *C.ctxfit_beside) (err error) {
+		best, err = bestFileType(model, hardware, c, options)
+		return err
+	})
+	return best, err
 }
 
 // PlanBeside is what one entry takes on one device, or on all.

@@ -119,6 +119,10 @@ func newPlan(model *Model, hardware *Hardware, beside C.uintptr_t, options []Opt
 
 // BestFileType returns the best (largest) file type of the model that still fits with these options; [FileTypeDefault] when none does.
 func BestFileType(model *Model, hardware *Hardware, options ...Option) (FileType, error) {
+	return bestFileType(model, hardware, nil, options)
+}
+
+func bestFileType(model *Model, hardware *Hardware, beside *C.ctxfit_beside, options []Option) (FileType, error) {
 	c, err := newCall(options)
 	if err != nil {
 		return FileTypeDefault, err
@@ -134,7 +138,11 @@ func BestFileType(model *Model, hardware *Hardware, options ...Option) (FileType
 		return FileTypeDefault, ErrClosed
 	}
 	defer hardware.handle.leave()
-	status := C.ctxfit_plan_best_file_type(m, h, (*C.ctxfit_plan_options)(&c.options), nil, &c.best, &c.err)
+	if beside == nil {
+		status := C.ctxfit_plan_best_file_type(m, h, (*C.ctxfit_plan_options)(&c.options), nil, &c.best, &c.err)
+		return FileType(c.best), failure(status, &c.err)
+	}
+	status := C.ctxfit_plan_best_file_type_beside(m, h, (*C.ctxfit_plan_options)(&c.options), beside, nil, &c.best, &c.err)
 	return FileType(c.best), failure(status, &c.err)
 }
 

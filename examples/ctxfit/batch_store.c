@@ -111,7 +111,7 @@ ctxfit_status batch_model(batch_store *store, const cli_model_source *source, co
 
 ctxfit_status batch_hw(batch_store *store, const char *spec, const ctxfit_hw **out, ctxfit_error *error)
 {
-    cli_model_source source = {spec, 0, false};
+    cli_model_source source = {spec, 0, false, NULL};
     kept            *k = find(store, store->machines, &source);
     ctxfit_hw       *hw;
     ctxfit_status    status;

@@ -11,6 +11,39 @@
 /* Exit codes. */
 enum { CLI_FITS = 0, CLI_DOES_NOT_FIT = 1, CLI_USAGE = 2, CLI_BAD_INPUT = 3 };
 
+/* What runs beside the model, as the command line names it; texts are borrowed. */
+#define CLI_MOST_ADAPTERS 8
+typedef struct cli_beside {
+    const char              *draft;
+    const char              *draft_devices;
+    const char              *projector;
+    const char              *projector_device;
+    const char              *adapter[CLI_MOST_ADAPTERS];
+    uint32_t                 adapter_scaled[CLI_MOST_ADAPTERS];
+    uint32_t                 adapter_count;
+    ctxfit_file_type         draft_type;
+    uint32_t                 own_blocks;   /* the model's own blocks draft, where no other model does */
+    uint32_t                 ngrams;       /* drafts of n-grams were asked for */
+    uint32_t                 typed;        /* kinds of drafting were named */
+    uint32_t                 no_projector; /* not even one that the model brings along */
+    ctxfit_draft_options     draft_options;
+    ctxfit_projector_options projector_options;
+} cli_beside;
+
+/* What is on the list of a plan. */
+typedef struct cli_beside_list {
+    ctxfit_beside *beside;
+    ctxfit_model  *draft;
+} cli_beside_list;
+
+/* Files that a model of Ollama brings along. */
+#define CLI_MOST_PARTS 4
+typedef struct cli_parts {
+    char     projector[4096];
+    char     adapter[CLI_MOST_PARTS][4096];
+    uint32_t adapter_count;
+} cli_parts;
+
 /* What a plan is asked for, by words of a command line or by a line of a batch. */
 typedef struct cli_request {
     const char         *model; /* borrowed */
@@ -31,6 +64,9 @@ typedef struct cli_request {
     ctxfit_file_type    with_file_type;  /* of the model under it; 0: the same */
     uint32_t            quants;          /* how many file types were given */
     char                expected[256];   /* after a failure: what a value should have been */
+    uint32_t            pasted;          /* the words began with llama-server */
+    cli_beside          beside;
+    const ctxfit_beside *beside_list;    /* of all plans of this request; NULL: nothing */
 } cli_request;
 
 /* ---- cli_settings.c: settings by name, from text ---- */
@@ -54,6 +90,20 @@ const cli_setting *cli_setting_at(uint32_t index); /* NULL past the end */
 bool cli_set(cli_request *r, const cli_setting *setting, const char *value);
 /* Whether what belongs together is together; the key at fault otherwise, and r->expected. */
 const char *cli_request_fault(cli_request *r);
+
+/* A cache type by name; false after r->expected was filled. */
+bool cli_read_cache_type(cli_request *r, const char *value, ctxfit_quant *out);
+
+/* ---- cli_beside.c: what runs beside the model ---- */
+const cli_setting *cli_beside_setting_at(uint32_t index); /* NULL past the end */
+/* Whether files that come with a model are counted: under engines that run llama.cpp. */
+bool cli_counts_parts(const cli_request *r);
+/* Whether the command line names any. */
+bool cli_names_beside(const cli_request *r);
+/* Opens everything and fills the list; the exit code. cli_free_beside() follows in any case. */
+int  cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out);
+void cli_free_beside(cli_beside_list *list);
+void cli_render_beside(const ctxfit_plan *plan, FILE *out);
 
 /* ---- cli_options.c: words of a command line ---- */
 /* Reads the arguments of `plan`; false after an error was printed. */
@@ -82,6 +132,7 @@ typedef struct cli_model_source {
     const char      *name;
     ctxfit_file_type file_type;
     bool             header_only;
+    cli_parts       *parts; /* takes the files that come with a model; NULL: they are only named */
 } cli_model_source;
 
 cli_model_source cli_source_of(const cli_request *r);

@@ -21,7 +21,7 @@ bool cli_try(const cli_advice *a, const ctxfit_model *model, const ctxfit_plan_o
 {
     ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
 
-    if (ctxfit_plan_make(model, a->hw, options, NULL, out, NULL) != CTXFIT_OK)
+    if (ctxfit_plan_make_beside(model, a->hw, options, a->request->beside_list, NULL, out, NULL) != CTXFIT_OK)
         return false;
     (void)ctxfit_plan_get_summary(*out, &s);
     if (s.fit != CTXFIT_FIT_NONE)
@@ -83,7 +83,9 @@ static void advise_file_type(cli_advice *a)
     ctxfit_file_type best = 0;
     char             option[64];
 
-    if (ctxfit_plan_best_file_type(a->model, a->hw, &a->request->options, NULL, &best, NULL) != CTXFIT_OK || best == 0)
+    if (ctxfit_plan_best_file_type_beside(a->model, a->hw, &a->request->options, a->request->beside_list, NULL, &best, NULL) !=
+            CTXFIT_OK ||
+        best == 0)
         return;
     (void)snprintf(option, sizeof option, "--quant %s", ctxfit_file_type_name(best));
     cli_say(a, heading, option, "the best file type that fits");
@@ -147,13 +149,30 @@ static bool is_better(ctxfit_file_type a, ctxfit_file_type b)
     return false;
 }
 
+/* Where the model fits by itself. */
+static void advise_alone(cli_advice *a, const ctxfit_plan_summary *s)
+{
+    ctxfit_plan_summary alone = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan        *plan;
+    char                effect[64];
+
+    if (s->beside_count == 0 || ctxfit_plan_make(a->model, a->hw, &a->request->options, NULL, &plan, NULL) != CTXFIT_OK)
+        return;
+    (void)ctxfit_plan_get_summary(plan, &alone);
+    ctxfit_plan_free(plan);
+    if (alone.fit == CTXFIT_FIT_NONE)
+        return;
+    (void)snprintf(effect, sizeof effect, "%s less", cli_bytes(s->beside_bytes));
+    cli_say(a, heading, "nothing beside the model", effect);
+}
+
 /* Memory to spare is quality to gain: said to who chose a file type. */
 static void advise_better_file_type(const cli_advice *a)
 {
     ctxfit_file_type best = 0;
 
     if (a->request->file_type == 0 || a->request->has_check ||
-        ctxfit_plan_best_file_type(a->model, a->hw, &a->request->options, NULL, &best, NULL) != CTXFIT_OK)
+        ctxfit_plan_best_file_type_beside(a->model, a->hw, &a->request->options, a->request->beside_list, NULL, &best, NULL) != CTXFIT_OK)
         return;
     if (is_better(best, a->request->file_type))
         fprintf(a->out, "\n  Room for a better file: --quant %s fits this context as well\n", ctxfit_file_type_name(best));
@@ -171,6 +190,7 @@ void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const
         advise_better_file_type(&a);
         return;
     }
+    advise_alone(&a, &s);
     advise_context(&a, &s);
     advise_sequences(&a, &s);
     advise_cache_type(&a);

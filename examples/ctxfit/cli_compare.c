@@ -71,7 +71,7 @@ static int compare_with(const cli_request *request, const ctxfit_model *model, c
     int                 code;
 
     memcpy(options.engine, request->with, sizeof options.engine);
-    status = ctxfit_plan_make(other, hw, &options, NULL, &second, &error);
+    status = ctxfit_plan_make_beside(other, hw, &options, request->beside_list, NULL, &second, &error);
     if (status != CTXFIT_OK) {
         code = cli_fail("plan", request->model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;

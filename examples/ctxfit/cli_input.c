@@ -54,7 +54,7 @@ ctxfit_status cli_open_gguf(const cli_model_source *source, ctxfit_model **out, 
 
 cli_model_source cli_source_of(const cli_request *r)
 {
-    cli_model_source source = {r->model, r->file_type, r->header_only == CTXFIT_CHOICE_ON};
+    cli_model_source source = {r->model, r->file_type, r->header_only == CTXFIT_CHOICE_ON, NULL};
 
     return source;
 }

@@ -83,6 +83,26 @@ static const option options[] = {
     {"--host-limit", "host_limit", NULL},
     {"--device-limit", "device_limit", NULL},
     {"--with-integrated", "with_integrated", "1"},
+    {"--draft -md --model-draft --spec-draft-model --draft-model", "draft", NULL},
+    {"--draft-quant", "draft_quant", NULL},
+    {"--spec-draft-n-max --draft-max --draft-n --num-draft-tokens", "draft_n_max", NULL},
+    {"--ctx-size-draft -cd", "draft_ctx", NULL},
+    {"--spec-draft-ngl -ngld --gpu-layers-draft --n-gpu-layers-draft", "draft_ngl", NULL},
+    {"--spec-draft-cpu-moe -cmoed --cpu-moe-draft", "draft_cpu_moe", "1"},
+    {"--spec-draft-n-cpu-moe --spec-draft-ncmoe -ncmoed --n-cpu-moe-draft", "draft_n_cpu_moe", NULL},
+    {"--spec-draft-type-k -ctkd --cache-type-k-draft", "draft_type_k", NULL},
+    {"--spec-draft-type-v -ctvd --cache-type-v-draft", "draft_type_v", NULL},
+    {"--spec-draft-override-tensor -otd --override-tensor-draft", "draft_overrides", NULL},
+    {"--spec-draft-device -devd --device-draft", "draft_devices", NULL},
+    {"--spec-type", "spec_type", NULL},
+    {"--mtp", "spec_type", "draft-mtp"},
+    {"--lora", "lora", NULL},
+    {"--lora-scaled", "lora_scaled", NULL},
+    {"--mmproj -mm", "mmproj", NULL},
+    {"--no-mmproj", "no_mmproj", "1"},
+    {"--mmproj-offload", "mmproj_offload", "1"},
+    {"--no-mmproj-offload", "mmproj_offload", "0"},
+    {"--mmproj-device -mmdev", "mmproj_device", NULL},
     {"--json", "json", "1"},
 };
 
@@ -249,6 +269,7 @@ static bool parse_words(int argc, char **argv, bool lists, cli_request *out)
             if (!read_option(&reader, argc - i, argv + i, &used))
                 return false;
         } else if (i == 0 && is_program(argv[i])) {
+            out->pasted = 1;
             continue;
         } else if (out->model == NULL) {
             if (!cli_set(out, find_setting("model"), argv[i]))

@@ -12,11 +12,11 @@ typedef struct part {
     char        ascii;
 } part;
 
-enum { WEIGHTS, CACHE, STATE, COMPUTE, OUTPUT, PARTS };
+enum { WEIGHTS, CACHE, STATE, COMPUTE, OUTPUT, BESIDE, PARTS };
 
 static const part parts[PARTS] = {
     {"weights", "34", "\xe2\x96\x88", '#'}, {"KV cache", "32", "\xe2\x96\x93", '='}, {"state", "36", "\xe2\x96\x92", '%'},
-    {"compute", "33", "\xe2\x96\x91", '+'}, {"output", "35", "\xe2\x96\x91", '-'},
+    {"compute", "33", "\xe2\x96\x91", '+'}, {"output", "35", "\xe2\x96\x91", '-'}, {"beside", "31", "\xe2\x96\x92", '*'},
 };
 #define FREE_UTF8 "\xc2\xb7"
 
@@ -27,6 +27,7 @@ static void part_bytes(const ctxfit_plan_device *d, uint64_t bytes[PARTS])
     bytes[STATE] = d->recurrent_bytes;
     bytes[COMPUTE] = d->compute_bytes;
     bytes[OUTPUT] = d->output_bytes;
+    bytes[BESIDE] = d->beside_bytes;
 }
 
 static void put_cells(const cli_style *style, const part *p, int count, FILE *out)
@@ -106,14 +107,19 @@ static void render_bars(const cli_style *style, const ctxfit_plan *plan, uint32_
     fprintf(out, "  %s free\n\n", style->utf8 ? FREE_UTF8 : ".");
 }
 
-/* Columns that are empty on every device are left out. */
+/* Columns that are empty on every device are left out; so is what may be used, where a column more stands before it. */
 static void render_table(const ctxfit_plan *plan, uint32_t count, const uint64_t sums[PARTS], FILE *out)
 {
+    const bool wide = sums[BESIDE] != 0;
+
     fprintf(out, "  %-7s %6s", "", "layers");
     for (int p = 0; p < PARTS; p++)
         if (sums[p] != 0)
             fprintf(out, " %9s", parts[p].name);
-    fprintf(out, " %9s %9s %9s\n", "total", "usable", "free");
+    fprintf(out, " %9s", "total");
+    if (!wide)
+        fprintf(out, " %9s", "usable");
+    fprintf(out, " %9s\n", "free");
     for (uint32_t i = 0; i < count; i++) {
         ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
         uint64_t           bytes[PARTS];
@@ -126,8 +132,10 @@ static void render_table(const ctxfit_plan *plan, uint32_t count, const uint64_t
         for (int p = 0; p < PARTS; p++)
             if (sums[p] != 0)
                 fprintf(out, " %9s", bytes[p] != 0 ? cli_bytes(bytes[p]) : "-");
-        fprintf(out, " %9s %9s %9s\n", cli_bytes(d.total_bytes), stated ? cli_bytes(d.usable_bytes) : "unstated",
-                stated ? cli_signed_bytes(d.free_bytes) : "-");
+        fprintf(out, " %9s", cli_bytes(d.total_bytes));
+        if (!wide)
+            fprintf(out, " %9s", stated ? cli_bytes(d.usable_bytes) : "unstated");
+        fprintf(out, " %9s\n", stated ? cli_signed_bytes(d.free_bytes) : "-");
     }
     fputc('\n', out);
 }
@@ -313,6 +321,7 @@ void cli_render_plan(const cli_request *request, const ctxfit_model *model, cons
     render_engine(&style, plan, &s, out);
     render_bars(&style, plan, s.device_count, sums, out);
     render_table(plan, s.device_count, sums, out);
+    cli_render_beside(plan, out);
     render_limits(&style, plan, &s, out);
     render_speed(plan, &s, out);
     for (uint32_t i = 0; i < s.warning_count; i++)

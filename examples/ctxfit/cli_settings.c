@@ -81,7 +81,7 @@ static bool set_sequences(cli_request *r, const char *value)
     return true;
 }
 
-static bool read_format(cli_request *r, const char *value, ctxfit_quant *out)
+bool cli_read_cache_type(cli_request *r, const char *value, ctxfit_quant *out)
 {
     ctxfit_quant_info info = CTXFIT_QUANT_INFO_INIT;
 
@@ -102,7 +102,7 @@ static bool set_kv(cli_request *r, const char *value)
         return expected(r, "a cache type, or two with a comma between");
     memcpy(key, value, length);
     key[length] = '\0';
-    return read_format(r, key, &r->options.kv_key) && read_format(r, comma != NULL ? comma + 1 : key, &r->options.kv_value);
+    return cli_read_cache_type(r, key, &r->options.kv_key) && cli_read_cache_type(r, comma != NULL ? comma + 1 : key, &r->options.kv_value);
 }
 
 static bool set_gpu_layers(cli_request *r, const char *value)
@@ -532,7 +532,7 @@ uint32_t cli_setting_count(void)
 
 const cli_setting *cli_setting_at(uint32_t index)
 {
-    return index < CLI_COUNT(settings) ? &settings[index] : NULL;
+    return index < CLI_COUNT(settings) ? &settings[index] : cli_beside_setting_at(index - (uint32_t)CLI_COUNT(settings));
 }
 
 void cli_request_init(cli_request *r)
@@ -540,11 +540,15 @@ void cli_request_init(cli_request *r)
     static const ctxfit_plan_options      default_options = CTXFIT_PLAN_OPTIONS_INIT;
     static const ctxfit_request           no_request = CTXFIT_REQUEST_INIT;
     static const ctxfit_hw_detect_options everything = CTXFIT_HW_DETECT_OPTIONS_INIT;
+    static const ctxfit_draft_options     default_draft = CTXFIT_DRAFT_OPTIONS_INIT;
+    static const ctxfit_projector_options default_projector = CTXFIT_PROJECTOR_OPTIONS_INIT;
 
     memset(r, 0, sizeof *r);
     r->options = default_options;
     r->check = no_request;
     r->detect = everything;
+    r->beside.draft_options = default_draft;
+    r->beside.projector_options = default_projector;
 }
 
 bool cli_set(cli_request *r, const cli_setting *setting, const char *value)
@@ -567,7 +571,7 @@ bool cli_set(cli_request *r, const cli_setting *setting, const char *value)
     case KIND_CHOICE:
         return set_choice(r, value, target);
     case KIND_FORMAT:
-        return read_format(r, value, target);
+        return cli_read_cache_type(r, value, target);
     case KIND_REAL:
         return (cli_parse_real(value, target) && *(double *)target > 0) || expected(r, "a number above 0");
     }

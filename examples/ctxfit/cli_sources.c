@@ -175,7 +175,25 @@ static ctxfit_status open_stored(const char *name, const cli_model_source *sourc
     return status;
 }
 
-static void say_companions(const ctxfit_modelfile *file)
+/* A file beside a Modelfile or in the store; true when it was taken. Adapters in other formats than GGUF are only named. */
+static bool take_part(cli_parts *parts, uint32_t kind, const char *name, const char *base, size_t base_len)
+{
+    char *to = kind == CTXFIT_PART_PROJECTOR ? parts->projector
+               : parts->adapter_count < CLI_MOST_PARTS ? parts->adapter[parts->adapter_count] : NULL;
+    char  path[PATH_BYTES];
+
+    if (to == NULL || *to != '\0' || kind == CTXFIT_PART_DRAFT || cli_ends_with(name, ".safetensors"))
+        return false;
+    if (!find_in(base, base_len, name, path))
+        (void)snprintf(path, sizeof path, "%s", name);
+    if (!cli_is_readable(path))
+        return false;
+    memcpy(to, path, strlen(path) + 1);
+    parts->adapter_count += kind == CTXFIT_PART_ADAPTER;
+    return true;
+}
+
+static void take_companions(const ctxfit_modelfile *file, const char *base, size_t base_len, cli_parts *parts)
 {
     static const struct companion {
         uint32_t    kind;
@@ -186,6 +204,8 @@ static void say_companions(const ctxfit_modelfile *file)
         const char *path;
 
         for (uint32_t k = 0; (path = ctxfit_modelfile_part(file, kinds[i].kind, k)) != NULL; k++) {
+            if (parts != NULL && take_part(parts, kinds[i].kind, path, base, base_len))
+                continue;
             fprintf(stderr, "ctxfit: note: %s comes on top: ", kinds[i].what);
             cli_put(stderr, path);
             fputc('\n', stderr);
@@ -201,7 +221,7 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
     const char      *from = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0);
     bool             absolute = from[0] == '/' || from[0] == '\\' || (from[0] != '\0' && from[1] == ':');
 
-    say_companions(file);
+    take_companions(file, base, base_len, source->parts);
     part.name = from;
     if (absolute && find_in(from, strlen(from), "config.json", path))
         return open_folder(from, strlen(from), source->file_type, out, error);

@@ -231,7 +231,7 @@ static bool print_companion(const char *path)
 
 int cli_model(int argc, char **argv)
 {
-    cli_model_source  source = {NULL, 0, false};
+    cli_model_source  source = {NULL, 0, false, NULL};
     const char       *bad = NULL;
     bool              tensors = false;
     ctxfit_model     *model;

@@ -172,6 +172,8 @@ static bool read_arguments(int argc, char **argv, place_request *r)
         count++;
     }
     good = good && cli_parse_plan(count, rest, &r->plan);
+    if (good && cli_names_beside(&r->plan))
+        fputs("ctxfit: note: what runs beside the model is not counted here: keep room with --reserve; `ctxfit plan` counts it\n", stderr);
     if (good && r->text != NULL)
         take_pasted(r);
     free(rest);

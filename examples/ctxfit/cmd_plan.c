@@ -45,7 +45,7 @@ static int plan_on(const cli_request *request, const ctxfit_model *model, const 
 {
     ctxfit_plan  *plan;
     ctxfit_error  error;
-    ctxfit_status status = ctxfit_plan_make(model, hw, &request->options, NULL, &plan, &error);
+    ctxfit_status status = ctxfit_plan_make_beside(model, hw, &request->options, request->beside_list, NULL, &plan, &error);
     int           code;
 
     if (status != CTXFIT_OK) {
@@ -57,9 +57,22 @@ static int plan_on(const cli_request *request, const ctxfit_model *model, const 
     return code;
 }
 
+static int plan_with(cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    cli_beside_list list;
+    int             code = cli_gather_beside(request, parts, model, hw, &list);
+
+    request->beside_list = ctxfit_beside_count(list.beside) > 0 ? list.beside : NULL;
+    if (code == CLI_FITS)
+        code = plan_on(request, model, hw);
+    cli_free_beside(&list);
+    return code;
+}
+
 int cli_plan(int argc, char **argv)
 {
     cli_request      request;
+    cli_parts        parts = {{0}, {{0}}, 0};
     cli_model_source source;
     ctxfit_model    *model;
     ctxfit_hw       *hw;
@@ -72,6 +85,7 @@ int cli_plan(int argc, char **argv)
     if (request.with[0] == '\0' && request.with_file_type != 0) /* of one engine the last counts, as of every option */
         request.file_type = request.with_file_type;
     source = cli_source_of(&request);
+    source.parts = cli_counts_parts(&request) ? &parts : NULL;
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);
@@ -81,7 +95,7 @@ int cli_plan(int argc, char **argv)
         ctxfit_model_free(model);
         return cli_fail("hardware", request.hw != NULL ? request.hw : "this machine", status, &error);
     }
-    code = plan_on(&request, model, hw);
+    code = plan_with(&request, &parts, model, hw);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
     return code;

@@ -33,7 +33,7 @@ static void list_formats(void)
 /* `ctxfit quant MODEL`: the size of a model in every file type. */
 static int list_sizes(const char *name)
 {
-    cli_model_source source = {name, 0, true};
+    cli_model_source source = {name, 0, true, NULL};
     ctxfit_model    *model;
     ctxfit_error     error;
     ctxfit_status    status = cli_open_model(&source, &model, &error);

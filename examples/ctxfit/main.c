@@ -101,7 +101,19 @@ static const char plan_help[] =
     "  --max-num-batched-tokens N  --max-num-seqs N  --block-size N  --enforce-eager\n"
     "  --kv-cache-dtype auto|fp8|nvfp4       --num-speculative-tokens N\n"
     "  --[no-]enable-prefix-caching  --disable-hybrid-kv-cache-manager\n"
-    "  SGLang's names of these are read too\n"
+    "  SGLang's names of these are read too\n";
+
+/* A string may have 4,095 characters. */
+static const char plan_help_end[] =
+    "Beside the model, in the same process\n"
+    "  --draft, -md MODEL          a model that drafts; --draft-quant T: its file type\n"
+    "  --spec-draft-n-max N        tokens drafted at once; default 3\n"
+    "  -ngld N  -devd CUDA0,...  -ctkd K  -ctvd V  -cmoed  -ncmoed N  -otd PATTERN=BUFFER\n"
+    "                              where the draft is, and its cache types (F16)\n"
+    "  --mtp, --spec-type draft-mtp          the model's own prediction blocks draft\n"
+    "  --lora FILE[,FILE]          adapters; also --lora-scaled FILE:SCALE\n"
+    "  --mmproj FILE               a projector; --no-mmproj-offload: on the host;\n"
+    "                              -mmdev CUDA1; --no-mmproj: not even the model's own\n"
     "Requests\n"
     "  --limit N                   a limit from a config file; --limit-source TEXT says\n"
     "                              where it stands\n"
@@ -179,9 +191,10 @@ static int run(int argc, char **argv)
         const char *name;
         int (*command)(int argc, char **argv);
         const char *help;
+        const char *help_end;
     } commands[] = {
-        {"plan", cli_plan, plan_help}, {"place", cli_place, place_help}, {"model", cli_model, help}, {"hw", cli_hw, help},
-        {"list", cli_list, help}, {"quant", cli_quant, help}, {"batch", cli_batch, help},
+        {"plan", cli_plan, plan_help, plan_help_end}, {"place", cli_place, place_help, ""}, {"model", cli_model, help, ""},
+        {"hw", cli_hw, help, ""}, {"list", cli_list, help, ""}, {"quant", cli_quant, help, ""}, {"batch", cli_batch, help, ""},
     };
 
     if (argc < 2) {
@@ -194,6 +207,7 @@ static int run(int argc, char **argv)
         if (!asks_for_help(argc - 2, argv + 2))
             return commands[i].command(argc - 2, argv + 2);
         fputs(commands[i].help, stdout);
+        fputs(commands[i].help_end, stdout);
         return CLI_FITS;
     }
     if (strcmp(argv[1], "--version") == 0) {

@@ -37,7 +37,8 @@ enum {
     CTXFIT_BESIDE_PROJECTOR = 4  /**< eyes or ears */
 };
 
-#define CTXFIT_MAX_BESIDE 16 /**< entries of a list */
+#define CTXFIT_MAX_BESIDE   16         /**< entries of a list */
+#define CTXFIT_DEVICES_NONE UINT64_MAX /**< devices of a draft: the host alone, which computes everything of it */
 
 /** An empty list. @param allocator NULL = malloc @return OK, E_INVALID_ARG, E_NO_MEMORY. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_beside_new(const ctxfit_allocator *allocator, ctxfit_beside **out, ctxfit_error *error);
@@ -51,7 +52,7 @@ typedef struct ctxfit_draft_options {
     uint32_t     struct_size;       /**< set by CTXFIT_DRAFT_OPTIONS_INIT */
     uint32_t     draft_tokens;      /**< most tokens that are drafted at once (--spec-draft-n-max); 0 = 3 */
     uint64_t     ctx_tokens;        /**< context of its own (-cd of older builds); 0 = that of the model, as newer builds have it */
-    uint64_t     devices;           /**< (-devd) bit n: it may use device n of the plan; 0 = all */
+    uint64_t     devices;           /**< (-devd) bit n: it may use device n of the plan; 0 = all; CTXFIT_DEVICES_NONE */
     uint32_t     gpu_layers;        /**< (-ngld) 0 = all; CTXFIT_GPU_LAYERS_NONE */
     uint32_t     cpu_expert_layers; /**< (-ncmoed) CTXFIT_ALL_LAYERS (-cmoed) */
     ctxfit_quant kv_key;            /**< (-ctkd) 0 = F16, whatever the model has */
@@ -119,6 +120,12 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, cons
 CTXFIT_API ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                                  const ctxfit_beside *beside, const ctxfit_allocator *allocator, ctxfit_plan **out,
                                                  ctxfit_error *error);
+
+/** ctxfit_plan_best_file_type() of the model with what runs beside it. @return as both. @since 0.1.0 */
+CTXFIT_API ctxfit_status ctxfit_plan_best_file_type_beside(const ctxfit_model *model, const ctxfit_hw *hw,
+                                                           const ctxfit_plan_options *options, const ctxfit_beside *beside,
+                                                           const ctxfit_allocator *allocator, ctxfit_file_type *out_file_type,
+                                                           ctxfit_error *error);
 
 /** What one entry takes on one device, or on all. @since 0.1.0 */
 typedef struct ctxfit_plan_beside {

@@ -46,7 +46,8 @@ static ctxfit_status meet_draft(const cfi_question *q, const cfi_beside_item *it
                         "draft model vocab must closely match target model to use speculation but target vocab size %llu does not match "
                         "draft vocab size %llu, max allowed difference %u",
                         (unsigned long long)a, (unsigned long long)b, VOCABULARY_DIFFERENCE);
-    return check_devices(q, item->draft_options.devices, "draft", error);
+    return item->draft_options.devices == CTXFIT_DEVICES_NONE ? CTXFIT_OK
+                                                              : check_devices(q, item->draft_options.devices, "draft", error);
 }
 
 static ctxfit_status meet_nextn(const cfi_question *q, ctxfit_error *error)

@@ -72,6 +72,15 @@ static ctxfit_status add_blocks(const cfi_question *q, const cfi_run *run, cfi_m
     return status;
 }
 
+/* Devices without a block, which the bound takes for parts of the graph, have none of it. */
+static void clear_idle(const cfi_run *run, cfi_memory *out)
+{
+    for (uint32_t d = 0; d < run->device_count; d++) {
+        if (out->device[d].layers == 0 && d != run->output_device)
+            out->device[d].compute = out->device[d].compute_low = 0;
+    }
+}
+
 /* Beside what a layer takes: the hidden states that come in, and those with the embeddings that the first matrix reads. */
 static bool add_joined(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
@@ -117,6 +126,7 @@ ctxfit_status cfi_beside_size_nextn(const cfi_question *q, const cfi_beside_item
         status = cfi_memory_add_bound(&view, q->engine_device, &blocks, out, error);
     if (status == CTXFIT_OK)
         status = add_blocks(q, run, out, error);
+    clear_idle(&blocks, out);
     if (status == CTXFIT_OK && !add_joined(q->model, &blocks, out))
         status = cfi_fail(error, CTXFIT_E_OVERFLOW, "nextn: more than 64 bits");
     out->compute_exact = false;

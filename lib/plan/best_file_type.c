@@ -2,7 +2,8 @@
 
 /* `*out_fits` stays false for a file that llama-quantize does not make of this model. */
 static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
-                             ctxfit_file_type file_type, const ctxfit_allocator *allocator, bool *out_fits, ctxfit_error *error)
+                             const ctxfit_beside *beside, ctxfit_file_type file_type, const ctxfit_allocator *allocator, bool *out_fits,
+                             ctxfit_error *error)
 {
     ctxfit_model       *other;
     ctxfit_plan        *plan;
@@ -13,7 +14,7 @@ static ctxfit_status fits_as(const ctxfit_model *model, const ctxfit_hw *hw, con
         return CTXFIT_OK;
     if (status != CTXFIT_OK)
         return status;
-    status = ctxfit_plan_make(other, hw, options, allocator, &plan, error);
+    status = ctxfit_plan_make_beside(other, hw, options, beside, allocator, &plan, error);
     ctxfit_model_free(other);
     if (status != CTXFIT_OK)
         return status;
@@ -35,6 +36,13 @@ bool cfi_plan_is_published(ctxfit_file_type file_type)
 ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                          const ctxfit_allocator *allocator, ctxfit_file_type *out_file_type, ctxfit_error *error)
 {
+    return ctxfit_plan_best_file_type_beside(model, hw, options, NULL, allocator, out_file_type, error);
+}
+
+ctxfit_status ctxfit_plan_best_file_type_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                                const ctxfit_beside *beside, const ctxfit_allocator *allocator,
+                                                ctxfit_file_type *out_file_type, ctxfit_error *error)
+{
     ctxfit_plan_options only_this_context;
     ctxfit_error        found;
     ctxfit_status       status;
@@ -55,7 +63,7 @@ ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit
 
         if (!cfi_plan_is_published(ctxfit_file_type_at(i)))
             continue;
-        status = fits_as(model, hw, &only_this_context, ctxfit_file_type_at(i), allocator, &fits, &found);
+        status = fits_as(model, hw, &only_this_context, beside, ctxfit_file_type_at(i), allocator, &fits, &found);
         if (status != CTXFIT_OK) {
             if (error != NULL)
                 *error = found;

@@ -83,7 +83,9 @@ ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, 
 
     options.ctx_tokens = ctx_tokens;
     options.sequences = sequences;
-    p.mask = q->only_devices != 0 ? q->only_devices : cfi_engine_participants(q->model, &options, q->engine.id, &whole);
+    p.mask = q->only_devices == CTXFIT_DEVICES_NONE ? 0
+             : q->only_devices != 0                 ? q->only_devices
+                                                    : cfi_engine_participants(q->model, &options, q->engine.id, &whole);
     if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
         status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
         lend(q, as, &out->run);

@@ -95,6 +95,8 @@ GOLDEN_CASES = {
                                "--quant", "exl3-4.0bpw", "--engine", "exllamav3"],
     "error_exl3_bits": ["plan", "qwen3-coder:30b", "--quant", "exl3-9bpw", "--hw", "rtx-4090 host:64GiB", "--engine", "exllamav3"],
     "error_exllamav3": ["plan", "qwen3-coder:30b", "--quant", "exl3-4bpw", "--hw", "mac-studio-m2-ultra-64gb", "--engine", "exllamav3"],
+    "plan_draft": ["plan", "qwen3-14b", "--quant", "Q4_K_M", "--hw", "rtx-4070 host:64GiB", "-c", "16k", "--draft", "qwen3-0.6b", "--draft-quant", "Q8_0"],
+    "error_draft": ["plan", "qwen3-14b", "--quant", "Q4_K_M", "--hw", "rtx-4070 host:64GiB", "--draft", "gemma-3-1b", "--draft-quant", "Q8_0"],
     "plan_slots": ["plan", "qwen3-coder:30b", "--quant", "Q4_K_M", "--hw", "2*rtx-3090 host:128GiB", "-c", "64k", "-np", "4"],
 }
 
@@ -475,7 +477,7 @@ class Options(unittest.TestCase):
         self.assertEqual((code, p["model"]["file_type"]), (FITS, "Q5_K_M"))
 
     def test_memory_that_is_not_counted_is_said(self):
-        self.assertIn("--mmproj", run(*CODER, "--mmproj", "x.gguf").stderr.decode())
+        self.assertIn("--mmproj-url", run(*CODER, "--mmproj-url", "x").stderr.decode())
 
     def test_a_real_header(self):
         code, p = plan("gguf/qwen-dense.gguf", "--header-only", "--hw", "host:8GiB")
@@ -830,6 +832,97 @@ class Sources(unittest.TestCase):
         done = run("model", self.folder / "Modelfile")
         self.assertEqual(done.returncode, BAD_INPUT)
         self.assertIn(b"line 1", done.stderr)
+
+
+class Beside(unittest.TestCase):
+    """What runs beside the model: a draft, adapters, a projector."""
+    MODEL = ["qwen3-14b", "--quant", "Q4_K_M", "-c", "8192"]
+    WIDTH, RANK = 5120, 16
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def gguf(self, name, keys, tensors):
+        """A file with text keys and matrices of floats, whose data is a hole."""
+        def text(value):
+            return len(value).to_bytes(8, "little") + value.encode()
+        number = lambda value, size=4: int(value).to_bytes(size, "little")
+        head, offset = b"GGUF" + number(3) + number(len(tensors), 8) + number(len(keys), 8), 0
+        head += b"".join(text(k) + number(8) + text(v) for k, v in keys.items())
+        for tensor, rows, columns in tensors:
+            head += text(tensor) + number(2) + number(rows, 8) + number(columns, 8) + number(0) + number(offset, 8)
+            offset += rows * columns * 4
+        path = self.folder / name
+        with open(path, "wb") as file:
+            file.write(head)
+            file.truncate(len(head) + -len(head) % 32 + offset)
+        return path
+
+    def adapter(self, name="lora.gguf", arch="qwen3", layers=40):
+        tensors = [(f"blk.{i}.attn_q.weight.lora_{half}", rows, columns) for i in range(layers)
+                   for half, rows, columns in (("a", self.WIDTH, self.RANK), ("b", self.RANK, self.WIDTH))]
+        return self.gguf(name, {"general.architecture": arch, "general.type": "adapter", "adapter.type": "lora"}, tensors)
+
+    def test_a_draft_has_options_of_its_own(self):
+        hw = ["--hw", "2*rtx-4090 host:64GiB"]
+        small = plan("qwen3-0.6b", "--quant", "Q8_0", "-c", "8192", "--kv", "q8_0", *hw)[1]
+        code, p = plan(*self.MODEL, *hw, "--draft", "qwen3-0.6b", "--draft-quant", "Q8_0", "-ctkd", "q8_0", "-ctvd", "q8_0")
+        self.assertEqual((code, p["beside"][0]["kind"]), (FITS, "draft"))
+        self.assertEqual(p["beside"][0]["total_bytes"], small["total_bytes"])
+        self.assertEqual([d["name"] for d in p["beside"][0]["devices"]], ["CUDA0", "CUDA1", "host"])
+        for words, devices in ((["-devd", "CUDA1"], ["CUDA1", "host"]), (["-devd", "none"], ["host"]), (["-ngld", "0", "-devd", "cuda0"], ["CUDA0", "host"])):
+            p = plan(*self.MODEL, *hw, "-md", "qwen3-0.6b", "--draft-quant", "Q8_0", *words)[1]
+            self.assertEqual([d["name"] for d in p["beside"][0]["devices"]], devices, words)
+
+    def test_a_pasted_line_with_a_draft_is_followed(self):
+        line = "llama-server -m qwen3-14b -md qwen3-0.6b -c 8192 -ngld 99 --spec-type draft-simple --spec-draft-n-max 7".split()
+        done = run("plan", *line, "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "--json")
+        self.assertEqual(len(json.loads(done.stdout)["beside"]), 1)
+        self.assertNotIn(b"on top", done.stderr)
+        line = [w for w in line if w not in ("--spec-type", "draft-simple")]
+        self.assertIn(b"drafts only where --spec-type says so", run("plan", *line, "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB").stderr)
+
+    def test_what_does_not_fit_for_its_sake_is_said(self):
+        words = ["qwen3-14b", "--quant", "Q4_K_M", "--hw", "rtx-4070 host:64GiB", "-c", "16384"]
+        self.assertEqual(plan(*words)[0], DOES_NOT_FIT if plan(*words)[1]["fit"] == "none" else FITS)
+        done = run("plan", *words, "--draft", "qwen3-0.6b", "--draft-quant", "Q8_0")
+        self.assertEqual(done.returncode, DOES_NOT_FIT)
+        self.assertIn(b"the model alone fits", done.stdout)
+        self.assertIn(b"nothing beside the model", done.stdout)
+
+    def test_adapters_and_a_projector_are_files(self):
+        lora = self.adapter()
+        eyes = self.gguf("eyes.gguf", {"general.architecture": "clip", "clip.projector_type": "gemma3"}, [("v.blk.0.ffn_up.weight", 64, 64)])
+        hw = ["--hw", "rtx-4090 host:64GiB"]
+        p = plan(*self.MODEL, *hw, "--lora", f"{lora},{lora}")[1]
+        self.assertEqual([b["weights_bytes"] for b in p["beside"]], [40 * 2 * self.WIDTH * self.RANK * 4] * 2)
+        self.assertEqual(plan(*self.MODEL, *hw, "--lora-scaled", f"{lora}:0.5")[1]["beside"][0]["name"], "qwen3")
+        for words, reason in ((["--lora", eyes], b"expected an adapter"), (["--mmproj", lora], b"rojector"), (["--lora", self.folder / "no"], b"no"),
+                              (["--lora", self.adapter("l.gguf", "llama")], b"arch mismatch"), (["--draft", "gemma-3-1b"], b"vocab"),
+                              (["--mtp"], b"MTP layers"), (["--draft", lora], b"adapter")):
+            done = run("plan", *self.MODEL, *hw, *words)
+            self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+            self.assertIn(reason, done.stderr)
+        for words in (["--spec-type", "guess"], ["-ctkd", "q9"], ["-ngld", "x"], ["-md", "qwen3-0.6b", "-devd", "CUDA7"], ["--draft-quant", "Q99"],
+                      ["--spec-draft-n-max", "0"], ["--spec-draft-n-max", "65536", "-md", "qwen3-0.6b"], ["-otd", "x"]):
+            self.assertEqual(run("plan", *self.MODEL, *hw, *words).returncode, USAGE, words)
+        self.assertEqual(run("plan", *self.MODEL, *hw, "--engine", "vllm", "--draft", "qwen3-0.6b").returncode, BAD_INPUT)
+
+    def test_what_a_modelfile_names_is_counted(self):
+        (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        name = "blk.0.ffn_up.weight"
+        self.gguf("lora.gguf", {"general.architecture": "qwen", "general.type": "adapter", "adapter.type": "lora"}, [(name + ".lora_a", 1, 1)])
+        (self.folder / "Modelfile").write_text("FROM ./a.gguf\nADAPTER lora.gguf\n")
+        done = run("plan", self.folder / "Modelfile", "--header-only", "--hw", "host:8GiB")
+        self.assertIn(b"missing one component", done.stderr)  # it was opened
+        done = run("plan", self.folder / "Modelfile", "--header-only", "--hw", "host:8GiB", "--engine", "vllm")
+        self.assertIn(b"an adapter comes on top: lora.gguf", done.stderr)
+
+    def test_a_placement_says_that_it_does_not_count_them(self):
+        done = run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", "--draft", "qwen3-0.6b")
+        self.assertIn(b"not counted here", done.stderr)
 
 
 class Batch(unittest.TestCase):

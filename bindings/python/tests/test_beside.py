@@ -54,6 +54,8 @@ def test_a_draft_counts_with_the_context_of_the_model(model: ctxfit.Model, draft
     assert plan.max_context == alone.max_context == model.trained_tokens
     listed = plan.to_dict()["beside"][0]
     assert listed["kind"] == ctxfit.beside_name(plan.beside[0].kind) == "draft" and listed["total_bytes"] == small.total_bytes
+    best = {"hw": "rtx-4070 host:64GiB", "ctx": 8192}
+    assert ctxfit.best_file_type(model, beside=beside, **best) != ctxfit.best_file_type(model, **best)  # type: ignore[arg-type]
     assert ctxfit.Differs.BESIDE in [d.kind for d in alone.compare(plan)]
 
 

@@ -146,6 +146,15 @@ static void a_draft_is_where_its_options_put_it(void **state)
     plan = planned_beside(model, hw, &options, beside);
     assert_int_equal(entry_of(plan, 0, 0).weights_bytes + entry_of(plan, 0, 1).weights_bytes, 0);
     assert_int_equal(entry_of(plan, 0, 2).layers, 28);
+    assert_true(entry_of(plan, 0, 0).compute_bytes > 0); /* which matrices of the host are brought to */
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    beside = besides();
+    host.gpu_layers = 0;
+    host.devices = CTXFIT_DEVICES_NONE;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, &host, NULL), CTXFIT_OK);
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).total_bytes + entry_of(plan, 0, 1).total_bytes, 0);
     ctxfit_plan_free(plan);
     ctxfit_beside_free(beside);
     ctxfit_hw_free(hw);

@@ -63,7 +63,7 @@ class Beside(Handle):
 
         draft_tokens    most that it drafts at once
         ctx             context of its own (older builds); None: that of the model
-        devices         places of devices in the plan that it may use
+        devices         places of devices in the plan that it may use; []: the host alone
         gpu_layers      0: none; "all"
         cpu_expert_layers   the first n layers keep their experts on the host; "all"
         kv_key, kv_value    cache types, F16 whatever the model has
@@ -77,7 +77,9 @@ class Beside(Handle):
         if ctx is not None:
             o.ctx_tokens = _convert.whole(ctx, "ctx", 1, _MOST_64 - 1)
         for place in devices or ():
-            o.devices |= 1 << _convert.whole(place, "devices", 0, 63)
+            o.devices |= 1 << _convert.whole(place, "devices", 0, 62)
+        if devices is not None and not devices:
+            o.devices = L.CTXFIT_DEVICES_NONE
         if gpu_layers is not None:
             o.gpu_layers = _layers(gpu_layers, "gpu_layers", L.CTXFIT_GPU_LAYERS_NONE, 0)
         if cpu_expert_layers is not None:

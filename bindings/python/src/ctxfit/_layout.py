@@ -257,6 +257,7 @@ CTXFIT_DIFFERS_MAX_CONTEXT = 12
 CTXFIT_DIFFERS_MAX_SEQUENCES = 13
 CTXFIT_DIFFERS_BESIDE = 14
 CTXFIT_MAX_BESIDE = 16
+CTXFIT_DEVICES_NONE = 18446744073709551615
 CTXFIT_BESIDE_DRAFT = 1
 CTXFIT_BESIDE_NEXTN = 2
 CTXFIT_BESIDE_ADAPTER = 3
@@ -1618,6 +1619,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_beside_add_adapter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_add_projector": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_make_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_best_file_type_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_get_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(ctxfit_plan_beside)]),
     "ctxfit_beside_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_place_solve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),

@@ -316,7 +316,7 @@ def checked_options(caller: str, options: Dict[str, Any]) -> L.ctxfit_plan_optio
     return plan_options({name: value for name, value in options.items() if value is not None})
 
 
-def best_file_type(model: Model, hw: Union[Hardware, str], **options: Any) -> Optional[str]:
+def best_file_type(model: Model, hw: Union[Hardware, str], *, beside: Optional[Beside] = None, **options: Any) -> Optional[str]:
     """The best (largest) file type of the model that still fits, with options as those of plan(); None when none does."""
     if not isinstance(model, Model):
         raise TypeError(f"model: expected Model, not {type(model).__name__}")
@@ -324,9 +324,12 @@ def best_file_type(model: Model, hw: Union[Hardware, str], **options: Any) -> Op
     machine = as_hardware(hw)
     out = ctypes.c_uint32()
     error = L.ctxfit_error()
-    status = lib.ctxfit_plan_best_file_type(
-        model._handle(), machine._handle(), ctypes.byref(made), None, ctypes.byref(out), ctypes.byref(error)
-    )
+    arguments = (model._handle(), machine._handle(), ctypes.byref(made))
+    if beside is None:
+        status = lib.ctxfit_plan_best_file_type(*arguments, None, ctypes.byref(out), ctypes.byref(error))
+    else:
+        with beside._held() as held:
+            status = lib.ctxfit_plan_best_file_type_beside(*arguments, held, None, ctypes.byref(out), ctypes.byref(error))
     if status:
         raise error_of(status, error)
     return file_type_name(out.value)

@@ -1,0 +1,466 @@
+/* What runs beside the model: options that name it, files that are opened, a list for the plan. */
+#include "cli.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES 4096
+
+static bool wants(cli_request *r, const char *what)
+{
+    (void)snprintf(r->expected, sizeof r->expected, "%s", what);
+    return false;
+}
+
+/* ---- settings ---- */
+
+/* Before it meant a model, llama-server's --draft was the number of tokens. */
+static bool set_draft(cli_request *r, const char *value)
+{
+    uint64_t tokens;
+
+    if (cli_parse_uint(value, UINT32_MAX, &tokens)) {
+        r->beside.draft_options.draft_tokens = (uint32_t)tokens;
+        return tokens > 0 || wants(r, "a model that drafts");
+    }
+    r->beside.draft = value;
+    return *value != '\0' || wants(r, "a model that drafts: a catalog name or a .gguf file");
+}
+
+static bool set_draft_type(cli_request *r, const char *value)
+{
+    r->beside.draft_type = ctxfit_file_type_from_name(value);
+    return r->beside.draft_type != 0 || wants(r, "a file type such as Q8_0 (ctxfit quant lists them)");
+}
+
+static bool set_draft_tokens(cli_request *r, const char *value)
+{
+    uint64_t n;
+
+    if (!cli_parse_uint(value, UINT32_MAX, &n) || n == 0)
+        return wants(r, "a number of tokens, 1 or more");
+    r->beside.draft_options.draft_tokens = (uint32_t)n;
+    return true;
+}
+
+static bool set_draft_ctx(cli_request *r, const char *value)
+{
+    return cli_parse_tokens(value, &r->beside.draft_options.ctx_tokens) || wants(r, "a number of tokens; 0: as the model");
+}
+
+static bool set_draft_layers(cli_request *r, const char *value)
+{
+    uint64_t layers = 0;
+
+    if (strcmp(value, "all") != 0 && strcmp(value, "auto") != 0 && strcmp(value, "-1") != 0) {
+        if (!cli_parse_uint(value, UINT32_MAX - 1, &layers))
+            return wants(r, "a number of layers, all or auto");
+        if (layers == 0)
+            layers = CTXFIT_GPU_LAYERS_NONE;
+    }
+    r->beside.draft_options.gpu_layers = (uint32_t)layers;
+    return true;
+}
+
+static bool set_draft_cpu_moe(cli_request *r, const char *value)
+{
+    (void)value;
+    r->beside.draft_options.cpu_expert_layers = CTXFIT_ALL_LAYERS;
+    return true;
+}
+
+static bool set_draft_n_cpu_moe(cli_request *r, const char *value)
+{
+    uint64_t layers;
+
+    if (!cli_parse_uint(value, CTXFIT_ALL_LAYERS - 1, &layers))
+        return wants(r, "a number of layers, 0 or more");
+    r->beside.draft_options.cpu_expert_layers = (uint32_t)layers;
+    return true;
+}
+
+static bool set_draft_key(cli_request *r, const char *value)
+{
+    return cli_read_cache_type(r, value, &r->beside.draft_options.kv_key);
+}
+
+static bool set_draft_value(cli_request *r, const char *value)
+{
+    return cli_read_cache_type(r, value, &r->beside.draft_options.kv_value);
+}
+
+static bool set_draft_overrides(cli_request *r, const char *value)
+{
+    char *text = r->beside.draft_options.overrides;
+
+    if (strchr(value, '=') == NULL || strlen(value) >= sizeof r->beside.draft_options.overrides)
+        return wants(r, "pattern=buffer, at most 1,023 characters in all");
+    memcpy(text, value, strlen(value) + 1);
+    return true;
+}
+
+static bool set_draft_devices(cli_request *r, const char *value)
+{
+    r->beside.draft_devices = value;
+    return *value != '\0' || wants(r, "devices with commas between (CUDA0,CUDA1), or none");
+}
+
+/* Kinds of drafting, with commas between. The model's own blocks draft where no other model is named. */
+static bool set_spec_type(cli_request *r, const char *value)
+{
+    static const char *const with_model[] = {"draft-simple", "draft-eagle3", "draft-dflash", "draft-dspark"};
+
+    for (const char *p = value;; p++) {
+        size_t length = strcspn(p, ",");
+        bool   known = length == strlen("none") && strncmp(p, "none", length) == 0;
+
+        r->beside.typed = 1;
+        for (size_t i = 0; i < CLI_COUNT(with_model); i++)
+            known = known || (strlen(with_model[i]) == length && strncmp(p, with_model[i], length) == 0);
+        if (length == strlen("draft-mtp") && strncmp(p, "draft-mtp", length) == 0) {
+            r->beside.own_blocks = 1;
+        } else if (length > 6 && strncmp(p, "ngram-", 6) == 0) {
+            r->beside.ngrams = 1;
+        } else if (!known) {
+            return wants(r, "none, draft-simple, draft-mtp, draft-eagle3, draft-dflash, draft-dspark or ngram-..., with commas between");
+        }
+        p += length;
+        if (*p == '\0')
+            return true;
+    }
+}
+
+static bool add_adapters(cli_request *r, const char *value, bool scaled)
+{
+    if (*value == '\0' || r->beside.adapter_count == CLI_MOST_ADAPTERS)
+        return wants(r, "a LoRA adapter, a .gguf file; at most 8 times");
+    r->beside.adapter_scaled[r->beside.adapter_count] = scaled;
+    r->beside.adapter[r->beside.adapter_count++] = value;
+    return true;
+}
+
+static bool set_lora(cli_request *r, const char *value) { return add_adapters(r, value, false); }
+static bool set_lora_scaled(cli_request *r, const char *value) { return add_adapters(r, value, true); }
+
+static bool set_projector(cli_request *r, const char *value)
+{
+    r->beside.projector = value;
+    return *value != '\0' || wants(r, "a projector, a .gguf file");
+}
+
+static bool set_no_projector(cli_request *r, const char *value)
+{
+    (void)value;
+    r->beside.projector = NULL;
+    r->beside.no_projector = 1;
+    return true;
+}
+
+static bool set_projector_offload(cli_request *r, const char *value)
+{
+    r->beside.projector_options.flags = strcmp(value, "1") == 0 ? 0 : CTXFIT_PROJECTOR_F_HOST;
+    return true;
+}
+
+static bool set_projector_device(cli_request *r, const char *value)
+{
+    r->beside.projector_device = value;
+    return *value != '\0' || wants(r, "a device (CUDA1), or none");
+}
+
+#define BESIDE_SETTING(key, set) {key, 0, UINT32_MAX, 0, set}
+static const cli_setting beside_settings[] = {
+    BESIDE_SETTING("draft", set_draft),
+    BESIDE_SETTING("draft_quant", set_draft_type),
+    BESIDE_SETTING("draft_n_max", set_draft_tokens),
+    BESIDE_SETTING("draft_ctx", set_draft_ctx),
+    BESIDE_SETTING("draft_ngl", set_draft_layers),
+    BESIDE_SETTING("draft_cpu_moe", set_draft_cpu_moe),
+    BESIDE_SETTING("draft_n_cpu_moe", set_draft_n_cpu_moe),
+    BESIDE_SETTING("draft_type_k", set_draft_key),
+    BESIDE_SETTING("draft_type_v", set_draft_value),
+    BESIDE_SETTING("draft_overrides", set_draft_overrides),
+    BESIDE_SETTING("draft_devices", set_draft_devices),
+    BESIDE_SETTING("spec_type", set_spec_type),
+    BESIDE_SETTING("lora", set_lora),
+    BESIDE_SETTING("lora_scaled", set_lora_scaled),
+    BESIDE_SETTING("mmproj", set_projector),
+    BESIDE_SETTING("no_mmproj", set_no_projector),
+    BESIDE_SETTING("mmproj_offload", set_projector_offload),
+    BESIDE_SETTING("mmproj_device", set_projector_device),
+};
+
+const cli_setting *cli_beside_setting_at(uint32_t index)
+{
+    return index < CLI_COUNT(beside_settings) ? &beside_settings[index] : NULL;
+}
+
+/* ---- a list for the plan ---- */
+
+/* What is being gathered, and the first failure. */
+typedef struct gathering {
+    const cli_request  *request;
+    const ctxfit_model *model;
+    const ctxfit_hw    *hw;
+    cli_beside_list    *list;
+    int                 code;
+} gathering;
+
+static void refuse(gathering *g, const char *what, const char *name, ctxfit_status status, const ctxfit_error *error)
+{
+    int code = cli_fail(what, name, status, error);
+
+    g->code = status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
+}
+
+static bool same_name(const char *name, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char a = name[i], b = text[i];
+
+        a = (char)(a >= 'A' && a <= 'Z' ? a + 32 : a);
+        b = (char)(b >= 'A' && b <= 'Z' ? b + 32 : b);
+        if (a != b || a == '\0')
+            return false;
+    }
+    return name[length] == '\0';
+}
+
+/* The bit of a device by the engine's name of it, which a plan says; 0 for none. */
+static uint64_t device_bit(const ctxfit_plan *plan, const char *text, size_t length)
+{
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+
+    (void)ctxfit_plan_get_summary(plan, &s);
+    for (uint32_t i = 0; i + 1 < s.device_count && i < 64; i++) {
+        ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+
+        if (ctxfit_plan_get_device(plan, i, &d) == CTXFIT_OK && same_name(d.name, text, length))
+            return UINT64_C(1) << i;
+    }
+    return 0;
+}
+
+/* Devices by name; "none" leaves 0. */
+static uint64_t device_bits(gathering *g, const char *option, const char *names)
+{
+    ctxfit_plan_options options = g->request->options;
+    ctxfit_plan        *plan;
+    ctxfit_error        error;
+    uint64_t            bits = 0;
+    ctxfit_status       status;
+
+    if (strcmp(names, "none") == 0)
+        return 0;
+    options.flags |= CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND;
+    options.ctx_tokens = 512;
+    status = ctxfit_plan_make(g->model, g->hw, &options, NULL, &plan, &error);
+    if (status != CTXFIT_OK) {
+        refuse(g, "plan", g->request->model, status, &error);
+        return 0;
+    }
+    for (const char *p = names; *p != '\0' && g->code == CLI_FITS;) {
+        size_t   length = strcspn(p, ",");
+        uint64_t bit = device_bit(plan, p, length);
+
+        bits |= bit;
+        if (bit == 0) {
+            fprintf(stderr, "ctxfit: %s '%.80s': expected devices of the machine by the engine's names (CUDA0), or none\n", option, names);
+            g->code = CLI_USAGE;
+        }
+        p += length + (p[length] == ',');
+    }
+    ctxfit_plan_free(plan);
+    return bits;
+}
+
+static void gather_draft(gathering *g, const char *name)
+{
+    ctxfit_draft_options o = g->request->beside.draft_options;
+    cli_model_source     source = {name, g->request->beside.draft_type, g->request->header_only == CTXFIT_CHOICE_ON, NULL};
+    ctxfit_error         error;
+    ctxfit_status        status = cli_open_model(&source, &g->list->draft, &error);
+
+    if (status != CTXFIT_OK) {
+        refuse(g, "draft", name, status, &error);
+        return;
+    }
+    if (g->request->beside.draft_devices != NULL) {
+        o.devices = device_bits(g, "-devd", g->request->beside.draft_devices);
+        if (g->code != CLI_FITS)
+            return;
+        if (o.devices == 0)
+            o.devices = CTXFIT_DEVICES_NONE;
+    }
+    status = ctxfit_beside_add_draft(g->list->beside, g->list->draft, &o, &error);
+    if (status != CTXFIT_OK)
+        refuse(g, "draft", name, status, &error);
+}
+
+static void gather_blocks(gathering *g)
+{
+    ctxfit_error  error;
+    ctxfit_status status = ctxfit_beside_add_nextn(g->list->beside, &g->request->beside.draft_options, &error);
+
+    if (status != CTXFIT_OK)
+        refuse(g, "--spec-type", "draft-mtp", status, &error);
+}
+
+static ctxfit_status open_header(const gathering *g, const char *path, ctxfit_gguf **out, ctxfit_error *error)
+{
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+
+    options.flags = g->request->header_only == CTXFIT_CHOICE_ON ? CTXFIT_GGUF_F_HEADER_ONLY : 0;
+    return ctxfit_gguf_open(path, &options, NULL, out, error);
+}
+
+static void gather_projector(gathering *g, const char *path)
+{
+    ctxfit_projector_options o = g->request->beside.projector_options;
+    ctxfit_gguf             *gguf;
+    ctxfit_error             error;
+    ctxfit_status            status = open_header(g, path, &gguf, &error);
+
+    if (status == CTXFIT_OK) {
+        if (g->request->beside.projector_device != NULL) {
+            o.devices = device_bits(g, "--mmproj-device", g->request->beside.projector_device);
+            o.flags |= o.devices == 0 ? CTXFIT_PROJECTOR_F_HOST : 0u;
+        }
+        status = ctxfit_beside_add_projector(g->list->beside, gguf, &o, &error);
+        ctxfit_gguf_free(gguf);
+    }
+    if (status != CTXFIT_OK)
+        refuse(g, "projector", path, status, &error);
+}
+
+static void gather_adapter(gathering *g, const char *path)
+{
+    ctxfit_gguf  *gguf;
+    ctxfit_error  error;
+    ctxfit_status status = open_header(g, path, &gguf, &error);
+
+    if (status == CTXFIT_OK) {
+        status = ctxfit_beside_add_adapter(g->list->beside, gguf, &error);
+        ctxfit_gguf_free(gguf);
+    }
+    if (status != CTXFIT_OK)
+        refuse(g, "adapter", path, status, &error);
+}
+
+/* FILE[,FILE], each with :SCALE behind it where it is scaled. */
+static void gather_adapters(gathering *g, const char *names, bool scaled)
+{
+    char path[PATH_BYTES];
+
+    for (const char *p = names; *p != '\0' && g->code == CLI_FITS;) {
+        size_t length = strcspn(p, ",");
+        char  *colon;
+
+        if (length >= sizeof path) {
+            fprintf(stderr, "ctxfit: --lora: the name of a file is too long\n");
+            g->code = CLI_USAGE;
+            return;
+        }
+        memcpy(path, p, length);
+        path[length] = '\0';
+        colon = scaled ? strrchr(path, ':') : NULL;
+        if (colon != NULL)
+            *colon = '\0';
+        gather_adapter(g, path);
+        p += length + (p[length] == ',');
+    }
+}
+
+/* What a model of Ollama brings along, where the command line does not name another. */
+static void gather_parts(gathering *g, const cli_parts *parts)
+{
+    if (parts->projector[0] != '\0' && g->request->beside.projector == NULL && !g->request->beside.no_projector) {
+        fprintf(stderr, "ctxfit: note: the model's projector is counted (--no-mmproj leaves it out)\n");
+        gather_projector(g, parts->projector);
+    }
+    for (uint32_t i = 0; i < parts->adapter_count && g->code == CLI_FITS; i++) {
+        fprintf(stderr, "ctxfit: note: the model's adapter is counted\n");
+        gather_adapter(g, parts->adapter[i]);
+    }
+}
+
+static void say_drafting(const cli_request *r)
+{
+    if (r->beside.ngrams)
+        fputs("ctxfit: note: drafts of n-grams take no memory beside rows of logits, which are not counted\n", stderr);
+    if (r->beside.draft != NULL && r->pasted && !r->beside.typed)
+        fputs("ctxfit: note: counted as drafting; from b10472 on llama-server drafts only where --spec-type says so (draft-simple)\n",
+              stderr);
+}
+
+int cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out)
+{
+    gathering    g = {r, model, hw, out, CLI_FITS};
+    ctxfit_error error;
+
+    memset(out, 0, sizeof *out);
+    if (ctxfit_beside_new(NULL, &out->beside, &error) != CTXFIT_OK)
+        return cli_fail("plan", r->model, CTXFIT_E_NO_MEMORY, &error);
+    say_drafting(r);
+    if (r->beside.draft != NULL)
+        gather_draft(&g, r->beside.draft);
+    else if (r->beside.own_blocks)
+        gather_blocks(&g);
+    if (r->beside.projector != NULL && g.code == CLI_FITS)
+        gather_projector(&g, r->beside.projector);
+    for (uint32_t i = 0; i < r->beside.adapter_count && g.code == CLI_FITS; i++)
+        gather_adapters(&g, r->beside.adapter[i], r->beside.adapter_scaled[i] != 0);
+    if (g.code == CLI_FITS)
+        gather_parts(&g, parts);
+    return g.code;
+}
+
+void cli_free_beside(cli_beside_list *list)
+{
+    ctxfit_beside_free(list->beside);
+    ctxfit_model_free(list->draft);
+}
+
+bool cli_counts_parts(const cli_request *r)
+{
+    static const char *const engines[] = {"llama.cpp", "ollama", "lm-studio"};
+
+    for (size_t i = 0; i < CLI_COUNT(engines); i++)
+        if (strncmp(r->options.engine, engines[i], strlen(engines[i])) == 0)
+            return true;
+    return r->options.engine[0] == '\0';
+}
+
+bool cli_names_beside(const cli_request *r)
+{
+    return r->beside.draft != NULL || r->beside.own_blocks || r->beside.projector != NULL || r->beside.adapter_count > 0;
+}
+
+/* ---- for people ---- */
+
+void cli_render_beside(const ctxfit_plan *plan, FILE *out)
+{
+    ctxfit_plan_beside b = CTXFIT_PLAN_BESIDE_INIT;
+    uint32_t           count = 0;
+
+    for (; ctxfit_plan_get_beside(plan, count, UINT32_MAX, &b) == CTXFIT_OK; count++) {
+        const struct {
+            const char *name;
+            uint64_t    bytes;
+        } parts[] = {{"cache", b.kv_bytes}, {"state", b.recurrent_bytes}, {b.compute_exact ? "compute" : "compute at most", b.compute_bytes}};
+        char   text[256];
+        size_t used = (size_t)snprintf(text, sizeof text, "%s: weights %s", b.name, cli_bytes(b.weights_bytes));
+
+        for (size_t i = 0; i < CLI_COUNT(parts); i++)
+            if (parts[i].bytes > 0)
+                used += (size_t)snprintf(text + used, sizeof text - used, ", %s %s", parts[i].name, cli_bytes(parts[i].bytes));
+        cli_clean(text);
+        if (count == 0)
+            fputs("  Beside the model\n", out);
+        fprintf(out, "    %-9s %9s  ", ctxfit_beside_name(b.kind), cli_bytes(b.total_bytes));
+        cli_wrap(out, cli_style_of(out).width, 25, text);
+    }
+    if (count > 0)
+        fputc('\n', out);
+}
