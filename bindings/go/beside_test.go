@@ -85,8 +85,8 @@ func TestBeside(t *testing.T) {
 		t.Errorf("an adapter of another architecture: %v", err)
 	}
 	tight := must(ctxfit.ParseHardware("rtx-4070 host:64GiB"))(t)
-	with := must(ctxfit.BestFileTypeBeside(model, tight, beside, ctxfit.WithContext(8192), ctxfit.WithGPULayers(31)))(t)
-	if alone := must(ctxfit.BestFileType(model, tight, ctxfit.WithContext(8192), ctxfit.WithGPULayers(31)))(t); with == alone {
+	with := must(ctxfit.BestFileTypeBeside(model, tight, beside, ctxfit.WithContext(8192)))(t)
+	if alone := must(ctxfit.BestFileType(model, tight, ctxfit.WithContext(8192)))(t); with == alone {
 		t.Errorf("%v fits with as much beside it as alone", with)
 	}
 	own := must(ctxfit.NewBeside())(t)

@@ -448,7 +448,8 @@ void cli_render_beside(const ctxfit_plan *plan, FILE *out)
         const struct {
             const char *name;
             uint64_t    bytes;
-        } parts[] = {{"cache", b.kv_bytes}, {"state", b.recurrent_bytes}, {b.compute_exact ? "compute" : "compute at most", b.compute_bytes}};
+        } parts[] = {
+            {"cache", b.kv_bytes}, {"state", b.recurrent_bytes}, {b.compute_exact ? "compute" : "compute at most", b.compute_bytes}};
         char   text[256];
         size_t used = (size_t)snprintf(text, sizeof text, "%s: weights %s", b.name, cli_bytes(b.weights_bytes));
 
