@@ -17,6 +17,7 @@
 #include "ctxfit/modelfile.h"
 #include "ctxfit/place.h"
 #include "ctxfit/plan.h"
+#include "ctxfit/projector.h"
 #include "ctxfit/quant.h"
 #include "ctxfit/rank.h"
 #include "ctxfit/store.h"

@@ -169,24 +169,11 @@ func (b *Beside) AddAdapter(header *GGUF) error {
 	})
 }
 
-// Projector says where a projector runs; by default on the first GPU.
-type Projector struct {
-	OnHost  bool  // (--no-mmproj-offload)
-	Devices []int // the place of a device in the plan, one at most
-}
-
 // AddProjector adds a projector.
 func (b *Beside) AddProjector(header *GGUF, how Projector) error {
 	var o C.ctxfit_projector_options
-	o.struct_size = C.sizeof_ctxfit_projector_options
-	if how.OnHost {
-		o.flags = C.CTXFIT_PROJECTOR_F_HOST
-	}
-	for _, place := range how.Devices {
-		if place < 0 || place > 63 {
-			return invalid("Projector.Devices: %d is no place of a device", place)
-		}
-		o.devices |= 1 << uint(place)
+	if err := how.options(&o); err != nil {
+		return err
 	}
 	return b.add(header, func(c *C.ctxfit_beside, h *C.ctxfit_gguf, e *C.ctxfit_error) C.ctxfit_status {
 		return C.ctxfit_beside_add_projector(c, h, &o, e)

@@ -188,11 +188,15 @@ func (g *GGUF) Companion() (Companion, error) {
 	if status := C.ctxfit_companion_from_gguf(header, &c, &e); status != C.CTXFIT_OK {
 		return Companion{}, failure(status, &e)
 	}
+	return companionOf(&c), nil
+}
+
+func companionOf(c *C.ctxfit_companion) Companion {
 	return Companion{Kind: CompanionKind(c.kind), Name: C.GoString(&c.name[0]), Vision: c.flags&C.CTXFIT_COMPANION_F_VISION != 0,
 		Audio: c.flags&C.CTXFIT_COMPANION_F_AUDIO != 0, Rank: int(c.rank), Layers: int(c.layers), Embedding: int(c.embedding),
 		Output: int(c.output), ImageSize: int(c.image_size), PatchSize: int(c.patch_size), Tensors: uint64(c.tensors),
 		WeightBytes: uint64(c.weight_bytes), FlopsPerToken: uint64(c.flops_per_token),
-		ComputeBytesPerToken: uint64(c.compute_bytes_per_token)}, nil
+		ComputeBytesPerToken: uint64(c.compute_bytes_per_token)}
 }
 
 func (g *GGUF) enter() *C.ctxfit_gguf {

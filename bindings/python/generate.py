@@ -17,7 +17,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGE = HERE / "src" / "ctxfit"
-HEADERS = ["base", "quant", "gguf", "hf", "model", "modelfile", "hw", "engine", "plan", "beside", "place", "rank", "store"]
+HEADERS = ["base", "quant", "gguf", "hf", "model", "modelfile", "hw", "engine", "plan", "projector", "beside", "place", "rank", "store"]
 NOTE = '# Made by generate.py from include/ctxfit/*.h: do not edit.\n'
 
 MAXIMA = {"UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
@@ -42,7 +42,7 @@ ENUMS = {
     "CTXFIT_DTYPE_": ("Dtype", False), "CTXFIT_CHECKPOINT_QUANT_": ("CheckpointQuant", False),
     "CTXFIT_CHECKPOINT_F_": ("CheckpointFlags", True), "CTXFIT_COMPANION_": ("CompanionKind", False),
     "CTXFIT_COMPANION_F_": ("CompanionFlags", True), "CTXFIT_PART_": ("Part", False), "CTXFIT_BESIDE_": ("BesideKind", False),
-    "CTXFIT_PROJECTOR_F_": ("ProjectorFlags", True),
+    "CTXFIT_PROJECTOR_F_": ("ProjectorFlags", True), "CTXFIT_ENCODER_F_": ("EncoderFlags", True),
     "CTXFIT_STORE_": ("StoreKind", False), "CTXFIT_STORED_F_": ("StoredFlags", True),
 }
 NOT_CLASSES = ("CTXFIT_QUANT_DEFAULT", "CTXFIT_FILE_TYPE_DEFAULT")  # the first names of lists that a program asks for by name
@@ -55,7 +55,7 @@ RECORDS = {
     "ctxfit_constraint": "Constraint", "ctxfit_estimate": "Estimate", "ctxfit_check": "Check",
     "ctxfit_place_summary": "PlaceSummary", "ctxfit_plan_part": "PlanPart", "ctxfit_change": "Change", "ctxfit_line": "Line",
     "ctxfit_hf_tensor": "HfTensor", "ctxfit_checkpoint_info": "Checkpoint", "ctxfit_checkpoint_layer": "CheckpointLayer", "ctxfit_companion": "Companion",
-    "ctxfit_plan_beside": "PlanBeside",
+    "ctxfit_plan_beside": "PlanBeside", "ctxfit_projector_memory": "ProjectorMemory",
 }
 NAMED = {"TensorInfo", "GgufKey", "HfTensor"}  # C finds their name by place; Python shows it beside the rest
 RENAMED = {("ctxfit_quant_info", "quant"): "name", ("ctxfit_file_type_info", "file_type"): "name"}

@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *attention_name(uint32_t attention)
@@ -199,8 +200,39 @@ static void print_tensors(const ctxfit_model *model)
     }
 }
 
+/* What a projector computes with, on a GPU and on the host; pixels of an image that comes, or 0. */
+static void print_projector(const ctxfit_gguf *gguf, uint32_t width, uint32_t height)
+{
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m[2] = {CTXFIT_PROJECTOR_MEMORY_INIT, CTXFIT_PROJECTOR_MEMORY_INIT};
+    ctxfit_projector        *projector = NULL;
+    ctxfit_error             error;
+    ctxfit_status            status = ctxfit_projector_from_gguf(gguf, NULL, &projector, &error);
+
+    o.image_width = width;
+    o.image_height = height;
+    if (status == CTXFIT_OK)
+        status = ctxfit_projector_measure(projector, NULL, CTXFIT_BACKEND_CUDA, &o, &m[0], &error);
+    if (status == CTXFIT_OK)
+        status = ctxfit_projector_measure(projector, NULL, CTXFIT_BACKEND_CPU, &o, &m[1], &error);
+    if (status != CTXFIT_OK) {
+        printf("  compute buffers     unknown: %s\n", error.message);
+    } else {
+        const char *most = (m[0].flags & CTXFIT_ENCODER_F_BOUND) != 0 ? "at most " : "";
+
+        printf("  compute buffers     %s%s on a CUDA GPU and %s beside it; %s%s on the host alone\n", most, cli_bytes(m[0].compute_bytes),
+               cli_bytes(m[0].host_compute_bytes), most, cli_bytes(m[1].host_compute_bytes));
+        if (width > 0 && m[0].image_tokens > 0)
+            printf("  image of %u x %u  %s tokens, encoded as %u of at most %u x %u\n", (unsigned)width, (unsigned)height,
+                   cli_count(m[0].image_tokens), (unsigned)m[0].image_pieces, (unsigned)m[0].picture_width, (unsigned)m[0].picture_height);
+        else if (width > 0)
+            printf("  image of %u x %u  its tokens are not known for this kind of projector\n", (unsigned)width, (unsigned)height);
+    }
+    ctxfit_projector_free(projector);
+}
+
 /* A file that is no model, but comes beside one; false where it is neither. */
-static bool print_companion(const char *path)
+static bool print_companion(const char *path, uint32_t width, uint32_t height)
 {
     ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
     ctxfit_companion    c = CTXFIT_COMPANION_INIT;
@@ -211,9 +243,10 @@ static bool print_companion(const char *path)
     if (ctxfit_gguf_open(path, &options, NULL, &gguf, NULL) != CTXFIT_OK)
         return false;
     status = ctxfit_companion_from_gguf(gguf, &c, NULL);
-    ctxfit_gguf_free(gguf);
-    if (status != CTXFIT_OK)
+    if (status != CTXFIT_OK) {
+        ctxfit_gguf_free(gguf);
         return false;
+    }
     fputs(c.kind == CTXFIT_COMPANION_ADAPTER ? "LoRA adapter for " : "projector ", stdout);
     cli_put(stdout, c.name);
     printf("\n  weights             %s bytes (%s) in %s tensors\n", cli_count(c.weight_bytes), cli_bytes(c.weight_bytes),
@@ -226,7 +259,21 @@ static bool print_companion(const char *path)
                (unsigned)c.output);
     if (c.image_size > 0)
         printf("  image               %u pixels a side, patches of %u\n", (unsigned)c.image_size, (unsigned)c.patch_size);
+    if (c.kind == CTXFIT_COMPANION_PROJECTOR)
+        print_projector(gguf, width, height);
+    ctxfit_gguf_free(gguf);
     return true;
+}
+
+/* WIDTHxHEIGHT */
+static bool read_size(const char *text, uint32_t out[2])
+{
+    char         *end;
+    unsigned long width = strtoul(text, &end, 10), height = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
+
+    out[0] = (uint32_t)width;
+    out[1] = (uint32_t)height;
+    return *end == '\0' && width > 0 && height > 0 && width <= 65536 && height <= 65536;
 }
 
 int cli_model(int argc, char **argv)
@@ -234,6 +281,7 @@ int cli_model(int argc, char **argv)
     cli_model_source  source = {NULL, 0, false, NULL};
     const char       *bad = NULL;
     bool              tensors = false;
+    uint32_t          image[2] = {0, 0};
     ctxfit_model     *model;
     ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
     ctxfit_error      error;
@@ -246,19 +294,21 @@ int cli_model(int argc, char **argv)
             bad = (source.file_type = ctxfit_file_type_from_name(argv[++i])) == 0 ? argv[i] : NULL;
         else if (strcmp(argv[i], "--header-only") == 0)
             source.header_only = true;
+        else if (strcmp(argv[i], "--image") == 0 && i + 1 < argc)
+            bad = read_size(argv[++i], image) ? NULL : argv[i];
         else if (argv[i][0] != '-' && source.name == NULL)
             source.name = argv[i];
         else
             bad = argv[i];
     }
     if (bad != NULL) {
-        fprintf(stderr, "ctxfit: '%s': usage: ctxfit model [MODEL] [--quant Q4_K_M] [--tensors] [--header-only]\n", bad);
+        fprintf(stderr, "ctxfit: '%s': usage: ctxfit model [MODEL] [--quant Q4_K_M] [--tensors] [--header-only] [--image 1280x720]\n", bad);
         return CLI_USAGE;
     }
     if (source.name == NULL)
         return list_models();
     status = cli_open_model(&source, &model, &error);
-    if (status == CTXFIT_E_UNSUPPORTED && print_companion(source.name))
+    if (status == CTXFIT_E_UNSUPPORTED && print_companion(source.name, image[0], image[1]))
         return CLI_FITS;
     if (status != CTXFIT_OK)
         return cli_fail("model", source.name, status, &error);

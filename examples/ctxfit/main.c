@@ -12,7 +12,7 @@ static const char help[] =
     "  ctxfit place MODEL [--hw SPEC] [--for context|speed|quality|sequences]\n"
     "      how to run it: what goes where, how much context, in which file type;\n"
     "      the line of llama-server; --line TEXT improves one that is pasted\n"
-    "  ctxfit model [MODEL] [--quant T] [--tensors] [--header-only]\n"
+    "  ctxfit model [MODEL] [--quant T] [--tensors] [--header-only] [--image WxH]\n"
     "      what a model is made of; without MODEL the catalog\n"
     "  ctxfit hw [SPEC | --report | --about NAME | --list [WORDS] [filters]]\n"
     "      what a machine is made of; without SPEC this one, with what is free now;\n"

@@ -21,6 +21,7 @@
 
 #include "ctxfit/gguf.h"
 #include "ctxfit/plan.h"
+#include "ctxfit/projector.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,17 +89,6 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_nextn(ctxfit_beside *beside, const ct
  */
 CTXFIT_API ctxfit_status ctxfit_beside_add_adapter(ctxfit_beside *beside, const ctxfit_gguf *gguf, ctxfit_error *error);
 
-/** Flags of #ctxfit_projector_options. */
-enum { CTXFIT_PROJECTOR_F_HOST = 1u << 0 /**< on the host (--no-mmproj-offload) */ };
-
-/** How a projector runs; every field: 0 = the engine's default. @since 0.1.0 */
-typedef struct ctxfit_projector_options {
-    uint32_t struct_size; /**< set by CTXFIT_PROJECTOR_OPTIONS_INIT */
-    uint32_t flags;       /**< CTXFIT_PROJECTOR_F_* */
-    uint64_t devices;     /**< bit n: on device n of the plan; 0 = the first GPU of the host */
-} ctxfit_projector_options;
-#define CTXFIT_PROJECTOR_OPTIONS_INIT { (uint32_t)sizeof(ctxfit_projector_options), 0, 0 }
-
 /**
  * Adds a projector, whose weights are all on one device.
  * @param options NULL = defaults
@@ -113,8 +103,8 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, cons
  * Plans a run with what runs beside it.
  * @param beside NULL = nothing: ctxfit_plan_make()
  * @return as ctxfit_plan_make(), and: E_REFUSED (the engine does not run the model with this: a draft with another vocabulary, an adapter
- *         of another model; the message is its reason); E_UNSUPPORTED (what this engine does with it is not modelled); E_INVALID_ARG (a
- *         device that the machine does not have).
+ *         of another model; the message is its reason); E_UNSUPPORTED (what this engine does with it is not modelled);
+ *         E_INCOMPLETE (the file of a projector lacks a key); E_INVALID_ARG (a device that the machine does not have).
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,

@@ -97,6 +97,7 @@ enum {
     CFI_V1_CHECKPOINT_LAYER = 24,
     CFI_V1_COMPANION      = 136,
     CFI_V1_STORED         = 24,
+    CFI_V1_PROJECTOR_MEMORY = 88,
     CFI_V1_MODEL_INFO     = 120,
     CFI_V1_LAYER_INFO     = 120,
     CFI_V1_DEVICE         = 216,

@@ -29,10 +29,20 @@ typedef struct splitter {
 /* ---- what a place can do ---- */
 static bool is_device(const cfi_schedule *s, uint32_t place) { return place < s->host; }
 
+/* What CUDA lacks of the operations of encoders (ggml-cuda.cu:4885, ggml_backend_cuda_device_supports_op). */
+static bool cuda_has(const cfi_node *node)
+{
+    if (node->op == CFI_OP_IM2COL)
+        return cfi_node_contiguous(node->src[0]) && cfi_node_contiguous(node->src[1]);
+    return node->op != CFI_OP_POOL_1D;
+}
+
 bool cfi_schedule_supports(const cfi_schedule *s, uint32_t place, const cfi_node *node)
 {
-    if (!is_device(s, place) || node->op != CFI_OP_FLASH_ATTN_EXT)
+    if (!is_device(s, place))
         return true;
+    if (node->op != CFI_OP_FLASH_ATTN_EXT)
+        return (s->devices[place].backend != CTXFIT_BACKEND_CUDA && s->devices[place].backend != CTXFIT_BACKEND_ROCM) || cuda_has(node);
     return cfi_engine_flash_kernel(s->devices[place].backend, (uint32_t)node->src[1]->ne[0], (uint32_t)node->src[2]->ne[0],
                                    (uint32_t)(node->src[0]->ne[2] / (node->src[1]->ne[2] > 0 ? node->src[1]->ne[2] : 1)),
                                    (ctxfit_quant)node->src[1]->quant, (ctxfit_quant)node->src[2]->quant);

@@ -129,49 +129,24 @@ static bool add_padded(const cfi_gguf_tensor *t, uint64_t padded[CFI_PADDING_COU
     return true;
 }
 
-static ctxfit_status read_companion(const ctxfit_gguf *gguf, uint32_t kind, ctxfit_companion *out, ctxfit_error *error)
-{
-    ctxfit_status status;
-
-    out->struct_size = (uint32_t)sizeof *out;
-    status = ctxfit_companion_from_gguf(gguf, out, error);
-    if (status != CTXFIT_OK || out->kind == kind)
-        return status;
-    return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "the file is %s",
-                    kind == CTXFIT_COMPANION_ADAPTER ? "a projector, expected an adapter" : "an adapter, expected a projector");
-}
-
 ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, const ctxfit_gguf *gguf, const ctxfit_projector_options *options,
                                           ctxfit_error *error)
 {
-    ctxfit_projector_options o;
-    cfi_beside_item          item = {.kind = CTXFIT_BESIDE_PROJECTOR};
-    const cfi_gguf_tensor   *tensors;
-    size_t                   count;
-    ctxfit_status            status;
+    cfi_beside_item item = {.kind = CTXFIT_BESIDE_PROJECTOR};
+    ctxfit_status   status;
 
     if (beside == NULL || gguf == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and gguf must not be NULL");
-    status = cfi_copy_in(&o, sizeof o, CFI_V1_PROJECTOR_OPTIONS, options);
-    if (status != CTXFIT_OK)
-        return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
-    if ((o.flags & ~(uint32_t)CTXFIT_PROJECTOR_F_HOST) != 0)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o.flags);
-    if ((o.devices & (o.devices - 1)) != 0)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "devices: a projector is on one device");
-    item.on_host = o.flags & CTXFIT_PROJECTOR_F_HOST;
-    item.devices = o.devices;
-    status = check_room(beside, item.kind, error);
+    status = cfi_projector_options_read(options, &item.projector_options, error);
+    if (status == CTXFIT_OK && (item.projector_options.devices & (item.projector_options.devices - 1)) != 0)
+        status = cfi_fail(error, CTXFIT_E_INVALID_ARG, "devices: a projector is on one device");
     if (status == CTXFIT_OK)
-        status = read_companion(gguf, CTXFIT_COMPANION_PROJECTOR, &item.companion, error);
-    if (status != CTXFIT_OK)
-        return status;
-    tensors = cfi_gguf_tensors(gguf, &count);
-    for (size_t i = 0; i < count; i++)
-        if (!add_padded(&tensors[i], item.padded))
-            return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
-    add_item(beside, &item);
-    return CTXFIT_OK;
+        status = check_room(beside, item.kind, error);
+    if (status == CTXFIT_OK)
+        status = cfi_projector_read(&item.projector, &beside->arena, gguf, error);
+    if (status == CTXFIT_OK)
+        add_item(beside, &item);
+    return status;
 }
 
 /* ---- adapters ---- */
@@ -236,6 +211,17 @@ static ctxfit_status read_pairs(ctxfit_beside *beside, const ctxfit_gguf *gguf, 
     return status;
 }
 
+static ctxfit_status read_adapter_info(const ctxfit_gguf *gguf, ctxfit_companion *out, ctxfit_error *error)
+{
+    ctxfit_status status;
+
+    *out = (ctxfit_companion)CTXFIT_COMPANION_INIT;
+    status = ctxfit_companion_from_gguf(gguf, out, error);
+    if (status == CTXFIT_OK && out->kind != CTXFIT_COMPANION_ADAPTER)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "the file is a projector, expected an adapter");
+    return status;
+}
+
 ctxfit_status ctxfit_beside_add_adapter(ctxfit_beside *beside, const ctxfit_gguf *gguf, ctxfit_error *error)
 {
     cfi_beside_item item = {.kind = CTXFIT_BESIDE_ADAPTER};
@@ -245,7 +231,7 @@ ctxfit_status ctxfit_beside_add_adapter(ctxfit_beside *beside, const ctxfit_gguf
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and gguf must not be NULL");
     status = check_room(beside, item.kind, error);
     if (status == CTXFIT_OK)
-        status = read_companion(gguf, CTXFIT_COMPANION_ADAPTER, &item.companion, error);
+        status = read_adapter_info(gguf, &item.companion, error);
     if (status == CTXFIT_OK)
         status = read_pairs(beside, gguf, &item, error);
     if (status == CTXFIT_OK)

@@ -147,23 +147,22 @@ static ctxfit_status size_adapter(const cfi_question *q, uint32_t index, const c
 
 /* ---- projectors ---- */
 
-static uint32_t projector_device(const cfi_question *q, const cfi_beside_item *item)
+static void size_projector(const cfi_question *q, beside_size *out)
 {
-    if (item->on_host != 0)
-        return q->device_count;
-    for (uint32_t d = 0; d < q->device_count; d++) {
-        if (item->devices != 0 ? (item->devices >> d & 1) != 0 : q->engine_device[d].backend != CTXFIT_BACKEND_RPC)
-            return d;
+    const uint32_t     inexact = CTXFIT_ENCODER_F_BOUND | CTXFIT_ENCODER_F_UNSIZED | CTXFIT_ENCODER_F_UNCHECKED;
+    cfi_memory_device *device = &out->memory.device[q->projector_device], *host = &out->memory.device[q->device_count];
+
+    host->weights = q->projector.host_weight_bytes;
+    host->compute = host->compute_low = q->projector.host_compute_bytes;
+    if (device != host) {
+        device->weights = q->projector.weight_bytes;
+        device->compute = device->compute_low = q->projector.compute_bytes;
     }
-    return q->device_count > 0 ? 0 : q->device_count;
-}
-
-static void size_projector(const cfi_question *q, const cfi_beside_item *item, beside_size *out)
-{
-    uint32_t device = projector_device(q, item);
-
-    out->memory.device[device].weights = item->padded[padding_of(q, device)];
-    out->memory.compute_exact = false; /* what it computes with is not counted */
+    out->memory.compute_exact = (q->projector.flags & inexact) == 0;
+    if (!out->memory.compute_exact) {
+        device->compute_low = 0;
+        host->compute_low = 0;
+    }
 }
 
 /* ---- all ---- */
@@ -182,7 +181,7 @@ static ctxfit_status size_of(const cfi_question *q, uint32_t index, uint64_t ctx
     }
     if (item->kind == CTXFIT_BESIDE_ADAPTER)
         return size_adapter(q, index, run, out, error);
-    size_projector(q, item, out);
+    size_projector(q, out);
     return CTXFIT_OK;
 }
 
@@ -216,6 +215,8 @@ static void fill_entry(const cfi_question *q, const cfi_beside_item *item, const
     const ctxfit_model      *drafter = item->kind == CTXFIT_BESIDE_NEXTN ? q->model : item->draft;
     const char              *name = drafter == NULL ? item->companion.name : drafter->name;
 
+    if (item->kind == CTXFIT_BESIDE_PROJECTOR)
+        name = item->projector.info.name;
     if (name[0] == '\0' && drafter != NULL)
         name = drafter->arch_name;
     out->struct_size = (uint32_t)sizeof *out;

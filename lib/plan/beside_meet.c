@@ -110,6 +110,36 @@ static ctxfit_status meet_adapter(cfi_question *q, uint32_t index, cfi_arena *ar
     return status;
 }
 
+/* ---- projectors ---- */
+
+/* The first GPU that is no other machine's, or the one that was chosen. */
+static uint32_t projector_device(const cfi_question *q, const ctxfit_projector_options *o)
+{
+    if ((o->flags & CTXFIT_PROJECTOR_F_HOST) != 0)
+        return q->device_count;
+    for (uint32_t d = 0; d < q->device_count; d++) {
+        if (o->devices != 0 ? (o->devices >> d & 1) != 0 : q->engine_device[d].backend != CTXFIT_BACKEND_RPC)
+            return d;
+    }
+    return q->device_count > 0 ? 0 : q->device_count;
+}
+
+/* What it takes depends on nothing that a plan varies: measured once. */
+static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+{
+    ctxfit_projector_options o = item->projector_options;
+    ctxfit_status            status = check_devices(q, o.devices, "projector", error);
+    uint32_t                 backend;
+
+    if (status != CTXFIT_OK)
+        return status;
+    if (o.flash_attention == CTXFIT_CHOICE_DEFAULT)
+        o.flash_attention = q->options.flash_attention;
+    q->projector_device = projector_device(q, &o);
+    backend = q->projector_device < q->device_count ? q->engine_device[q->projector_device].backend : (uint32_t)CTXFIT_BACKEND_CPU;
+    return cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &q->beside->arena.allocator, &q->projector, error);
+}
+
 ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error)
 {
     ctxfit_status status = CTXFIT_OK;
@@ -128,7 +158,7 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
         else if (item->kind == CTXFIT_BESIDE_ADAPTER)
             status = meet_adapter(q, i, arena, error);
         else
-            status = check_devices(q, item->devices, "projector", error);
+            status = meet_projector(q, item, error);
         if (status == CTXFIT_OK && (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN))
             q->speculation = (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item)};
     }

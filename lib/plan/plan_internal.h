@@ -3,6 +3,7 @@
 #define CFI_PLAN_INTERNAL_H
 
 #include "ctxfit/beside.h"
+#include "graph/clip_internal.h"
 #include "ctxfit/plan.h"
 #include "memory/memory_internal.h"
 #include "speed/speed_internal.h"
@@ -25,12 +26,11 @@ typedef struct cfi_beside_item {
     uint32_t             kind;                      /* CTXFIT_BESIDE_* */
     const ctxfit_model  *draft;                     /* borrowed */
     ctxfit_draft_options draft_options;
-    ctxfit_companion     companion;                 /* of an adapter or a projector */
+    ctxfit_companion     companion;                 /* of an adapter */
+    ctxfit_projector     projector;
+    ctxfit_projector_options projector_options;
     cfi_beside_pair     *pair;                      /* of an adapter, by name */
     uint32_t             pair_count;
-    uint32_t             on_host;                   /* a projector: CTXFIT_PROJECTOR_F_HOST */
-    uint64_t             devices;                   /* a projector: its device's bit; 0: the engine's choice */
-    uint64_t             padded[CFI_PADDING_COUNT]; /* bytes of a projector's weights */
 } cfi_beside_item;
 
 struct ctxfit_beside {
@@ -58,6 +58,8 @@ typedef struct cfi_question {
     const ctxfit_beside *beside;                         /* NULL: nothing */
     cfi_engine_speculation speculation;                  /* draft_tokens 0: nothing of it drafts */
     const cfi_tensor  **beside_tensor[CTXFIT_MAX_BESIDE]; /* of an adapter: the model's, a pair each; see cfi_plan_meet_beside() */
+    ctxfit_projector_memory projector;                    /* of the list's projector, on projector_device */
+    uint32_t             projector_device;               /* device_count: the host */
 } cfi_question;
 
 typedef struct cfi_answer {

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import struct
-from typing import List, Tuple
+from typing import List, Tuple, Union
 
 import pytest
 
@@ -16,10 +16,16 @@ def text(value: str) -> bytes:
     return struct.pack("<Q", len(value)) + value.encode()
 
 
-def gguf(keys: List[Tuple[str, str]], tensors: List[Tuple[str, int, int]]) -> ctxfit.Gguf:
-    """A header with text keys and two-dimensional tensors of floats; their data is left out."""
+def value_of(value: Union[str, int, bool]) -> bytes:
+    if isinstance(value, bool):
+        return struct.pack("<IB", 7, value)
+    return struct.pack("<I", 8) + text(value) if isinstance(value, str) else struct.pack("<II", 4, value)
+
+
+def gguf(keys: List[Tuple[str, Union[str, int, bool]]], tensors: List[Tuple[str, int, int]]) -> ctxfit.Gguf:
+    """A header with keys and two-dimensional tensors of floats; their data is left out."""
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys))
-    head += b"".join(text(key) + struct.pack("<I", 8) + text(value) for key, value in keys)
+    head += b"".join(text(key) + value_of(value) for key, value in keys)
     offset = 0
     for name, rows, columns in tensors:
         head += text(name) + struct.pack("<IQQIQ", 2, rows, columns, 0, offset)
@@ -30,6 +36,18 @@ def gguf(keys: List[Tuple[str, str]], tensors: List[Tuple[str, int, int]]) -> ct
 def adapter(arch: str, layers: range) -> ctxfit.Gguf:
     names = [(f"blk.{i}.attn_q.weight.lora_{part}", a, b) for i in layers for part, a, b in (("a", WIDTH, RANK), ("b", RANK, WIDTH))]
     return gguf([("general.architecture", arch), ("general.type", "adapter"), ("adapter.type", "lora")], names)
+
+
+EYES: List[Tuple[str, Union[str, int, bool]]] = [
+    ("general.architecture", "clip"),
+    ("clip.projector_type", "gemma3"),
+    ("clip.has_vision_encoder", True),
+    ("clip.vision.embedding_length", 1152),
+    ("clip.vision.attention.head_count", 16),
+    ("clip.vision.block_count", 27),
+    ("clip.vision.image_size", 896),
+    ("clip.vision.patch_size", 14),
+]
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +78,34 @@ def test_a_draft_counts_with_the_context_of_the_model(model: ctxfit.Model, draft
 
 
 def test_an_adapter_and_a_projector_lie_where_they_are_put(model: ctxfit.Model) -> None:
-    eyes = gguf([("general.architecture", "clip"), ("clip.projector_type", "gemma3")], [("v.blk.0.ffn_up.weight", 1152, 4304)])
+    eyes = gguf(EYES, [("v.blk.0.ffn_up.weight", 1152, 4304)])
     beside = ctxfit.Beside().add_adapter(adapter("qwen3", range(40))).add_projector(eyes, host=True)
     plan = ctxfit.plan(model, HW, ctx=8192, gpu_layers=31, beside=beside)
     pair = 2 * WIDTH * RANK * 4
     assert [part[0].weights_bytes for part in map(plan.beside_on, range(2))] == [30 * pair, 10 * pair]
     assert [part[1].weights_bytes for part in map(plan.beside_on, range(2))] == [0, 1152 * 4304 * 4]
     assert [b.name for b in plan.beside] == ["qwen3", "gemma3"]
+
+
+def test_a_projector_is_measured_alone(model: ctxfit.Model) -> None:
+    header = gguf(EYES, [("v.blk.0.ffn_up.weight", 1152, 4304)])
+    eyes = ctxfit.Projector.from_gguf(header)
+    assert eyes.info.name == "gemma3" and repr(eyes) == "<Projector gemma3>"
+    gpu, host = eyes.measure("llama.cpp@b11118", "cuda"), eyes.measure(image=(1000, 600), host=True)
+    assert gpu.weight_bytes == host.host_weight_bytes == 1152 * 4304 * 4 and gpu.host_weight_bytes == host.weight_bytes == 0
+    assert ctxfit.EncoderFlags.DEVICE in gpu.flags and ctxfit.EncoderFlags.BOUND in gpu.flags  # most tensors are not there
+    assert host.image_tokens == 256 and host.picture_width == 896 and gpu.image_tokens == 0
+    plan = ctxfit.plan(model, HW, ctx=8192, beside=ctxfit.Beside().add_projector(header, image=(1000, 600), images=2))
+    assert plan.beside[0].compute_bytes == gpu.compute_bytes + gpu.host_compute_bytes and not plan.beside[0].compute_exact
+    with pytest.raises(ctxfit.Unsupported, match="vllm"):
+        eyes.measure("vllm")
+    with pytest.raises(TypeError, match="image"):
+        eyes.measure(image=300)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="from_gguf"):
+        ctxfit.Projector()
+    eyes.close()
+    with pytest.raises(ctxfit.Closed):
+        eyes.measure()
 
 
 def test_what_does_not_belong_is_refused(model: ctxfit.Model, draft: ctxfit.Model) -> None:

@@ -429,6 +429,13 @@ static ctxfit_gguf *projector(void)
     gw_key_text(&w, "general.architecture", "clip");
     gw_key_text(&w, "general.type", "mmproj");
     gw_key_text(&w, "clip.projector_type", "gemma3");
+    gw_key(&w, "clip.has_vision_encoder", CTXFIT_GGUF_BOOL);
+    gw_number(&w, 1, 1);
+    gw_key_u32(&w, "clip.vision.embedding_length", 1152);
+    gw_key_u32(&w, "clip.vision.attention.head_count", 16);
+    gw_key_u32(&w, "clip.vision.block_count", 1);
+    gw_key_u32(&w, "clip.vision.image_size", 896);
+    gw_key_u32(&w, "clip.vision.patch_size", 14);
     gw_tensor(&w, "v.blk.0.ffn_up.weight", 1, 2, dims, 1152 * 4304 * 2);
     gw_tensor(&w, "v.blk.0.ffn_up.bias", 0, 1, bias, 40);
     gw_end(&w);
@@ -452,6 +459,8 @@ static void check_projector(const char *spec, const ctxfit_projector_options *o,
     plan = planned_beside(model, hw, &options, beside);
     assert_int_equal(entry_of(plan, 0, device).weights_bytes, bytes);
     assert_int_equal(entry_of(plan, 0, UINT32_MAX).weights_bytes, bytes);
+    assert_int_equal(entry_of(plan, 0, device).compute_exact, 0); /* the file lacks most of its tensors */
+    assert_true(entry_of(plan, 0, device).compute_bytes > 0);
     assert_int_equal(device_of(plan, device).beside_bytes, entry_of(plan, 0, device).total_bytes);
     ctxfit_plan_free(plan);
     ctxfit_beside_free(beside);

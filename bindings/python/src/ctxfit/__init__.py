@@ -42,6 +42,7 @@ from ._model import Model, ModelEntry
 from ._place import Place, PlaceSet, ReadLine, argument, change_name, place, place_set, read_line, write_line
 from ._modelfile import Modelfile, Stored, store_places, stored_models
 from ._plan import Plan, best_file_type, difference_name, limit_name, plan
+from ._projector import Projector
 from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
 from ._records import *  # noqa: F403
@@ -95,6 +96,7 @@ __all__ = [
     "PlaceSet",
     "Plan",
     "plan",
+    "Projector",
     "quant",
     "quant_from_ggml",
     "quants",

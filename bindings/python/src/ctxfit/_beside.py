@@ -4,15 +4,16 @@ from __future__ import annotations
 import ctypes
 import threading
 from contextlib import contextmanager
-from typing import Callable, Iterator, List, Optional, SupportsIndex, Union
+from typing import Callable, Iterator, List, Optional, SupportsIndex, Tuple, Union
 
 from . import _convert
 from . import _layout as L
-from ._enums import BesideKind, ProjectorFlags
+from ._enums import BesideKind
 from ._errors import InvalidArgument
 from ._gguf import Gguf
 from ._library import Handle, Owner, error_of, lib
 from ._model import Model
+from ._projector import fill_options
 
 _MOST_32 = ctypes.c_uint32(-1).value
 _MOST_64 = ctypes.c_uint64(-1).value
@@ -110,12 +111,21 @@ class Beside(Handle):
         self._add(lib.ctxfit_beside_add_adapter, _header(gguf)._handle())
         return self
 
-    def add_projector(self, gguf: Gguf, *, host: bool = False, device: Optional[SupportsIndex] = None) -> Beside:
-        """A projector: on the first GPU, on the host, or on a device by its place in the plan."""
-        if not isinstance(host, bool):
-            raise TypeError(f"host: expected True or False, not {host!r}")
-        o = L.ctxfit_projector_options(struct_size=ctypes.sizeof(L.ctxfit_projector_options))
-        o.flags = ProjectorFlags.HOST if host else 0
+    def add_projector(
+        self,
+        gguf: Gguf,
+        *,
+        host: bool = False,
+        device: Optional[SupportsIndex] = None,
+        flash_attention: Optional[bool] = None,
+        image_min_tokens: Optional[SupportsIndex] = None,
+        image_max_tokens: Optional[SupportsIndex] = None,
+        image: Optional[Tuple[SupportsIndex, SupportsIndex]] = None,
+        images: Optional[SupportsIndex] = None,
+        audio_ms: Optional[SupportsIndex] = None,
+    ) -> Beside:
+        """A projector: on the first GPU, on the host, or on a device by its place in the plan; the rest as of Projector.measure()."""
+        o = fill_options(host, flash_attention, image_min_tokens, image_max_tokens, image, images, audio_ms)
         if device is not None:
             o.devices = 1 << _convert.whole(device, "device", 0, 63)
         self._add(lib.ctxfit_beside_add_projector, _header(gguf)._handle(), ctypes.byref(o))

@@ -495,6 +495,28 @@ class Differs(enum.IntEnum):
     BESIDE = 14
 
 
+class ProjectorFlags(enum.IntFlag):
+    """Flags of ctxfit_projector_options."""
+
+    #: on the host (--no-mmproj-offload)
+    HOST = 1
+
+
+class EncoderFlags(enum.IntFlag):
+    """Flags of ProjectorMemory."""
+
+    #: runs on the GPU
+    DEVICE = 1
+    #: the encoder of images (or, alone, of sound) uses flash attention
+    FLASH = 2
+    #: no graph of this kind is known: compute buffers are an upper bound
+    BOUND = 4
+    #: what this kind makes of an image or a recording is not known: counted as at the start
+    UNSIZED = 8
+    #: by the graph, but nobody measured it on such a GPU (other than CUDA and RPC)
+    UNCHECKED = 16
+
+
 class BesideKind(enum.IntEnum):
     """What runs beside a model."""
 
@@ -506,13 +528,6 @@ class BesideKind(enum.IntEnum):
     ADAPTER = 3
     #: eyes or ears
     PROJECTOR = 4
-
-
-class ProjectorFlags(enum.IntFlag):
-    """Flags of ctxfit_projector_options."""
-
-    #: on the host (--no-mmproj-offload)
-    HOST = 1
 
 
 class Objective(enum.IntEnum):
@@ -645,6 +660,7 @@ __all__ = [
     "Dialect",
     "Differs",
     "Dtype",
+    "EncoderFlags",
     "EntryKind",
     "FeedForward",
     "FileTypeFlags",

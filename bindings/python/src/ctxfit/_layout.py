@@ -256,13 +256,18 @@ CTXFIT_DIFFERS_TOTAL = 11
 CTXFIT_DIFFERS_MAX_CONTEXT = 12
 CTXFIT_DIFFERS_MAX_SEQUENCES = 13
 CTXFIT_DIFFERS_BESIDE = 14
+CTXFIT_PROJECTOR_F_HOST = 1
+CTXFIT_ENCODER_F_DEVICE = 1
+CTXFIT_ENCODER_F_FLASH = 2
+CTXFIT_ENCODER_F_BOUND = 4
+CTXFIT_ENCODER_F_UNSIZED = 8
+CTXFIT_ENCODER_F_UNCHECKED = 16
 CTXFIT_MAX_BESIDE = 16
 CTXFIT_DEVICES_NONE = 18446744073709551615
 CTXFIT_BESIDE_DRAFT = 1
 CTXFIT_BESIDE_NEXTN = 2
 CTXFIT_BESIDE_ADAPTER = 3
 CTXFIT_BESIDE_PROJECTOR = 4
-CTXFIT_PROJECTOR_F_HOST = 1
 CTXFIT_OBJECTIVE_DEFAULT = 0
 CTXFIT_OBJECTIVE_LARGEST_CONTEXT = 1
 CTXFIT_OBJECTIVE_FASTEST_DECODE = 2
@@ -1198,6 +1203,66 @@ class ctxfit_difference(ctypes.Structure):
     ]
 
 
+class ctxfit_projector_options(ctypes.Structure):
+    struct_size: int
+    flags: int
+    devices: int
+    flash_attention: int
+    image_min_tokens: int
+    image_max_tokens: int
+    image_width: int
+    image_height: int
+    images: int
+    audio_ms: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("devices", ctypes.c_uint64),
+        ("flash_attention", ctypes.c_uint32),
+        ("image_min_tokens", ctypes.c_uint32),
+        ("image_max_tokens", ctypes.c_uint32),
+        ("image_width", ctypes.c_uint32),
+        ("image_height", ctypes.c_uint32),
+        ("images", ctypes.c_uint32),
+        ("audio_ms", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+    ]
+
+
+class ctxfit_projector_memory(ctypes.Structure):
+    struct_size: int
+    flags: int
+    weight_bytes: int
+    host_weight_bytes: int
+    load_bytes: int
+    host_load_bytes: int
+    compute_bytes: int
+    host_compute_bytes: int
+    image_tokens: int
+    audio_tokens: int
+    image_pieces: int
+    picture_width: int
+    picture_height: int
+    reserved0: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("weight_bytes", ctypes.c_uint64),
+        ("host_weight_bytes", ctypes.c_uint64),
+        ("load_bytes", ctypes.c_uint64),
+        ("host_load_bytes", ctypes.c_uint64),
+        ("compute_bytes", ctypes.c_uint64),
+        ("host_compute_bytes", ctypes.c_uint64),
+        ("image_tokens", ctypes.c_uint64),
+        ("audio_tokens", ctypes.c_uint64),
+        ("image_pieces", ctypes.c_uint32),
+        ("picture_width", ctypes.c_uint32),
+        ("picture_height", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
+    ]
+
+
 class ctxfit_draft_options(ctypes.Structure):
     struct_size: int
     draft_tokens: int
@@ -1218,17 +1283,6 @@ class ctxfit_draft_options(ctypes.Structure):
         ("kv_key", ctypes.c_uint32),
         ("kv_value", ctypes.c_uint32),
         ("overrides", ctypes.c_char * 1024),
-    ]
-
-
-class ctxfit_projector_options(ctypes.Structure):
-    struct_size: int
-    flags: int
-    devices: int
-    _fields_ = [
-        ("struct_size", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        ("devices", ctypes.c_uint64),
     ]
 
 
@@ -1472,8 +1526,9 @@ STRUCTS: Dict[str, Any] = {
     "ctxfit_request": ctxfit_request,
     "ctxfit_check": ctxfit_check,
     "ctxfit_difference": ctxfit_difference,
-    "ctxfit_draft_options": ctxfit_draft_options,
     "ctxfit_projector_options": ctxfit_projector_options,
+    "ctxfit_projector_memory": ctxfit_projector_memory,
+    "ctxfit_draft_options": ctxfit_draft_options,
     "ctxfit_plan_beside": ctxfit_plan_beside,
     "ctxfit_goal": ctxfit_goal,
     "ctxfit_place_summary": ctxfit_place_summary,
@@ -1611,6 +1666,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_difference_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_plan_best_file_type": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "ctxfit_projector_from_gguf": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_projector_free": (None, [ctypes.c_void_p]),
+    "ctxfit_projector_get_info": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_companion)]),
+    "ctxfit_projector_measure": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.POINTER(ctxfit_projector_memory), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_new": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_free": (None, [ctypes.c_void_p]),
     "ctxfit_beside_count": (ctypes.c_uint32, [ctypes.c_void_p]),

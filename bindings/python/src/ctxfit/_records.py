@@ -22,6 +22,7 @@ from ._enums import (
     DeviceKind,
     Differs,
     Dtype,
+    EncoderFlags,
     FeedForward,
     FileTypeFlags,
     Fit,
@@ -1103,6 +1104,53 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class ProjectorMemory:
+    """What a projector takes. Bytes of a GPU and of the host, each at its largest."""
+
+    #: EncoderFlags
+    flags: EncoderFlags
+    #: on the GPU
+    weight_bytes: int
+    #: where it runs on the host
+    host_weight_bytes: int
+    #: compute buffers on the GPU when the model is loaded
+    load_bytes: int
+    #: the same on the host
+    host_load_bytes: int
+    #: the same when what image_* and audio_ms say has come
+    compute_bytes: int
+    #: the same on the host
+    host_compute_bytes: int
+    #: of the context, for one image, without the few that mark its ends and rows; 0 where there is none
+    image_tokens: int
+    #: the same for the recording
+    audio_tokens: int
+    #: pictures that the image is encoded as
+    image_pieces: int
+    #: pixels of the largest of them; without an image of the one at the start
+    picture_width: int
+    #: pixels
+    picture_height: int
+
+    @classmethod
+    def _of(cls, s: L.ctxfit_projector_memory) -> ProjectorMemory:
+        return cls(
+            known(EncoderFlags, s.flags),
+            s.weight_bytes,
+            s.host_weight_bytes,
+            s.load_bytes,
+            s.host_load_bytes,
+            s.compute_bytes,
+            s.host_compute_bytes,
+            s.image_tokens,
+            s.audio_tokens,
+            s.image_pieces,
+            s.picture_width,
+            s.picture_height,
+        )
+
+
+@dataclass(frozen=True)
 class PlanBeside:
     """What one entry takes on one device, or on all."""
 
@@ -1383,6 +1431,7 @@ __all__ = [
     "PlanDevice",
     "PlanEngine",
     "PlanPart",
+    "ProjectorMemory",
     "QuantInfo",
     "RankRow",
     "Summary",

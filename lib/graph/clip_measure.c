@@ -1,0 +1,132 @@
+/* What an encoder computes with: the buffers that are reserved for pictures of a size. Rules: llama.cpp b11118 tools/mtmd/clip.cpp
+ * (clip_ctx, warmup, reserve_compute_meta, clip_encode). */
+#include "clip_build.h"
+
+typedef cfi_node *(*clip_graph)(cfi_clip_build *b);
+
+static clip_graph graph_of(cfi_clip_type type)
+{
+    switch (type) {
+#define CFI_CLIP_TYPE(id, name, graph, ...) \
+    case CFI_CLIP_TYPE_##id: return cfi_clip_graph_##graph;
+#include "clip_types.def"
+#undef CFI_CLIP_TYPE
+    case CFI_CLIP_TYPE_UNKNOWN: break;
+    }
+    return NULL;
+}
+
+static bool has_device(const cfi_clip_setup *s) { return s->backend != CTXFIT_BACKEND_DEFAULT && s->backend != CTXFIT_BACKEND_CPU; }
+
+static cfi_padding clip_padding(uint32_t backend)
+{
+    return backend == CTXFIT_BACKEND_CUDA || backend == CTXFIT_BACKEND_ROCM ? CFI_PADDING_CUDA : CFI_PADDING_32;
+}
+
+/* Whether the device has a kernel for every attention of the graph. */
+static bool attends(const cfi_net *net, const cfi_schedule *schedule)
+{
+    for (uint32_t i = 0; i < net->nodes.count; i++) {
+        if (net->nodes.item[i]->op == CFI_OP_FLASH_ATTN_EXT && !cfi_schedule_supports(schedule, 0, net->nodes.item[i]))
+            return false;
+    }
+    return true;
+}
+
+static ctxfit_status build_graph(const cfi_clip_setup *s, bool flash, cfi_allocation *out, bool *attending, ctxfit_error *error)
+{
+    cfi_engine_device device   = {.backend = s->backend};
+    cfi_padding       pads[2]  = {clip_padding(s->backend), CFI_PADDING_32};
+    uint32_t          host     = has_device(s) ? 1 : 0;
+    cfi_schedule      schedule = {.devices = &device, .padding = host == 1 ? pads : &pads[1], .build = s->clip->build, .host = host,
+                                  .used = host, .copies = 1, .op_offload = true};
+    cfi_clip_build    b        = {.clip = s->clip, .nx = s->width, .ny = s->height, .images = s->images, .flash = flash};
+    ctxfit_status     status   = CTXFIT_OK;
+    cfi_net           net;
+
+    cfi_arena_reset(s->scratch);
+    cfi_net_init(&net, s->scratch);
+    b.net     = &net;
+    b.px      = s->width / s->clip->patch;
+    b.py      = s->height / s->clip->patch;
+    b.patches = b.px * b.py;
+    b.weights = cfi_arena_array(&net.arena, (size_t)s->clip->projector->tensor_count + 1, sizeof(*b.weights));
+    if (b.weights == NULL)
+        net.no_memory = true;
+    else
+        cfi_net_expand(&net, graph_of(s->clip->type)(&b));
+    *attending = attends(&net, &schedule);
+    if (!net.overflow && !net.no_memory && !net.incomplete && cfi_schedule_make(&net, &schedule) && !cfi_allocate(&net, &schedule, out))
+        status = cfi_fail(error, CTXFIT_E_LIMIT, "projector: the engine's allocator runs out of free blocks");
+    if (net.no_memory)
+        status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "projector: out of memory");
+    else if (net.incomplete)
+        status = CTXFIT_E_INCOMPLETE;
+    else if (net.overflow)
+        status = cfi_fail(error, CTXFIT_E_OVERFLOW, "projector: a size exceeds 64 bits");
+    cfi_net_end(&net, s->scratch);
+    return status;
+}
+
+/* ---- where no graph is known ---- */
+/* The widest rows that a matrix of the encoder makes. */
+static uint64_t widest(const cfi_clip *clip)
+{
+    uint64_t most = clip->embedding;
+
+    for (uint32_t i = 0; i < clip->projector->tensor_count; i++) {
+        const cfi_tensor *t = &clip->projector->tensor[i];
+
+        if (t->n_dims >= 2)
+            most = cfi_max_u64(most, t->n_dims == 2 ? t->dims[1] : t->dims[t->n_dims - 1]);
+    }
+    return most;
+}
+
+/* The picture and its columns, each twice; ten rows of the encoder's width and four of the widest for each position; scores without flash
+ * attention, three times, and masks. Holds what transformers keep at once; not convolutions over whole pictures. */
+static bool bound_bytes(const cfi_clip_setup *s, uint64_t *out)
+{
+    const cfi_clip *clip   = s->clip;
+    uint64_t        pixels = s->width * s->height * (clip->ears ? 1 : 3);
+    uint64_t        n      = clip->ears ? s->width : (s->width / clip->patch) * (s->height / clip->patch) + 64;
+    uint64_t        rows, scores;
+
+    return cfi_mul_u64(n, (10 * (uint64_t)clip->embedding + 4 * widest(clip)) * 4, &rows) &&
+           cfi_mul_u64(n * n, 12 * (uint64_t)clip->heads + 8, &scores) && cfi_add_u64(rows, scores, &rows) &&
+           cfi_add_u64(rows, pixels * 16, &rows) && cfi_mul_u64(rows, s->images, out);
+}
+
+static void keep_larger(const cfi_clip_setup *s, const cfi_allocation *from, cfi_clip_bytes *out)
+{
+    out->device = cfi_max_u64(out->device, has_device(s) ? from->peak[0] : 0);
+    out->host   = cfi_max_u64(out->host, from->peak[has_device(s) ? 1 : 0]);
+}
+
+ctxfit_status cfi_clip_measure(const cfi_clip_setup *s, cfi_clip_bytes *out, ctxfit_error *error)
+{
+    cfi_allocation allocation = {.state = NULL};
+    bool           attending  = true;
+    ctxfit_status  status     = CTXFIT_E_INCOMPLETE;
+
+    *out       = (cfi_clip_bytes){0, 0, s->flash != CTXFIT_CHOICE_OFF, false};
+    if (graph_of(s->clip->type) != NULL)
+        status = build_graph(s, out->flash, &allocation, &attending, error);
+    if (status == CTXFIT_OK)
+        keep_larger(s, &allocation, out);
+    /* Tried, found slow, and left: what was reserved for it stays. */
+    if (status == CTXFIT_OK && !attending && s->flash != CTXFIT_CHOICE_ON) {
+        out->flash = false;
+        status     = build_graph(s, false, &allocation, &attending, error);
+        if (status == CTXFIT_OK)
+            keep_larger(s, &allocation, out);
+    }
+    if (status == CTXFIT_E_INCOMPLETE) {
+        out->bound = true;
+        out->host  = s->width * s->height * 4 * (s->clip->ears ? 1 : 3) * s->images; /* what is copied to the GPU */
+        if (!bound_bytes(s, has_device(s) ? &out->device : &out->host))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "projector: a size exceeds 64 bits");
+        return CTXFIT_OK;
+    }
+    return status;
+}

@@ -1,0 +1,149 @@
+/* What a build of llama.cpp makes of the numbers in an mmproj file. Source: b11118 tools/mtmd/clip.cpp, clip_model_loader::load_hparams. */
+#include "clip_internal.h"
+
+#define WARM_FRAMES 3000u /* warmup_audio_size, clip-model.h:98 */
+#define MOST_SIDE   65536u
+#define MOST_TILES  256u
+
+typedef struct clip_row {
+    char     name[24];
+    uint16_t least;
+    uint16_t most;
+    uint8_t  merge;
+    uint8_t  key;
+    uint8_t  warm;
+    uint8_t  pixels;
+    uint8_t  made;
+    uint8_t  counted;
+} clip_row;
+
+static const clip_row rows[] = {
+#define CFI_CLIP_TYPE(id, name, graph, merge, key, least, most, warm, pixels, made, counted)  \
+    {name, least, most, merge, CFI_CLIP_MERGE_##key, warm, CFI_CLIP_PIXELS_##pixels, CFI_CLIP_MADE_##made, CFI_CLIP_COUNTED_##counted},
+#include "clip_types.def"
+#undef CFI_CLIP_TYPE
+};
+
+static uint64_t root(uint64_t n)
+{
+    uint64_t low = 0, high = UINT32_MAX;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low + 1) / 2;
+
+        if (middle <= n / middle)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static void read_type(cfi_clip *c)
+{
+    c->type = CFI_CLIP_TYPE_UNKNOWN;
+    for (uint32_t i = 0; i < CFI_COUNT(rows); i++) {
+        if (strcmp(rows[i].name, c->sense->type) == 0)
+            c->type = (cfi_clip_type)i;
+    }
+}
+
+static uint32_t stated(const cfi_clip *c, cfi_clip_key key, uint32_t otherwise)
+{
+    return c->sense->stated[key] ? c->sense->value[key] : otherwise;
+}
+
+static void read_merge(cfi_clip *c, const clip_row *row)
+{
+    c->merge = row->merge;
+    if (row->key == CFI_CLIP_MERGE_SCALE)
+        c->merge = stated(c, CFI_CLIP_SCALE_FACTOR, c->merge);
+    else if (row->key == CFI_CLIP_MERGE_SPATIAL)
+        c->merge = stated(c, CFI_CLIP_SPATIAL_MERGE, c->merge);
+}
+
+/* Least and most pixels, and the square that is encoded when the model is loaded. */
+static void read_limits(cfi_clip *c, const clip_row *row, uint32_t min_tokens, uint32_t max_tokens)
+{
+    uint64_t area  = (uint64_t)c->patch * c->patch * c->merge * c->merge;
+    uint32_t least = row->least;
+    uint32_t most  = row->most;
+    uint64_t warm  = c->image;
+
+    if (c->type == CFI_CLIP_TYPE_GEMMA4V && !cfi_engine_changed(c->build, CFI_CHANGE_CLIP_GEMMA4_MORE)) {
+        least = 40;
+        most  = 280;
+    }
+    if (most > 0) {
+        c->min_pixels = area * (min_tokens > 0 ? min_tokens : least);
+        c->max_pixels = area * (max_tokens > 0 ? max_tokens : most);
+        warm          = root(c->max_pixels);
+    } else if (row->made == CFI_CLIP_MADE_LONGEST || row->made == CFI_CLIP_MADE_LONG_TILES) {
+        c->min_pixels = area * min_tokens;
+        c->max_pixels = area * max_tokens;
+    }
+    if (row->pixels == CFI_CLIP_PIXELS_STATED ||
+        (row->pixels == CFI_CLIP_PIXELS_PAIR && c->sense->value[CFI_CLIP_MIN_PIXELS] > 0 && c->sense->value[CFI_CLIP_MAX_PIXELS] > 0)) {
+        c->min_pixels = c->sense->value[CFI_CLIP_MIN_PIXELS];
+        c->max_pixels = c->sense->value[CFI_CLIP_MAX_PIXELS];
+        warm          = row->pixels == CFI_CLIP_PIXELS_PAIR ? root(c->max_pixels) : warm;
+    }
+    if (row->warm > 0)
+        warm = (uint64_t)row->warm * c->patch * c->merge;
+    c->warm_width = c->warm_height = (uint32_t)cfi_min_u64(warm, MOST_SIDE);
+    c->min_tiles  = stated(c, CFI_CLIP_MIN_TILES, 1);
+    c->max_tiles  = (uint32_t)cfi_min_u64(stated(c, CFI_CLIP_MAX_TILES, 12), MOST_TILES);
+}
+
+static ctxfit_status check_sizes(const cfi_clip *c, ctxfit_error *error)
+{
+    static const cfi_clip_key needed[] = {CFI_CLIP_EMBEDDING, CFI_CLIP_HEADS, CFI_CLIP_LAYERS};
+    const char *sense = c->ears ? "audio" : "vision";
+
+    for (size_t i = 0; i < CFI_COUNT(needed); i++) {
+        if (!c->sense->stated[needed[i]])
+            return cfi_fail(error, CTXFIT_E_INCOMPLETE, "clip.%s: embedding_length, attention.head_count or block_count is missing", sense);
+    }
+    if (c->embedding == 0 || c->heads == 0 || c->layers == 0 || c->layers > 1024 || c->embedding > MOST_SIDE || c->heads > c->embedding)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: %u layers of width %u with %u heads", sense, (unsigned)c->layers,
+                        (unsigned)c->embedding, (unsigned)c->heads);
+    if (!c->ears && (c->patch == 0 || c->patch >= MOST_SIDE || c->merge == 0 || c->merge > 64 || c->image > MOST_SIDE))
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.vision: images of %u pixels a side, patches of %u, %u of them merged",
+                        (unsigned)c->image, (unsigned)c->patch, (unsigned)c->merge);
+    if (c->ears && (c->warm_height == 0 || c->warm_height > 1024))
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.audio.num_mel_bins: %u, expected 1 to 256", (unsigned)c->warm_height);
+    return CTXFIT_OK;
+}
+
+ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, uint32_t build, uint32_t min_tokens, uint32_t max_tokens,
+                            cfi_clip *out, ctxfit_error *error)
+{
+    static const clip_row none = {.merge = 1, .key = CFI_CLIP_MERGE_SCALE};
+    cfi_clip        c    = {.projector = projector, .sense = &projector->sense[sense], .build = build, .ears = sense == CFI_EARS};
+    const clip_row *row;
+    ctxfit_status   status;
+
+    read_type(&c);
+    row          = c.type == CFI_CLIP_TYPE_UNKNOWN ? &none : &rows[c.type];
+    c.made       = row->made;
+    c.counted    = row->counted;
+    c.embedding  = c.sense->value[CFI_CLIP_EMBEDDING];
+    c.heads      = c.sense->value[CFI_CLIP_HEADS];
+    c.kv_heads   = stated(&c, CFI_CLIP_KV_HEADS, c.heads);
+    c.layers     = c.sense->value[CFI_CLIP_LAYERS];
+    c.patch      = c.ears ? 1 : c.sense->value[CFI_CLIP_PATCH_SIZE];
+    c.image      = c.ears ? 0 : c.sense->value[CFI_CLIP_IMAGE_SIZE];
+    read_merge(&c, row);
+    c.warm_width  = WARM_FRAMES;
+    c.warm_height = c.sense->value[CFI_CLIP_MEL_BINS];
+    status        = check_sizes(&c, error);
+    if (status != CTXFIT_OK)
+        return status;
+    c.head_size = stated(&c, CFI_CLIP_HEAD_SIZE, 0);
+    if (c.head_size == 0)
+        c.head_size = c.embedding / c.heads;
+    if (!c.ears)
+        read_limits(&c, row, min_tokens, max_tokens);
+    *out = c;
+    return CTXFIT_OK;
+}

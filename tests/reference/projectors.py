@@ -1,0 +1,936 @@
+#!/usr/bin/env python3
+"""Makes projectors of every known kind with shapes drawn at random, and holds what the library says of them against the real llama.cpp.
+
+  projectors.py PROBE SIZES [--kinds qwen3vl,...] [--seeds 3] [--first 0]   prints differences; exit code 1 where there are any
+  projectors.py PROBE --write tests/data/projectors/rows.txt                measures the rows that the tests hold
+
+SIZES is projector_sizes, which the tests build. PROBE takes the same words and answers in the same lines from a real libmtmd: of `load` and
+`img` what ggml_gallocr_reserve_n_size() says of each graph that ggml_gallocr_reserve_n() is called with (mtmd_init_from_file with a warm-up,
+clip_image_batch_encode without one), of `pre` what mtmd_debug_preprocess_image() logs and clip_n_output_tokens() returns. `cuda` and `rpc`
+may be stand-ins for devices: alignment and sizes of tensors, and which attention has a kernel. Files are headers with a hole behind: no
+weight is read. Standard library only."""
+
+import argparse
+import os
+import pathlib
+import random
+import re
+import struct
+import subprocess
+import tempfile
+
+R = random.Random()
+F32, F16 = "f32", "f16"
+TYPES = {F32: (0, 4), F16: (1, 2)}
+EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a".split()
+
+
+def text(s):
+    return struct.pack("<Q", len(s)) + s.encode()
+
+
+class Projector:
+    """Keys and tensors; dimensions in ggml's order."""
+
+    def __init__(self, kind, ears=False):
+        self.keys = [
+            ("general.architecture", "clip"),
+            ("general.type", "mmproj"),
+            ("clip.projector_type", kind),
+            (f"clip.has_{'audio' if ears else 'vision'}_encoder", True),
+        ]
+        self.tensors = []
+
+    def u(self, key, value):
+        self.keys.append((key, value))
+
+    arr = u
+
+    def encoder(self, sense, embd, heads, ff, layers, proj):
+        for key, value in zip(
+            "embedding_length attention.head_count feed_forward_length block_count projection_dim".split(), (embd, heads, ff, layers, proj)
+        ):
+            self.u(f"clip.{sense}.{key}", value)
+        self.u(f"clip.{sense}.attention.layer_norm_epsilon", 1e-6)
+
+    def vision(self, embd, heads, ff, layers, proj, image, patch, act):
+        self.encoder("vision", embd, heads, ff, layers, proj)
+        self.u("clip.vision.image_size", image)
+        self.u("clip.vision.patch_size", patch)
+        self.arr("clip.vision.image_mean", [0.5, 0.5, 0.5])
+        self.arr("clip.vision.image_std", [0.5, 0.5, 0.5])
+        if act:
+            self.u("clip.use_" + act, True)
+
+    def audio(self, embd, heads, ff, layers, proj, mel):
+        self.encoder("audio", embd, heads, ff, layers, proj)
+        self.u("clip.audio.num_mel_bins", mel)
+
+    def T(self, name, *ne, type=None):
+        plain = len(ne) < 2 or not name.endswith("weight") or "norm" in name or "position" in name
+        self.tensors.append((name, ne, type or (F32 if plain else F16)))
+
+    def lin(self, name, i, o, bias=True):
+        self.T(name + ".weight", i, o)
+        if bias:
+            self.T(name + ".bias", o)
+
+    def norm(self, name, n, bias=True):
+        self.T(name + ".weight", n)
+        if bias:
+            self.T(name + ".bias", n)
+
+    def blocks(self, embd, ff, layers, prefix="v", qkv=False, bias=True, gate=False, norm_bias=True, kv=None, kb=True, ls=False, qkn=None):
+        kv = kv or embd
+        for i in range(layers):
+            p = f"{prefix}.blk.{i}."
+            self.norm(p + "ln1", embd, norm_bias)
+            self.norm(p + "ln2", embd, norm_bias)
+            if qkv:
+                self.lin(p + "attn_qkv", embd, embd + 2 * kv, bias)
+            else:
+                self.lin(p + "attn_q", embd, embd, bias)
+                self.lin(p + "attn_k", embd, kv, bias and kb)
+                self.lin(p + "attn_v", embd, kv, bias)
+            self.lin(p + "attn_out", embd, embd, bias)
+            if qkn:
+                self.norm(p + "attn_q_norm", qkn, False)
+                self.norm(p + "attn_k_norm", qkn, False)
+            self.lin(p + "ffn_up", embd, ff, bias)
+            if gate:
+                self.lin(p + "ffn_gate", embd, ff, bias)
+            self.lin(p + "ffn_down", ff, embd, bias)
+            if ls:
+                self.T(p + "ls1.weight", embd)
+                self.T(p + "ls2.weight", embd)
+
+    def save(self, path):
+        def scalar(value):
+            if isinstance(value, bool):
+                return 7, struct.pack("<B", value)
+            if isinstance(value, str):
+                return 8, text(value)
+            return (6, struct.pack("<f", value)) if isinstance(value, float) else (4 if value >= 0 else 5, struct.pack("<i", value))
+
+        out = struct.pack("<4sIQQ", b"GGUF", 3, len(self.tensors), len(self.keys))
+        for key, value in self.keys:
+            if isinstance(value, list):
+                kind = 6 if isinstance(value[0], float) else 5
+                data = struct.pack("<IIQ", 9, kind, len(value)) + b"".join(struct.pack("<f" if kind == 6 else "<i", v) for v in value)
+            else:
+                kind, data = scalar(value)
+                kind = 5 if key == "clip.minicpmv_version" else kind
+                data = struct.pack("<I", kind) + data
+            out += text(key) + data
+        end = 0
+        for name, ne, kind in self.tensors:
+            out += (
+                text(name)
+                + struct.pack("<I", len(ne))
+                + b"".join(struct.pack("<Q", n) for n in ne)
+                + struct.pack("<IQ", TYPES[kind][0], end)
+            )
+            size = TYPES[kind][1]
+            for n in ne:
+                size *= n
+            end += (size + 31) // 32 * 32
+        pathlib.Path(path).write_bytes(out)
+        os.truncate(path, (len(out) + 31) // 32 * 32 + end)
+
+
+def pick(*a):
+    return R.choice(a)
+
+
+def dims():
+    head = pick(2, 3, 4, 6)
+    hd = pick(16, 24, 32, 40, 64, 72, 80, 88, 96, 128)
+    return head * hd, head, hd
+
+
+def vis(p, patch, act=None, embd=None, head=None, image=None, L=None, ff=None, proj=None):
+    if embd is None:
+        embd, head, _ = dims()
+    L = L or pick(2, 3, 4)
+    ff = ff or embd * pick(1, 2, 3, 4) + pick(0, 16, 32)
+    proj = proj or pick(64, 96, 160, 256, 2560)
+    p.vision(embd, head, ff, L, proj, image, patch, act or pick("gelu", "silu", None))
+    return embd, head, ff, L, proj
+
+
+def gemma3():
+    p = Projector("gemma3")
+    patch = pick(14, 16)
+    s = pick(2, 4)
+    side = s * pick(2, 3, 4)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.u("clip.vision.projector.scale_factor", s)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    p.T("mm.input_projection.weight", pr, e)
+    p.T("mm.soft_emb_norm.weight", e)
+    return p
+
+
+def siglip_base(p, image, patch, post=True, **k):
+    e, h, ff, L, pr = vis(p, patch, image=image, **k)
+    side = image // patch
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side)
+    if post:
+        p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    return e, h, ff, L, pr
+
+
+def idefics3():
+    p = Projector("idefics3")
+    s = pick(2, 3, 4)
+    patch = pick(14, 16)
+    image = s * patch * pick(4, 5, 6)
+    e, h, ff, L, pr = siglip_base(p, image, patch)
+    p.u("clip.vision.projector.scale_factor", s)
+    if pick(0, 1):
+        p.u("clip.vision.preproc_image_size", image * pick(3, 4))
+    p.T("mm.model.fc.weight", e * s * s, pr)
+    return p
+
+
+def lfm2():
+    p = Projector("lfm2")
+    s = 2
+    patch = 16
+    image = patch * pick(8, 16)
+    e, h, ff, L, pr = siglip_base(p, image, patch)
+    p.u("clip.vision.projector.scale_factor", s)
+    if pick(0, 1):
+        p.norm("mm.input_norm", e * 4)
+    p.lin("mm.1", e * 4, pr)
+    p.lin("mm.2", pr, pr)
+    return p
+
+
+def janus():
+    p = Projector("janus_pro")
+    patch = pick(14, 16)
+    image = patch * pick(6, 9, 24)
+    e, h, ff, L, pr = siglip_base(p, image, patch)
+    p.lin("mm.0", e, pr)
+    p.lin("mm.1", pr, pr)
+    return p
+
+
+def phi4():
+    p = Projector("phi4")
+    patch = pick(14, 16)
+    image = patch * pick(6, 9, 24)
+    e, h, ff, L, pr = siglip_base(p, image, patch)
+    p.u("clip.vision.image_min_pixels", patch * patch * 64)
+    p.u("clip.vision.image_max_pixels", patch * patch * 900)
+    p.lin("mm.0", e, pr)
+    p.lin("mm.2", pr, pr)
+    return p
+
+
+def pixtral(kind="pixtral"):
+    p = Projector(kind)
+    patch = pick(14, 16)
+    m = pick(1, 2)
+    image = patch * 60
+    e, h, ff, L, pr = vis(p, patch, image=image, act="silu")
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.norm("v.pre_ln", e, False)
+    p.blocks(e, ff, L, bias=False, gate=True, norm_bias=False)
+    b = pick(True, False)
+    if m == 2:
+        p.u("clip.vision.spatial_merge_size", 2)
+        p.T("mm.input_norm.weight", e)
+        p.T("mm.patch_merger.weight", e * 4, e)
+    p.lin("mm.1", e, pr, b)
+    p.lin("mm.2", pr, pr, b)
+    if kind == "pixtral":
+        p.T("v.token_embd.img_break", pr)
+    return p
+
+
+def lightonocr():
+    return pixtral("lightonocr")
+
+
+def qwen2vl():
+    p = Projector("qwen2vl_merger")
+    patch = 14
+    image = 560
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def qwen25vl():
+    p = Projector("qwen2.5vl_merger")
+    patch = 14
+    image = 560
+    e, h, ff, L, pr = vis(p, patch, image=image, act="silu", L=pick(3, 4, 5))
+    p.u("clip.vision.n_wa_pattern", pick(2, 3))
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.norm("v.post_ln", e, False)
+    p.blocks(e, ff, L, gate=True, norm_bias=False)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def exaone():
+    p = Projector("exaone4_5")
+    patch = 14
+    image = 560
+    head = pick(4, 6)
+    hd = pick(16, 32, 64)
+    kv = 2
+    e = head * hd
+    e, h, ff, L, pr = vis(p, patch, image=image, act="silu", L=pick(3, 4), embd=e, head=head)
+    if pick(0, 1):
+        p.u("clip.vision.n_wa_pattern", 2)
+    p.u("clip.vision.attention.head_count_kv", kv)
+    p.u("clip.vision.image_min_pixels", 3136)
+    p.u("clip.vision.image_max_pixels", 12845056 // 8)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.norm("v.post_ln", e, False)
+    p.blocks(e, ff, L, qkv=True, gate=True, norm_bias=False, kv=kv * hd)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def qwen3vl():
+    p = Projector("qwen3vl_merger")
+    patch = 16
+    side = pick(24, 48)
+    image = 768
+    e, h, ff, L, pr = vis(p, patch, image=image, act="gelu", L=pick(3, 4, 5))
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L, qkv=True)
+    for i in R.sample(range(L), pick(0, 1, 2)):
+        p.norm(f"v.deepstack.{i}.norm", e * 4)
+        p.lin(f"v.deepstack.{i}.fc1", e * 4, e * 4)
+        p.lin(f"v.deepstack.{i}.fc2", e * 4, pr)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def glm4v():
+    p = Projector("glm4v")
+    patch = 14
+    side = pick(24, 46)
+    image = 336
+    e, h, ff, L, pr = vis(p, patch, image=image, act="silu")
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    if pick(0, 1):
+        p.T("v.position_embd.weight", e, side * side)
+    p.norm("v.norm_embd", e, False)
+    p.norm("v.post_ln", e, False)
+    p.blocks(e, ff, L, qkv=True, bias=False, gate=True, norm_bias=False)
+    o = pick(128, 256)
+    p.T("mm.patch_merger.weight", 2, 2, e, o)
+    p.T("mm.patch_merger.bias", o)
+    p.lin("mm.model.fc", o, o, False)
+    p.norm("mm.post_norm", o)
+    p.lin("mm.up", o, o * 3, False)
+    p.lin("mm.gate", o, o * 3, False)
+    p.lin("mm.down", o * 3, pr, False)
+    return p
+
+
+def internvl():
+    p = Projector("internvl")
+    patch = 14
+    s = 2
+    side = s * pick(4, 8, 16)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image, act="gelu")
+    p.u("clip.vision.projector.scale_factor", s)
+    p.T("v.class_embd", e)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side + 1)
+    qk = pick(0, 1)
+    p.blocks(e, ff, L, qkv=pick(True, False) if not qk else False, ls=True, qkn=e if qk else None)
+    if pick(0, 1):
+        p.u("clip.vision.preproc_max_tiles", 6)
+        p.u("clip.vision.preproc_min_tiles", 1)
+    p.norm("mm.model.mlp.0", e * 4)
+    p.lin("mm.model.mlp.1", e * 4, pr)
+    p.lin("mm.model.mlp.3", pr, pr)
+    return p
+
+
+def nemotron():
+    p = Projector("nemotron_v2_vl")
+    patch = 16
+    s = 2
+    side = s * pick(4, 8, 16)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image, act="gelu")
+    p.u("clip.vision.projector.scale_factor", s)
+    p.T("v.class_embd", e, pick(4, 10))
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.blocks(e, ff, L, qkv=True)
+    p.T("mm.model.mlp.0.weight", e * 4, type=F32)
+    p.lin("mm.model.mlp.1", e * 4, pr, False)
+    p.lin("mm.model.mlp.3", pr, pr, False)
+    return p
+
+
+def llama4():
+    p = Projector("llama4")
+    patch = 14
+    s = 2
+    side = s * pick(4, 6, 12)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image, act="gelu")
+    p.u("clip.vision.projector.scale_factor", s)
+    p.T("v.class_embd", e)
+    p.T("v.patch_embd.weight", patch * patch * 3, e)
+    p.T("v.position_embd.weight", e, side * side + 1)
+    p.norm("v.pre_ln", e)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    m = pick(128, 192)
+    p.T("mm.model.mlp.1.weight", e * 4, m)
+    p.T("mm.model.mlp.2.weight", m, m)
+    p.T("mm.model.fc.weight", m, pr)
+    return p
+
+
+def kimivl():
+    p = Projector("kimivl")
+    patch = 14
+    image = patch * 64
+    side = pick(16, 64)
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.u("clip.vision.projector.scale_factor", 2)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    p.norm("mm.input_norm", e)
+    p.lin("mm.1", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def kimik25():
+    p = Projector("kimik25")
+    patch = 14
+    image = patch * 64
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.u("clip.vision.projector.scale_factor", 2)
+    if pick(0, 1):
+        p.u("clip.vision.image_min_pixels", 784)
+        p.u("clip.vision.image_max_pixels", 784 * 400)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, 64, 64, type=F32)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L, qkv=True)
+    p.norm("mm.input_norm", e)
+    p.lin("mm.1", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def paddleocr():
+    p = Projector("paddleocr")
+    patch = 14
+    image = 378
+    side = 27
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.u("clip.vision.image_min_pixels", 147384)
+    p.u("clip.vision.image_max_pixels", 1605632)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    p.norm("mm.input_norm", e)
+    p.lin("mm.1", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def dotsocr():
+    p = Projector("dots_ocr")
+    patch = 14
+    image = 0
+    e, h, ff, L, pr = vis(p, patch, image=image, act="silu")
+    p.u("clip.vision.projector.scale_factor", 2)
+    p.u("clip.vision.image_min_pixels", 3136)
+    p.u("clip.vision.image_max_pixels", 1128960)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.norm("v.pre_ln", e, False)
+    p.norm("mm.post_norm", e, False)
+    p.blocks(e, ff, L, qkv=True, bias=False, gate=True, norm_bias=False)
+    p.norm("mm.input_norm", e)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def hunyuan():
+    p = Projector("hunyuanvl")
+    patch = 16
+    image = patch * 20
+    e, h, ff, L, pr = vis(p, patch, image=image, act="gelu")
+    if pick(0, 1):
+        p.u("clip.vision.image_min_pixels", 512 * 512)
+        p.u("clip.vision.image_max_pixels", 1024 * 1024)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, 400)
+    p.blocks(e, ff, L)
+    a = pick(64, 128)
+    o = a * 2
+    p.T("mm.pre_norm.weight", e)
+    p.T("mm.post_norm.weight", pr)
+    p.T("mm.0.weight", 2, 2, e, a)
+    p.T("mm.0.bias", a)
+    p.T("mm.2.weight", 1, 1, a, o)
+    p.T("mm.2.bias", o)
+    p.T("v.image_newline", o)
+    p.lin("mm.model.fc", o, pr)
+    p.T("mm.image_begin", pr)
+    p.T("mm.image_end", pr)
+    return p
+
+
+def gemma4v():
+    p = Projector("gemma4v")
+    patch = 16
+    image = 224
+    e, h, ff, L, pr = vis(p, patch, image=image, act="gelu")
+    p.u("clip.vision.projector.scale_factor", 3)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.position_embd.weight", e, 200, 2, type=F32)
+    p.blocks(e, ff, L, bias=False, gate=True, norm_bias=False, qkn=e // h)
+    for i in range(L):
+        p.T(f"v.blk.{i}.attn_post_norm.weight", e)
+        p.T(f"v.blk.{i}.ffn_post_norm.weight", e)
+    if pick(0, 1):
+        p.T("v.std_bias", e)
+        p.T("v.std_scale", e)
+    p.T("mm.input_projection.weight", e, pr)
+    return p
+
+
+def llava(kind="mlp"):
+    p = Projector(kind)
+    patch = 14
+    side = 24 if kind.startswith("ldp") else pick(8, 16, 24)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    c = pick(0, 1)
+    if c:
+        p.T("v.class_embd", e)
+        p.norm("v.pre_ln", e)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.position_embd.weight", e, side * side + c)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    feat = 1
+    if pick(0, 0, 1) and not kind.startswith("ldp"):
+        p.arr(
+            "clip.vision.image_grid_pinpoints",
+            [image, image * 2, image * 2, image, image * 2, image * 2, image * 3, image, image, image * 3],
+        )
+    if kind == "mlp" and pick(0, 1, 1):
+        fl = sorted(R.sample(range(L), pick(1, 2)))
+        p.arr("clip.vision.feature_layer", fl)
+        feat = len(fl)
+    if kind == "mlp":
+        if pick(0, 0, 1):
+            p.lin("mm.0", e * feat, pr)
+            p.T("mm.1.weight", pr, type=F32)
+            p.T("mm.1.bias", pr)
+            p.lin("mm.3", pr, pr)
+            p.T("mm.4.weight", pr, type=F32)
+            p.T("mm.4.bias", pr)
+        else:
+            p.lin("mm.0", e * feat, pr)
+            p.lin("mm.2", pr, pr)
+    elif kind == "ldp":
+        p.lin("mm.model.mlp.1", e, pr)
+        p.lin("mm.model.mlp.3", pr, pr)
+        for b in (1, 2):
+            q = f"mm.model.mb_block.{b}.block."
+            p.T(q + "0.0.weight", 3, 3, 1, pr)
+            p.T(q + "0.1.weight", pr)
+            p.T(q + "0.1.bias", pr)
+            p.lin(q + "1.fc1", pr, pr // 4)
+            p.lin(q + "1.fc2", pr // 4, pr)
+            p.T(q + "2.0.weight", pr, pr)
+            p.T(q + "2.1.weight", pr)
+            p.T(q + "2.1.bias", pr)
+    elif kind == "ldpv2":
+        p.lin("mm.model.mlp.0", e, pr)
+        p.lin("mm.model.mlp.2", pr, pr)
+        p.T("mm.model.peg.0.weight", 3, 3, 1, pr)
+        p.T("mm.model.peg.0.bias", pr)
+    return p
+
+
+def ldp():
+    return llava("ldp")
+
+
+def ldpv2():
+    return llava("ldpv2")
+
+
+def glm_edge():
+    p = Projector("adapter")
+    patch = 14
+    side = pick(8, 16, 48)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.blocks(e, ff, L)
+    o = pick(128, 160)
+    p.T("adapter.conv.weight", 2, 2, e, o)
+    p.T("adapter.conv.bias", o)
+    p.T("adapter.linear.linear.weight", o, pr)
+    p.T("adapter.linear.norm1.weight", pr)
+    p.T("adapter.linear.norm1.bias", pr)
+    p.T("adapter.linear.dense_h_to_4h.weight", pr, pr * 2)
+    p.T("adapter.linear.gate.weight", pr, pr * 2)
+    p.T("adapter.linear.dense_4h_to_h.weight", pr * 2, pr)
+    p.T("adapter.boi", pr)
+    p.T("adapter.eoi", pr)
+    return p
+
+
+def cogvlm():
+    p = Projector("cogvlm")
+    patch = 14
+    side = pick(8, 16)
+    image = side * patch
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    p.T("v.class_embd", e)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, side * side + 1)
+    p.blocks(e, ff, L, qkv=True)
+    p.T("mm.model.fc.weight", e, pr)
+    p.norm("mm.post_fc_norm", pr)
+    p.T("mm.up.weight", pr, pr * 2)
+    p.T("mm.gate.weight", pr, pr * 2)
+    p.T("mm.down.weight", pr * 2, pr)
+    p.T("v.boi", pr)
+    p.T("v.eoi", pr)
+    return p
+
+
+def minicpmv():
+    p = Projector("resampler")
+    patch = 14
+    image = 448
+    e, h, ff, L, pr = vis(p, patch, image=image)
+    pr = pick(256, 384, 640)
+    v = pick(2, 3, 4, 5, 6)
+    p.u("clip.minicpmv_version", v)
+    if pick(0, 1):
+        p.u("clip.minicpmv_query_num", pick(32, 64, 96))
+    q = {2: 96}.get(v, 64)
+    # query rows must agree
+    kv = [x for x in p.keys if x[0] == "clip.minicpmv_query_num"]
+    if kv:
+        q = kv[0][1]
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, 4900)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    p.T("resampler.pos_embed_k", pr, 4900, type=F32)
+    p.T("resampler.query", pr, q, type=F32)
+    p.T("resampler.proj.weight", pr, pr)
+    p.T("resampler.kv.weight", e, pr)
+    for n in "qkv":
+        p.lin(f"resampler.attn.{n}", pr, pr)
+    p.lin("resampler.attn.out", pr, pr)
+    for n in ("q", "kv", "post"):
+        p.T(f"resampler.ln_{n}.weight", pr, type=F32)
+        p.T(f"resampler.ln_{n}.bias", pr)
+    return p
+
+
+def whisper(kind):
+    p = Projector(kind, True)
+    e, h, hd = dims()
+    ff = e * pick(2, 4)
+    L = pick(2, 3)
+    pr = pick(128, 256)
+    mel = pick(80, 128)
+    st = pick(2, 4, 8)
+    p.audio(e, h, ff, L, pr, mel)
+    p.u("clip.audio.projector.stack_factor", st)
+    p.T("a.conv1d.1.weight", 3, mel, e)
+    p.T("a.conv1d.1.bias", 1, e)
+    p.T("a.conv1d.2.weight", 3, e, e)
+    p.T("a.conv1d.2.bias", 1, e)
+    p.T("a.position_embd.weight", e, 1500)
+    p.norm("a.post_ln", e)
+    p.blocks(e, ff, L, prefix="a", kb=False)
+    if kind == "ultravox":
+        p.T("mm.a.norm_pre.weight", e * st)
+        p.T("mm.a.mlp.1.weight", e * st, pr)
+        p.T("mm.a.norm_mid.weight", pr // 2)
+        p.T("mm.a.mlp.2.weight", pr // 2, pr)
+    elif kind == "qwen2a":
+        p.lin("mm.a.fc", e, pr)
+    elif kind == "voxtral":
+        p.T("mm.a.mlp.1.weight", e * st, pr)
+        p.T("mm.a.mlp.2.weight", pr, pr)
+    elif kind == "musicflamingo":
+        p.lin("mm.a.mlp.1", e, pr)
+        p.lin("mm.a.mlp.2", pr, pr)
+    elif kind == "glma":
+        p.norm("mm.a.norm_pre", e)
+        p.lin("mm.a.mlp.1", e * st, pr)
+        p.lin("mm.a.mlp.2", pr, pr)
+        p.T("v.boi", pr)
+        p.T("v.eoi", pr)
+    elif kind == "meralion":
+        p.norm("mm.a.norm_pre", e * st)
+        m = pick(96, 160)
+        p.lin("mm.a.mlp.0", e * st, m)
+        p.lin("mm.a.mlp.1", m, m)
+        p.lin("mm.a.mlp.2", m, m)
+        p.lin("mm.a.mlp.3", m, pr)
+    return p
+
+
+def ultravox():
+    return whisper("ultravox")
+
+
+def qwen2a():
+    return whisper("qwen2a")
+
+
+def voxtral():
+    return whisper("voxtral")
+
+
+def musicflamingo():
+    return whisper("musicflamingo")
+
+
+def glma():
+    return whisper("glma")
+
+
+def meralion():
+    return whisper("meralion")
+
+
+def qwen3a():
+    p = Projector("qwen3a", True)
+    e, h, hd = dims()
+    ff = e * pick(2, 4)
+    L = pick(2, 3)
+    pr = pick(128, 256)
+    c = pick(48, 96)
+    p.audio(e, h, ff, L, pr, 128)
+    for i, (a, b) in enumerate(((1, c), (c, c), (c, c))):
+        p.T(f"a.conv2d.{i+1}.weight", 3, 3, a, b)
+        p.T(f"a.conv2d.{i+1}.bias", b)
+    p.lin("a.conv_out", c * 16, e, False)
+    p.T("a.position_embd.weight", e, 1500)
+    p.norm("a.post_ln", e)
+    p.blocks(e, ff, L, prefix="a", kb=True)
+    p.lin("mm.a.mlp.1", e, e)
+    p.lin("mm.a.mlp.2", e, pr)
+    return p
+
+
+KINDS = dict(
+    gemma3=gemma3,
+    idefics3=idefics3,
+    lfm2=lfm2,
+    janus_pro=janus,
+    phi4=phi4,
+    pixtral=pixtral,
+    lightonocr=lightonocr,
+    qwen2vl=qwen2vl,
+    qwen25vl=qwen25vl,
+    exaone4_5=exaone,
+    qwen3vl=qwen3vl,
+    glm4v=glm4v,
+    internvl=internvl,
+    nemotron_v2_vl=nemotron,
+    llama4=llama4,
+    kimivl=kimivl,
+    kimik25=kimik25,
+    paddleocr=paddleocr,
+    dots_ocr=dotsocr,
+    hunyuanvl=hunyuan,
+    gemma4v=gemma4v,
+    llava=llava,
+    ldp=ldp,
+    ldpv2=ldpv2,
+    glm_edge=glm_edge,
+    cogvlm=cogvlm,
+    minicpmv=minicpmv,
+    ultravox=ultravox,
+    qwen2a=qwen2a,
+    voxtral=voxtral,
+    musicflamingo=musicflamingo,
+    glma=glma,
+    meralion=meralion,
+    qwen3a=qwen3a,
+)
+CONFIGS = ("dev=none", "dev=cuda", "dev=none fa=off", "dev=rpc fa=on")
+
+
+def make(name, seed):
+    R.seed(f"{name}{seed}")
+    return KINDS[name]()
+
+
+def run(tool, path, *words):
+    done = subprocess.run([tool, str(path), *words], capture_output=True, text=True, errors="replace", timeout=600, check=False)
+    rows = {}
+    for line in done.stdout.splitlines():
+        kind, request, *rest = line.split()
+        rows.setdefault((kind, request), []).append(rest)
+    return rows, done.stderr
+
+
+def measured(rows):
+    """Of each request what it takes at most: what was tried and left stays reserved."""
+    out = {}
+    for (kind, request), answers in rows.items():
+        if kind == "P":
+            out[kind, request] = answers[0]
+        if kind == "G":
+            most = {}
+            for words in answers:
+                for key, value in (w.split("=") for w in words if "=" in w):
+                    most[key] = max(most.get(key, 0), int(value))
+            out[kind, request] = most
+    return out
+
+
+def requests(name, seed, path, probe):
+    """What is asked of a file: the start, images, and the pictures that they become."""
+    rng = random.Random(f"{name}{seed}requests")
+    if name in EARS:
+        return (
+            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=700x128"])] if name == "qwen3a" else [])
+        )
+    limits = ["", f" min={rng.randint(5, 60)} max={rng.randint(100, 900)}"][rng.random() < 0.5]
+    images = [
+        f"pre={rng.choice([1, 2, 3, 5, 8]) * rng.randint(40, 400)}x{rng.choice([1, 2, 3, 5]) * rng.randint(40, 400)}" for _ in range(4)
+    ]
+    pictures = set()
+    for answer in measured(run(probe, path, "dev=none", *limits.split(), *images)[0]).values():
+        pictures |= {"img=" + m for m in re.findall(r"(\d+x\d+)\*", " ".join(answer))}
+    asked = [(c, ["load"]) for c in CONFIGS] + [("dev=none" + limits, images), ("dev=cuda", sorted(pictures)[:3])]
+    if name in ("internvl", "gemma4v") and pictures:
+        asked.append(("dev=none", [sorted(pictures)[0] + "x3"]))
+    return asked
+
+
+def compare(args):
+    bad = count = 0
+    for name in args.kinds.split(",") if args.kinds else KINDS:
+        for seed in range(args.first, args.first + args.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                path = pathlib.Path(folder) / "projector.gguf"
+                make(name, seed).save(path)
+                for config, asked in requests(name, seed, path, args.probe):
+                    real, why = run(args.probe, path, *config.split(), *asked)
+                    own, _ = run(args.sizes, path, *config.split(), *asked)
+                    real, own = measured(real), measured(own)
+                    for request in real.keys() | own.keys() | ({("?", str(asked))} if not real else set()):
+                        count += 1
+                        if real.get(request) != own.get(request) or request not in real:
+                            bad += 1
+                            print(
+                                f"{name} {seed} {config} {request}: llama.cpp {real.get(request) or why[-200:]}, ctxfit {own.get(request)}"
+                            )
+    print(f"{count} answers, {bad} different")
+    return bad
+
+
+def describe(projector):
+    """The file as text: tensors of equal blocks once."""
+    seen = []
+    for key, value in projector.keys:
+        if isinstance(value, float) or (isinstance(value, list) and isinstance(value[0], float)):
+            continue  # no size follows from it
+        value = ",".join(map(str, value)) if isinstance(value, list) else int(value) if isinstance(value, bool) else value
+        seen.append(f"k {key} {value}")
+    for name, ne, kind in projector.tensors:
+        name = re.sub(r"^([av])[.]blk[.][0-9]+", r"\1.blk.*", name)
+        line = f"t {name} {kind} {','.join(map(str, ne))}"
+        if line not in seen:
+            seen.append(line)
+    return seen
+
+
+def write(args):
+    lines = []
+    for name in KINDS:
+        for seed in range(2 if name in ("pixtral", "qwen25vl", "qwen3vl", "internvl", "llava", "lfm2") else 1):
+            projector = make(name, seed)
+            with tempfile.TemporaryDirectory() as folder:
+                path = pathlib.Path(folder) / "projector.gguf"
+                projector.save(path)
+                lines += [f"= {name}.{seed}", *describe(projector)]
+                for config, asked in requests(name, seed, path, args.probe):
+                    for (kind, request), answer in measured(run(args.probe, path, *config.split(), *asked)[0]).items():
+                        if kind == "G":
+                            answer = [f"{key}={value}" for key, value in answer.items()]
+                        lines.append(f"{'r' if kind == 'G' else 'p'} {config} {request} {' '.join(answer)}")
+    pathlib.Path(args.write).write_text("\n".join(lines) + "\n")
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("probe")
+    parser.add_argument("sizes", nargs="?")
+    parser.add_argument("--kinds")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--write")
+    args = parser.parse_args()
+    raise SystemExit(write(args) if args.write else min(1, compare(args)))
+
+
+if __name__ == "__main__":
+    main()

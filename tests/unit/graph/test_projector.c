@@ -1,0 +1,261 @@
+/* The public measure of projectors: what it adds up, what it says of what it does not know, what it refuses. */
+#include "projector_rows.h"
+
+#include "ctxfit/hw.h"
+#include "ctxfit/plan.h"
+#include "ctxfit/projector.h"
+
+static projector_rows rows;
+
+static int open_rows(void **state)
+{
+    (void)state;
+    rows = projector_rows_read(TEST_DATA "/projectors/rows.txt");
+    return 0;
+}
+
+static int close_rows(void **state)
+{
+    (void)state;
+    projector_rows_free(&rows);
+    return 0;
+}
+
+static ctxfit_projector *projector_of(const char *name, const char *without)
+{
+    ctxfit_gguf      *gguf = projector_gguf(projector_find(&rows, name), without);
+    ctxfit_projector *projector;
+    ctxfit_error      error;
+
+    if (ctxfit_projector_from_gguf(gguf, NULL, &projector, &error) != CTXFIT_OK)
+        fail_msg("%s: %s", name, error.message);
+    ctxfit_gguf_free(gguf);
+    return projector;
+}
+
+static ctxfit_projector_memory measured(const ctxfit_projector *projector, uint32_t backend, const ctxfit_projector_options *o)
+{
+    ctxfit_projector_memory m = CTXFIT_PROJECTOR_MEMORY_INIT;
+    ctxfit_error            error;
+
+    if (ctxfit_projector_measure(projector, NULL, backend, o, &m, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    return m;
+}
+
+static void what_is_on_the_gpu_is_not_on_the_host(void **state)
+{
+    ctxfit_projector        *projector = projector_of("qwen3vl.0", NULL);
+    ctxfit_projector_options host = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_companion         info = CTXFIT_COMPANION_INIT;
+    ctxfit_projector_memory  on, off;
+
+    (void)state;
+    host.flags = CTXFIT_PROJECTOR_F_HOST;
+    on  = measured(projector, CTXFIT_BACKEND_CUDA, NULL);
+    off = measured(projector, CTXFIT_BACKEND_CUDA, &host);
+    assert_int_equal(ctxfit_projector_get_info(projector, &info), CTXFIT_OK);
+    assert_string_equal(info.name, "qwen3vl_merger");
+    assert_true((on.flags & CTXFIT_ENCODER_F_DEVICE) != 0 && (off.flags & CTXFIT_ENCODER_F_DEVICE) == 0);
+    assert_true(on.weight_bytes >= info.weight_bytes && on.host_weight_bytes == 0);
+    assert_int_equal(off.host_weight_bytes, info.weight_bytes);
+    assert_int_equal(off.weight_bytes, 0);
+    assert_int_equal(off.load_bytes, 0);
+    assert_true(on.load_bytes > 0 && on.host_load_bytes > 0 && off.host_load_bytes > on.host_load_bytes);
+    assert_int_equal(on.compute_bytes, on.load_bytes);
+    assert_int_equal(on.image_tokens, 0);
+    ctxfit_projector_free(projector);
+}
+
+/* Qwen3-VL: 46 x 46 patches of 2 x 2 are reserved; an image of 2048 x 2048 has 64 x 64 of these. */
+static void buffers_grow_with_an_image_and_never_shrink(void **state)
+{
+    ctxfit_projector        *projector = projector_of("qwen3vl.0", NULL);
+    ctxfit_projector_options small = CTXFIT_PROJECTOR_OPTIONS_INIT, large = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m;
+    uint64_t                 start;
+
+    (void)state;
+    small.image_width = small.image_height = 320;
+    large.image_width = large.image_height = 2048;
+    m = measured(projector, CTXFIT_BACKEND_CUDA, &small);
+    start = m.load_bytes;
+    assert_int_equal(m.compute_bytes, start);
+    assert_int_equal(m.image_tokens, 100);
+    assert_int_equal(m.picture_width, 320);
+    m = measured(projector, CTXFIT_BACKEND_CUDA, &large);
+    assert_int_equal(m.load_bytes, start);
+    assert_true(m.compute_bytes > start);
+    assert_int_equal(m.image_tokens, 4096);
+    assert_int_equal(m.image_pieces, 1);
+    large.image_max_tokens = 100;
+    m = measured(projector, CTXFIT_BACKEND_CUDA, &large);
+    assert_int_equal(m.image_tokens, 100);
+    ctxfit_projector_free(projector);
+}
+
+/* An overview and tiles of 512. */
+static void pieces_of_an_image_add_up(void **state)
+{
+    ctxfit_projector        *projector = projector_of("lfm2.0", NULL);
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m;
+
+    (void)state;
+    o.image_width  = 1024;
+    o.image_height = 1024;
+    m = measured(projector, 0, &o);
+    assert_int_equal(m.image_pieces, 5);
+    assert_int_equal(m.image_tokens, 5 * 256);
+    assert_int_equal(m.picture_width, 512);
+    ctxfit_projector_free(projector);
+}
+
+/* Whisper: 30 seconds are 3000 frames, whatever the recording's length; two convolutions and a pool leave 750. */
+static void sound_comes_in_chunks_of_half_a_minute(void **state)
+{
+    ctxfit_projector        *projector = projector_of("qwen2a.0", NULL);
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m;
+
+    (void)state;
+    o.audio_ms = 61000;
+    m = measured(projector, CTXFIT_BACKEND_CUDA, &o);
+    assert_int_equal(m.audio_tokens, 3 * 750);
+    assert_int_equal(m.compute_bytes, m.load_bytes);
+    ctxfit_projector_free(projector);
+}
+
+/* A kind without a graph, and a known one that lacks a tensor: more than the graph, and said so. */
+static void what_is_not_known_is_bounded_and_said(void **state)
+{
+    ctxfit_projector       *whole = projector_of("gemma3.0", NULL), *part = projector_of("gemma3.0", "mm.input_projection");
+    ctxfit_projector_memory exact = measured(whole, CTXFIT_BACKEND_CUDA, NULL), bound = measured(part, CTXFIT_BACKEND_CUDA, NULL);
+
+    (void)state;
+    assert_int_equal(exact.flags & CTXFIT_ENCODER_F_BOUND, 0);
+    assert_true((bound.flags & CTXFIT_ENCODER_F_BOUND) != 0);
+    assert_true(bound.load_bytes >= exact.load_bytes && bound.host_load_bytes >= exact.host_load_bytes);
+    ctxfit_projector_free(whole);
+    ctxfit_projector_free(part);
+}
+
+static void a_kind_that_nobody_knows_is_bounded(void **state)
+{
+    ctxfit_projector        *projector = projector_of("janus_pro.0", "clip.projector_type");
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m;
+
+    (void)state;
+    o.image_width = o.image_height = 400;
+    m = measured(projector, 0, &o);
+    assert_true((m.flags & CTXFIT_ENCODER_F_BOUND) != 0 && (m.flags & CTXFIT_ENCODER_F_UNSIZED) != 0);
+    assert_true(m.host_load_bytes > 0);
+    ctxfit_projector_free(projector);
+}
+
+static ctxfit_status refusal(const ctxfit_projector *p, const char *engine, const ctxfit_projector_options *o, const char *words)
+{
+    ctxfit_projector_memory m = CTXFIT_PROJECTOR_MEMORY_INIT;
+    ctxfit_error            error = {0};
+    ctxfit_status           status = ctxfit_projector_measure(p, engine, CTXFIT_BACKEND_CUDA, o, &m, &error);
+
+    assert_non_null(strstr(error.message, words));
+    assert_int_equal(m.weight_bytes, 0);
+    return status;
+}
+
+static void wrong_questions_are_refused(void **state)
+{
+    ctxfit_projector        *projector = projector_of("gemma3.0", NULL);
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m = CTXFIT_PROJECTOR_MEMORY_INIT;
+
+    (void)state;
+    assert_int_equal(refusal(projector, "vllm", NULL, "runs no llama.cpp"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(refusal(projector, "no-such", NULL, "no-such"), CTXFIT_E_NOT_FOUND);
+    o.image_width = 100;
+    assert_int_equal(refusal(projector, "", &o, "a width and a height"), CTXFIT_E_INVALID_ARG);
+    o.image_width     = 0;
+    o.flash_attention = 7;
+    assert_int_equal(refusal(projector, "", &o, "flash_attention"), CTXFIT_E_INVALID_ARG);
+    o.flash_attention = 0;
+    o.flags           = 2;
+    assert_int_equal(refusal(projector, "", &o, "unknown bits"), CTXFIT_E_INVALID_ARG);
+    o.flags       = 0;
+    o.struct_size = 8;
+    assert_int_equal(refusal(projector, "", &o, "options"), CTXFIT_E_STRUCT_SIZE);
+    assert_int_equal(ctxfit_projector_measure(NULL, NULL, 0, NULL, &m, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_projector_measure(projector, NULL, 0, NULL, NULL, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_projector_get_info(NULL, NULL), CTXFIT_E_INVALID_ARG);
+    ctxfit_projector_free(projector);
+    ctxfit_projector_free(NULL);
+}
+
+static ctxfit_status from_text(const char *name, const char *without, const char *words)
+{
+    ctxfit_gguf             *gguf = projector_gguf(projector_find(&rows, name), without);
+    ctxfit_projector        *projector = NULL;
+    ctxfit_projector_memory  m = CTXFIT_PROJECTOR_MEMORY_INIT;
+    ctxfit_error             error = {0};
+    ctxfit_status            status = ctxfit_projector_from_gguf(gguf, NULL, &projector, &error);
+
+    if (status == CTXFIT_OK)
+        status = ctxfit_projector_measure(projector, NULL, 0, NULL, &m, &error);
+    assert_non_null(strstr(error.message, words));
+    ctxfit_projector_free(projector);
+    ctxfit_gguf_free(gguf);
+    return status;
+}
+
+static void files_that_llama_cpp_does_not_load_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(from_text("gemma3.0", "has_vision_encoder", "has_vision_encoder"), CTXFIT_E_INCOMPLETE);
+    assert_int_equal(from_text("gemma3.0", "block_count", "block_count"), CTXFIT_E_INCOMPLETE);
+    assert_int_equal(from_text("gemma3.0", "patch_size", "patches of 0"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(from_text("qwen2a.0", "num_mel_bins", "num_mel_bins"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(from_text("gemma3.0", "general.architecture", "general.architecture"), CTXFIT_E_INCOMPLETE);
+}
+
+static void every_failing_allocation_is_reported(void **state)
+{
+    ctxfit_gguf *gguf = projector_gguf(projector_find(&rows, "gemma3.0"), NULL);
+
+    (void)state;
+    for (size_t n = 1; n < 1000; n++) {
+        test_allocator          t;
+        ctxfit_allocator        allocator = test_allocator_make(&t, n);
+        ctxfit_projector       *projector = NULL;
+        ctxfit_projector_memory m = CTXFIT_PROJECTOR_MEMORY_INIT;
+        ctxfit_status           status = ctxfit_projector_from_gguf(gguf, &allocator, &projector, NULL);
+
+        if (status == CTXFIT_OK)
+            status = ctxfit_projector_measure(projector, NULL, CTXFIT_BACKEND_CUDA, NULL, &m, NULL);
+        ctxfit_projector_free(projector);
+        assert_int_equal(t.live_blocks, 0);
+        if (status == CTXFIT_OK) {
+            assert_true(n > 3);
+            break;
+        }
+        assert_int_equal(status, CTXFIT_E_NO_MEMORY);
+    }
+    ctxfit_gguf_free(gguf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_on_the_gpu_is_not_on_the_host),
+        cmocka_unit_test(buffers_grow_with_an_image_and_never_shrink),
+        cmocka_unit_test(pieces_of_an_image_add_up),
+        cmocka_unit_test(sound_comes_in_chunks_of_half_a_minute),
+        cmocka_unit_test(what_is_not_known_is_bounded_and_said),
+        cmocka_unit_test(a_kind_that_nobody_knows_is_bounded),
+        cmocka_unit_test(wrong_questions_are_refused),
+        cmocka_unit_test(files_that_llama_cpp_does_not_load_are_refused),
+        cmocka_unit_test(every_failing_allocation_is_reported),
+    };
+
+    return cmocka_run_group_tests(tests, open_rows, close_rows);
+}
