@@ -84,6 +84,55 @@ static void read_exl3(const cfi_json_value *config, cfi_hf_quant *q)
     q->output_bits = head >= 1 && head <= 8 ? (uint32_t)head : 6;
 }
 
+/* "int4", "Int4WeightOnlyConfig", "fp8_e4m3", "mxfp4", "uint4": the number that its letters end with; 0: none. */
+static uint32_t bits_of_name(const char *name)
+{
+    static const struct {
+        char     word[8];
+        uint32_t bits;
+    } words[] = {{"int2", 2}, {"int3", 3}, {"int4", 4}, {"fp4", 4}, {"float4", 4}, {"int8", 8}, {"fp8", 8}, {"float8", 8}};
+    char lower[64];
+
+    for (size_t i = 0; i < sizeof lower; i++) {
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+        if (name[i] == '\0')
+            break;
+    }
+    lower[sizeof lower - 1] = '\0';
+    for (size_t i = 0; i < CFI_COUNT(words); i++)
+        if (strstr(lower, words[i].word) != NULL)
+            return words[i].bits;
+    return 0;
+}
+
+static const cfi_json_value *inner(const cfi_json_value *config, const char *first, const char *second)
+{
+    return cfi_json_get(cfi_json_get(config, first), second);
+}
+
+/* Where methods that have no kind of their own say how wide a weight is. */
+static void read_other(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    const cfi_json_value *hqq = inner(config, "quant_config", "weight_quant_params");
+    const cfi_json_value *quark = inner(config, "global_quant_config", "weight");
+    const cfi_json_value *torchao = inner(config, "quant_type", "default");
+    uint32_t              bits = small(config, "bits", small(hqq, "nbits", 0));
+    uint32_t              group = small(config, "group_size", small(hqq, "group_size", small(quark, "group_size", 0)));
+    uint32_t              books = small(config, "num_codebooks", 0), width = small(config, "in_group_size", 0);
+
+    if (bits == 0 && books > 0 && width > 0) /* AQLM: codes for groups of weights */
+        bits = (small(config, "nbits_per_codebook", 0) * books + width - 1) / width;
+    if (bits == 0)
+        bits = bits_of_name(text_or_empty(quark, "dtype"));
+    if (bits == 0)
+        bits = bits_of_name(text_or_empty(config, "quant_type"));
+    if (bits == 0)
+        bits = bits_of_name(text_or_empty(torchao, "_type"));
+    if (bits == 0)
+        bits = bits_of_name(text_or_empty(config, "weights")); /* quanto, EETQ */
+    set(q, CTXFIT_CHECKPOINT_QUANT_OTHER, bits, group);
+}
+
 static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
 {
     const char *method = q->method;
@@ -109,7 +158,7 @@ static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
     } else if (strcmp(method, "modelopt") == 0 || strcmp(method, "modelopt_fp4") == 0) {
         read_modelopt(config, q);
     } else {
-        set(q, CTXFIT_CHECKPOINT_QUANT_OTHER, small(config, "bits", 0), small(config, "group_size", 0));
+        read_other(config, q);
     }
 }
 
@@ -123,10 +172,13 @@ void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
     if (cfi_json_kind_of(mlx) == CFI_JSON_OBJECT && small(mlx, "bits", 0) > 0) {
         q->method = "mlx";
         set(q, CTXFIT_CHECKPOINT_QUANT_MLX, small(mlx, "bits", 0), small(mlx, "group_size", 64));
-    } else if (cfi_json_kind_of(config) == CFI_JSON_OBJECT) {
+    } else if (cfi_json_kind_of(config) == CFI_JSON_OBJECT && cfi_json_items(config).left > 0) {
         q->method = text_or_empty(config, "quant_method");
         if (*q->method == '\0' && *text_or_empty(config, "quant_algo") != '\0')
             q->method = "modelopt";
+        if (*q->method == '\0' && (cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) ||
+                                   cfi_json_is_true(cfi_json_get(config, "load_in_8bit"))))
+            q->method = "bitsandbytes"; /* before methods had names */
         read_method(config, q);
     }
 }

@@ -61,7 +61,7 @@ ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run 
 
     for (uint64_t i = 0; i < model->info.tensor_count && fits; i++) {
         if (model->tensor[i].role != CFI_ROLE_UNUSED && model->tensor[i].role != CFI_ROLE_ROPE)
-            fits = cfi_add_u64(device->weights, model->tensor[i].bytes, &device->weights);
+            fits = cfi_add_u64(device->weights, cfi_model_stored_bytes(model, &model->tensor[i]), &device->weights);
     }
     fits = fits && grown_add_caches(model, run, device, &copied);
     device->compute_low = peak / 2;

@@ -56,8 +56,8 @@ static uint64_t vocabulary_share(const ctxfit_model *model, const cfi_tensor *te
 
     if (strstr(tensor->name, "norm") != NULL || model->info.vocabulary == 0 ||
         (paged->embedding_whole && tensor->role == CFI_ROLE_INPUT))
-        return tensor->bytes;
-    return tensor->bytes / model->info.vocabulary * (rows / paged->tensor_ranks);
+        return cfi_model_stored_bytes(model, tensor);
+    return cfi_model_stored_bytes(model, tensor) / model->info.vocabulary * (rows / paged->tensor_ranks);
 }
 
 /* Experts in MXFP4, each matrix padded on both sides; their own width is the one that is divided. Gate and up in one matrix are padded
@@ -71,7 +71,7 @@ static uint64_t expert_share(const ctxfit_model *model, const cfi_tensor *tensor
     padded = steps_up(own / paged->tensor_ranks, paged->expert_step);
     if (own == 0 || !cfi_mul_u64(tensor->dims[0] * tensor->dims[1] / (own * width), tensor->dims[2], &elements) ||
         elements * own * width != tensor->dims[0] * tensor->dims[1] * tensor->dims[2])
-        return tensor->bytes / paged->tensor_ranks;
+        return cfi_model_stored_bytes(model, tensor) / paged->tensor_ranks;
     return elements * padded * steps_up(width, paged->expert_step) / format->block_elems * format->block_bytes;
 }
 
@@ -85,18 +85,18 @@ static uint64_t rank_share(const ctxfit_model *model, const cfi_tensor *tensor, 
     if (paged->expert_step != 0 && name != NULL && (tensor->flags & CFI_TENSOR_F_EXPERT) != 0 && tensor->quant == CFI_QUANT_MXFP4)
         return expert_share(model, tensor, block, paged);
     if (split == 1)
-        return tensor->bytes;
+        return cfi_model_stored_bytes(model, tensor);
     if (name == NULL || strstr(tensor->name, "nextn.embed_tokens") != NULL)
         return vocabulary_share(model, tensor, paged);
     if (is_replicated(name))
-        return tensor->bytes;
+        return cfi_model_stored_bytes(model, tensor);
     if (strncmp(name, "attn_k.", 7) == 0 || strncmp(name, "attn_v.", 7) == 0) {
         const ctxfit_layer_info *layer = &model->layer[block];
 
         if (layer->kv_heads > 0 && layer->kv_heads < split)
             split = layer->kv_heads;
     }
-    return tensor->bytes / split;
+    return cfi_model_stored_bytes(model, tensor) / split;
 }
 
 static uint32_t stage_of(const cfi_paged *paged, uint32_t layer)
@@ -138,6 +138,10 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
         if (!add_to_stage(paged, stage, rank_share(model, tensor, paged), out))
             return false;
     }
+    /* Eyes and ears are on the first stage, divided as what is behind them. */
+    if (cfi_model_stored(model) == CFI_STORED_MEASURED &&
+        !add_to_stage(paged, 0, model->checkpoint->other_bytes / paged->tensor_ranks, out))
+        return false;
     /* A tied output is the same tensor on one stage, a copy on the last of several. */
     return model->has_output || model->token_embd == NULL || last == 0 ||
            add_to_stage(paged, last, rank_share(model, model->token_embd, paged), out);

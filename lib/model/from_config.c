@@ -38,6 +38,7 @@ static ctxfit_status make_from_config(ctxfit_model *model, const char *json, siz
         status = make_unknown(model, &c, error);
     if (status == CTXFIT_OK)
         status = cfi_model_set_checkpoint(model, &c, weights, error);
+    model->as_stored = file_type == 0;
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
     cfi_hf_config_close(&c);
     return status;

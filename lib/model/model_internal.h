@@ -127,6 +127,7 @@ struct ctxfit_model {
     double             fact[CFI_FACT_COUNT];
     uint64_t           alignment;   /* of tensor data in the file */
     bool               has_output;  /* an output matrix of its own */
+    bool               as_stored;   /* no file type was asked for: engines of checkpoints load what the checkpoint has */
     uint32_t           stated_heads;      /* attention heads of the first block as its file says: llama-quantize goes by them, */
     uint32_t           stated_kv_heads;   /* though the block may not attend */
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
@@ -143,6 +144,17 @@ uint32_t cfi_model_layers_once(const ctxfit_model *model);
 /* A tensor of a block by its name, of no block for `layer` = info.layers + nextn_layers. NULL: there is none. */
 const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cfi_weight_stack stack, cfi_weight name,
                                    cfi_weight_part part);
+/* Bytes of a tensor in the checkpoint that the model is, those of the tensor itself for all other models. At most 2^64 with those of every
+ * other tensor, as the files' sums are. */
+uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
+/* How these are known. */
+typedef enum cfi_stored {
+    CFI_STORED_PLAIN,     /* not quantized, or not as a checkpoint */
+    CFI_STORED_MEASURED,  /* by the headers of the files */
+    CFI_STORED_ESTIMATED, /* by the bits that the configuration states */
+    CFI_STORED_UNKNOWN    /* not at all: counted as if plain */
+} cfi_stored;
+cfi_stored cfi_model_stored(const ctxfit_model *model);
 /* Bytes of a tensor in a buffer of that padding, false on overflow. */
 bool cfi_model_padded_bytes(const cfi_tensor *tensor, cfi_padding padding, uint64_t *out);
 

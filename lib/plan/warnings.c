@@ -42,6 +42,25 @@ static void warn_of_model(warning_list *list, const cfi_question *q)
              list->plan->summary.n_ctx_seq, m->trained_tokens);
 }
 
+/* Engines of GGUF files load another file than the checkpoint; the others what it has. */
+static void warn_of_checkpoint(warning_list *list, const cfi_question *q)
+{
+    const cfi_run   *run = &list->plan->answer.run;
+    const cfi_stored stored = cfi_model_stored(q->model);
+
+    if (stored == CFI_STORED_PLAIN)
+        return;
+    if (run->paged.tensor_ranks == 0 && run->grown_bits == 0)
+        warn(list, "the checkpoint is quantized (%s): planned is its plain form; a file type plans a GGUF of it (--quant)",
+             q->model->checkpoint->quant_method);
+    else if (stored == CFI_STORED_ESTIMATED)
+        warn(list, "weights follow from quantization_config (%s, %" PRIu32 " bits), an estimate: the checkpoint's files say them exactly",
+             q->model->checkpoint->quant_method, q->model->checkpoint->quant_bits);
+    else if (stored == CFI_STORED_UNKNOWN)
+        warn(list, "how '%s' stores weights is not known without the checkpoint's files: counted as if not quantized",
+             q->model->checkpoint->quant_method);
+}
+
 static void warn_of_hardware(warning_list *list, const cfi_question *q)
 {
     const ctxfit_device *host = cfi_plan_hw_device(q, q->device_count);
@@ -159,6 +178,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
 
     warn_of_engine(&list, q);
     warn_of_model(&list, q);
+    warn_of_checkpoint(&list, q);
     warn_of_hardware(&list, q);
     warn_of_beside(&list, q);
     status = warn_of_cuda(&list, q, error);

@@ -129,7 +129,43 @@ static void pages_become_one_size(void **nothing)
     latent.page_bytes = 8192;
     (void)cfi_pages_add(&refused, &latent);
     (void)cfi_pages_add(&refused, &other);
-    assert_int_equal(cfi_pages_group(&refused, false, &error), CTXFIT_E_REFUSED); /* before 0.33 */
+    assert_int_equal(cfi_pages_group(&refused, false, &error), CTXFIT_E_REFUSED); /* before 0.24 */
+}
+
+/* test_unify_kv_cache_spec_page_size_mamba, its cases 1 to 4 */
+static void pages_of_state_are_padded_and_keep_their_blocks(void **nothing)
+{
+    cfi_page_plan drafted = planned_pages((cfi_page_spec[]){state(1, SMALL_PAGE, 1), full(1, SMALL_PAGE), full(1, SMALL_PAGE * 2)}, 3);
+    cfi_page_plan alone = planned_pages((cfi_page_spec[]){state(1, SMALL_PAGE, 1), full(1, SMALL_PAGE * 2)}, 2);
+    cfi_page_plan odd = planned_pages((cfi_page_spec[]){state(1, 24576, 1), full(1, 32768)}, 2);
+    cfi_page_plan attention = planned_pages((cfi_page_spec[]){{CFI_PAGE_FULL, 1, 0, 24, 0, 0, false, 24576}, full(1, 32768)}, 2);
+
+    (void)nothing;
+    assert_int_equal(drafted.spec[0].page_bytes, 32768);
+    assert_int_equal(drafted.spec[0].block_tokens, 16);
+    assert_int_equal(drafted.spec[1].block_tokens, 32);
+    assert_int_equal(drafted.spec[2].block_tokens, 16);
+    assert_int_equal(alone.spec[0].page_bytes, 32768);
+    assert_int_equal(odd.spec[0].page_bytes, 32768);
+    assert_int_equal(attention.spec[0].page_bytes, 32768);
+    assert_int_equal(attention.spec[0].block_tokens, 24);
+}
+
+/* test_get_kv_cache_configs_multiple_workers: one layer on the first stage, two on the second, the same memory: ten blocks for both */
+static void the_fullest_stage_decides_the_blocks(void **nothing)
+{
+    cfi_page_plan  plan = planned_pages((cfi_page_spec[]){full(3, SMALL_PAGE)}, 1);
+    const uint32_t layers[2][CFI_MAX_PAGE_SPECS] = {{1}, {2}};
+    uint64_t       blocks[2];
+
+    (void)nothing;
+    for (int i = 0; i < 2; i++) {
+        uint64_t bytes;
+
+        assert_true(cfi_pages_block_bytes(&plan, layers[i], &bytes));
+        blocks[i] = SMALL_PAGE * 2 * 10 / bytes;
+    }
+    assert_int_equal(cfi_min_u64(blocks[0], blocks[1]), 10);
 }
 
 /* test_auto_fit_max_model_len_with_hybrid: the state takes 1 + 2 speculative blocks, the pool keeps one for itself */
@@ -188,6 +224,8 @@ int main(void)
         cmocka_unit_test(blocks_are_as_large_as_a_group),
         cmocka_unit_test(a_few_more_layers_of_one_kind_make_the_group_larger),
         cmocka_unit_test(pages_become_one_size),
+        cmocka_unit_test(pages_of_state_are_padded_and_keep_their_blocks),
+        cmocka_unit_test(the_fullest_stage_decides_the_blocks),
         cmocka_unit_test(state_takes_the_same_blocks_at_any_length),
         cmocka_unit_test(the_null_block_is_not_counted_on),
         cmocka_unit_test(stages_have_blocks_of_their_own_layers),

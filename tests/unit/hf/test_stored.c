@@ -1,0 +1,171 @@
+/* Weights of a quantized checkpoint in the engines that load checkpoints: as its configuration says, as the headers of its files say. */
+#include <stdbool.h>
+
+#include "test_support.h"
+
+#include "ctxfit.h"
+
+#define GIB 1073741824.0
+
+/* Qwen3-8B */
+#define QWEN "{\"architectures\": [\"Qwen3ForCausalLM\"], \"model_type\": \"qwen3\", \"hidden_size\": 4096, " \
+             "\"intermediate_size\": 12288, \"num_hidden_layers\": 36, \"num_attention_heads\": 32, \"num_key_value_heads\": 8, " \
+             "\"head_dim\": 128, " \
+             "\"vocab_size\": 151936, \"max_position_embeddings\": 40960, \"tie_word_embeddings\": false"
+
+static ctxfit_plan *planned_for(const ctxfit_model *model, const char *engine, const char *spec)
+{
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+    ctxfit_hw          *hw = NULL;
+    ctxfit_plan        *plan = NULL;
+    ctxfit_error        error;
+
+    assert_int_equal(ctxfit_hw_parse(spec, NULL, &hw, &error), CTXFIT_OK);
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
+    o.ctx_tokens = 4096;
+    if (ctxfit_plan_make(model, hw, &o, NULL, &plan, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    ctxfit_hw_free(hw);
+    return plan;
+}
+
+static uint64_t weights_of(const ctxfit_model *model, const char *engine, const char *spec)
+{
+    ctxfit_plan       *plan = planned_for(model, engine, spec);
+    ctxfit_plan_device device = CTXFIT_PLAN_DEVICE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    return device.weights_bytes;
+}
+
+static bool warns_of(const ctxfit_model *model, const char *engine, const char *words)
+{
+    ctxfit_plan *plan = planned_for(model, engine, "h200 host:64GiB");
+    const char  *text;
+    bool         found = false;
+
+    for (uint32_t i = 0; (text = ctxfit_plan_warning(plan, i)) != NULL; i++)
+        found = found || strstr(text, words) != NULL;
+    ctxfit_plan_free(plan);
+    return found;
+}
+
+static ctxfit_model *with(const char *quantization, ctxfit_file_type file_type)
+{
+    char          json[2048];
+    ctxfit_model *model = NULL;
+    ctxfit_error  error;
+
+    (void)snprintf(json, sizeof json, QWEN "%s%s}", *quantization != '\0' ? ", " : "", quantization);
+    if (ctxfit_model_from_config(json, strlen(json), file_type, NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s: %s", json, error.message);
+    return model;
+}
+
+/* Published: Qwen3-8B 16.38 GB, -AWQ 6.10 GB, -FP8 9.44 GB (files of the repositories). The others by arithmetic: 6.946 billion weights of
+ * linear matrices, 1.245 billion of embeddings and output in 16 bits. */
+static void a_configuration_says_how_wide_weights_are(void **state)
+{
+    static const struct {
+        const char *quantization;
+        double      gib;
+        const char *warning;
+    } cases[] = {
+        {"", 15.26, NULL},
+        {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128}", 6.10e9 / GIB, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}", 9.44e9 / GIB, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": -1}", 8.94, "estimate"},
+        {"\"quantization_config\": {\"load_in_4bit\": true}", 5.96, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 128}", 5.68, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"hqq\", \"quant_config\": {\"weight_quant_params\": {\"nbits\": 4, "
+         "\"group_size\": 64}}}", 5.81, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"quark\", \"global_quant_config\": {\"weight\": {\"dtype\": \"fp8_e4m3\"}}}", 8.79,
+         "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"torchao\", \"quant_type\": {\"default\": {\"_type\": \"Int8WeightOnlyConfig\"}}}",
+         8.79, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"aqlm\", \"nbits_per_codebook\": 16, \"num_codebooks\": 1, \"in_group_size\": 8}",
+         3.94, "estimate"},
+        {"\"quantization\": {\"bits\": 4, \"group_size\": 64}", 8.191e9 * 0.5625 / GIB, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"vptq\"}", 15.26, "not known"},
+        {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 0}", 15.26, "not known"},
+        {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 400}", 15.26, "not known"},
+        {"\"quantization_config\": {}", 15.26, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model *model = with(cases[i].quantization, 0);
+        double        gib = (double)weights_of(model, "vllm", "h200 host:64GiB") / GIB;
+
+        if (gib < cases[i].gib * 0.99 || gib > cases[i].gib * 1.01)
+            fail_msg("%s: %.3f GiB, not %.3f", cases[i].quantization, gib, cases[i].gib);
+        if (cases[i].warning != NULL && !warns_of(model, "vllm", cases[i].warning))
+            fail_msg("%s: nothing says '%s'", cases[i].quantization, cases[i].warning);
+        ctxfit_model_free(model);
+    }
+}
+
+/* A file type that is asked for is what is planned, and engines of GGUF files do not load the checkpoint. */
+static void a_file_type_takes_the_place_of_the_checkpoint(void **state)
+{
+    static const char awq[] = "\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128}";
+    ctxfit_model     *model = with(awq, 0), *plain = with("", 0), *asked = with(awq, ctxfit_file_type_from_name("BF16"));
+
+    (void)state;
+    assert_int_equal(weights_of(asked, "vllm", "h200 host:64GiB"), weights_of(plain, "vllm", "h200 host:64GiB"));
+    assert_int_equal(weights_of(model, "llama.cpp", "h200 host:64GiB"), weights_of(plain, "llama.cpp", "h200 host:64GiB"));
+    assert_true(warns_of(model, "llama.cpp", "the checkpoint is quantized (awq)"));
+    assert_false(warns_of(plain, "llama.cpp", "quantized"));
+    assert_false(warns_of(asked, "vllm", "estimate"));
+    ctxfit_model_free(model);
+    ctxfit_model_free(plain);
+    ctxfit_model_free(asked);
+}
+
+/* With headers: every byte of the files, on one rank and by halves on two. */
+static void headers_say_it_exactly(void **state)
+{
+    static const char header[] =
+        "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[1024,64],\"data_offsets\":[0,131072]},"
+        "\"model.layers.0.mlp.down_proj.qweight\":{\"dtype\":\"I32\",\"shape\":[128,64],\"data_offsets\":[131072,163840]},"
+        "\"model.layers.1.mlp.down_proj.qweight\":{\"dtype\":\"I32\",\"shape\":[64,64],\"data_offsets\":[163840,180224]},"
+        "\"lm_head.weight\":{\"dtype\":\"BF16\",\"shape\":[1024,64],\"data_offsets\":[180224,311296]},"
+        "\"visual.blocks.0.weight\":{\"dtype\":\"BF16\",\"shape\":[64,64],\"data_offsets\":[311296,319488]}}";
+    static const char json[] =
+        "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_size\": 64, \"intermediate_size\": 256, "
+        "\"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"num_key_value_heads\": 2, \"vocab_size\": 1024, "
+        "\"max_position_embeddings\": 8192, \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128}}";
+    uint8_t             file[8 + sizeof header - 1];
+    ctxfit_safetensors *weights = NULL;
+    ctxfit_model       *model = NULL;
+    ctxfit_error        error;
+    uint64_t            one, two;
+
+    (void)state;
+    memset(file, 0, 8);
+    file[0] = (uint8_t)((sizeof header - 1) & 0xff);
+    file[1] = (uint8_t)((sizeof header - 1) >> 8);
+    memcpy(file + 8, header, sizeof header - 1);
+    if (ctxfit_safetensors_parse(file, sizeof file, 0, NULL, &weights, &error) != CTXFIT_OK ||
+        ctxfit_model_from_hf(json, strlen(json), weights, 0, NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    one = weights_of(model, "vllm", "2*h200 host:64GiB");
+    assert_in_range(one, 319488 - 32, 319488);
+    two = weights_of(model, "sglang", "2*h200 host:64GiB");
+    assert_int_equal(one, two);
+    assert_false(warns_of(model, "vllm", "estimate"));
+    ctxfit_model_free(model);
+    ctxfit_safetensors_free(weights);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_configuration_says_how_wide_weights_are),
+        cmocka_unit_test(a_file_type_takes_the_place_of_the_checkpoint),
+        cmocka_unit_test(headers_say_it_exactly),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
