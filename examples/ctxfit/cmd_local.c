@@ -27,7 +27,7 @@ static bool is_unfinished(const local_row *row) { return (row->stored.flags & CT
 
 static void plan_row(const local_listing *l, local_row *row)
 {
-    cli_model_source       source = {row->path, 0, l->request->header_only == CTXFIT_CHOICE_ON};
+    cli_model_source       source = {row->path, 0, l->request->header_only == CTXFIT_CHOICE_ON, NULL};
     ctxfit_model_info      info = CTXFIT_MODEL_INFO_INIT;
     ctxfit_checkpoint_info checkpoint = CTXFIT_CHECKPOINT_INFO_INIT;
     ctxfit_model          *model;
