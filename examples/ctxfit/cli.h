@@ -103,6 +103,8 @@ bool cli_names_beside(const cli_request *r);
 /* Opens everything and fills the list; the exit code. cli_free_beside() follows in any case. */
 int  cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out);
 void cli_free_beside(cli_beside_list *list);
+/* WIDTHxHEIGHT in pixels. */
+bool cli_read_image(const char *text, uint32_t *width, uint32_t *height);
 void cli_render_beside(const ctxfit_plan *plan, FILE *out);
 
 /* ---- cli_options.c: words of a command line ---- */

@@ -169,6 +169,43 @@ static bool set_projector_device(cli_request *r, const char *value)
     return *value != '\0' || wants(r, "a device (CUDA1), or none");
 }
 
+static bool set_image_tokens(cli_request *r, const char *value, uint32_t *out)
+{
+    uint64_t n;
+
+    if (!cli_parse_uint(value, UINT32_MAX, &n) || n == 0)
+        return wants(r, "a number of tokens, 1 or more");
+    *out = (uint32_t)n;
+    return true;
+}
+
+static bool set_image_min(cli_request *r, const char *value)
+{
+    return set_image_tokens(r, value, &r->beside.projector_options.image_min_tokens);
+}
+
+static bool set_image_max(cli_request *r, const char *value)
+{
+    return set_image_tokens(r, value, &r->beside.projector_options.image_max_tokens);
+}
+
+bool cli_read_image(const char *text, uint32_t *width, uint32_t *height)
+{
+    char         *end;
+    unsigned long w = strtoul(text, &end, 10), h = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
+
+    *width = (uint32_t)w;
+    *height = (uint32_t)h;
+    return *end == '\0' && w > 0 && h > 0 && w <= 65536 && h <= 65536;
+}
+
+static bool set_image(cli_request *r, const char *value)
+{
+    ctxfit_projector_options *o = &r->beside.projector_options;
+
+    return cli_read_image(value, &o->image_width, &o->image_height) || wants(r, "pixels of an image, such as 1280x720");
+}
+
 #define BESIDE_SETTING(key, set) {key, 0, UINT32_MAX, 0, set}
 static const cli_setting beside_settings[] = {
     BESIDE_SETTING("draft", set_draft),
@@ -189,6 +226,9 @@ static const cli_setting beside_settings[] = {
     BESIDE_SETTING("no_mmproj", set_no_projector),
     BESIDE_SETTING("mmproj_offload", set_projector_offload),
     BESIDE_SETTING("mmproj_device", set_projector_device),
+    BESIDE_SETTING("image", set_image),
+    BESIDE_SETTING("image_min_tokens", set_image_min),
+    BESIDE_SETTING("image_max_tokens", set_image_max),
 };
 
 const cli_setting *cli_beside_setting_at(uint32_t index)

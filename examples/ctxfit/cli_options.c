@@ -103,6 +103,9 @@ static const option options[] = {
     {"--mmproj-offload", "mmproj_offload", "1"},
     {"--no-mmproj-offload", "mmproj_offload", "0"},
     {"--mmproj-device -mmdev", "mmproj_device", NULL},
+    {"--image", "image", NULL},
+    {"--image-min-tokens", "image_min_tokens", NULL},
+    {"--image-max-tokens", "image_max_tokens", NULL},
     {"--json", "json", "1"},
 };
 

@@ -1,7 +1,6 @@
 #include "cli.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *attention_name(uint32_t attention)
@@ -265,17 +264,6 @@ static bool print_companion(const char *path, uint32_t width, uint32_t height)
     return true;
 }
 
-/* WIDTHxHEIGHT */
-static bool read_size(const char *text, uint32_t out[2])
-{
-    char         *end;
-    unsigned long width = strtoul(text, &end, 10), height = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
-
-    out[0] = (uint32_t)width;
-    out[1] = (uint32_t)height;
-    return *end == '\0' && width > 0 && height > 0 && width <= 65536 && height <= 65536;
-}
-
 int cli_model(int argc, char **argv)
 {
     cli_model_source  source = {NULL, 0, false, NULL};
@@ -295,7 +283,7 @@ int cli_model(int argc, char **argv)
         else if (strcmp(argv[i], "--header-only") == 0)
             source.header_only = true;
         else if (strcmp(argv[i], "--image") == 0 && i + 1 < argc)
-            bad = read_size(argv[++i], image) ? NULL : argv[i];
+            bad = cli_read_image(argv[++i], &image[0], &image[1]) ? NULL : argv[i];
         else if (argv[i][0] != '-' && source.name == NULL)
             source.name = argv[i];
         else

@@ -845,12 +845,14 @@ class Beside(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def gguf(self, name, keys, tensors):
-        """A file with text keys and matrices of floats, whose data is a hole."""
+        """A file with keys and matrices of floats, whose data is a hole."""
         def text(value):
             return len(value).to_bytes(8, "little") + value.encode()
         number = lambda value, size=4: int(value).to_bytes(size, "little")
         head, offset = b"GGUF" + number(3) + number(len(tensors), 8) + number(len(keys), 8), 0
-        head += b"".join(text(k) + number(8) + text(v) for k, v in keys.items())
+        for key, value in keys.items():
+            head += text(key)
+            head += number(7) + bytes([value]) if isinstance(value, bool) else number(8) + text(value) if isinstance(value, str) else number(4) + number(value)
         for tensor, rows, columns in tensors:
             head += text(tensor) + number(2) + number(rows, 8) + number(columns, 8) + number(0) + number(offset, 8)
             offset += rows * columns * 4
@@ -892,9 +894,33 @@ class Beside(unittest.TestCase):
         self.assertIn(b"the model alone fits", done.stdout)
         self.assertIn(b"nothing beside the model", done.stdout)
 
+    def eyes(self):
+        """Most tensors are not there: compute buffers are a bound."""
+        keys = {"embedding_length": 1152, "attention.head_count": 16, "block_count": 27, "image_size": 768, "patch_size": 16}
+        return self.gguf("eyes.gguf", {"general.architecture": "clip", "clip.projector_type": "qwen3vl_merger", "clip.has_vision_encoder": True,
+                                       **{f"clip.vision.{k}": v for k, v in keys.items()}}, [("v.blk.0.ffn_up.weight", 64, 64)])
+
+    def test_an_image_counts(self):
+        eyes, hw = self.eyes(), ["--hw", "rtx-4090 host:64GiB"]
+        start, large, host = (plan(*self.MODEL, *hw, "--mmproj", eyes, *words)[1]["beside"][0]
+                              for words in ([], ["--image", "4000x3000"], ["--no-mmproj-offload"]))
+        small = plan(*self.MODEL, *hw, "--mmproj", eyes, "--image", "4000x3000", "--image-max-tokens", "64")[1]["beside"][0]
+        self.assertGreater(large["compute_bytes"], start["compute_bytes"])
+        self.assertEqual((small["compute_bytes"], start["compute_exact"]), (start["compute_bytes"], False))
+        self.assertEqual([d["name"] for d in host["devices"]], ["host"])
+        for words in (["--image", "5"], ["--image", "0x5"], ["--image", "5x5x5"], ["--image-min-tokens", "0"], ["--image-max-tokens", "x"]):
+            self.assertEqual(run("plan", *self.MODEL, *hw, *words).returncode, USAGE, words)
+
+    def test_a_projector_says_what_it_takes(self):
+        out = run("model", self.eyes(), "--image", "1280x720").stdout.decode()
+        self.assertIn("projector qwen3vl_merger", out)
+        self.assertRegex(out, r"compute buffers +at most [\d.]+ [MG]iB on a CUDA GPU and [\d.]+ MiB beside it; at most [\d.]+ [MG]iB on the host alone")
+        self.assertIn("image of 1280 x 720  920 tokens, encoded as 1 of at most 1280 x 736", out)
+        self.assertEqual(run("model", self.eyes(), "--image", "720").returncode, USAGE)
+
     def test_adapters_and_a_projector_are_files(self):
         lora = self.adapter()
-        eyes = self.gguf("eyes.gguf", {"general.architecture": "clip", "clip.projector_type": "gemma3"}, [("v.blk.0.ffn_up.weight", 64, 64)])
+        eyes = self.eyes()
         hw = ["--hw", "rtx-4090 host:64GiB"]
         p = plan(*self.MODEL, *hw, "--lora", f"{lora},{lora}")[1]
         self.assertEqual([b["weights_bytes"] for b in p["beside"]], [40 * 2 * self.WIDTH * self.RANK * 4] * 2)
