@@ -182,6 +182,8 @@ static cfi_node *attend_uncached(cfi_build *b, cfi_node *q, cfi_node *k, cfi_nod
     if (cfi_build_changed(b, CFI_CHANGE_UNCACHED_PADDED)) {
         k = cfi_pad(b->net, k, 0, 0, in->mask->ne[0] - b->tokens, 0);
         v = cfi_pad(b->net, v, 0, 0, in->mask->ne[0] - b->tokens, 0);
+        if (bias != NULL)
+            bias = cfi_pad(b->net, bias, in->mask->ne[0] - b->tokens, 0, 0, 0);
     }
     return cfi_block_scores(b, q, k, v, bias, in->mask, sinks, NULL);
 }

@@ -45,14 +45,22 @@ cfi_node *cfi_build_tensor(cfi_build *b, uint32_t layer, cfi_weight_stack stack,
     return *made;
 }
 
-cfi_node *cfi_weight_here(cfi_build *b, cfi_weight name)
+/* Models with an encoder have two stacks of layers. */
+static cfi_weight_stack stack_here(const cfi_build *b)
 {
-    return cfi_build_tensor(b, b->index, CFI_STACK_MAIN, name, CFI_PART_WEIGHT);
+    if (b->index >= b->model->info.layers || (b->flags & (CFI_PROGRAM_ENCODER | CFI_PROGRAM_DECODER)) == 0)
+        return CFI_STACK_MAIN;
+    return (b->flags & CFI_PROGRAM_DECODER) != 0 ? CFI_STACK_DECODER : CFI_STACK_ENCODER;
 }
 
-cfi_node *cfi_bias_here(cfi_build *b, cfi_weight name) { return cfi_build_tensor(b, b->index, CFI_STACK_MAIN, name, CFI_PART_BIAS); }
+cfi_node *cfi_weight_here(cfi_build *b, cfi_weight name)
+{
+    return cfi_build_tensor(b, b->index, stack_here(b), name, CFI_PART_WEIGHT);
+}
 
-cfi_node *cfi_scale_here(cfi_build *b, cfi_weight name) { return cfi_build_tensor(b, b->index, CFI_STACK_MAIN, name, CFI_PART_SCALE); }
+cfi_node *cfi_bias_here(cfi_build *b, cfi_weight name) { return cfi_build_tensor(b, b->index, stack_here(b), name, CFI_PART_BIAS); }
+
+cfi_node *cfi_scale_here(cfi_build *b, cfi_weight name) { return cfi_build_tensor(b, b->index, stack_here(b), name, CFI_PART_SCALE); }
 
 cfi_node *cfi_weight_global(cfi_build *b, cfi_weight name)
 {
@@ -61,7 +69,7 @@ cfi_node *cfi_weight_global(cfi_build *b, cfi_weight name)
 
 bool cfi_has_weight(cfi_build *b, cfi_weight name)
 {
-    return cfi_model_weight(b->model, b->index, CFI_STACK_MAIN, name, CFI_PART_WEIGHT) != NULL;
+    return cfi_model_weight(b->model, b->index, stack_here(b), name, CFI_PART_WEIGHT) != NULL;
 }
 
 /* ---- facts ---- */
@@ -78,7 +86,7 @@ bool cfi_build_arch(const cfi_build *b, const char *name) { return strcmp(b->mod
 
 bool cfi_build_uncached(const cfi_build *b)
 {
-    return (b->model->arch->flags & CFI_ARCH_NO_CACHE) != 0 || (b->flags & CFI_PROGRAM_UNCACHED) != 0;
+    return (b->model->arch->flags & CFI_ARCH_NO_CACHE) != 0 || (b->flags & (CFI_PROGRAM_UNCACHED | CFI_PROGRAM_ENCODER)) != 0;
 }
 
 /* ---- inputs ---- */

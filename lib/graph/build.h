@@ -162,6 +162,10 @@ enum {
     CFI_PROGRAM_LIMITS       = 1u << 7, /* layers clamp what enters the last matrix of the feed-forward where the model states it */
     CFI_PROGRAM_UNCACHED     = 1u << 9, /* attends to the batch itself although there is a cache */
     CFI_PROGRAM_VIEWS_INPUTS = 1u << 10, /* each layer takes views of inputs: of each the device gets copies */
+    CFI_PROGRAM_ENCODER      = 1u << 12, /* the layers are those of the encoder, which attends to the batch itself */
+    CFI_PROGRAM_DECODER      = 1u << 13,
+    CFI_PROGRAM_T5           = CFI_PROGRAM_DECODER | CFI_PROGRAM_VIEWS_INPUTS | CFI_PROGRAM_FF_UNBIASED,
+    CFI_PROGRAM_T5_ENCODER   = CFI_PROGRAM_ENCODER | CFI_PROGRAM_VIEWS_INPUTS | CFI_PROGRAM_FF_UNBIASED,
     CFI_PROGRAM_LIMITS_FIRST = 1u << 11, /* they clamp what enters the activation instead */
     CFI_PROGRAM_DEEPSEEK4    = CFI_PROGRAM_LIMITS | CFI_PROGRAM_LIMITS_FIRST | CFI_PROGRAM_UNMIXED | CFI_PROGRAM_FF_UNBIASED,
     CFI_PROGRAM_BLOCKS       = CFI_PROGRAM_VIEWS_INPUTS | CFI_PROGRAM_FF_UNBIASED,
