@@ -72,6 +72,14 @@ static uint32_t context_outputs(const ctxfit_plan_options *options, const cfi_ru
     return (uint32_t)cfi_min_u64(tokens, most);
 }
 
+/* Encoders and diffusion models are not, unless the metadata say so; other models may say that they are not. */
+static bool context_is_causal(const ctxfit_model *model)
+{
+    double stated = model->fact[CFI_FACT_CAUSAL];
+
+    return stated != CFI_FACT_UNSTATED ? stated != 0 : (model->arch->flags & CFI_ARCH_NO_CACHE) == 0;
+}
+
 /* src/llama-context.cpp:263-301. The batch follows the context before it is padded; encoders and diffusion models, which
  * attend in both directions, keep theirs. */
 static ctxfit_status context_sizes(const ctxfit_model *model, uint64_t asked, const ctxfit_plan_options *options, cfi_run *run,
@@ -82,7 +90,7 @@ static ctxfit_status context_sizes(const ctxfit_model *model, uint64_t asked, co
     uint64_t n_ctx;
     uint64_t per_seq;
 
-    if (!(model->arch->flags & CFI_ARCH_NO_CACHE))
+    if (context_is_causal(model))
         batch = cfi_min_u64(asked, batch);
     run->n_batch = (uint32_t)batch;
     run->n_ubatch = (uint32_t)cfi_min_u64(batch, ubatch);
