@@ -246,7 +246,8 @@ static const fact_key fact_keys[] = {
 static bool is_flag(size_t fact)
 {
     return fact == CFI_FACT_EXPERT_WEIGHTS_NORM || fact == CFI_FACT_PARALLEL_RESIDUAL || fact == CFI_FACT_ROPE_FINETUNED ||
-           fact == CFI_FACT_LOOP_UNNORMED || fact == CFI_FACT_SSM_NORMS || fact == CFI_FACT_SWIN_NORM || fact == CFI_FACT_CAUSAL;
+           fact == CFI_FACT_LOOP_UNNORMED || fact == CFI_FACT_SSM_NORMS || fact == CFI_FACT_SWIN_NORM || fact == CFI_FACT_CAUSAL ||
+           fact == CFI_FACT_NORM_BEFORE_RESIDUAL;
 }
 
 /* Layers whose value in the list, or the one value, is above `least`. */

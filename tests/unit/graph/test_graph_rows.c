@@ -17,6 +17,7 @@ typedef struct arch_count {
 } arch_count;
 
 static reference_models models;
+static reference_models drawn; /* of drawn shapes */
 static arch_count       counts[ARCHS_MAX * 4];
 static size_t           count_used;
 static const char      *file_now;
@@ -71,13 +72,13 @@ static void take_case(void *user, reference_case *c, size_t rows)
         compare(c, &memory, d);
 }
 
-static void take_file(const char *file, const char *engine)
+static void take_file(const char *file, const char *engine, reference_models *from)
 {
     char path[512];
 
     file_now = file;
     snprintf(path, sizeof path, "%s/%s", REFERENCE_DATA, file);
-    assert_int_not_equal(reference_walk(path, engine, &models, take_case, NULL), 0);
+    assert_int_not_equal(reference_walk(path, engine, from, take_case, NULL), 0);
 }
 
 static int by_file_and_arch(const void *a, const void *b)
@@ -115,11 +116,13 @@ static void compute_buffers_equal_the_measured_ones(void **state)
     unsigned fell  = 0;
 
     (void)state;
-    take_file("memory.csv", "llama.cpp@b10472");
-    take_file("memory_rpc.csv", "llama.cpp@b10472");
-    take_file("archs.csv", "llama.cpp@b10472");
-    take_file("memory_070.csv", "llama.cpp@0.7.0");
-    take_file("archs_070.csv", "llama.cpp@0.7.0");
+    take_file("memory.csv", "llama.cpp@b10472", &models);
+    take_file("memory_rpc.csv", "llama.cpp@b10472", &models);
+    take_file("archs.csv", "llama.cpp@b10472", &models);
+    take_file("memory_070.csv", "llama.cpp@0.7.0", &models);
+    take_file("archs_070.csv", "llama.cpp@0.7.0", &models);
+    take_file("drawn.csv", "llama.cpp@b10472", &drawn);
+    take_file("drawn_070.csv", "llama.cpp@0.7.0", &drawn);
     qsort(counts, count_used, sizeof counts[0], by_file_and_arch);
     for (size_t i = 0; i < count_used; i++) {
         const arch_count *n = &counts[i];
@@ -139,13 +142,17 @@ static void compute_buffers_equal_the_measured_ones(void **state)
 static int open_models(void **state)
 {
     (void)state;
-    return reference_models_open(&models, TEST_DATA "/models/reference_models.txt", REFERENCE_DATA "/archs") ? 0 : -1;
+    return reference_models_open(&models, TEST_DATA "/models/reference_models.txt", REFERENCE_DATA "/archs") &&
+                   reference_models_open(&drawn, TEST_DATA "/models/reference_models.txt", REFERENCE_DATA "/drawn")
+               ? 0
+               : -1;
 }
 
 static int close_models(void **state)
 {
     (void)state;
     reference_models_close(&models);
+    reference_models_close(&drawn);
     return 0;
 }
 

@@ -17,6 +17,7 @@ typedef struct tally {
 } tally;
 
 static reference_models models;
+static reference_models drawn; /* of drawn shapes */
 
 static void count(tally *t, int column, bool equal, const reference_case *c, const char *what, uint64_t got, uint64_t want)
 {
@@ -99,7 +100,7 @@ static void check_case(void *user, reference_case *c, size_t rows)
     }
 }
 
-static void check_file(const char *file, const char *engine)
+static void check_file(const char *file, const char *engine, reference_models *from)
 {
     char   path[512];
     tally *t = calloc(1, sizeof *t);
@@ -113,7 +114,7 @@ static void check_file(const char *file, const char *engine)
         snprintf(dump, sizeof dump, "%s/%s", getenv("CTXFIT_TEST_DUMP"), file);
         t->dump = fopen(dump, "w");
     }
-    assert_int_not_equal(reference_walk(path, engine, &models, check_case, t), 0);
+    assert_int_not_equal(reference_walk(path, engine, from, check_case, t), 0);
     printf("%s as %s: %zu configurations, %zu rows, %zu not planned\n", file, engine, t->cases, t->rows, t->broken);
     for (int i = 0; i < COLUMN_COUNT; i++) {
         printf("  %-20s %zu equal, %zu different\n", column_names[i], t->equal[i], t->different[i]);
@@ -129,49 +130,65 @@ static void check_file(const char *file, const char *engine)
 static void core_rows_are_exact(void **state)
 {
     (void)state;
-    check_file("memory_core.csv", "llama.cpp@b10472");
+    check_file("memory_core.csv", "llama.cpp@b10472", &models);
 }
 
 static void all_rows_are_exact(void **state)
 {
     (void)state;
-    check_file("memory.csv", "llama.cpp@b10472");
+    check_file("memory.csv", "llama.cpp@b10472", &models);
 }
 
 static void rpc_rows_are_exact(void **state)
 {
     (void)state;
-    check_file("memory_rpc.csv", "llama.cpp@b10472");
+    check_file("memory_rpc.csv", "llama.cpp@b10472", &models);
 }
 
 static void rows_of_0_7_0_are_exact(void **state)
 {
     (void)state;
-    check_file("memory_070.csv", "llama.cpp@0.7.0");
+    check_file("memory_070.csv", "llama.cpp@0.7.0", &models);
 }
 
 static void small_rows_of_every_architecture_are_exact(void **state)
 {
     (void)state;
-    check_file("archs.csv", "llama.cpp@b10472");
+    check_file("archs.csv", "llama.cpp@b10472", &models);
 }
 
 static void small_rows_of_every_architecture_as_0_7_0_are_exact(void **state)
 {
     (void)state;
-    check_file("archs_070.csv", "llama.cpp@0.7.0");
+    check_file("archs_070.csv", "llama.cpp@0.7.0", &models);
+}
+
+static void rows_of_drawn_models_are_exact(void **state)
+{
+    (void)state;
+    check_file("drawn.csv", "llama.cpp@b10472", &drawn);
+}
+
+static void rows_of_drawn_models_as_0_7_0_are_exact(void **state)
+{
+    (void)state;
+    check_file("drawn_070.csv", "llama.cpp@0.7.0", &drawn);
 }
 
 static int open_models(void **state)
 {
     (void)state;
-    return reference_models_open(&models, TEST_DATA "/models/reference_models.txt", REFERENCE_DATA "/archs") ? 0 : -1;
+    return reference_models_open(&models, TEST_DATA "/models/reference_models.txt", REFERENCE_DATA "/archs") &&
+                   reference_models_open(&drawn, TEST_DATA "/models/reference_models.txt", REFERENCE_DATA "/drawn")
+               ? 0
+               : -1;
 }
 
 static int close_models(void **state)
 {
     (void)state;
     reference_models_close(&models);
+    reference_models_close(&drawn);
     return 0;
 }
 
@@ -184,6 +201,8 @@ int main(void)
         cmocka_unit_test(rows_of_0_7_0_are_exact),
         cmocka_unit_test(small_rows_of_every_architecture_are_exact),
         cmocka_unit_test(small_rows_of_every_architecture_as_0_7_0_are_exact),
+        cmocka_unit_test(rows_of_drawn_models_are_exact),
+        cmocka_unit_test(rows_of_drawn_models_as_0_7_0_are_exact),
     };
 
     return cmocka_run_group_tests(tests, open_models, close_models);
