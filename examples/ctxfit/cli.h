@@ -151,6 +151,8 @@ bool          cli_names_a_source(const char *name);
 /* With the engine Ollama: what the parameters of a model in its store, or of a Modelfile, say and the request does not. */
 void          cli_apply_parameters(cli_request *r);
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
+/* Whether a name such as hf:USER/REPOSITORY leads to a GGUF file on this disk; it says so. */
+bool          cli_is_stored_file(const char *name);
 const char *const *cli_environment(void); /* "NAME=value" each */
 
 /* ---- cli_folder.c: folders of GGUF files, as LM Studio and llama.cpp keep them ---- */

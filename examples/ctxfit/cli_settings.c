@@ -376,11 +376,19 @@ static bool set_limit_source(cli_request *r, const char *value)
     return copy_text(r, r->options.limit_source, sizeof r->options.limit_source, value);
 }
 
-/* USER/REPOSITORY[:FILE_TYPE]; without a file type llama.cpp takes Q4_K_M. */
+/* USER/REPOSITORY[:TAG]: the file that llama-server would find on this disk; otherwise a name of the catalog and a file type, without
+ * one Q4_K_M, which llama.cpp takes. */
 static bool set_repository(cli_request *r, const char *value)
 {
     char *colon;
 
+    if (strlen(value) + sizeof "hf:" <= sizeof r->repository) {
+        (void)snprintf(r->repository, sizeof r->repository, "hf:%s", value);
+        if (cli_is_stored_file(r->repository)) {
+            r->model = r->repository;
+            return true;
+        }
+    }
     if (!copy_text(r, r->repository, sizeof r->repository, value))
         return false;
     colon = strchr(r->repository, ':');

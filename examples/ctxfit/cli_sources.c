@@ -160,6 +160,22 @@ static void say_places(const char *name)
     }
 }
 
+bool cli_is_stored_file(const char *name)
+{
+    ctxfit_modelfile *file = NULL;
+    ctxfit_error      error;
+    bool              found = ctxfit_store_look_up(name, cli_environment(), NULL, &file, &error) == CTXFIT_OK &&
+                 cli_ends_with(ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0), ".gguf");
+
+    if (found) {
+        fputs("ctxfit: note: read from this disk: ", stderr);
+        cli_put(stderr, ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0));
+        fputc('\n', stderr);
+    }
+    ctxfit_modelfile_free(file);
+    return found;
+}
+
 static ctxfit_status open_stored(const char *name, const cli_model_source *source, int depth, ctxfit_model **out, ctxfit_error *error)
 {
     ctxfit_modelfile *file;

@@ -756,6 +756,13 @@ class Sources(unittest.TestCase):
             done = run("model", name, **where)
             self.assertEqual(done.returncode, BAD_INPUT)
             self.assertIn(words, done.stderr)
+        words = ("--hw", "rtx-4090 host:64GiB", "--json")
+        done = run("plan", "-hf", "org/Tiny-GGUF", *words, **where)
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertRegex(done.stderr, rb"read from this disk: .*Tiny-Q4_K_M.gguf")
+        done = run("plan", "-hf", "Qwen/Qwen3-8B:Q4_K_M", *words, **where)  # not there: the catalog's
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertNotIn(b"this disk", done.stderr)
         done = run("model", "hf:org/none", **where)
         self.assertIn(b"looked in " + str(self.folder / "hub").encode() + b": 3 models", done.stderr)
         self.assertIn(b"looked in " + str(self.folder / "llama.cpp").encode() + b": not there", done.stderr)
