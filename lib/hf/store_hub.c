@@ -1,5 +1,5 @@
 /* The cache of Hugging Face, and that of llama.cpp, which has the same form since 2026-03-24 and was flat before.
- * Sources: huggingface_hub 1.0 (file_download.py: models--owner--repository/{blobs,refs,snapshots}, BLOB.incomplete); llama.cpp
+ * Sources: huggingface_hub 2.4.0 (file_download.py: models--owner--repository/{blobs,refs,snapshots}, BLOB.incomplete); llama.cpp
  * d32676d77 (b10472) common/hf-cache.cpp; llama.cpp 9e118b97c (2026-02-15) common/download.cpp for the flat form:
  * owner_repository_file.gguf, manifest=owner=repository=tag.json, FILE.downloadInProgress. */
 #include "store_internal.h"

@@ -1,4 +1,4 @@
-/* Where stores are looked for. Sources: huggingface_hub 1.0 (constants.py); llama.cpp d32676d77 (b10472) common/hf-cache.cpp
+/* Where stores are looked for. Sources: huggingface_hub 2.4.0 (constants.py); llama.cpp d32676d77 (b10472) common/hf-cache.cpp
  * (get_cache_directory) and common/common.cpp (fs_get_cache_directory, the older cache); lmstudio-ai/lmstudio-js
  * (lms-common-server: findLMStudioHome); Ollama fb307609 (2026-08-21) envconfig/config.go. */
 #include "store_internal.h"

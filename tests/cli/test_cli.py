@@ -757,7 +757,10 @@ class Sources(unittest.TestCase):
             self.assertEqual(done.returncode, BAD_INPUT)
             self.assertIn(words, done.stderr)
         words = ("--hw", "rtx-4090 host:64GiB", "--json")
-        done = run("plan", "-hf", "org/Tiny-GGUF", *words, **where)
+        done = run("plan", "-hf", "org/Tiny-GGUF", *words, **where)  # with the projector beside it, which is four bytes
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertRegex(done.stderr, rb"projector '.*mmproj-F16.gguf'")
+        done = run("plan", "-hf", "org/Tiny-GGUF", "--no-mmproj", *words, **where)
         self.assertEqual(done.returncode, FITS, done.stderr)
         self.assertRegex(done.stderr, rb"read from this disk: .*Tiny-Q4_K_M.gguf")
         done = run("plan", "-hf", "Qwen/Qwen3-8B:Q4_K_M", *words, **where)  # not there: the catalog's
