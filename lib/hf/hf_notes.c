@@ -84,6 +84,21 @@ static void note_unknown(cfi_hf_config *c)
 
 /* ---- guesses ---- */
 
+/* -1 stands for "none" in many files. */
+static bool is_no_size(const cfi_json_value *value)
+{
+    double number;
+
+    return cfi_json_kind_of(value) == CFI_JSON_NUMBER && cfi_json_as_number(value, &number) && (number < -1 || number > UINT32_MAX);
+}
+
+static void note_no_sizes(cfi_hf_config *c)
+{
+    for (cfi_json_iter it = cfi_json_items(c->inner != NULL ? c->inner : c->outer); cfi_json_next(&it);)
+        if (is_no_size(it.value) && cfi_hf_reads(c->family, it.key))
+            cfi_hf_note(c, "'%s' is no size that a model can have: read as if it were missing", it.key);
+}
+
 static void note_heads(cfi_hf_line *line)
 {
     if (cfi_hf_word_of(line, "attention.head_count") != NULL && cfi_hf_word_of(line, "attention.head_count_kv") == NULL && !line->c->known)
@@ -112,6 +127,7 @@ void cfi_hf_write_notes(cfi_hf_line *line)
 {
     if (!line->c->known)
         note_unknown(line->c);
+    note_no_sizes(line->c);
     note_heads(line);
     note_length(line);
     note_window(line);

@@ -472,8 +472,24 @@ static const struct special {
     {"step35", special_step35},
 };
 
+/* Layers that attend with no heads would have no cache. */
+static void check_heads(cfi_hf_line *line)
+{
+    static const char keys[][2][28] = {{"attention.head_count", "num_attention_heads"}, {"attention.head_count_kv", "num_key_value_heads"}};
+
+    if (cfi_hf_word_of(line, "ssm.conv_kernel") != NULL || strncmp(line->c->arch, "rwkv", 4) == 0)
+        return;
+    for (size_t i = 0; i < CFI_COUNT(keys); i++) {
+        const char *word = cfi_hf_word_of(line, keys[i][0]);
+
+        if (word != NULL && is_text(word, "0"))
+            cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "config.json: '%s' is 0: expected one or more", keys[i][1]);
+    }
+}
+
 void cfi_hf_apply_special(cfi_hf_line *line)
 {
+    check_heads(line);
     read_rope_scaling(line);
     if (cfi_hf_word_of(line, "expert_gating_func") == NULL)
         read_gating(line);

@@ -12,7 +12,7 @@ static void warn(warning_list *list, const char *fmt, ...) CFI_PRINTF(2, 3);
 
 static void warn(warning_list *list, const char *fmt, ...)
 {
-    char        text[256];
+    char        text[512]; /* as the notes of a model */
     va_list     args;
     const char *copy;
 
@@ -32,6 +32,8 @@ static void warn_of_model(warning_list *list, const cfi_question *q)
 {
     const ctxfit_model_info *m = &q->model->info;
 
+    for (size_t i = 0; i < CFI_MODEL_NOTES && q->model->note[i] != NULL; i++)
+        warn(list, "%s", q->model->note[i]);
     if ((m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
         warn(list, "architecture '%s' is unknown: weights are exact, caches follow the generic rule, compute is only a band",
              q->model->arch_name);

@@ -188,6 +188,31 @@ static void notes_outlive_requantizing(void **state)
     ctxfit_model_free(copy);
 }
 
+static void numbers_that_are_no_sizes_are_told(void **state)
+{
+    static const char *const said[] = {"-8", "1e30", "99999999999"};
+    ctxfit_error             error;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        char          json[1024];
+        ctxfit_model *model;
+
+        (void)snprintf(json, sizeof json, "%s, \"num_key_value_heads\": %s}", LLAMA, said[i]);
+        model = open_text(json);
+        assert_non_null(ctxfit_model_note(model, 0));
+        assert_non_null(strstr(ctxfit_model_note(model, 0), "'num_key_value_heads' is no size"));
+        assert_int_equal(layer_of(model, 0).kv_heads, 32);
+        ctxfit_model_free(model);
+    }
+    assert_int_equal(refused(LLAMA ", \"num_key_value_heads\": 0}", &error), CTXFIT_E_MALFORMED);
+    assert_non_null(strstr(error.message, "'num_key_value_heads' is 0"));
+    assert_int_equal(refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_size\": 64, "
+                             "\"intermediate_size\": 64, \"num_hidden_layers\": 2, \"vocab_size\": 64, \"num_attention_heads\": 0}",
+                             &error), CTXFIT_E_MALFORMED);
+    assert_non_null(strstr(error.message, "'num_attention_heads' is 0"));
+}
+
 /* A plan for vLLM sees it: Qwen3.5 asks for F32 and a checkpoint of it may ask for the model's type. */
 static void the_type_of_the_recurrent_state_is_kept(void **state)
 {
@@ -314,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_window_that_llamacpp_does_not_have_is_noted),
         cmocka_unit_test(an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lacks),
         cmocka_unit_test(notes_outlive_requantizing),
+        cmocka_unit_test(numbers_that_are_no_sizes_are_told),
         cmocka_unit_test(the_type_of_the_recurrent_state_is_kept),
         cmocka_unit_test(a_missing_fact_is_named),
         cmocka_unit_test(what_is_no_configuration_is_refused),
