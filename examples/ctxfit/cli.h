@@ -195,6 +195,7 @@ typedef struct cli_style {
 
 cli_style cli_style_of(FILE *stream);
 /* Text in a small rotating buffer: use at most eight in one printf. */
+const char *cli_file_type(ctxfit_file_type type); /* as --quant takes it */
 const char *cli_bytes(uint64_t bytes);          /* "17.3 GiB", at most 9 characters */
 const char *cli_signed_bytes(int64_t bytes);    /* "-1.2 GiB" */
 const char *cli_count(uint64_t n);              /* "262,144" */

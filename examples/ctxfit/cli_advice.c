@@ -87,7 +87,7 @@ static void advise_file_type(cli_advice *a)
             CTXFIT_OK ||
         best == 0)
         return;
-    (void)snprintf(option, sizeof option, "--quant %s", ctxfit_file_type_name(best));
+    (void)snprintf(option, sizeof option, "--quant %s", cli_file_type(best));
     cli_say(a, heading, option, "the best file type that fits");
 }
 
@@ -141,8 +141,20 @@ static void advise_gpu_layers(cli_advice *a)
     cli_say(a, heading, option, "the rest of the layers in host memory");
 }
 
+static bool is_exl3(ctxfit_file_type type)
+{
+    ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
+
+    return ctxfit_file_type_get_info(type, &info) == CTXFIT_OK && (info.flags & CTXFIT_FILE_TYPE_F_EXL3) != 0;
+}
+
 static bool is_better(ctxfit_file_type a, ctxfit_file_type b)
 {
+    ctxfit_file_type_info of_a = CTXFIT_FILE_TYPE_INFO_INIT, of_b = CTXFIT_FILE_TYPE_INFO_INIT;
+
+    if (is_exl3(a) && is_exl3(b)) /* ids of formats rise with their bits */
+        return ctxfit_file_type_get_info(a, &of_a) == CTXFIT_OK && ctxfit_file_type_get_info(b, &of_b) == CTXFIT_OK &&
+               of_a.base > of_b.base;
     for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) /* best first */
         if (ctxfit_file_type_at(i) == a || ctxfit_file_type_at(i) == b)
             return ctxfit_file_type_at(i) == a && a != b;
@@ -175,7 +187,7 @@ static void advise_better_file_type(const cli_advice *a)
         ctxfit_plan_best_file_type_beside(a->model, a->hw, &a->request->options, a->request->beside_list, NULL, &best, NULL) != CTXFIT_OK)
         return;
     if (is_better(best, a->request->file_type))
-        fprintf(a->out, "\n  Room for a better file: --quant %s fits this context as well\n", ctxfit_file_type_name(best));
+        fprintf(a->out, "\n  Room for a better file: --quant %s fits this context as well\n", cli_file_type(best));
 }
 
 void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out)

@@ -285,16 +285,15 @@ static void render_title(const cli_style *style, const cli_request *request, con
                          const ctxfit_plan_summary *s, FILE *out)
 {
     ctxfit_model_info m = CTXFIT_MODEL_INFO_INIT;
-    char              text[512], found[200] = "this machine: ", file_type[32];
+    char              text[512], found[200] = "this machine: ";
     size_t            used = strlen(found);
 
     if (request->hw == NULL && ctxfit_hw_write_spec(hw, found + used, sizeof found - used, NULL) != CTXFIT_OK)
         (void)snprintf(found, sizeof found, "this machine");
 
     (void)ctxfit_model_get_info(model, &m);
-    (void)ctxfit_file_type_write_name(m.file_type, file_type, sizeof file_type, NULL);
     (void)snprintf(text, sizeof text, "%.120s, %s (%s of tensors), on %.200s, %s %s", ctxfit_model_name(model),
-                   m.file_type != 0 ? file_type : "formats as in the file", cli_bytes(m.tensor_bytes),
+                   m.file_type != 0 ? cli_file_type(m.file_type) : "formats as in the file", cli_bytes(m.tensor_bytes),
                    request->hw != NULL ? request->hw : found, s->engine.name, s->engine.version);
     cli_clean(text);
     fputs("\n  ", out);

@@ -84,8 +84,9 @@ static bool set_sequences(cli_request *r, const char *value)
 bool cli_read_cache_type(cli_request *r, const char *value, ctxfit_quant *out)
 {
     ctxfit_quant_info info = CTXFIT_QUANT_INFO_INIT;
+    const char        bits[3] = {'q', value[0], '\0'}; /* "8" of "8,4" */
 
-    *out = ctxfit_quant_from_name(value);
+    *out = ctxfit_quant_from_name(value[0] >= '2' && value[0] <= '8' && value[1] == '\0' ? bits : value);
     if (ctxfit_quant_get_info(*out, &info) == CTXFIT_OK && (info.flags & (CTXFIT_QUANT_F_CACHE | CTXFIT_QUANT_F_CACHE_OTHER)) != 0)
         return true;
     return expected(r, "a cache type: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl; for exllamav3 f16 or q2 to q8");

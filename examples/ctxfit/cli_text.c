@@ -51,6 +51,14 @@ cli_style cli_style_of(FILE *stream)
     return style;
 }
 
+const char *cli_file_type(ctxfit_file_type type)
+{
+    char *text = slot();
+
+    (void)ctxfit_file_type_write_name(type, text, SLOT_BYTES, NULL);
+    return text;
+}
+
 const char *cli_bytes(uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -66,7 +66,7 @@ static void write_row_json(const char *what, const char *id, const ctxfit_rank_r
     printf(",\"file_type\":\"%s\",\"fit\":\"%s\",\"cpu_moe\":%s,\"n_ctx_seq\":%llu,\"trained_tokens\":%llu,\"parameters\":%llu,"
            "\"parameters_active\":%llu,\"weights_bytes\":%llu,\"cache_bytes\":%llu,\"total_bytes\":%llu,\"margin_bytes\":%lld,"
            "\"compute_exact\":%s",
-           ctxfit_file_type_name(row->file_type), row->fit == CTXFIT_FIT_ALL ? "all" : "split", row->cpu_experts ? "true" : "false",
+           cli_file_type(row->file_type), row->fit == CTXFIT_FIT_ALL ? "all" : "split", row->cpu_experts ? "true" : "false",
            (unsigned long long)row->n_ctx_seq, (unsigned long long)row->trained_tokens, (unsigned long long)row->parameters,
            (unsigned long long)row->parameters_active, (unsigned long long)row->weights_bytes, (unsigned long long)row->cache_bytes,
            (unsigned long long)row->total_bytes, (long long)row->margin_bytes, row->compute_exact ? "true" : "false");
@@ -118,12 +118,17 @@ static bool take_list_words(int argc, char **argv, list_words *out)
 
 static void print_models(const listing *l)
 {
+    int width = 7;
+
+    for (size_t i = 0; i < l->shown; i++)
+        if ((int)strlen(cli_file_type(l->rows[i].file_type)) > width)
+            width = (int)strlen(cli_file_type(l->rows[i].file_type));
     for (size_t i = 0; i < l->shown; i++) {
         const ctxfit_rank_row *r = &l->rows[i];
         char                   decode[16], full[16];
 
-        printf("  %-34s %-7s %6.1f B  %9s  %9s free  %5s to %3s tokens/s%s%s\n", ctxfit_model_catalog_id(r->place),
-               ctxfit_file_type_name(r->file_type), (double)r->parameters / 1e9, cli_bytes(r->total_bytes),
+        printf("  %-34s %-*s %6.1f B  %9s  %9s free  %5s to %3s tokens/s%s%s\n", ctxfit_model_catalog_id(r->place), width,
+               cli_file_type(r->file_type), (double)r->parameters / 1e9, cli_bytes(r->total_bytes),
                cli_bytes((uint64_t)r->margin_bytes), whole_rate(r->decode_full_tokens_per_s, full, sizeof full),
                whole_rate(r->decode_tokens_per_s, decode, sizeof decode), *fit_word(r) != '\0' ? "  " : "", fit_word(r));
     }
@@ -140,7 +145,7 @@ static void print_models_head(const cli_request *request, const ctxfit_hw *hw, c
     printf("\n  %zu of %u models run with %s context on %s%s\n", l->count, (unsigned)ctxfit_model_catalog_count(), ctx,
            request->hw == NULL ? "this machine: " : "", spec);
     if (request->file_type == 0)
-        printf("  (each in the best file type that fits, down to %s; --least IQ1_S for all)\n", ctxfit_file_type_name(least));
+        printf("  (each in the best file type that fits, down to %s; --least IQ1_S for all)\n", cli_file_type(least));
     putchar('\n');
 }
 
@@ -219,7 +224,7 @@ int cli_list(int argc, char **argv)
 static void print_machines(const cli_request *request, const ctxfit_model *model, const listing *l)
 {
     printf("\n  %zu machines run %s (%s) with %s tokens of context\n\n", l->count, ctxfit_model_name(model),
-           ctxfit_file_type_name(l->count > 0 ? l->rows[0].file_type : request->file_type),
+           cli_file_type(l->count > 0 ? l->rows[0].file_type : request->file_type),
            cli_count(l->count > 0 ? l->rows[0].n_ctx_seq : request->options.ctx_tokens));
     for (size_t i = 0; i < l->shown; i++) {
         const ctxfit_rank_row *r = &l->rows[i];

@@ -47,8 +47,6 @@ static void print_rope(const ctxfit_model_info *m)
 
 static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
 {
-    char file_type[32];
-
     cli_put(stdout, ctxfit_model_name(model));
     fputs("\n  architecture        ", stdout);
     cli_put(stdout, ctxfit_model_arch(model));
@@ -66,8 +64,7 @@ static void print_info(const ctxfit_model *model, const ctxfit_model_info *m)
     if (m->parameters_active != m->parameters)
         printf(", %.3f B active", (double)m->parameters_active / 1e9);
     printf("\n  tensors             %s, %s bytes (%s)", cli_count(m->tensor_count), cli_count(m->tensor_bytes), cli_bytes(m->tensor_bytes));
-    (void)ctxfit_file_type_write_name(m->file_type, file_type, sizeof file_type, NULL);
-    printf("%s%s\n", m->file_type != 0 ? ", " : "", m->file_type != 0 ? file_type : "");
+    printf("%s%s\n", m->file_type != 0 ? ", " : "", m->file_type != 0 ? cli_file_type(m->file_type) : "");
 }
 
 /* The checkpoint's own bytes, where its files were read. */

@@ -33,6 +33,14 @@ bool cfi_plan_is_published(ctxfit_file_type file_type)
            (info.flags & (CTXFIT_FILE_TYPE_F_UNCOMMON | CTXFIT_FILE_TYPE_F_NO_RECIPE | CTXFIT_FILE_TYPE_F_RETIRED)) == 0;
 }
 
+/* Largest first; 0 past the end. ExLlamaV3 runs 16 bits and its own. */
+static ctxfit_file_type candidate(bool exl3, uint32_t index)
+{
+    if (!exl3)
+        return ctxfit_file_type_at(index);
+    return index == 0 ? CTXFIT_FILE_TYPE_BF16 : cfi_exl3_published(index - 1);
+}
+
 ctxfit_status ctxfit_plan_best_file_type(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                          const ctxfit_allocator *allocator, ctxfit_file_type *out_file_type, ctxfit_error *error)
 {
@@ -44,7 +52,9 @@ ctxfit_status ctxfit_plan_best_file_type_beside(const ctxfit_model *model, const
                                                 ctxfit_file_type *out_file_type, ctxfit_error *error)
 {
     ctxfit_plan_options only_this_context;
+    cfi_engine_choice   engine;
     ctxfit_error        found;
+    ctxfit_file_type    type;
     ctxfit_status       status;
 
     if (out_file_type == NULL)
@@ -57,20 +67,24 @@ ctxfit_status ctxfit_plan_best_file_type_beside(const ctxfit_model *model, const
     /* A largest context asks nothing of a file type: the limits are then still needed, and every type that loads fits. */
     if (only_this_context.ctx_tokens != CTXFIT_CTX_LARGEST)
         only_this_context.flags |= CTXFIT_PLAN_F_NO_LIMITS;
+    only_this_context.engine[sizeof only_this_context.engine - 1] = '\0';
+    status = cfi_engine_choose(only_this_context.engine, &engine, error);
+    if (status != CTXFIT_OK)
+        return status;
     /* From the largest to the smallest: the first that fits is the best. */
-    for (uint32_t i = 0; i < ctxfit_file_type_count(); i++) {
+    for (uint32_t i = 0; (type = candidate(engine.id == CFI_ENGINE_EXLLAMAV3, i)) != 0; i++) {
         bool fits = false;
 
-        if (!cfi_plan_is_published(ctxfit_file_type_at(i)))
+        if (!cfi_exl3_is(type) && !cfi_plan_is_published(type))
             continue;
-        status = fits_as(model, hw, &only_this_context, beside, ctxfit_file_type_at(i), allocator, &fits, &found);
+        status = fits_as(model, hw, &only_this_context, beside, type, allocator, &fits, &found);
         if (status != CTXFIT_OK) {
             if (error != NULL)
                 *error = found;
             return status;
         }
         if (fits) {
-            *out_file_type = ctxfit_file_type_at(i);
+            *out_file_type = type;
             return CTXFIT_OK;
         }
     }

@@ -109,6 +109,8 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     }
     if (list->plan->answer.run.paged.drafts && q->model->info.nextn_layers == 0)
         warn(list, "'%s' has no blocks here that draft: neither weights nor a cache of a draft are counted", q->model->name);
+    if (list->plan->answer.run.exllama.history > 0)
+        warn(list, "of a draft only the states that it needs are counted: its weights and its cache come on top");
     if (list->plan->answer.run.exllama.k_bits > 0)
         warn(list,
              "no speeds: they are calibrated for llama.cpp. What a chunk of %" PRIu32 " tokens and CUDA need is a band here; its upper "

@@ -26,6 +26,13 @@ ctxfit_file_type cfi_exl3_type(uint64_t hundredths, uint64_t head)
     return are_bits(hundredths, head) ? EXL3_FIRST + (uint32_t)head * EXL3_HEAD + (uint32_t)hundredths : 0;
 }
 
+ctxfit_file_type cfi_exl3_published(uint32_t index)
+{
+    static const uint16_t hundredths[] = {800, 600, 500, 450, 400, 350, 300, 250, 225, 200}; /* turboderp's models, 2026 */
+
+    return index < CFI_COUNT(hundredths) ? cfi_exl3_type(hundredths[index], EXL3_HEAD_BITS) : 0;
+}
+
 /* Past `word`, letters in any case, and one of "-_:" before it; `text` where it does not stand there. */
 static const char *past(const char *text, const char *word)
 {

@@ -62,6 +62,8 @@ uint32_t         cfi_exl3_head_bits(ctxfit_file_type type);
 ctxfit_file_type cfi_exl3_type(uint64_t hundredths, uint64_t head_bits); /* 0: no such bits */
 ctxfit_file_type cfi_exl3_from_name(const char *name);                   /* 0: none */
 ctxfit_quant     cfi_exl3_base(ctxfit_file_type type);                   /* the fewest bits that a matrix gets */
+/* Those that people publish, the most bits first; 0 past the end. */
+ctxfit_file_type cfi_exl3_published(uint32_t index);
 /* Bytes of a tensor that is several matrices on each other in a checkpoint. As cfi_quant_tensor_bytes. */
 ctxfit_status    cfi_quant_parts_bytes(ctxfit_quant quant, const uint64_t dims[4], uint32_t parts, uint64_t *out);
 

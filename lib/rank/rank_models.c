@@ -28,11 +28,45 @@ static bool place_of(ctxfit_file_type file_type, uint32_t otherwise, uint32_t *o
     return file_type == 0;
 }
 
+static void add_type(type_list *list, ctxfit_file_type type, double bits)
+{
+    list->type[list->count] = type;
+    list->bits[list->count++] = bits;
+}
+
+/* What ExLlamaV3 runs: 16 bits where no best type is asked for, and EXL3 of the bits that people publish, from those of `best` to those of
+ * `least`, of a GGUF's type the whole ones of most of its tensors. */
+static ctxfit_status list_exl3(type_list *list, ctxfit_file_type best, ctxfit_file_type least, ctxfit_error *error)
+{
+    ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
+    ctxfit_quant_info     quant = CTXFIT_QUANT_INFO_INIT;
+    uint32_t              most = cfi_exl3_is(best) ? cfi_exl3_hundredths(best) : 800, fewest = 100;
+    ctxfit_file_type      type;
+
+    if (cfi_exl3_is(least))
+        fewest = cfi_exl3_hundredths(least);
+    else if (least != 0 && ctxfit_file_type_get_info(least, &info) == CTXFIT_OK && ctxfit_quant_get_info(info.base, &quant) == CTXFIT_OK)
+        fewest = 8 * quant.block_bytes / quant.block_elems * 100;
+    if (cfi_exl3_is(best) && fewest > most)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "least has more bits than best");
+    list->count = 0;
+    if (best == 0)
+        add_type(list, CTXFIT_FILE_TYPE_BF16, 16);
+    if (cfi_exl3_is(best))
+        add_type(list, best, most / 100.0);
+    for (uint32_t i = 0; (type = cfi_exl3_published(i)) != 0; i++)
+        if (cfi_exl3_hundredths(type) <= most && cfi_exl3_hundredths(type) >= fewest && type != best)
+            add_type(list, type, cfi_exl3_hundredths(type) / 100.0);
+    return CTXFIT_OK;
+}
+
 /* What is recommended of the types from `best` to `least`; these two are what the caller wants, recommended or not. */
 static ctxfit_status list_types(type_list *list, ctxfit_file_type best, ctxfit_file_type least, ctxfit_error *error)
 {
     uint32_t first, last;
 
+    if (cfi_exl3_is(best) || cfi_exl3_is(least))
+        return list_exl3(list, best, least, error);
     list->count = 0;
     if (!place_of(best, 0, &first) || !place_of(least, ctxfit_file_type_count() - 1, &last))
         return cfi_fail(error, CTXFIT_E_NOT_FOUND, "best or least is no file type that there is");
@@ -47,8 +81,7 @@ static ctxfit_status list_types(type_list *list, ctxfit_file_type best, ctxfit_f
         if ((!is_recommended(type, &info) && type != best && type != least) || ctxfit_quant_get_info(info.base, &quant) != CTXFIT_OK ||
             quant.block_elems == 0)
             continue;
-        list->type[list->count] = type;
-        list->bits[list->count++] = 8.0 * quant.block_bytes / quant.block_elems;
+        add_type(list, type, 8.0 * quant.block_bytes / quant.block_elems);
     }
     return CTXFIT_OK;
 }
@@ -171,9 +204,10 @@ ctxfit_status ctxfit_rank_models(const ctxfit_hw *hw, ctxfit_file_type best, ctx
                                  const ctxfit_allocator *allocator, ctxfit_rank_row *rows, size_t cap, size_t *out_count,
                                  ctxfit_error *error)
 {
-    cfi_rank      rank;
-    type_list     types;
-    ctxfit_status status;
+    cfi_rank          rank;
+    type_list         types;
+    cfi_engine_choice engine;
+    ctxfit_status     status;
 
     if (out_count != NULL)
         *out_count = 0;
@@ -184,6 +218,8 @@ ctxfit_status ctxfit_rank_models(const ctxfit_hw *hw, ctxfit_file_type best, ctx
         status = cfi_rank_begin(&rank, ctxfit_model_catalog_count(), options, allocator, rows, cap, out_count, error);
     if (status != CTXFIT_OK)
         return status;
+    if (cfi_engine_choose(rank.options.engine, &engine, NULL) == CTXFIT_OK && engine.id == CFI_ENGINE_EXLLAMAV3)
+        status = list_exl3(&types, cfi_exl3_is(best) ? best : 0, least, error);
     for (uint32_t i = 0; i < ctxfit_model_catalog_count() && status == CTXFIT_OK; i++)
         status = add_model(&rank, hw, i, &types, error);
     return cfi_rank_end(&rank, status, is_larger, rows, cap, out_count);

@@ -308,6 +308,28 @@ static void sixteen_bits_run_as_well(void **state)
     ctxfit_model_free(model);
 }
 
+/* The next ones up do not fit; GGUF's types are none of it. */
+static void the_best_file_type_is_one_that_it_runs(void **state)
+{
+    static const char *const above[] = {"BF16", "exl3-8bpw", "exl3-6bpw"};
+    ctxfit_model            *model = model_of("llama-3.3-70b", "2.0");
+    ctxfit_hw               *hw = machine("2*rtx-4090 host:64GiB");
+    ctxfit_plan_options      o = options_of("", 8192);
+    ctxfit_file_type         best;
+    ctxfit_model            *other;
+
+    (void)state;
+    assert_int_equal(ctxfit_plan_best_file_type(model, hw, &o, NULL, &best, NULL), CTXFIT_OK);
+    assert_int_equal(best, exl3("5.0"));
+    for (size_t i = 0; i < sizeof above / sizeof above[0]; i++) {
+        assert_int_equal(ctxfit_model_requantize(model, ctxfit_file_type_from_name(above[i]), NULL, &other, NULL), CTXFIT_OK);
+        assert_int_equal(plan_once(other, hw, &o).fit, CTXFIT_FIT_NONE);
+        ctxfit_model_free(other);
+    }
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +342,7 @@ int main(void)
         cmocka_unit_test(layers_fill_one_gpu_after_the_other),
         cmocka_unit_test(what_it_cannot_do_is_refused_with_the_reason),
         cmocka_unit_test(sixteen_bits_run_as_well),
+        cmocka_unit_test(the_best_file_type_is_one_that_it_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,35 @@ static void any_allocation_of_a_listing_may_fail(void **state)
     ctxfit_hw_free(hw);
 }
 
+/* Of EXL3 a listing has the bits that people publish, down to those of `least`. */
+static void under_exllamav3_models_are_listed_in_its_own_types(void **state)
+{
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = context(16384);
+    ctxfit_file_type    least = ctxfit_file_type_from_name("exl3-3.5bpw");
+    size_t              count = 0, exl3 = 0;
+
+    (void)state;
+    memcpy(o.engine, "exllamav3", sizeof "exllamav3");
+    set_sizes();
+    assert_int_equal(ctxfit_rank_models(hw, 0, least, &o, NULL, rows, MOST_ROWS, &count, NULL), CTXFIT_OK);
+    assert_true(count > 50);
+    for (size_t i = 0; i < count; i++) {
+        ctxfit_file_type_info info = CTXFIT_FILE_TYPE_INFO_INIT;
+        bool                  is_exl3;
+
+        assert_int_equal(ctxfit_file_type_get_info(rows[i].file_type, &info), CTXFIT_OK);
+        is_exl3 = (info.flags & CTXFIT_FILE_TYPE_F_EXL3) != 0;
+        assert_true(is_exl3 || rows[i].file_type == CTXFIT_FILE_TYPE_BF16);
+        assert_true(!is_exl3 || rows[i].file_type >= least); /* of the same output matrix */
+        exl3 += is_exl3;
+    }
+    assert_true(exl3 > 20 && exl3 < count);
+    assert_int_equal(ctxfit_rank_models(hw, least, ctxfit_file_type_from_name("exl3-6bpw"), &o, NULL, rows, MOST_ROWS, &count, NULL),
+                     CTXFIT_E_INVALID_ARG);
+    ctxfit_hw_free(hw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +314,7 @@ int main(void)
         cmocka_unit_test(machines_are_those_that_fit_by_price),
         cmocka_unit_test(arguments_of_listings_are_checked),
         cmocka_unit_test(any_allocation_of_a_listing_may_fail),
+        cmocka_unit_test(under_exllamav3_models_are_listed_in_its_own_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
