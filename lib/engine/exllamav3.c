@@ -42,6 +42,19 @@ static const exl3_arch *exl3_arch_of(const char *name)
     return NULL;
 }
 
+/* modules/linear.py: FP8 and MXFP4 become 16 bits when they are loaded. */
+static bool loads_checkpoint(const ctxfit_model *model)
+{
+    if (model->checkpoint == NULL || !model->as_stored)
+        return true;
+    switch (model->checkpoint->quant) {
+    case CTXFIT_CHECKPOINT_QUANT_NONE:
+    case CTXFIT_CHECKPOINT_QUANT_FP8:
+    case CTXFIT_CHECKPOINT_QUANT_MXFP4: return true;
+    }
+    return false;
+}
+
 static ctxfit_status exl3_check_model(const ctxfit_model *model, const cfi_run *run, ctxfit_error *error)
 {
     const exl3_arch *arch = exl3_arch_of(model->arch_name);
@@ -56,6 +69,8 @@ static ctxfit_status exl3_check_model(const ctxfit_model *model, const cfi_run *
     if (!cfi_exl3_is(type) && type != CFI_FILE_F16 && type != CFI_FILE_BF16 && type != CFI_FILE_F32)
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 runs EXL3 (exl3-4.0bpw) and 16 bits, not %s",
                         type != 0 ? ctxfit_file_type_name(type) : "the formats of this file");
+    if (!loads_checkpoint(model))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 does not load checkpoints of the method '%s'", model->checkpoint->quant_method);
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
         if (model->layer[i].compress_ratio != 0 || model->layer[i].indexer_size != 0)
             return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "exllamav3: sparse and compressed caches of '%s' are not modelled",

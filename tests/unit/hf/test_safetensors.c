@@ -333,6 +333,8 @@ static void an_exl3_folder_is_planned_as_it_is_stored(void **state)
 {
     static const char  config[] = CONFIG ", \"quantization_config\": {\"quant_method\": \"exl3\", \"version\": \"1.4.1\", \"bits\": 4.25, "
                                          "\"head_bits\": 8, \"codebook\": \"mul1\"}}";
+    static const char  awq[] = CONFIG ", \"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 64}}";
+    ctxfit_error           error;
     ctxfit_safetensors    *t = NULL;
     ctxfit_model          *model = NULL, *other = NULL;
     ctxfit_hw             *hw = NULL;
@@ -372,6 +374,11 @@ static void an_exl3_folder_is_planned_as_it_is_stored(void **state)
     memcpy(o.engine, "vllm", sizeof "vllm");
     assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), CTXFIT_E_REFUSED);
     ctxfit_model_free(other);
+    ctxfit_model_free(model);
+    assert_int_equal(ctxfit_model_from_config(awq, strlen(awq), 0, NULL, &model, NULL), CTXFIT_OK);
+    memcpy(o.engine, "exllamav3", sizeof "exllamav3");
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "'awq'"));
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
 }
