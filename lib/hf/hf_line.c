@@ -37,7 +37,7 @@ void cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values,
 {
     cfi_writer w;
     char      *text;
-    bool       equal = true;
+    bool       equal = strcmp(key, "attention.sliding_window_pattern") != 0; /* a number there is a period */
 
     for (uint32_t i = 1; i < count; i++)
         equal = equal && values[i] == values[0];

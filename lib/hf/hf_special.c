@@ -6,6 +6,18 @@
 
 static bool is_text(const char *text, const char *wanted) { return strcmp(text, wanted) == 0; }
 
+/* Families whose converters write the factors of "llama3" (generate_extra_tensors); those of the others pass over it. */
+static bool writes_rope_factors(const char *family)
+{
+    static const char families[][16] = {"afmoe", "deci", "exaone", "exaone4", "exaone_moe", "generic", "granite", "granite_hybrid",
+                                        "llama", "llama4", "nanbeige", "nemotron_h", "step35"};
+
+    for (size_t i = 0; i < CFI_COUNT(families); i++)
+        if (is_text(families[i], family))
+            return true;
+    return false;
+}
+
 static void read_rope_scaling(cfi_hf_line *line)
 {
     const cfi_hf_config *c = line->c;
@@ -34,7 +46,7 @@ static void read_rope_scaling(cfi_hf_line *line)
             cfi_hf_set_u64(line, "rope.scaling.original_context_length", original);
     } else if (is_text(type, "su") || is_text(type, "longrope")) {
         cfi_hf_set(line, "rope.scaling.type", "longrope");
-    } else if (is_text(type, "llama3")) { /* the converter writes the factors as a tensor, and neither type nor length */
+    } else if (is_text(type, "llama3") && writes_rope_factors(c->family)) { /* as a tensor, without type and length */
         cfi_hf_set(line, "rope_freqs", "true");
         if (cfi_hf_u64(c, "@original_max_position_embeddings", &original))
             cfi_hf_set_u64(line, "rope.scaling.original_context_length", original);
@@ -83,11 +95,17 @@ static void read_sections(cfi_hf_line *line)
         cfi_hf_set_list(line, "rope.dimension_sections", four, 4);
 }
 
-/* Gemma has no output matrix, whatever its copies say. */
+/* Gemma has no output matrix, whatever its copies say, and neither have decoders without a head (embedding models). */
 static void read_tied(cfi_hf_line *line)
 {
     static const char keys[][24] = {"tie_word_embeddings", "tie_embedding"};
+    static const char headless[][16] = {"BloomModel", "Lfm2Model", "LlamaModel", "Qwen2Model", "Qwen2VLModel", "Qwen3Model"};
 
+    for (size_t i = 0; i < CFI_COUNT(headless); i++)
+        if (is_text(line->c->class_name, headless[i])) {
+            cfi_hf_set(line, "tie_word_embeddings", "true");
+            return;
+        }
     if (strncmp(line->c->arch, "gemma", 5) == 0)
         return;
     for (size_t i = 0; i < CFI_COUNT(keys); i++)
@@ -149,6 +167,25 @@ static void drop_what_does_not_hold(cfi_hf_line *line)
         cfi_hf_set(line, "expert_group_count", NULL);
         cfi_hf_set(line, "expert_group_used_count", NULL);
     }
+}
+
+/* "dense" or "sparse" for each layer, as transformers 5 writes what was first_k_dense_replace; transformers 5.23.0
+ * configuration_hy_v3.py, configuration_glm4_moe_lite.py. */
+static void read_dense_layers(cfi_hf_line *line)
+{
+    cfi_json_iter it = cfi_json_items(cfi_hf_get_stated(line->c, "mlp_layer_types"));
+    uint64_t      dense = 0;
+
+    if (it.left == 0 || cfi_hf_get_stated(line->c, "first_k_dense_replace") != NULL)
+        return;
+    while (cfi_json_next(&it)) {
+        const char *kind = cfi_json_as_text(it.value, NULL);
+
+        if (kind == NULL || !is_text(kind, "dense"))
+            break;
+        dense++;
+    }
+    cfi_hf_set_u64(line, "leading_dense_block_count", dense);
 }
 
 /* Blocks for next-token prediction are blocks behind the trunk. */
@@ -393,15 +430,6 @@ static void special_gemma4(cfi_hf_line *line)
     set_same(line, "feed_forward_length", list, c->layers);
 }
 
-/* Embeddings beyond the tokenizer's 262,144 entries are cut off: conversion/gemma.py modify_tensors. */
-static void special_gemma3(cfi_hf_line *line)
-{
-    uint64_t vocabulary;
-
-    if (cfi_hf_word_u64(line, "vocab_size", &vocabulary) && vocabulary > 262144 && vocabulary <= 262208)
-        cfi_hf_set_u64(line, "vocab_size", 262144);
-}
-
 /* Factors of LongRoPE are tensors; the scaling has no name in such files. */
 static void special_longrope(cfi_hf_line *line)
 {
@@ -465,7 +493,7 @@ static const struct special {
     char family[16];
     void (*apply)(cfi_hf_line *line);
 } specials[] = {
-    {"deci", special_deci},         {"deepseek32", special_deepseek32}, {"gemma3", special_gemma3},     {"gemma4", special_gemma4},
+    {"deci", special_deci},         {"deepseek32", special_deepseek32}, {"gemma4", special_gemma4},
     {"hunyuan", special_hunyuan},   {"hunyuan_moe", special_hunyuan},   {"kimi_linear", special_kimi_linear},
     {"lfm2", special_lfm2},         {"mamba", special_mamba},           {"mimo2", special_mimo2},       {"minicpm3", special_longrope},
     {"nemotron_h", special_nemotron_h}, {"phi3", special_longrope},     {"qwen_next", special_qwen_next},
@@ -497,6 +525,8 @@ void cfi_hf_apply_special(cfi_hf_line *line)
         read_sections(line);
     read_state_bytes(line);
     read_tied(line);
+    if (cfi_hf_word_of(line, "expert_count") != NULL)
+        read_dense_layers(line);
     read_precision(line);
     read_name(line);
     for (size_t i = 0; i < CFI_COUNT(specials) && line->c->status == CTXFIT_OK; i++)

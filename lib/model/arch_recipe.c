@@ -60,14 +60,17 @@ static uint64_t read_features(const cfi_recipe *recipe, cfi_meta *meta, const ct
 
 static ctxfit_status read_ratios(recipe_walk *run)
 {
-    static const char key[] = "attention.compress_ratios";
+    cfi_meta_list list;
+    int64_t       ratio;
 
-    if (run->meta == NULL || !cfi_meta_has(run->meta, key))
+    if (run->meta == NULL || !cfi_meta_list_open(&list, run->meta, "attention.compress_ratios"))
         return CTXFIT_OK;
     run->ratios = cfi_arena_array(&run->model->arena, run->layers, sizeof *run->ratios);
     if (run->ratios == NULL)
         return cfi_fail(run->error, CTXFIT_E_NO_MEMORY, "no memory for the ratios of %u layers", (unsigned)run->layers);
-    (void)cfi_meta_layers_u32(run->meta, key, run->layers, 0, run->ratios, sizeof *run->ratios);
+    /* The list may go on with those of blocks that the file does not have (layout_latent.c holds its length against the layers). */
+    for (uint32_t i = 0; i < run->layers && cfi_meta_list_next(&list, &ratio); i++)
+        run->ratios[i] = ratio > 0 && ratio <= (int64_t)UINT32_MAX ? (uint32_t)ratio : 0;
     return CTXFIT_OK;
 }
 

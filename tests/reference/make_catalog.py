@@ -50,7 +50,7 @@ FIXES = {
     "THUDM/chatglm2-6b": ({"seq_length": 32768}, CARD),
     "THUDM/chatglm3-6b-32k": ({"seq_length": 32768}, CARD),
     "THUDM/glm-4-9b-chat": ({"seq_length": 131072}, CARD),
-    "google/gemma-3-12b-it": ({"max_position_embeddings": 131072}, CARD),         # the copy has 163840
+    "google/gemma-3-12b-it": ({"max_position_embeddings": 131072, "vocab_size": 262208}, CARD),  # the copy has 163840 and 262144
     "google/gemma-3-1b-it": ({"sliding_window": 512, "rope_scaling": None}, ""),  # there as sliding_window_attention_size
     "meta-llama/Llama-3.1-8B-Instruct": (LLAMA3_ROPE, ""),
     "meta-llama/Llama-3.2-1B-Instruct": (LLAMA3_ROPE, ""),
@@ -254,12 +254,6 @@ def gemma(c):
     k = base(c)
     if c.get("sliding_window") and c["model_type"] != "gemma":
         k["attention.sliding_window"] = c["sliding_window"]
-    return k
-
-
-def gemma3(c):
-    k = gemma(c)
-    k["vocab_size"] = 262144  # rows beyond the tokenizer's entries are cut off (modify_tensors)
     return k
 
 
@@ -688,8 +682,8 @@ FAMILIES = {
     "GPTBigCodeForCausalLM": ("starcoder", starcoder),
     "GPTNeoXForCausalLM": ("gptneox", gptneox),
     "Gemma2ForCausalLM": ("gemma2", gemma),
-    "Gemma3ForCausalLM": ("gemma3", gemma3),
-    "Gemma3ForConditionalGeneration": ("gemma3", gemma3),
+    "Gemma3ForCausalLM": ("gemma3", gemma),
+    "Gemma3ForConditionalGeneration": ("gemma3", gemma),
     "Gemma3nForConditionalGeneration": ("gemma3n", gemma3n),
     "Gemma4ForConditionalGeneration": ("gemma4", gemma4),
     "GemmaForCausalLM": ("gemma", gemma),
@@ -991,7 +985,6 @@ SOURCES_HEADER = """/* Where the rows of catalog.def were read; sorted by name. 
 
 # Where models.csv does not speak for the converted file.
 OWN_CONTEXT = {falcon, granite_hybrid, hunyuan, hunyuan_moe, mamba, nemotron_h}  # the converter writes a length of its own
-OWN_VOCABULARY = {gemma3}  # the converter cuts it
 OWN_KV_HEADS = {deepseek2, deepseek32, kimi_linear, mimo2}  # latent attention; another number in window layers
 
 
@@ -1021,7 +1014,7 @@ def write_expect(path, rows, models):
             family = FAMILIES[RENAMED.get(m["architecture"], m["architecture"])][1]
             params, active = counts(family, text, m)
             out.writerow([key, arch, params, active, m["n_layer"], m["n_embd"],
-                          "" if family in OWN_VOCABULARY else m["vocab_size"],
+                          "" if "vocab_size" in FIXES.get(origin, ({}, ""))[0] else m["vocab_size"],
                           m["n_head_kv"] if m["n_head_kv"].isdigit() and family not in OWN_KV_HEADS else "",
                           "" if family in OWN_CONTEXT or FIXES.get(origin, ({}, ""))[1] == CARD else m["max_context_native"],
                           m["config"].split("/")[-1]])

@@ -89,14 +89,14 @@ static inline void arch_write_list(gguf_writer *w, const char *name, const char 
         gw_number(w, (uint64_t)strtoll(value, &end, 10), type[0] == 'b' ? 1 : 4);
 }
 
-static inline void arch_write_key(arch_models *models, gguf_writer *w, const char *record)
+static inline void arch_write_key(const char *arch, gguf_writer *w, const char *record)
 {
-    char        name[160], type[16];
+    char        name[180], type[16];
     const char *value;
     int         at = 0, prefix = 0;
 
     if (strncmp(record, "general.", 8) != 0 && strncmp(record, "tokenizer.", 10) != 0)
-        prefix = snprintf(name, sizeof name, "%s.", models->arch);
+        prefix = snprintf(name, sizeof name, "%.64s.", arch);
     arch_check(sscanf(record, "%100s %15s %n", name + prefix, type, &at) == 2 && at > 0, record);
     value = record + at;
     if (strstr(type, "[]") != NULL) {
@@ -108,6 +108,9 @@ static inline void arch_write_key(arch_models *models, gguf_writer *w, const cha
             gw_text(w, "t", 1);
     } else if (strcmp(type, "str") == 0) {
         gw_key_text(w, name, value);
+    } else if (strcmp(type, "f32") == 0) {
+        gw_key(w, name, CTXFIT_GGUF_FLOAT32);
+        gw_f32(w, strtof(value, NULL));
     } else {
         gw_key(w, name, strcmp(type, "bool") == 0 ? CTXFIT_GGUF_BOOL : type[0] == 'u' ? CTXFIT_GGUF_UINT32 : CTXFIT_GGUF_INT32);
         gw_number(w, (uint64_t)strtoll(value, NULL, 10), strcmp(type, "bool") == 0 ? 1 : 4);
@@ -122,11 +125,11 @@ static inline void arch_write_keys(arch_models *models, gguf_writer *w)
         for (int k = 0; k < models->keys; k++)
             own = own || arch_same_key(models->key[k], models->common[i]);
         if (!own)
-            arch_write_key(models, w, models->common[i]);
+            arch_write_key(models->arch, w, models->common[i]);
     }
     for (int k = 0; k < models->keys; k++)
         if (strchr(models->key[k], ' ') != NULL) /* no value: it lacks the common key */
-            arch_write_key(models, w, models->key[k]);
+            arch_write_key(models->arch, w, models->key[k]);
 }
 
 static inline void arch_write_tensor(gguf_writer *w, const char *record)

@@ -158,8 +158,9 @@ static bool same_layers(const ctxfit_model *a, const ctxfit_model *b, const ctxf
 static bool is_repaired(const char *file)
 {
     static const char *const files[] = {
-        "meta-llama__Llama-3.1-8B-Instruct.json", "meta-llama__Llama-3.2-1B-Instruct.json", "microsoft__Phi-3-mini-128k-instruct.json",
-        "microsoft__Phi-3.5-mini-instruct.json", "mistralai__Mixtral-8x22B-v0.1.json", "zai-org__GLM-4.7-Flash.json",
+        "google__gemma-3-12b-it.json",          "meta-llama__Llama-3.1-8B-Instruct.json",  "meta-llama__Llama-3.2-1B-Instruct.json",
+        "microsoft__Phi-3-mini-128k-instruct.json", "microsoft__Phi-3.5-mini-instruct.json", "mistralai__Mixtral-8x22B-v0.1.json",
+        "zai-org__GLM-4.7-Flash.json",
     };
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
