@@ -179,6 +179,8 @@ void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
         if (*q->method == '\0' && (cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) ||
                                    cfi_json_is_true(cfi_json_get(config, "load_in_8bit"))))
             q->method = "bitsandbytes"; /* before methods had names */
+        if (*q->method == '\0' && cfi_json_get(config, "config_groups") != NULL)
+            q->method = "compressed-tensors";
         read_method(config, q);
     }
 }

@@ -87,6 +87,7 @@ static void a_configuration_says_how_wide_weights_are(void **state)
         {"\"quantization_config\": {\"quant_method\": \"aqlm\", \"nbits_per_codebook\": 16, \"num_codebooks\": 1, \"in_group_size\": 8}",
          3.94, "estimate"},
         {"\"quantization\": {\"bits\": 4, \"group_size\": 64}", 8.191e9 * 0.5625 / GIB, "estimate"},
+        {"\"quantization_config\": {\"config_groups\": {\"group_0\": {\"format\": \"nvfp4-pack-quantized\"}}}", 5.96, "estimate"},
         {"\"quantization_config\": {\"quant_method\": \"vptq\"}", 15.26, "not known"},
         {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 0}", 15.26, "not known"},
         {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 400}", 15.26, "not known"},
