@@ -37,19 +37,30 @@ cfi_node *cfi_clip_graph_siglip(cfi_clip_build *b)
     return cfi_clip_ffn(b, x, "mm.1", NULL, "mm.2", 0);
 }
 
-/* gemma4v.cpp */
+/* gemma4v.cpp: a table for columns, one for rows */
+static cfi_node *add_tables(cfi_clip_build *b, cfi_node *x)
+{
+    cfi_net  *net   = b->net;
+    cfi_node *table = cfi_clip_need(b, "v.position_embd.weight");
+
+    cfi_clip_positions_2d(b, b->patches);
+    for (uint32_t i = 0; i < 2; i++) {
+        cfi_node *rows = cfi_view_2d(net, table, b->clip->embedding, table->ne[1], table->nb[1]);
+
+        x = cfi_add(net, x, cfi_get_rows(net, rows, b->position[i]));
+    }
+    return x;
+}
+
 cfi_node *cfi_clip_graph_gemma4v(cfi_clip_build *b)
 {
     cfi_net  *net   = b->net;
     uint64_t  width = b->clip->embedding;
     cfi_node *x     = cfi_clip_patches(b, cfi_op_same(net, CFI_OP_SCALE, cfi_clip_raw(b, 3)));
-    cfi_node *table = cfi_clip_need(b, "v.position_embd.weight");
     cfi_node *bias  = cfi_clip_tensor(b, "v.std_bias");
     cfi_node *scale = cfi_clip_tensor(b, "v.std_scale");
 
-    cfi_clip_positions_2d(b, b->patches);
-    for (uint32_t i = 0; i < 2; i++)
-        x = cfi_add(net, x, cfi_get_rows(net, cfi_view_2d(net, table, width, table->ne[1], table->nb[1]), b->position[i]));
+    x          = add_tables(b, x);
     b->clamped = true;
     x          = cfi_clip_vit(b, x, b->patches, CFI_OP_RMS_NORM, NULL, cfi_clip_rotate_2d);
     x          = cfi_cont_4d(net, cfi_transpose(net, x), b->px, b->py, width, b->images);
@@ -58,6 +69,19 @@ cfi_node *cfi_clip_graph_gemma4v(cfi_clip_build *b)
     x          = cfi_op_same(net, CFI_OP_SCALE, cfi_cont(net, cfi_transpose(net, x)));
     if (bias != NULL && scale != NULL)
         x = cfi_mul(net, cfi_op_pair(net, CFI_OP_SUB, x, bias), scale);
+    return cfi_clip_mm(b, cfi_clip_tensor(b, "mm.input_projection.weight"), cfi_op_same(net, CFI_OP_RMS_NORM, x));
+}
+
+/* gemma4uv.cpp: no layers */
+cfi_node *cfi_clip_graph_gemma4uv(cfi_clip_build *b)
+{
+    cfi_net  *net    = b->net;
+    cfi_node *kernel = cfi_tensor_4d(net, CFI_QUANT_F32, b->clip->patch, b->clip->patch, 3, 1);
+    cfi_node *x      = cfi_im2col(net, kernel, kernel, cfi_clip_raw(b, 3), b->clip->patch, 0, true, CFI_QUANT_F32);
+
+    x = cfi_clip_norm(b, cfi_reshape_2d(net, x, x->ne[0], x->ne[1] * x->ne[2] * x->ne[3]), CFI_OP_NORM, "v.patch_norm.1");
+    x = cfi_clip_norm(b, cfi_clip_linear(b, x, "v.patch_embd"), CFI_OP_NORM, "v.patch_norm.2");
+    x = cfi_clip_norm(b, add_tables(b, x), CFI_OP_NORM, "v.patch_norm.3");
     return cfi_clip_mm(b, cfi_clip_tensor(b, "mm.input_projection.weight"), cfi_op_same(net, CFI_OP_RMS_NORM, x));
 }
 

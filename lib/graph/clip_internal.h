@@ -28,8 +28,9 @@ enum {
     CFI_CLIP_MADE_LFM2_TILES,
     CFI_CLIP_MADE_DYNAMIC,    /* one of its own size, between least and most pixels */
     CFI_CLIP_MADE_LONGEST,    /* one whose longest edge is given */
-    CFI_CLIP_MADE_CHUNKS,     /* sound: 30 seconds at once */
-    CFI_CLIP_MADE_HUNDREDS    /* sound: of its length, in hundreds of frames */
+    CFI_CLIP_MADE_CHUNKS,     /* sound: 30 seconds at once, of which one is added behind */
+    CFI_CLIP_MADE_HALF_MINUTES, /* sound: 30 seconds at once, the last as long as it is */
+    CFI_CLIP_MADE_HUNDREDS    /* sound: 8 seconds at once, in hundreds of frames */
 };
 enum {
     CFI_CLIP_COUNTED_UNKNOWN = 0,
@@ -44,7 +45,9 @@ enum {
     CFI_CLIP_COUNTED_ROW_BREAKS,
     CFI_CLIP_COUNTED_ROW_ENDS,
     CFI_CLIP_COUNTED_FRAMES,
-    CFI_CLIP_COUNTED_HUNDREDS
+    CFI_CLIP_COUNTED_HUNDREDS,
+    CFI_CLIP_COUNTED_HALVED_TWICE,
+    CFI_CLIP_COUNTED_EACH_FRAME
 };
 
 /* An encoder, as a build of llama.cpp reads its file. */

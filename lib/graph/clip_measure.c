@@ -83,18 +83,45 @@ static uint64_t widest(const cfi_clip *clip)
     return most;
 }
 
+/* Convolutions over whole pictures: those of stage n see sides of 1 / 2^(n + 1). The columns of a kernel, what goes in and comes out, and
+ * what stands beside. (models/mobilenetv5.cpp, yasa2.cpp) */
+static bool stages_bytes(const cfi_clip_setup *s, uint64_t *out)
+{
+    const ctxfit_projector *p = s->clip->projector;
+
+    *out = 0;
+    for (uint32_t i = 0; i < p->tensor_count; i++) {
+        const cfi_tensor *t     = &p->tensor[i];
+        const char       *stage = "";
+        uint64_t          pixels, columns;
+
+        if (strncmp(t->name, "v.blk.", 6) == 0)
+            stage = t->name + 6;
+        else if (strncmp(t->name, "v.stage.", 8) == 0)
+            stage = t->name + 8;
+        if (t->n_dims < 4 || *stage < '0' || *stage > '9')
+            continue;
+        pixels = (s->width >> (*stage - '0' + 1)) * (s->height >> (*stage - '0' + 1));
+        if (!cfi_mul_u64(t->dims[0] * t->dims[1], cfi_max_u64(t->dims[2], t->dims[2] == 1 ? t->dims[3] : 1), &columns) ||
+            !cfi_mul_u64(columns + 4 * (t->dims[2] + t->dims[3]), 4, &columns) || !cfi_mul_u64(columns, pixels, &columns))
+            return false;
+        *out = cfi_max_u64(*out, columns);
+    }
+    return true;
+}
+
 /* The picture and its columns, each twice; ten rows of the encoder's width and four of the widest for each position; scores without flash
- * attention, three times, and masks. Holds what transformers keep at once; not convolutions over whole pictures. */
+ * attention, three times, and masks. */
 static bool bound_bytes(const cfi_clip_setup *s, uint64_t *out)
 {
     const cfi_clip *clip   = s->clip;
     uint64_t        pixels = s->width * s->height * (clip->ears ? 1 : 3);
     uint64_t        n      = clip->ears ? s->width : (s->width / clip->patch) * (s->height / clip->patch) + 64;
-    uint64_t        rows, scores;
+    uint64_t        rows, scores, stages;
 
-    return cfi_mul_u64(n, (10 * (uint64_t)clip->embedding + 4 * widest(clip)) * 4, &rows) &&
+    return stages_bytes(s, &stages) && cfi_mul_u64(n, (10 * (uint64_t)clip->embedding + 4 * widest(clip)) * 4, &rows) &&
            cfi_mul_u64(n * n, 12 * (uint64_t)clip->heads + 8, &scores) && cfi_add_u64(rows, scores, &rows) &&
-           cfi_add_u64(rows, pixels * 16, &rows) && cfi_mul_u64(rows, s->images, out);
+           cfi_add_u64(rows, pixels * 16, &rows) && cfi_add_u64(rows, stages, &rows) && cfi_mul_u64(rows, s->images, out);
 }
 
 static void keep_larger(const cfi_clip_setup *s, const cfi_allocation *from, cfi_clip_bytes *out)

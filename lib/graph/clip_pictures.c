@@ -306,6 +306,8 @@ uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
     case CFI_CLIP_COUNTED_ROW_ENDS: return (px / merge + 1) * (py / merge) + 2;
     case CFI_CLIP_COUNTED_FRAMES: return frame_tokens(clip, width);
     case CFI_CLIP_COUNTED_HUNDREDS: return width / 100 * 13;
+    case CFI_CLIP_COUNTED_HALVED_TWICE: return up(up(width, 2), 2);
+    case CFI_CLIP_COUNTED_EACH_FRAME: return width;
     default: return 0;
     }
 }

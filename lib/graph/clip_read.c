@@ -4,6 +4,7 @@
 #define WARM_FRAMES 3000u /* warmup_audio_size, clip-model.h:98 */
 #define MOST_SIDE   65536u
 #define MOST_TILES  256u
+#define WAVE_BINS   640u  /* samples of a frame of Gemma-4 without an encoder of sound, clip.cpp:1815 */
 
 typedef struct clip_row {
     char     name[24];
@@ -70,7 +71,8 @@ static void read_limits(cfi_clip *c, const clip_row *row, uint32_t min_tokens, u
     uint32_t most  = row->most;
     uint64_t warm  = c->image;
 
-    if (c->type == CFI_CLIP_TYPE_GEMMA4V && !cfi_engine_changed(c->build, CFI_CHANGE_CLIP_GEMMA4_MORE)) {
+    if ((c->type == CFI_CLIP_TYPE_GEMMA4V || c->type == CFI_CLIP_TYPE_GEMMA4UV) &&
+        !cfi_engine_changed(c->build, CFI_CHANGE_CLIP_GEMMA4_MORE)) {
         least = 40;
         most  = 280;
     }
@@ -104,6 +106,11 @@ static ctxfit_status check_sizes(const cfi_clip *c, ctxfit_error *error)
         if (!c->sense->stated[needed[i]])
             return cfi_fail(error, CTXFIT_E_INCOMPLETE, "clip.%s: embedding_length, attention.head_count or block_count is missing", sense);
     }
+    if (c->type == CFI_CLIP_TYPE_GEMMA4UV || c->type == CFI_CLIP_TYPE_GEMMA4UA) /* no layers */
+        return c->embedding > 0 && c->embedding <= MOST_SIDE && c->patch > 0 && c->patch < MOST_SIDE
+                   ? CTXFIT_OK
+                   : cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: width %u, patches of %u", sense, (unsigned)c->embedding,
+                              (unsigned)c->patch);
     if (c->embedding == 0 || c->heads == 0 || c->layers == 0 || c->layers > 1024 || c->embedding > MOST_SIDE || c->heads > c->embedding)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: %u layers of width %u with %u heads", sense, (unsigned)c->layers,
                         (unsigned)c->embedding, (unsigned)c->heads);
@@ -134,14 +141,18 @@ ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, u
     c.patch      = c.ears ? 1 : c.sense->value[CFI_CLIP_PATCH_SIZE];
     c.image      = c.ears ? 0 : c.sense->value[CFI_CLIP_IMAGE_SIZE];
     read_merge(&c, row);
+    if (c.type == CFI_CLIP_TYPE_GEMMA4UV && c.merge > 0 && c.merge <= 64) { /* the convolution merges */
+        c.patch = (uint32_t)cfi_min_u64((uint64_t)c.patch * c.merge, MOST_SIDE);
+        c.merge = 1;
+    }
     c.warm_width  = WARM_FRAMES;
-    c.warm_height = c.sense->value[CFI_CLIP_MEL_BINS];
+    c.warm_height = c.type == CFI_CLIP_TYPE_GEMMA4UA ? WAVE_BINS : c.sense->value[CFI_CLIP_MEL_BINS];
     status        = check_sizes(&c, error);
     if (status != CTXFIT_OK)
         return status;
     c.head_size = stated(&c, CFI_CLIP_HEAD_SIZE, 0);
     if (c.head_size == 0)
-        c.head_size = c.embedding / c.heads;
+        c.head_size = c.heads > 0 ? c.embedding / c.heads : 0;
     if (!c.ears)
         read_limits(&c, row, min_tokens, max_tokens);
     *out = c;

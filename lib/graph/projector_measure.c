@@ -2,8 +2,9 @@
 #include "clip_internal.h"
 
 #define BATCH_TOKENS  1024u  /* --mtmd-batch-max-tokens, b11118 tools/mtmd/mtmd.cpp:472 */
-#define FRAMES_PER_S  100u   /* frames of sound: hops of 10 ms, clip.cpp:1783 */
-#define CHUNK_SECONDS 30u
+#define HOP_MS        10u    /* between frames of sound: 160 samples at 16 kHz, clip.cpp:1783 */
+#define CHUNK_MS      30000u
+#define WINDOW_FRAMES 800u   /* n_window_infer of Qwen3-ASR, mtmd-audio.cpp */
 #define HUNDRED       100u
 
 typedef struct projector_question {
@@ -129,27 +130,28 @@ static ctxfit_status measure_image(projector_question *q, const cfi_clip *clip, 
     return status;
 }
 
-static ctxfit_status measure_sound(projector_question *q, const cfi_clip *clip, cfi_clip_bytes *most, ctxfit_projector_memory *out)
+/* Tokens of a recording that is cut into pieces of `most` frames, the last rounded up to `step`. */
+static uint64_t cut_tokens(const cfi_clip *clip, uint64_t frames, uint64_t most, uint64_t step)
 {
-    uint64_t       frames = ((uint64_t)q->options->audio_ms * FRAMES_PER_S + 999) / 1000;
-    uint64_t       chunk  = (uint64_t)CHUNK_SECONDS * FRAMES_PER_S;
-    cfi_clip_bytes bytes;
-    ctxfit_status  status;
+    uint64_t rest = (frames % most + step - 1) / step * step;
 
-    if (clip->made == CFI_CLIP_MADE_CHUNKS) {
-        out->audio_tokens = (frames + chunk - 1) / chunk * cfi_clip_tokens(clip, chunk, clip->warm_height);
-        return CTXFIT_OK; /* as at the start, again and again */
-    }
-    if (clip->made != CFI_CLIP_MADE_HUNDREDS) {
+    return frames / most * cfi_clip_tokens(clip, most, clip->warm_height) + (rest > 0 ? cfi_clip_tokens(clip, rest, clip->warm_height) : 0);
+}
+
+/* No piece is longer than what is reserved at the start. Rules: b11118 tools/mtmd/mtmd-audio.cpp, preprocess() of each kind. */
+static void count_sound(const projector_question *q, const cfi_clip *clip, ctxfit_projector_memory *out)
+{
+    uint64_t frames = (uint64_t)q->options->audio_ms / HOP_MS;
+    uint64_t chunk  = (uint64_t)CHUNK_MS / HOP_MS;
+
+    if (clip->made == CFI_CLIP_MADE_CHUNKS)
+        out->audio_tokens = (frames + 1 + chunk) / chunk * cfi_clip_tokens(clip, chunk, clip->warm_height);
+    else if (clip->made == CFI_CLIP_MADE_HALF_MINUTES)
+        out->audio_tokens = cut_tokens(clip, frames, chunk, 1);
+    else if (clip->made == CFI_CLIP_MADE_HUNDREDS)
+        out->audio_tokens = cut_tokens(clip, frames + 1, WINDOW_FRAMES, HUNDRED);
+    else
         out->flags |= CTXFIT_ENCODER_F_UNSIZED;
-        return CTXFIT_OK;
-    }
-    frames            = (cfi_min_u64(frames, chunk) + HUNDRED - 1) / HUNDRED * HUNDRED;
-    out->audio_tokens = cfi_clip_tokens(clip, frames, clip->warm_height);
-    status            = measure_at(q, clip, frames, clip->warm_height, 1, &bytes);
-    if (status == CTXFIT_OK)
-        keep_more(most, &bytes);
-    return status;
 }
 
 static ctxfit_status measure_sense(projector_question *q, uint32_t sense, ctxfit_projector_memory *out)
@@ -172,7 +174,7 @@ static ctxfit_status measure_sense(projector_question *q, uint32_t sense, ctxfit
         if (o->image_width > 0)
             status = measure_image(q, &clip, &most, out);
     } else if (o->audio_ms > 0) {
-        status = measure_sound(q, &clip, &most, out);
+        count_sound(q, &clip, out);
     }
     if (status != CTXFIT_OK)
         return status;

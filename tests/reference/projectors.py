@@ -22,7 +22,7 @@ import tempfile
 R = random.Random()
 F32, F16 = "f32", "f16"
 TYPES = {F32: (0, 4), F16: (1, 2)}
-EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a".split()
+EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a gemma4a gemma4ua".split()
 
 
 def text(s):
@@ -776,6 +776,61 @@ def qwen3a():
     return p
 
 
+def gemma4a():
+    p = Projector("gemma4a", True)
+    h = pick(2, 4)
+    e = 128 * pick(1, 2, 3)
+    ff, L, pr = e * pick(2, 4), pick(2, 3), pick(128, 256)
+    p.audio(e, h, ff, L, pr, 128)
+    c = pick(32, 64)
+    for i, (a, o) in enumerate(((1, c), (c, c // 2))):
+        p.T(f"a.conv1d.{i}.weight", 3, 3, a, o)
+        p.T(f"a.conv1d.{i}.norm.weight", o)
+    p.lin("a.input_projection", c // 2 * 32, e, False)
+    for i in range(L):
+        b = f"a.blk.{i}."
+        for name in ("attn_q", "attn_k", "attn_v", "attn_out", "attn_k_rel"):
+            p.lin(b + name, e, e, False)
+        p.T(b + "per_dim_scale.weight", e // h)
+        for name in ("ffn_norm", "ffn_post_norm", "ffn_norm_1", "ffn_post_norm_1", "attn_pre_norm", "attn_post_norm", "ln2", "conv_norm", "norm_conv"):
+            p.T(b + name + ".weight", e)
+        for name in ("ffn_up", "ffn_up_1"):
+            p.lin(b + name, e, ff, False)
+        for name in ("ffn_down", "ffn_down_1"):
+            p.lin(b + name, ff, e, False)
+        p.lin(b + "conv_pw1", e, 2 * e, False)
+        p.T(b + "conv_dw.weight", 5, e, type=F32)
+        p.lin(b + "conv_pw2", e, e, False)
+    p.lin("a.pre_encode.out", e, pr, pick(True, False))
+    p.lin("mm.a.input_projection", pr, pick(128, 320), False)
+    return p
+
+
+def gemma4uv():
+    p = Projector("gemma4uv")
+    patch = 16
+    e = 64 * pick(2, 3, 5)
+    p.vision(e, 0, 0, 0, 256, 224, patch, None)
+    p.u("clip.vision.projector.scale_factor", 3)
+    wide = (3 * patch) ** 2 * 3
+    p.norm("v.patch_norm.1", wide)
+    p.T("v.patch_embd.weight", wide, e)
+    p.T("v.patch_embd.bias", e)
+    p.norm("v.patch_norm.2", e)
+    p.T("v.position_embd.weight", e, 200, 2, type=F32)
+    p.norm("v.patch_norm.3", e)
+    p.T("mm.input_projection.weight", e, pick(128, 320))
+    return p
+
+
+def gemma4ua():
+    p = Projector("gemma4ua", True)
+    e = 640
+    p.audio(e, 0, 0, 0, 256, 128)
+    p.T("mm.a.input_projection.weight", e, pick(128, 320))
+    return p
+
+
 KINDS = dict(
     gemma3=gemma3,
     idefics3=idefics3,
@@ -811,6 +866,9 @@ KINDS = dict(
     glma=glma,
     meralion=meralion,
     qwen3a=qwen3a,
+    gemma4a=gemma4a,
+    gemma4uv=gemma4uv,
+    gemma4ua=gemma4ua,
 )
 CONFIGS = ("dev=none", "dev=cuda", "dev=none fa=off", "dev=rpc fa=on")
 
@@ -849,7 +907,7 @@ def requests(name, seed, path, probe):
     rng = random.Random(f"{name}{seed}requests")
     if name in EARS:
         return (
-            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=700x128"])] if name == "qwen3a" else [])
+            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=700x128"])] if name in ("qwen3a", "gemma4a") else [])
         )
     limits = ["", f" min={rng.randint(5, 60)} max={rng.randint(100, 900)}"][rng.random() < 0.5]
     images = [

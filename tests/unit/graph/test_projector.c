@@ -111,18 +111,29 @@ static void pieces_of_an_image_add_up(void **state)
     ctxfit_projector_free(projector);
 }
 
-/* Whisper: 30 seconds are 3000 frames, whatever the recording's length; two convolutions and a pool leave 750. */
+/* Whisper: 30 seconds are 3000 frames, whatever the recording's length; two convolutions and a pool leave 750. Half a minute of silence is
+ * added behind, so that a recording of exactly one chunk has two (0.7.0, mtmd_debug_preprocess_audio). Qwen3-ASR: windows of 800. */
 static void sound_comes_in_chunks_of_half_a_minute(void **state)
 {
+    static const uint32_t    chunks[][2] = {{500, 1}, {29000, 1}, {29990, 2}, {30000, 2}, {60000, 3}, {61000, 3}};
+    static const uint32_t    windows[][2] = {{990, 13}, {1000, 26}, {7990, 104}, {8000, 117}, {30000, 403}};
     ctxfit_projector        *projector = projector_of("qwen2a.0", NULL);
     ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
     ctxfit_projector_memory  m;
 
     (void)state;
-    o.audio_ms = 61000;
-    m = measured(projector, CTXFIT_BACKEND_CUDA, &o);
-    assert_int_equal(m.audio_tokens, 3 * 750);
-    assert_int_equal(m.compute_bytes, m.load_bytes);
+    for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
+        o.audio_ms = chunks[i][0];
+        m = measured(projector, CTXFIT_BACKEND_CUDA, &o);
+        assert_int_equal(m.audio_tokens, chunks[i][1] * 750);
+        assert_int_equal(m.compute_bytes, m.load_bytes);
+    }
+    ctxfit_projector_free(projector);
+    projector = projector_of("qwen3a.0", NULL);
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        o.audio_ms = windows[i][0];
+        assert_int_equal(measured(projector, 0, &o).audio_tokens, windows[i][1]);
+    }
     ctxfit_projector_free(projector);
 }
 
