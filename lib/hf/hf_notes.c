@@ -32,8 +32,8 @@ void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...)
 static bool sounds_structural(const char *key)
 {
     static const char parts[][16] = {"attn_type", "block_type", "chunk", "conv", "cross_attention", "expert", "global", "hybrid",
-                                     "kv_shared", "latent", "layer_types", "layers_block", "linear", "lora_rank", "loop", "mamba", "mixer", "moe",
-                                     "mtp", "nextn", "output_gate", "pattern", "rwkv", "shared", "ssm", "state", "window"};
+                                     "kv_shared", "latent", "layer_types", "layers_block", "linear", "lora_rank", "loop", "mamba", "mixer",
+                                     "moe", "mtp", "nextn", "output_gate", "pattern", "rwkv", "shared", "ssm", "state", "window"};
 
     for (size_t i = 0; i < CFI_COUNT(parts); i++)
         if (strstr(key, parts[i]) != NULL)
