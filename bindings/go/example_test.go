@@ -87,7 +87,7 @@ func ExampleError() {
 	}
 	// Output:
 	// at byte 2
-	// ctxfit: hardware spec, byte 2: no hardware is called 'rtx-4909'; did you mean rtx-4090, rtx-3090 or rtx-4060?
+	// ctxfit: hardware spec, byte 2: no hardware is called 'rtx-4909'; did you mean rtx-4090, rtx-4090-d or rtx-3090?
 }
 
 // Which file type to download for a card.

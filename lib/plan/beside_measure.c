@@ -41,8 +41,10 @@ static void draft_question(const cfi_question *q, const cfi_beside_item *item, c
     out->only_devices = d->devices;
     out->fit_gpu_layers = 0;
     out->fit_cpu_expert_layers = 0;
-    out->options.kv_key = d->kv_key;
-    out->options.kv_value = d->kv_value;
+    if (q->engine.id != CFI_ENGINE_MLX) { /* which caches both alike */
+        out->options.kv_key = d->kv_key;
+        out->options.kv_value = d->kv_value;
+    }
     out->options.gpu_layers = d->gpu_layers;
     out->options.cpu_expert_layers = d->cpu_expert_layers;
     out->options.outputs_max = 0;

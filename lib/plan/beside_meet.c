@@ -16,6 +16,10 @@ static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *
         if (item->kind == CTXFIT_BESIDE_ADAPTER || item->kind == CTXFIT_BESIDE_PROJECTOR)
             return CTXFIT_OK;
         break;
+    case CFI_ENGINE_MLX: /* 0.32.2 generate.py, speculative_generate_step */
+        if (item->kind == CTXFIT_BESIDE_DRAFT)
+            return CTXFIT_OK;
+        break;
     default: break;
     }
     return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s: what it does with a %s beside the model is not modelled", q->engine.info.name, what);
@@ -36,6 +40,19 @@ static bool reads_states(const cfi_beside_item *item)
            strcmp(item->draft->arch_name, "dflash") == 0;
 }
 
+/* It drafts where all caches of the model can be shortened, which states cannot, and quantizes both caches alike. */
+static ctxfit_status meet_mlx_draft(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+{
+    const ctxfit_draft_options *o = &item->draft_options;
+
+    if ((q->model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "Speculative decoding requires a trimmable prompt cache");
+    if (o->ctx_tokens != 0 || o->devices != 0 || o->gpu_layers != 0 || o->cpu_expert_layers != 0 || o->kv_key != 0 || o->kv_value != 0 ||
+        o->overrides[0] != '\0')
+        return cfi_fail(error, CTXFIT_E_REFUSED, "draft: mlx-lm has one setting of it, the tokens that are drafted");
+    return CTXFIT_OK;
+}
+
 /* Both models have the same tokens. Of these only the number is known here. */
 static ctxfit_status meet_draft(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
 {
@@ -46,6 +63,8 @@ static ctxfit_status meet_draft(const cfi_question *q, const cfi_beside_item *it
                         "draft model vocab must closely match target model to use speculation but target vocab size %llu does not match "
                         "draft vocab size %llu, max allowed difference %u",
                         (unsigned long long)a, (unsigned long long)b, VOCABULARY_DIFFERENCE);
+    if (q->engine.id == CFI_ENGINE_MLX)
+        return meet_mlx_draft(q, item, error);
     return item->draft_options.devices == CTXFIT_DEVICES_NONE ? CTXFIT_OK
                                                               : check_devices(q, item->draft_options.devices, "draft", error);
 }
