@@ -4,6 +4,8 @@
 #define VLLM_BLOCK_TOKENS        16u /* DEFAULT_BLOCK_SIZE, config/cache.py */
 #define VLLM_LATENT_BLOCK_TOKENS 64u /* FlashMLA, platforms/cuda.py */
 #define VLLM_LATENT_STATE_BLOCK  128u /* of hybrid models: platforms/interface.py, _align_hybrid_block_size() */
+#define VLLM_GB10                121u /* its compute capability: sm_121 */
+#define VLLM_RUNNER_2_BYTES      (UINT64_C(1536) << 20) /* beside the widest step, most that a log found: vllm.def */
 #define VLLM_DELTA_ALIGNMENT     64u /* FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, v1/attention/backends/gdn_attn.py */
 #define VLLM_SPARSE_LATENT_BYTES 656u /* a token of fp8_ds_mla: v1/attention/backends/mla/flashmla_sparse.py */
 #define VLLM_INDEX_GROUP         128u /* elements of an indexer key that share an F32 scale: models/deepseek_v2.py */
@@ -56,13 +58,15 @@ double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release)
 static void vllm_batches(const ctxfit_plan_options *options, const cfi_engine_machine *machine, uint64_t tokens, cfi_run *run)
 {
     const cfi_engine_memory *first = machine->memory;
-    bool                     large = first != NULL && first->total_bytes >= 70 * GIB && !first->a100;
+    bool                     small = first != NULL && first->capability == VLLM_GB10 && vllm_changed(run->release, CFI_VLLM_GB10_SMALL);
+    bool                     large = first != NULL && first->total_bytes >= 70 * GIB && !first->a100 && !small;
+    bool                     largest = large && first->total_bytes >= 160 * GIB && vllm_changed(run->release, CFI_VLLM_BATCH_16384);
     uint64_t                 batch = options->batch_tokens, sequences = options->batch_sequences;
 
     if (sequences == 0)
         sequences = large ? 1024 : 256;
     if (batch == 0)
-        batch = cfi_min_u64(large ? 8192 : 2048, tokens <= UINT32_MAX ? sequences * tokens : UINT64_MAX);
+        batch = cfi_min_u64(largest ? 16384 : large ? 8192 : 2048, tokens <= UINT32_MAX ? sequences * tokens : UINT64_MAX);
     run->paged.batch_sequences = (uint32_t)cfi_min_u64(sequences, batch);
     run->n_batch = (uint32_t)batch;
     run->n_ubatch = run->n_batch;
@@ -292,6 +296,8 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
+    if (vllm_changed(run->release, CFI_VLLM_RUNNER_2))
+        run->paged.context_high += VLLM_RUNNER_2_BYTES;
     run->paged.drafts = options->draft_tokens > 0;
     run->paged.logit_copies = vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);

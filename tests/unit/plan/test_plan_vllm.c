@@ -292,6 +292,36 @@ static void releases_between_those_read_follow_the_nearest_before(void **state)
     ctxfit_model_free(model);
 }
 
+/* engine/arg_utils.py, get_batch_defaults() */
+static void batches_go_by_the_memory_of_the_gpu(void **state)
+{
+    static const struct {
+        const char *version, *hw;
+        uint32_t    tokens;
+    } cases[] = {
+        {"0.33.0", "rtx-4090", 2048},   {"0.33.0", "h100-sxm5-80gb", 8192}, {"0.33.0", "a100-80gb", 2048}, {"0.27.1", "b200", 8192},
+        {"0.28.0", "b200", 16384},      {"0.28.0", "mi300x", 16384},        {"0.32.0", "dgx-spark", 8192}, {"0.33.0", "dgx-spark", 2048},
+    };
+    ctxfit_model *model = catalog_model("qwen3-8b", "BF16");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_hw          *hw = machine(cases[i].hw);
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+        ctxfit_plan        *plan;
+
+        o.ctx_tokens = 8192;
+        plan = planned(model, hw, &o);
+        assert_int_equal(ctxfit_plan_get_summary(plan, &s), CTXFIT_OK);
+        if (s.n_batch != cases[i].tokens)
+            fail_msg("%s on %s: %u tokens", cases[i].version, cases[i].hw, (unsigned)s.n_batch);
+        ctxfit_plan_free(plan);
+        ctxfit_hw_free(hw);
+    }
+    ctxfit_model_free(model);
+}
+
 static void what_cannot_run_is_refused(void **state)
 {
     static const struct {
@@ -342,6 +372,7 @@ int main(void)
         cmocka_unit_test(states_at_every_block_are_refused),
         cmocka_unit_test(the_state_has_the_type_that_the_configuration_asks_for),
         cmocka_unit_test(releases_between_those_read_follow_the_nearest_before),
+        cmocka_unit_test(batches_go_by_the_memory_of_the_gpu),
         cmocka_unit_test(what_cannot_run_is_refused),
     };
 
