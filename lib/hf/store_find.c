@@ -146,22 +146,36 @@ static ctxfit_status try_all(store_search *s)
     return status;
 }
 
+static const char *last_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return slash != NULL ? slash + 1 : name;
+}
+
+/* The same repository of another owner, or else the nearest names. */
 static ctxfit_status fail_unknown(store_search *s)
 {
     cfi_suggest suggest;
     char        hint[160];
+    bool        related = false;
 
-    cfi_suggest_init(&suggest, s->wanted.repo);
-    for (size_t i = 0; i < s->index.count; i++)
-        cfi_suggest_offer(&suggest, s->index.item[i].name);
-    cfi_suggest_write(&suggest, hint, sizeof hint);
     if (s->index.count == 0)
         return cfi_fail(s->error, CTXFIT_E_NOT_FOUND, "no '%s': there are no models in '%s'", s->wanted.repo, s->index.root);
+    cfi_suggest_init(&suggest, s->wanted.repo);
+    for (size_t i = 0; i < s->index.count; i++)
+        if (cfi_equal_nocase(last_part(s->index.item[i].name), last_part(s->wanted.repo))) {
+            cfi_suggest_offer(&suggest, s->index.item[i].name);
+            related = true;
+        }
+    for (size_t i = 0; i < s->index.count && !related; i++)
+        cfi_suggest_offer(&suggest, s->index.item[i].name);
+    cfi_suggest_write(&suggest, hint, sizeof hint);
     return cfi_fail(s->error, CTXFIT_E_NOT_FOUND, "no '%s' in '%s'; %s", s->wanted.repo, s->index.root, hint);
 }
 
 static ctxfit_status find_repository(uint32_t kind, const char *root, const char *name, const ctxfit_allocator *allocator,
-                                     ctxfit_modelfile **out, ctxfit_error *error)
+                                     ctxfit_modelfile **out, cfi_store_miss *miss, ctxfit_error *error)
 {
     store_search  s = {kind, {NULL, root, {NULL, 0, 0, 0}, NULL, 0, 0}, {"", "", ""}, NULL, error, CTXFIT_OK};
     cfi_arena     scratch;
@@ -180,6 +194,9 @@ static ctxfit_status find_repository(uint32_t kind, const char *root, const char
         status = try_all(&s);
         if (status != CTXFIT_OK)
             status = s.status != CTXFIT_OK ? s.status : fail_unknown(&s);
+        *miss = status != CTXFIT_E_NOT_FOUND ? CFI_MISS_BROKEN : s.status != CTXFIT_OK ? CFI_MISS_PART : CFI_MISS_NAME;
+        if (*miss == CFI_MISS_NAME && s.index.count == 0)
+            *miss = CFI_MISS_ALL;
     }
     cfi_arena_free(&scratch);
     if (status == CTXFIT_OK)
@@ -191,7 +208,7 @@ static ctxfit_status find_repository(uint32_t kind, const char *root, const char
 
 /* Ollama's, with the names that its store has. */
 static ctxfit_status find_ollama(const char *root, const char *name, const ctxfit_allocator *allocator, ctxfit_modelfile **out,
-                                 ctxfit_error *error)
+                                 cfi_store_miss *miss, ctxfit_error *error)
 {
     ctxfit_error  why = {0};
     ctxfit_store *store = NULL;
@@ -199,8 +216,9 @@ static ctxfit_status find_ollama(const char *root, const char *name, const ctxfi
     cfi_suggest   suggest;
     char          hint[160];
 
-    if (status == CTXFIT_E_NOT_FOUND && strstr(why.message, "blob") == NULL &&
-        ctxfit_store_list(CTXFIT_STORE_OLLAMA, root, allocator, &store, NULL) == CTXFIT_OK) {
+    *miss = status != CTXFIT_E_NOT_FOUND ? CFI_MISS_BROKEN : strstr(why.message, "blob") != NULL ? CFI_MISS_PART : CFI_MISS_ALL;
+    if (*miss == CFI_MISS_ALL && ctxfit_store_list(CTXFIT_STORE_OLLAMA, root, allocator, &store, NULL) == CTXFIT_OK) {
+        *miss = ctxfit_store_count(store) > 0 ? CFI_MISS_NAME : CFI_MISS_ALL;
         cfi_suggest_init(&suggest, name);
         for (uint32_t i = 0; i < ctxfit_store_count(store); i++)
             cfi_suggest_offer(&suggest, ctxfit_store_name(store, i) + strlen("ollama:"));
@@ -213,14 +231,23 @@ static ctxfit_status find_ollama(const char *root, const char *name, const ctxfi
     return status;
 }
 
+ctxfit_status cfi_store_find(uint32_t kind, const char *root, const char *name, const ctxfit_allocator *allocator, ctxfit_modelfile **out,
+                             cfi_store_miss *miss, ctxfit_error *error)
+{
+    *miss = CFI_MISS_BROKEN;
+    return kind == CTXFIT_STORE_OLLAMA ? find_ollama(root, name, allocator, out, miss, error)
+                                       : find_repository(kind, root, name, allocator, out, miss, error);
+}
+
 ctxfit_status ctxfit_store_find(uint32_t kind, const char *root, const char *name, const ctxfit_allocator *allocator,
                                 ctxfit_modelfile **out, ctxfit_error *error)
 {
+    cfi_store_miss miss;
+
     if (out != NULL)
         *out = NULL;
     if (root == NULL || name == NULL || out == NULL || !cfi_allocator_valid(allocator) || kind < CTXFIT_STORE_HF ||
         kind > CTXFIT_STORE_OLLAMA)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctxfit_store_find: root, name and out must not be NULL, kind is 1 to 3");
-    return kind == CTXFIT_STORE_OLLAMA ? find_ollama(root, name, allocator, out, error)
-                                       : find_repository(kind, root, name, allocator, out, error);
+    return cfi_store_find(kind, root, name, allocator, out, &miss, error);
 }

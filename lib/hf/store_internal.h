@@ -100,6 +100,20 @@ struct ctxfit_store {
 /* Copies the entry, with a name that is written as by printf. */
 ctxfit_status cfi_stored_add(ctxfit_store *store, const cfi_stored *entry, ctxfit_error *error, const char *fmt, ...) CFI_PRINTF(4, 5);
 
+/* ---- store_find.c ---- */
+
+/* How near a search came that failed: of several folders the answer of the nearest is given. */
+typedef enum cfi_store_miss {
+    CFI_MISS_ALL,   /* the folder has no models */
+    CFI_MISS_NAME,  /* none of that name */
+    CFI_MISS_PART,  /* that, without the tag or file */
+    CFI_MISS_BROKEN /* all of it, but it cannot be read */
+} cfi_store_miss;
+
+/* ctxfit_store_find() of arguments that are right. */
+ctxfit_status cfi_store_find(uint32_t kind, const char *root, const char *name, const ctxfit_allocator *allocator, ctxfit_modelfile **out,
+                             cfi_store_miss *miss, ctxfit_error *error);
+
 /* ---- store_hub.c, store_lmstudio.c: where repositories lie ---- */
 
 /* A repository that is there, not read yet. */

@@ -166,27 +166,30 @@ static const struct store_scheme {
     {"ollama:", "Ollama", CTXFIT_STORE_OLLAMA},
 };
 
-/* The best that the places say: a model; what is wrong with it; the nearest names; that there is no such folder. */
+/* A model, or what the place says that came nearest to one. */
 static ctxfit_status find_in_places(const struct store_scheme *scheme, const place_list *list, const char *name,
                                     const ctxfit_allocator *allocator, ctxfit_modelfile **out, ctxfit_error *error)
 {
-    ctxfit_status status = CTXFIT_E_NOT_FOUND;
-    uint32_t      there = 0;
+    ctxfit_status  status = CTXFIT_E_NOT_FOUND;
+    cfi_store_miss nearest = CFI_MISS_ALL;
+    uint32_t       there = 0;
 
     for (uint32_t i = 0; i < list->count; i++) {
-        ctxfit_error  why = {0};
-        ctxfit_status found;
+        ctxfit_error   why = {0};
+        cfi_store_miss miss;
+        ctxfit_status  found;
 
         if (cfi_path_look(list->item[i], NULL) != CFI_PATH_FOLDER)
             continue;
-        found = ctxfit_store_find(scheme->kind, list->item[i], name, allocator, out, &why);
+        found = cfi_store_find(scheme->kind, list->item[i], name, allocator, out, &miss, &why);
         if (found == CTXFIT_OK || found == CTXFIT_E_NO_MEMORY || found == CTXFIT_E_INVALID_ARG) {
             if (found != CTXFIT_OK && error != NULL)
                 *error = why;
             return found;
         }
-        if (there++ == 0 || (status == CTXFIT_E_NOT_FOUND && found != CTXFIT_E_NOT_FOUND)) {
+        if (there++ == 0 || miss > nearest) {
             status = found;
+            nearest = miss;
             if (error != NULL)
                 *error = why;
         }

@@ -55,7 +55,7 @@ static inline void tree_add(store_tree *t, const char *root, const char *entry)
     size_t      len;
     FILE       *file;
 
-    if (strncmp(entry, "manifest=", 9) == 0) /* of llama.cpp: the text comes behind the third */
+    if (strstr(entry, "manifest=") != NULL) /* of llama.cpp: the text comes behind the third */
         text = strchr(strstr(entry, ".json"), '=');
     len = text != NULL ? (size_t)(text - entry) : target != NULL ? (size_t)(target - entry) : strlen(entry);
     assert_in_range(snprintf(path, sizeof path, "%s/%.*s", root, (int)len, entry), 1, (int)sizeof path - 1);

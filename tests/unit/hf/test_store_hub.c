@@ -32,6 +32,7 @@ static void a_tag_means_the_first_file_that_has_it(void **state)
         {"unsloth/Qwen3-8B-GGUF/README.md", CTXFIT_E_NOT_FOUND, "has no file 'README.md'", NULL},
         {"unsloth/Qwen3-8B-GGUF/../../../refs/main", CTXFIT_E_NOT_FOUND, "has no file", NULL},
         {"unslot/Qwen3-8B-GGUF", CTXFIT_E_NOT_FOUND, "did you mean unsloth/Qwen3-8B-GGUF?", NULL},
+        {"Qwen3-8B-GGUF", CTXFIT_E_NOT_FOUND, "did you mean unsloth/Qwen3-8B-GGUF?", NULL},
         {"..", CTXFIT_E_NOT_FOUND, "no '..' in 'store_hub'", NULL},
         {"", CTXFIT_E_INVALID_ARG, "is no name", NULL},
         {":Q4_K_M", CTXFIT_E_INVALID_ARG, "is no name", NULL},

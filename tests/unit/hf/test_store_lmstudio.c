@@ -221,6 +221,42 @@ static void the_first_place_that_has_it_answers(void **state)
     tree_remove(&t);
 }
 
+#if !defined(__APPLE__)
+/* Of folders that all fail the one answers that came nearest. */
+static void the_nearest_miss_is_told(void **state)
+{
+    static const char *const tree[] = {
+        "empty/x", "many/models--a--far/refs/x", "many/models--b--model-GGUF/refs/x", "llama.cpp/a_model-GGUF_m-Q4_K_M.gguf",
+        "llama.cpp/manifest=a=model-GGUF=latest.json={}", "llama.cpp/a_part_m-Q4_K_M-00001-of-00002.gguf",
+        "llama.cpp/manifest=a=part=latest.json={}", NULL,
+    };
+    static const struct {
+        const char   *name;
+        ctxfit_status status;
+        const char   *words;
+    } cases[] = {
+        {"hf:a/model-GGUF:Q8_0", CTXFIT_E_NOT_FOUND, "'a/model-GGUF' has no Q8_0 here"},
+        {"hf:c/model-GGUF", CTXFIT_E_NOT_FOUND, "in 'store_miss/many'; did you mean b/model-GGUF?"},
+        {"hf:a/part", CTXFIT_E_INCOMPLETE, "1 of the 2 files"},
+    };
+    static const char *const empty_first[] = {"LLAMA_CACHE=store_miss/empty", "HF_HUB_CACHE=store_miss/many", NULL};
+    static const char *const flat_last[] = {"HF_HUB_CACHE=store_miss/many", "XDG_CACHE_HOME=store_miss", NULL};
+    store_tree               t;
+
+    (void)state;
+    tree_make(&t, "store_miss", tree);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_modelfile *file = NULL;
+        ctxfit_error      error = {0};
+        ctxfit_status     status = ctxfit_store_look_up(cases[i].name, i == 1 ? empty_first : flat_last, NULL, &file, &error);
+
+        if (status != cases[i].status || strstr(error.message, cases[i].words) == NULL)
+            fail_msg("%s: %s (%s)", cases[i].name, ctxfit_status_name(status), error.message);
+    }
+    tree_remove(&t);
+}
+#endif
+
 static void looking_survives_the_nth_failed_allocation(void **state)
 {
     static const char *const tree[] = {
@@ -286,6 +322,9 @@ int main(void)
         cmocka_unit_test(settings_may_move_the_models),
         cmocka_unit_test(places_follow_the_variables_of_their_programs),
         cmocka_unit_test(the_first_place_that_has_it_answers),
+#if !defined(__APPLE__)
+        cmocka_unit_test(the_nearest_miss_is_told),
+#endif
         cmocka_unit_test(looking_survives_the_nth_failed_allocation),
         cmocka_unit_test(ollamas_store_is_listed),
     };
