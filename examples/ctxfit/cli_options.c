@@ -30,7 +30,7 @@ static const option options[] = {
     {"--n-gpu-layers -ngl --gpu-layers", "ngl", NULL},
     {"--split-mode -sm", "split_mode", NULL},
     {"--tensor-split -ts", "tensor_split", NULL},
-    {"--n-cpu-moe -ncmoe", "n_cpu_moe", NULL},
+    {"--n-cpu-moe -ncmoe --cpu-moe-offload-layers", "n_cpu_moe", NULL},
     {"--cpu-moe -cmoe", "cpu_moe", "1"},
     {"--override-tensor -ot", "override_tensor", NULL},
     {"--kv-unified -kvu", "kv_unified", "1"},

@@ -69,6 +69,8 @@ static ctxfit_status exl3_check_model(const ctxfit_model *model, const cfi_run *
     if (!cfi_exl3_is(type) && type != CFI_FILE_F16 && type != CFI_FILE_BF16 && type != CFI_FILE_F32)
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 runs EXL3 (exl3-4.0bpw) and 16 bits, not %s",
                         type != 0 ? ctxfit_file_type_name(type) : "the formats of this file");
+    if (run->cpu_expert_layers != 0 && !cfi_exl3_is(type)) /* load_cpu_offload() */
+        return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 keeps experts on the host in EXL3 only");
     if (!loads_checkpoint(model))
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 does not load checkpoints of the method '%s'", model->checkpoint->quant_method);
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
@@ -96,12 +98,13 @@ static ctxfit_status exl3_check_options(const ctxfit_plan_options *options, cons
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 has one cache, which all requests share (cache_size)");
     if (options->tensor_parallel > 1)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "exllamav3: tensor_parallel is not modelled: it divides by free memory");
-    if (options->cpu_expert_layers != 0)
-        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "exllamav3: experts on the host (cpu_moe_offload_layers) are not modelled");
+    if (options->cpu_expert_layers != 0 && !cfi_exl3_changed(run->release, CFI_EXL3_HOST_EXPERTS))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 keeps experts on the host from 1.2.0 on, this is %s", run->engine.version);
     if (options->pipeline_parallel > 1 || options->block_tokens != 0 || options->memory_fraction > 0 || options->kv_cache_bytes != 0)
         return cfi_fail(error, CTXFIT_E_REFUSED,
                         "exllamav3 has no setting for pipeline_parallel, block_tokens, memory_fraction or kv_cache_bytes");
     common.kv_unified = CTXFIT_CHOICE_DEFAULT;
+    common.cpu_expert_layers = 0;
     return cfi_ranks_check(&common, run, error);
 }
 
@@ -194,6 +197,7 @@ ctxfit_status cfi_engine_resolve_exllamav3(const ctxfit_model *model, const ctxf
     uint64_t      chunk = options->batch_tokens != 0 ? options->batch_tokens : EXL3_CHUNK;
     ctxfit_status status = exl3_check_options(options, run, error);
 
+    run->cpu_expert_layers = options->cpu_expert_layers; /* the first of those that have experts */
     if (status == CTXFIT_OK)
         status = exl3_check_machine(machine, error);
     if (status == CTXFIT_OK)

@@ -33,6 +33,11 @@ static uint64_t sums_bytes(const ctxfit_model *model, const cfi_tensor_sums *sum
     return 2 * (sums->parameters[0] + sums->parameters[1]);
 }
 
+static uint64_t layer_experts(const ctxfit_model *model, uint32_t layer)
+{
+    return checkpoint_of(model) != NULL ? model->checkpoint_layer[layer].expert_bytes : model->layer_sums[layer].bytes[1];
+}
+
 static uint64_t layer_weights(const ctxfit_model *model, uint32_t layer)
 {
     if (checkpoint_of(model) != NULL)
@@ -93,15 +98,21 @@ static bool state_bytes(const ctxfit_layer_info *layer, const cfi_run *run, uint
     return cfi_mul_u64(slot, x->slots, out);
 }
 
-/* The bytes of a layer with its caches, by their kinds. */
-static bool layer_memory(const ctxfit_model *model, const cfi_run *run, uint32_t index, cfi_memory_device *out)
+/* Whether the layer's experts are on the host; `*seen` counts the layers that have some. */
+static bool is_offloaded(const ctxfit_model *model, const cfi_run *run, uint32_t index, uint32_t *seen)
+{
+    return model->layer[index].experts > 0 && ++*seen <= run->cpu_expert_layers;
+}
+
+/* The bytes of a layer with its caches on its GPU, by their kinds. */
+static bool layer_memory(const ctxfit_model *model, const cfi_run *run, uint32_t index, bool offloaded, cfi_memory_device *out)
 {
     const ctxfit_layer_info *layer = &model->layer[index];
     const uint64_t           width = (uint64_t)layer->kv_heads * layer->key_size;
     bool                     windowed = cfi_engine_layer_windowed(layer) && run->exllama.window_states;
 
     memset(out, 0, sizeof *out);
-    out->weights = layer_weights(model, index);
+    out->weights = layer_weights(model, index) - (offloaded ? layer_experts(model, index) : 0);
     if (!state_bytes(layer, run, &out->recurrent))
         return false;
     if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
@@ -196,7 +207,7 @@ ctxfit_status cfi_memory_split_exllamav3(const ctxfit_model *model, const uint64
     const chunk_peak  peak = chunk_bytes(model, run);
     cfi_memory_device part = {0};
     uint64_t          used = (uint64_t)peak.high, bytes;
-    uint32_t          device = 0;
+    uint32_t          device = 0, seen = 0;
 
     for (uint32_t d = 1; d <= run->device_count; d++)
         run->first_layer[d] = run->gpu_layers;
@@ -205,7 +216,7 @@ ctxfit_status cfi_memory_split_exllamav3(const ctxfit_model *model, const uint64
 
         if (output)
             bytes = output_weights(model);
-        else if (layer_memory(model, run, i, &part))
+        else if (layer_memory(model, run, i, is_offloaded(model, run, i, &seen), &part))
             bytes = cfi_memory_device_total(&part);
         else
             bytes = UINT64_MAX;
@@ -225,16 +236,19 @@ ctxfit_status cfi_memory_measure_exllamav3(const ctxfit_model *model, const cfi_
     const chunk_peak   peak = chunk_bytes(model, run);
     cfi_memory_device *host = &out->device[run->device_count];
     bool               fits = true;
+    uint32_t           seen = 0;
 
     for (uint32_t i = 0; i < model->info.layers && fits; i++) {
         cfi_memory_device *device = &out->device[cfi_engine_layer_device(run, i)], part;
+        bool               offloaded = is_offloaded(model, run, i, &seen);
 
-        fits = layer_memory(model, run, i, &part) && device_add(device, &part);
+        fits = layer_memory(model, run, i, offloaded, &part) && device_add(device, &part);
+        host->weights += offloaded ? layer_experts(model, i) : 0; /* a part of the files' sum */
         device->layers++;
     }
     fits = fits && cfi_add_u64(out->device[run->output_device].weights, output_weights(model), &out->device[run->output_device].weights);
     /* prefer_cpu: modules/embedding.py */
-    host->weights = model->input_sums.padded[CFI_PADDING_32][0] + model->input_sums.padded[CFI_PADDING_32][1];
+    host->weights += model->input_sums.padded[CFI_PADDING_32][0] + model->input_sums.padded[CFI_PADDING_32][1];
     for (uint32_t d = 0; d < run->device_count; d++) {
         if (out->device[d].weights == 0)
             continue;

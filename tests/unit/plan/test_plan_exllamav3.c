@@ -330,6 +330,43 @@ static void the_best_file_type_is_one_that_it_runs(void **state)
     ctxfit_model_free(model);
 }
 
+/* GLM-4.5-Air: its first layer has no experts, so the first two with some are the second and the third. */
+static void experts_of_the_first_layers_stay_on_the_host(void **state)
+{
+    ctxfit_model       *model = model_of("glm-4.5-air", "4.0");
+    ctxfit_hw          *hw = machine("rtx-pro-6000-blackwell host:256GiB");
+    ctxfit_plan_options o = options_of("", 8192);
+    ctxfit_plan_device  gpu = device_of(model, hw, &o, 0), host = device_of(model, hw, &o, 1), moved, kept;
+    uint64_t            experts = 0, tensors;
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
+    tensors = info.tensor_count;
+    for (uint64_t i = 0; i < tensors; i++) {
+        ctxfit_tensor_info t = CTXFIT_TENSOR_INFO_INIT;
+        const char        *name = ctxfit_model_tensor_name(model, i);
+
+        assert_int_equal(ctxfit_model_get_tensor(model, i, &t), CTXFIT_OK);
+        if ((strncmp(name, "blk.1.", 6) == 0 || strncmp(name, "blk.2.", 6) == 0) && strstr(name, "_exps.weight") != NULL)
+            experts += t.bytes;
+    }
+    assert_true(experts > 0);
+    o.cpu_expert_layers = 2;
+    moved = device_of(model, hw, &o, 0);
+    kept = device_of(model, hw, &o, 1);
+    assert_int_equal(gpu.weights_bytes - moved.weights_bytes, experts);
+    assert_int_equal(kept.weights_bytes - host.weights_bytes, experts);
+    assert_int_equal(plan_once(model, hw, &o).fit, CTXFIT_FIT_SPLIT);
+    o.cpu_expert_layers = CTXFIT_ALL_LAYERS;
+    assert_true(device_of(model, hw, &o, 0).weights_bytes < gpu.weights_bytes / 4);
+    o = options_of("1.1.0", 8192);
+    o.cpu_expert_layers = 2;
+    refused(model, "rtx-pro-6000-blackwell host:256GiB", &o, CTXFIT_E_REFUSED, "1.2.0");
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +379,7 @@ int main(void)
         cmocka_unit_test(layers_fill_one_gpu_after_the_other),
         cmocka_unit_test(what_it_cannot_do_is_refused_with_the_reason),
         cmocka_unit_test(sixteen_bits_run_as_well),
+        cmocka_unit_test(experts_of_the_first_layers_stay_on_the_host),
         cmocka_unit_test(the_best_file_type_is_one_that_it_runs),
     };
 
