@@ -231,6 +231,7 @@ typedef struct cfi_run {
     uint32_t cpu_expert_layers;
     const char *overrides;  /* the caller's text, borrowed; NULL or "" for none */
     bool     bound_compute; /* compute buffers by their upper bound, not by their graphs */
+    bool     filled_compute; /* as when the cache is full, where a graph grows with what is in it */
     bool     fused_compute; /* with what CUDA keeps to run several operations as one */
     cfi_arena *scratch;     /* memory that measurements share, one after another; borrowed; NULL: each takes its own */
 } cfi_run;

@@ -37,7 +37,8 @@ static bool read_sizes(cfi_build *b, const cfi_node *mask, block_sizes *s)
     s->streams = mask->ne[3];
     if (s->block == 0 || s->best == 0 || s->size == 0 || s->groups == 0 || s->groups != b->layer->kv_heads)
         return false;
-    s->positions = (POSITIONS_RESERVED + s->block - 1) & ~(s->block - 1); /* GGML_PAD, whatever the block */
+    s->positions = b->run->filled_compute ? b->run->n_ctx_seq : POSITIONS_RESERVED;
+    s->positions = (s->positions + s->block - 1) & ~(s->block - 1); /* GGML_PAD, whatever the block */
     s->blocks    = s->positions / s->block;
     s->best      = cfi_min_u64(s->best, s->blocks);
     return true;

@@ -35,12 +35,12 @@ static bool index_key_type(ctxfit_quant type)
            type == CFI_QUANT_Q4_1 || type == CFI_QUANT_Q5_0 || type == CFI_QUANT_Q5_1;
 }
 
-/* DeepSeek-V3.2's and GLM-5's: b10472 ggml-cuda/lightning-indexer.cu:536. */
+/* DeepSeek-V3.2's, DeepSeek-V4's and GLM-5's: b10472 ggml-cuda/lightning-indexer.cu:536. */
 bool cfi_cuda_refuses_indexer(const ctxfit_model *model, const cfi_run *run, uint32_t layer)
 {
     const ctxfit_layer_info *info = &model->layer[layer];
 
-    if (info->indexer_heads == 0 || info->attention != CTXFIT_ATTENTION_LATENT)
+    if (info->indexer_heads == 0 || (info->attention != CTXFIT_ATTENTION_LATENT && info->compress_ratio == 0))
         return false;
     return info->indexer_size != 128 || (info->indexer_heads != 32 && info->indexer_heads != 64) || !index_key_type(run->type_k);
 }
@@ -63,6 +63,11 @@ static uint64_t scores_bytes(const ctxfit_layer_info *layer, const cfi_run *run)
     return product(2, layer->heads, cells, run->graph_tokens);
 }
 
+static uint64_t indexed_cells(const ctxfit_layer_info *layer, const cfi_run *run)
+{
+    return run->kv_cells / cfi_max_u64(1, layer->compress_ratio);
+}
+
 static void note_layers(const cfi_question *q, const cfi_run *run, cfi_cuda_notes *out)
 {
     bool has_cuda = false;
@@ -79,7 +84,8 @@ static void note_layers(const cfi_question *q, const cfi_run *run, cfi_cuda_note
         out->scan_refused |= cfi_cuda_refuses_scan(q->model, run->build, i);
         /* Scores of all heads, and once more with their weights. */
         if (cfi_cuda_refuses_indexer(q->model, run, i))
-            out->indexer_bytes = cfi_max_u64(out->indexer_bytes, product(8, layer->indexer_heads, run->kv_cells, run->graph_tokens));
+            out->indexer_bytes = cfi_max_u64(out->indexer_bytes,
+                                             product(8, layer->indexer_heads, indexed_cells(layer, run), run->graph_tokens));
         if (device == q->device_count)
             continue;
         out->pool_bytes = cfi_max_u64(out->pool_bytes, scores_bytes(layer, run));

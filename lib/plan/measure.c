@@ -70,6 +70,7 @@ static void lend(const cfi_question *q, cfi_compute_as as, cfi_run *run)
     run->scratch       = q->scratch;
     run->bound_compute = as == CFI_AS_BOUND;
     run->fused_compute = as == CFI_AS_FUSED;
+    run->filled_compute = as == CFI_AS_FILLED;
 }
 
 ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
@@ -129,6 +130,11 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
 ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
 {
     return answer_as(q, ctx_tokens, sequences, CFI_AS_FUSED, out, error);
+}
+
+ctxfit_status cfi_plan_answer_filled(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
+{
+    return answer_as(q, ctx_tokens, sequences, CFI_AS_FILLED, out, error);
 }
 
 ctxfit_status cfi_plan_answer(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)

@@ -134,8 +134,8 @@ int64_t       cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, ui
 int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);
 
 /* measure.c */
-/* Compute buffers by the graph, by their bound, or by the graph with what CUDA keeps. */
-typedef enum cfi_compute_as { CFI_AS_GRAPH, CFI_AS_BOUND, CFI_AS_FUSED } cfi_compute_as;
+/* Compute buffers by the graph, by their bound, or by the graph with what CUDA keeps, or of a full cache. */
+typedef enum cfi_compute_as { CFI_AS_GRAPH, CFI_AS_BOUND, CFI_AS_FUSED, CFI_AS_FILLED } cfi_compute_as;
 
 /* The model without what runs beside it. */
 ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as, cfi_answer *out,
@@ -149,6 +149,8 @@ ctxfit_status cfi_plan_answer_by(const cfi_question *q, uint64_t ctx_tokens, uin
 cfi_engine_machine cfi_plan_machine(const cfi_question *q);
 /* With what CUDA keeps to run several operations as one. */
 ctxfit_status cfi_plan_answer_fused(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
+/* As it is when the cache is full. */
+ctxfit_status cfi_plan_answer_filled(const cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error);
 
 /* Whether the engine's graph can be measured: model, engine and devices are known in every detail. */
 bool          cfi_plan_exact(const cfi_question *q);

@@ -175,6 +175,33 @@ static ctxfit_status warn_of_cuda(warning_list *list, const cfi_question *q, ctx
     return CTXFIT_OK;
 }
 
+/* Inputs by position: MiniMax-M3's graph is that of an empty cache at the load, and is made anew as positions are used. */
+static ctxfit_status warn_of_filling(warning_list *list, const cfi_question *q, ctxfit_error *error)
+{
+    const cfi_answer *answer = &list->plan->answer;
+    cfi_answer        filled;
+    ctxfit_status     status;
+    uint64_t          most   = 0;
+    uint32_t          device = 0;
+
+    if ((q->model->arch->flags & CFI_ARCH_INDEXER_VALUES) == 0 || !answer->memory.compute_exact || !answer->run.flash)
+        return CTXFIT_OK;
+    status = cfi_plan_answer_filled(q, answer->run.n_ctx, answer->run.n_seq, &filled, error);
+    for (uint32_t d = 0; status == CTXFIT_OK && d < cfi_plan_device_count(q); d++) {
+        uint64_t before = answer->memory.device[d].compute;
+        uint64_t after  = filled.memory.device[d].compute;
+
+        if (after > before && after - before > most) {
+            most   = after - before;
+            device = d;
+        }
+    }
+    if (most >= UINT64_C(1) << 20)
+        warn(list, "the compute buffer is that of the load: on %s it grows by %llu MiB until the cache is full",
+             list->plan->device[device].name, mib(most));
+    return status;
+}
+
 ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error)
 {
     warning_list  list = {plan, false};
@@ -186,6 +213,8 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     warn_of_hardware(&list, q);
     warn_of_beside(&list, q);
     status = warn_of_cuda(&list, q, error);
+    if (status == CTXFIT_OK)
+        status = warn_of_filling(&list, q, error);
     if (status != CTXFIT_OK)
         return status;
     if (list.out_of_memory)

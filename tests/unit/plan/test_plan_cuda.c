@@ -103,6 +103,34 @@ static void an_indexer_that_cuda_lacks_is_told_with_its_bytes(void **state)
     assert_string_equal(text, "");
 }
 
+/* 64 heads, an entry for each 4 of 32768 tokens, 512 tokens, twice four bytes. */
+static void an_indexer_of_entries_is_told_with_its_bytes(void **state)
+{
+    ctxfit_plan_options o = asked_of("llama.cpp@b10472", 32768);
+    char                text[256];
+
+    (void)state;
+    o.kv_key = ctxfit_quant_from_name("iq4_nl");
+    o.kv_value = o.kv_key;
+    warning_of("deepseek-v4-flash", "Q4_K_M", "8*h200 host:64GiB", &o, "indexer", text);
+    assert_non_null(strstr(text, "about 2048 MiB"));
+}
+
+/* Each of 15 layers of a device gets copies, four in a pipeline, of what of 131072 positions each of 512 tokens sees: 256 MiB each. */
+static void a_compute_buffer_that_grows_with_the_cache_is_named(void **state)
+{
+    ctxfit_plan_options o = asked_of("llama.cpp@b10472", 131072);
+    char                text[256];
+
+    (void)state;
+    warning_of("minimax-m3", "Q4_K_M", "4*h200 host:64GiB", &o, "until the cache is full", text);
+    assert_non_null(strstr(text, "grows by "));
+    assert_in_range(strtoul(strstr(text, "grows by ") + 9, NULL, 10), 15 * 4 * 256, 15 * 4 * 256 + 256);
+    o.flash_attention = CTXFIT_CHOICE_OFF;
+    warning_of("minimax-m3", "Q4_K_M", "4*h200 host:64GiB", &o, "until the cache is full", text);
+    assert_string_equal(text, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +139,8 @@ int main(void)
         cmocka_unit_test(without_flash_attention_the_pool_is_named),
         cmocka_unit_test(a_scan_that_cuda_lacks_is_told),
         cmocka_unit_test(an_indexer_that_cuda_lacks_is_told_with_its_bytes),
+        cmocka_unit_test(an_indexer_of_entries_is_told_with_its_bytes),
+        cmocka_unit_test(a_compute_buffer_that_grows_with_the_cache_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
