@@ -279,6 +279,41 @@ static void without_a_context_older_builds_give_a_draft_its_own(void **state)
     ctxfit_model_free(model);
 }
 
+/* mlx-lm 0.32.2 generate.py, speculative_generate_step: both caches are quantized alike, and must be such as can be shortened. */
+static void mlx_drafts_with_the_cache_type_of_the_model(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0"),
+                        *hybrid = catalog_model("qwen3-next-80b-a3b", "Q4_K_M");
+    ctxfit_hw           *hw = machine("mac-studio-m2-ultra-64gb");
+    ctxfit_plan_options  options = options_with(16384, 1);
+    ctxfit_draft_options own = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside = besides(), *stated = besides();
+    ctxfit_plan         *both, *alone;
+    ctxfit_error         error;
+
+    (void)state;
+    memcpy(options.engine, "mlx-lm", sizeof "mlx-lm");
+    options.kv_key = options.kv_value = CTXFIT_QUANT_Q8_0;
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    both = planned_beside(model, hw, &options, beside);
+    alone = planned(draft, hw, &options);
+    assert_int_equal(entry_of(both, 0, 0).kv_bytes, device_of(alone, 0).kv_bytes);
+    assert_int_equal(entry_of(both, 0, 0).weights_bytes, device_of(alone, 0).weights_bytes);
+    assert_int_equal(refused(hybrid, "mac-studio-m2-ultra-192gb", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "trimmable"));
+    own.kv_key = CTXFIT_QUANT_F16;
+    assert_int_equal(ctxfit_beside_add_draft(stated, draft, &own, NULL), CTXFIT_OK);
+    assert_int_equal(refused(model, "mac-studio-m2-ultra-64gb", &options, stated, &error), CTXFIT_E_REFUSED);
+    ctxfit_plan_free(alone);
+    ctxfit_plan_free(both);
+    ctxfit_beside_free(stated);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(hybrid);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
 /* ---- adapters: rank 16 beside matrices of Qwen3 14B, 5120 wide, of 40 layers ---- */
 
 #define WIDTH 5120u
@@ -414,6 +449,14 @@ static void an_adapter_without_a_half_or_with_another_tensor_is_malformed(void *
     assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_E_MALFORMED);
     assert_non_null(strstr(error.message, "unexpected suffix"));
     assert_int_equal(ctxfit_beside_count(beside), 0);
+    for (unsigned i = 0; i < CTXFIT_MAX_BESIDE; i++) {
+        adapter_begin(&w, "qwen3");
+        adapter_layer(&w, 0);
+        assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_OK);
+    }
+    adapter_begin(&w, "qwen3");
+    adapter_layer(&w, 0);
+    assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_E_LIMIT);
     ctxfit_beside_free(beside);
 }
 
@@ -598,6 +641,7 @@ int main(void)
         cmocka_unit_test(own_blocks_draft_with_their_weights_and_a_cache_of_theirs),
         cmocka_unit_test(models_without_own_blocks_do_not_draft_by_themselves),
         cmocka_unit_test(without_a_context_older_builds_give_a_draft_its_own),
+        cmocka_unit_test(mlx_drafts_with_the_cache_type_of_the_model),
         cmocka_unit_test(an_adapter_lies_where_its_layers_lie),
         cmocka_unit_test(an_adapter_of_another_model_is_refused),
         cmocka_unit_test(an_adapter_without_a_half_or_with_another_tensor_is_malformed),
