@@ -51,7 +51,7 @@ def write_gguf(path, lines):
             name, form, value = rest.split(" ", 2)
             if form == "tokens":
                 name, form = "vocab_size", "u32"
-            elif name == "vocab_size":
+            elif name == "vocab_size" or value == "None":
                 continue
             keys.append(key(name if name.startswith("general.") else "%s.%s" % (arch, name), form, value))
         elif kind == "tensor":

@@ -273,7 +273,7 @@ def record_of(name, arch, entry):
         if not whole or not values:
             return None
         return "key %s %s[] %s" % (short, "bool" if isinstance(values[0], bool) else "i32", ",".join(show(v) for v in values))
-    if kind in NUMBERS and not (kind == 8 and ("\n" in entry.value or not entry.value)):
+    if kind in NUMBERS and entry.value is not None and not (kind == 8 and ("\n" in entry.value or not entry.value)):
         return "key %s %s %s" % (short, NUMBERS[kind], show(entry.value))
     return None
 
