@@ -41,9 +41,17 @@ static bool is_stored_narrow(const ctxfit_model *model, const cfi_tensor *tensor
     return block < model->info.layers && strncmp(name, "ffn_gate_inp", 12) != 0 && strncmp(name, "ssm_conv1d", 10) != 0;
 }
 
+/* Headers and configurations may claim anything: what is beyond half of 64 bits fails where it is added up. */
+static uint64_t whole(double bytes)
+{
+    const double most = (double)(UINT64_MAX / 2);
+
+    return bytes < most ? (uint64_t)bytes : UINT64_MAX / 2;
+}
+
 static uint64_t part_of_stored(uint64_t bytes, uint64_t stored, uint64_t have)
 {
-    return have > 0 ? (uint64_t)((double)bytes * ((double)stored / (double)have)) : bytes;
+    return have > 0 ? whole((double)bytes * ((double)stored / (double)have)) : bytes;
 }
 
 /* Of a layer's bytes in the files each tensor has the part that it has in the recipe, routed experts by themselves. */
@@ -57,7 +65,7 @@ static uint64_t measured_bytes(const ctxfit_model *model, const cfi_tensor *tens
         bool                           expert = (tensor->flags & CFI_TENSOR_F_EXPERT) != 0;
 
         if ((layer->expert_bytes == 0) != (have[1] == 0)) /* the names did not tell them apart */
-            return part_of_stored(tensor->bytes, layer->dense_bytes + layer->expert_bytes, have[0] + have[1]);
+            return part_of_stored(tensor->bytes, layer->dense_bytes + layer->expert_bytes, have[0] + have[1]); /* sums of one file */
         return part_of_stored(tensor->bytes, expert ? layer->expert_bytes : layer->dense_bytes, have[expert]);
     }
     if (tensor == model->token_embd && c->embedding_bytes > 0)
@@ -78,7 +86,7 @@ uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *ten
     each = weight_bytes(model->checkpoint);
     if (each == 0 || !is_stored_narrow(model, tensor))
         return tensor->bytes;
-    return (uint64_t)((double)tensor->bytes / 2 * each);
+    return whole((double)tensor->bytes / 2 * each);
 }
 
 cfi_stored cfi_model_stored(const ctxfit_model *model)
