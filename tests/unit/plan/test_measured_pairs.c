@@ -1,4 +1,4 @@
-/* A plan of a config.json alone against what the real llama.cpp allocates for the GGUF of the same model: tests/reference/compare_pairs.py. */
+/* A plan of a config.json against what the real llama.cpp allocates for the GGUF of that model: tests/reference/compare_pairs.py. */
 #include "plan_fixture.h"
 
 #include "csv_reader.h"
