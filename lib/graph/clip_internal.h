@@ -47,7 +47,8 @@ enum {
     CFI_CLIP_COUNTED_FRAMES,
     CFI_CLIP_COUNTED_HUNDREDS,
     CFI_CLIP_COUNTED_HALVED_TWICE,
-    CFI_CLIP_COUNTED_EACH_FRAME
+    CFI_CLIP_COUNTED_EACH_FRAME,
+    CFI_CLIP_COUNTED_SIDE
 };
 
 /* An encoder, as a build of llama.cpp reads its file. */

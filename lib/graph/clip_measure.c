@@ -84,7 +84,7 @@ static uint64_t widest(const cfi_clip *clip)
 }
 
 /* Convolutions over whole pictures: those of stage n see sides of 1 / 2^(n + 1). The columns of a kernel, what goes in and comes out, and
- * what stands beside. (models/mobilenetv5.cpp, yasa2.cpp) */
+ * what stands beside (models/yasa2.cpp). */
 static bool stages_bytes(const cfi_clip_setup *s, uint64_t *out)
 {
     const ctxfit_projector *p = s->clip->projector;
@@ -95,9 +95,7 @@ static bool stages_bytes(const cfi_clip_setup *s, uint64_t *out)
         const char       *stage = "";
         uint64_t          pixels, columns;
 
-        if (strncmp(t->name, "v.blk.", 6) == 0)
-            stage = t->name + 6;
-        else if (strncmp(t->name, "v.stage.", 8) == 0)
+        if (strncmp(t->name, "v.stage.", 8) == 0)
             stage = t->name + 8;
         if (t->n_dims < 4 || *stage < '0' || *stage > '9')
             continue;

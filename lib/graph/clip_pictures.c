@@ -308,6 +308,7 @@ uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
     case CFI_CLIP_COUNTED_HUNDREDS: return width / 100 * 13;
     case CFI_CLIP_COUNTED_HALVED_TWICE: return up(up(width, 2), 2);
     case CFI_CLIP_COUNTED_EACH_FRAME: return width;
+    case CFI_CLIP_COUNTED_SIDE: return clip->image / clip->patch;
     default: return 0;
     }
 }

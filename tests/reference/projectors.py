@@ -831,6 +831,57 @@ def gemma4ua():
     return p
 
 
+def gemma3nv():
+    p = Projector("gemma3nv")
+    c = [32, 64, 96, 128]
+    e = pick(96, 160)
+    p.vision(e, 8, 128, 4, 256, pick(256, 512), 1, None)
+    p.T("v.conv_stem.conv.weight", 3, 3, 3, 32)
+    p.T("v.conv_stem.conv.bias", 1, 1, 32, type=F32)
+    p.T("v.conv_stem.bn.weight", 32)
+    before = 32
+    for stage in range(4):
+        for i in range(pick(1, 2)):
+            b = f"v.blk.{stage}.{i}."
+            if stage == 0:
+                p.T(b + "conv_exp.weight", 3, 3, before, before * 4)
+                p.T(b + "bn1.weight", before * 4)
+                p.T(b + "conv_pwl.weight", 1, 1, before * 4, c[0])
+                p.T(b + "bn2.weight", c[0])
+            else:
+                if pick(True, False):
+                    p.T(b + "dw_start.conv.weight", 5, 5, 1, before)
+                    p.T(b + "dw_start.bn.weight", before)
+                p.T(b + "pw_exp.conv.weight", 1, 1, before, before * 4)
+                p.T(b + "pw_exp.bn.weight", before * 4)
+                p.T(b + "dw_mid.conv.weight", 5, 5, 1, before * 4)
+                p.T(b + "dw_mid.bn.weight", before * 4)
+                p.T(b + "pw_proj.conv.weight", 1, 1, before * 4, c[stage])
+                p.T(b + "pw_proj.bn.weight", c[stage])
+                p.T(b + "layer_scale.gamma", 1, 1, c[stage])
+            before = c[stage]
+        if stage >= 2:
+            b = f"v.blk.{stage}.{i + 1}."
+            d, heads = 32, pick(4, 8)
+            p.T(b + "norm.weight", before)
+            p.T(b + "attn.query.proj.weight", 1, 1, before, d * heads)
+            for name in ("key", "value"):
+                if stage == 2:
+                    p.T(b + f"attn.{name}.down_conv.weight", 3, 3, 1, before)
+                    p.T(b + f"attn.{name}.norm.weight", before)
+                p.T(b + f"attn.{name}.proj.weight", 1, 1, before, d)
+            p.T(b + "attn.output.proj.weight", 1, 1, d * heads, before)
+            p.T(b + "layer_scale.gamma", 1, 1, before)
+    p.T("v.msfa.ffn.pw_exp.conv.weight", 1, 1, c[2] + c[3], 2 * e)
+    p.T("v.msfa.ffn.pw_exp.bn.weight", 2 * e)
+    p.T("v.msfa.ffn.pw_proj.conv.weight", 1, 1, 2 * e, e)
+    p.T("v.msfa.ffn.pw_proj.bn.weight", e)
+    p.T("v.msfa.norm.weight", e)
+    p.T("mm.input_projection.weight", e, 256)
+    p.T("mm.soft_emb_norm.weight", e)
+    return p
+
+
 KINDS = dict(
     gemma3=gemma3,
     idefics3=idefics3,
@@ -869,6 +920,7 @@ KINDS = dict(
     gemma4a=gemma4a,
     gemma4uv=gemma4uv,
     gemma4ua=gemma4ua,
+    gemma3nv=gemma3nv,
 )
 CONFIGS = ("dev=none", "dev=cuda", "dev=none fa=off", "dev=rpc fa=on")
 
@@ -953,7 +1005,7 @@ def describe(projector):
         value = ",".join(map(str, value)) if isinstance(value, list) else int(value) if isinstance(value, bool) else value
         seen.append(f"k {key} {value}")
     for name, ne, kind in projector.tensors:
-        name = re.sub(r"^([av])[.]blk[.][0-9]+", r"\1.blk.*", name)
+        name = re.sub(r"^([av])[.]blk[.][0-9]+(?=[.][a-z])", r"\1.blk.*", name)
         line = f"t {name} {kind} {','.join(map(str, ne))}"
         if line not in seen:
             seen.append(line)
