@@ -107,8 +107,9 @@ func (p *ProjectorFile) Info() (Companion, error) {
 type ProjectorMemory struct {
 	OnDevice         bool   `json:"on_device"`
 	FlashAttention   bool   `json:"flash_attention"`
-	Bound            bool   `json:"bound"`   // no graph of this kind is known: compute buffers are an upper bound
-	Unsized          bool   `json:"unsized"` // what this kind makes of an image or a recording is not known: counted as at the start
+	Bound            bool   `json:"bound"`     // no graph of this kind is known: compute buffers are an upper bound
+	Unsized          bool   `json:"unsized"`   // what this kind makes of an image or a recording is not known: counted as at the start
+	Unchecked        bool   `json:"unchecked"` // by the graph, but nobody measured it on such a GPU
 	WeightBytes      uint64 `json:"weight_bytes"`
 	HostWeightBytes  uint64 `json:"host_weight_bytes"`
 	LoadBytes        uint64 `json:"load_bytes"` // compute buffers when the model is loaded
@@ -145,7 +146,8 @@ func (p *ProjectorFile) Measure(engine string, backend Backend, how Projector) (
 		return ProjectorMemory{}, failure(status, &e)
 	}
 	return ProjectorMemory{OnDevice: flag(m.flags, C.CTXFIT_ENCODER_F_DEVICE), FlashAttention: flag(m.flags, C.CTXFIT_ENCODER_F_FLASH),
-		Bound: flag(m.flags, C.CTXFIT_ENCODER_F_BOUND), Unsized: flag(m.flags, C.CTXFIT_ENCODER_F_UNSIZED), WeightBytes: uint64(m.weight_bytes),
+		Bound: flag(m.flags, C.CTXFIT_ENCODER_F_BOUND), Unsized: flag(m.flags, C.CTXFIT_ENCODER_F_UNSIZED),
+		Unchecked: flag(m.flags, C.CTXFIT_ENCODER_F_UNCHECKED), WeightBytes: uint64(m.weight_bytes),
 		HostWeightBytes: uint64(m.host_weight_bytes), LoadBytes: uint64(m.load_bytes), HostLoadBytes: uint64(m.host_load_bytes),
 		ComputeBytes: uint64(m.compute_bytes), HostComputeBytes: uint64(m.host_compute_bytes), ImageTokens: uint64(m.image_tokens),
 		AudioTokens: uint64(m.audio_tokens), ImagePieces: int(m.image_pieces), PictureWidth: int(m.picture_width),

@@ -49,6 +49,9 @@ func TestProjector(t *testing.T) {
 	if !gpu.OnDevice || !gpu.Bound || gpu.WeightBytes != matrix || gpu.HostWeightBytes != 0 || gpu.ComputeBytes != gpu.LoadBytes || gpu.LoadBytes == 0 {
 		t.Errorf("on a GPU: %+v", gpu)
 	}
+	if m := must(p.Measure("", ctxfit.BackendMetal, ctxfit.Projector{}))(t); !m.Unchecked || gpu.Unchecked {
+		t.Errorf("on Metal: %+v", m)
+	}
 	off := false
 	how := ctxfit.Projector{OnHost: true, FlashAttention: &off, ImageWidth: 1000, ImageHeight: 600, Images: 2, Recording: time.Second}
 	host := must(p.Measure("", ctxfit.BackendCUDA, how))(t)
