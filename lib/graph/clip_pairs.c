@@ -31,7 +31,7 @@ static pairs_window open_window(cfi_clip_build *b)
 static cfi_node *by_groups(cfi_clip_build *b, cfi_node *x, cfi_node *order, uint64_t width, uint64_t rows)
 {
     x = cfi_get_rows(b->net, cfi_reshape_2d(b->net, x, width, groups(b)), order);
-    return cfi_reshape_3d(b->net, x, width * groups(b) / rows, rows, 1);
+    return cfi_reshape_3d(b->net, x, rows > 0 ? width * groups(b) / rows : 0, rows, 1);
 }
 
 static cfi_node *qkv_part(cfi_clip_build *b, cfi_node *joint, uint64_t heads)

@@ -107,7 +107,7 @@ static ctxfit_status check_sizes(const cfi_clip *c, ctxfit_error *error)
             return cfi_fail(error, CTXFIT_E_INCOMPLETE, "clip.%s: embedding_length, attention.head_count or block_count is missing", sense);
     }
     if (c->type == CFI_CLIP_TYPE_GEMMA4UV || c->type == CFI_CLIP_TYPE_GEMMA4UA) /* no layers */
-        return c->embedding > 0 && c->embedding <= MOST_SIDE && c->patch > 0 && c->patch < MOST_SIDE
+        return c->embedding > 0 && c->embedding <= MOST_SIDE && c->patch > 0 && c->patch < MOST_SIDE && c->merge == 1
                    ? CTXFIT_OK
                    : cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: width %u, patches of %u", sense, (unsigned)c->embedding,
                               (unsigned)c->patch);

@@ -203,6 +203,19 @@ static void wrong_questions_are_refused(void **state)
     ctxfit_projector_free(NULL);
 }
 
+/* Windows over fewer patches than a group has: the engine stops; here nothing is divided by their number. */
+static void an_image_of_less_than_a_patch_is_no_crash(void **state)
+{
+    ctxfit_projector        *projector = projector_of("qwen25vl.0", NULL);
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+
+    (void)state;
+    o.image_width = o.image_height = 1;
+    o.image_min_tokens = o.image_max_tokens = 1;
+    (void)measured(projector, CTXFIT_BACKEND_CUDA, &o);
+    ctxfit_projector_free(projector);
+}
+
 static ctxfit_status from_text(const char *name, const char *without, const char *words)
 {
     ctxfit_gguf             *gguf = projector_gguf(projector_find(&rows, name), without);
@@ -264,6 +277,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_bounded_and_said),
         cmocka_unit_test(a_kind_that_nobody_knows_is_bounded),
         cmocka_unit_test(wrong_questions_are_refused),
+        cmocka_unit_test(an_image_of_less_than_a_patch_is_no_crash),
         cmocka_unit_test(files_that_llama_cpp_does_not_load_are_refused),
         cmocka_unit_test(every_failing_allocation_is_reported),
     };
