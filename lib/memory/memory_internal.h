@@ -53,6 +53,8 @@ uint64_t    cfi_memory_alignment(cfi_padding padding);
 /* ---- parts of cfi_memory_measure; each adds to out->device[] and is false on overflow ---- */
 ctxfit_status cfi_memory_add_weights(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                      ctxfit_error *error);
+/* What the host holds twice on an ARM CPU and once on an x86 one, for which weights are counted. */
+uint64_t      cfi_memory_repacked_on_arm(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run);
 ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run, cfi_memory *out,
                                     ctxfit_error *error);
 /* The caches of one layer in a buffer of that padding, added to `out`. */

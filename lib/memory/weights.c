@@ -36,13 +36,60 @@ static bool weights_add_tensor(const cfi_engine_device *devices, const cfi_run *
     return cfi_model_padded_bytes(tensor, weights_padding(devices, run, device), &bytes) && weights_add(out, device, bytes);
 }
 
-/* The token embedding is also the output matrix: the output's device gets a copy of its own, unless that is the host and the
- * architecture makes the embedding first (src/models/llama.cpp:45, src/llama-model-loader.cpp:1104). */
-static bool weights_copy_for_output(const ctxfit_model *model, const cfi_run *run)
+/* ---- the output matrix of a model that has none ---- */
+static bool weights_repacks(const cfi_tensor *tensor, bool arm)
 {
-    if (!(model->info.flags & CTXFIT_MODEL_F_TIED) || model->token_embd == NULL || (model->arch->flags & CFI_ARCH_TIED_IN_PLACE))
+    static const struct {
+        uint16_t format;
+        uint8_t  x86;
+        uint8_t  arm;
+    } rows[] = {
+#define CFI_REPACK(format, x86, arm) {CTXFIT_QUANT_##format, x86, arm},
+#include "repack.def"
+#undef CFI_REPACK
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(rows); i++) {
+        uint32_t multiple = arm ? rows[i].arm : rows[i].x86;
+
+        if (rows[i].format == tensor->quant)
+            return multiple != 0 && tensor->dims[1] % multiple == 0;
+    }
+    return false;
+}
+
+/* Pinned memory comes before repacked in the loader's list, and mapped files take its place by plain memory: no repacking beside such
+ * GPUs (src/llama-model.cpp:896, src/llama-model-loader.cpp:1206). */
+static bool weights_repack_on_host(const cfi_engine_device *devices, const cfi_run *run)
+{
+    for (uint32_t d = 0; d < run->device_count; d++) {
+        if (cfi_engine_get_backend(devices[d].backend, run->build).host_buffer)
+            return false;
+    }
+    return run->repack;
+}
+
+static bool weights_tied(const ctxfit_model *model)
+{
+    return (model->info.flags & CTXFIT_MODEL_F_TIED) != 0 && model->token_embd != NULL && !(model->arch->flags & CFI_ARCH_TIED_IN_PLACE);
+}
+
+/* The token embedding is also the output matrix: the output's device gets a copy of its own, unless that is the host, the architecture
+ * makes the embedding first and both lie in buffers of one type (src/models/llama.cpp:45, src/llama-model-loader.cpp:1104). */
+static bool weights_copy_for_output(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
+{
+    if (!weights_tied(model))
         return false;
-    return run->output_device != run->device_count || (model->arch->flags & CFI_ARCH_OUTPUT_FIRST) != 0;
+    return run->output_device != run->device_count || (model->arch->flags & CFI_ARCH_OUTPUT_FIRST) != 0 ||
+           (weights_repack_on_host(devices, run) && weights_repacks(model->token_embd, false));
+}
+
+uint64_t cfi_memory_repacked_on_arm(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
+{
+    if (!weights_tied(model) || weights_copy_for_output(model, devices, run) || !weights_repack_on_host(devices, run) ||
+        !weights_repacks(model->token_embd, true))
+        return 0;
+    return model->token_embd->bytes;
 }
 
 /* Memories that hold a layer which uses the frequency factors: bit d is device d, the host is device_count. */
@@ -116,7 +163,7 @@ static bool weights_from_sums(const ctxfit_model *model, const cfi_engine_device
         if (!weights_add_layers(model, devices, run, first, end, cfi_engine_layer_device(run, first), out))
             return false;
     }
-    return !weights_copy_for_output(model, run) || weights_add_tensor(devices, run, model->token_embd, run->output_device, out);
+    return !weights_copy_for_output(model, devices, run) || weights_add_tensor(devices, run, model->token_embd, run->output_device, out);
 }
 
 /* ---- with overrides: tensor by tensor ---- */
@@ -169,7 +216,7 @@ static bool weights_from_tensors(const ctxfit_model *model, const cfi_engine_dev
         if (!weights_add_placed(model, devices, run, overrides, &model->tensor[i], out))
             return false;
     }
-    if (!weights_copy_for_output(model, run))
+    if (!weights_copy_for_output(model, devices, run))
         return true;
     device = cfi_overrides_device(overrides, run, model->token_embd, run->output_device);
     return weights_add_tensor(devices, run, model->token_embd, device, out);

@@ -132,6 +132,21 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
 
 static unsigned long long mib(uint64_t bytes) { return (unsigned long long)(bytes >> 20); }
 
+static void warn_of_repacking(warning_list *list, const cfi_question *q)
+{
+    const cfi_run *run = &list->plan->answer.run;
+    uint64_t       bytes;
+
+    if (run->paged.tensor_ranks > 0 || run->grown_bits > 0 || run->exllama.k_bits > 0)
+        return;
+    bytes = cfi_memory_repacked_on_arm(q->model, q->engine_device, run);
+    if (bytes >= UINT64_C(1) << 20)
+        warn(list,
+             "an ARM CPU repacks the output matrix and keeps the embedding beside it: %llu MiB more than counted there "
+             "(--no-repack: not)",
+             mib(bytes));
+}
+
 /* Where the model alone would fit: what runs beside it is what is too much. */
 static void warn_of_beside(warning_list *list, const cfi_question *q)
 {
@@ -213,6 +228,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     warn_of_model(&list, q);
     warn_of_checkpoint(&list, q);
     warn_of_hardware(&list, q);
+    warn_of_repacking(&list, q);
     warn_of_beside(&list, q);
     status = warn_of_cuda(&list, q, error);
     if (status == CTXFIT_OK)

@@ -107,7 +107,7 @@ static ctxfit_plan *plan_row(const measured_row *r, const ctxfit_model *model, c
     ctxfit_draft_options o = CTXFIT_DRAFT_OPTIONS_INIT;
     ctxfit_hw           *hw = machine("host:64GiB");
     ctxfit_beside       *beside = NULL;
-    ctxfit_plan         *plan;
+    ctxfit_plan         *plan = NULL;
     ctxfit_error         error;
     ctxfit_status        status = CTXFIT_OK;
 
