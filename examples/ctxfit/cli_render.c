@@ -233,7 +233,7 @@ static void render_verdict(const cli_style *style, const cli_request *request, c
         fputs("\x1b[0m", out);
     fprintf(out, "  %s tokens", cli_count(s->n_ctx_seq));
     if (s->n_seq > 1)
-        fprintf(out, " for each of %u sequences", (unsigned)s->n_seq);
+        fprintf(out, s->kv_unified ? " shared by %u sequences" : " for each of %u sequences", (unsigned)s->n_seq);
     if (request->options.ctx_tokens == CTXFIT_CTX_LARGEST && s->fit != CTXFIT_FIT_NONE)
         fputs(" (the most that fits)", out);
     if (s->margin_bytes == INT64_MAX)
@@ -307,6 +307,18 @@ static void render_note(const cli_style *style, const char *text, FILE *out)
     cli_wrap(out, style->width, 8, text);
 }
 
+/* Not of a quantized checkpoint whose files were not at hand, and of an architecture whose tensors were not read. */
+static bool weights_are_known(const ctxfit_model *model)
+{
+    ctxfit_checkpoint_info checkpoint = CTXFIT_CHECKPOINT_INFO_INIT;
+    ctxfit_model_info      info       = CTXFIT_MODEL_INFO_INIT;
+
+    if (ctxfit_model_get_checkpoint(model, &checkpoint) == CTXFIT_OK && checkpoint.quant_method[0] != '\0' && checkpoint.tensors == 0)
+        return false;
+    return ctxfit_model_get_info(model, &info) == CTXFIT_OK &&
+           ((info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) == 0 || (info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0);
+}
+
 void cli_render_plan(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out)
 {
     ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
@@ -326,5 +338,8 @@ void cli_render_plan(const cli_request *request, const ctxfit_model *model, cons
     for (uint32_t i = 0; i < s.warning_count; i++)
         render_note(&style, ctxfit_plan_warning(plan, i), out);
     if (!s.compute_exact)
-        render_note(&style, "compute buffers are an upper bound; weights, caches and output are exact", out);
+        render_note(&style,
+                    weights_are_known(model) ? "compute buffers are an upper bound; weights, caches and output are exact"
+                                             : "compute buffers are an upper bound, weights an estimate; caches and output are exact",
+                    out);
 }

@@ -207,6 +207,11 @@ static ctxfit_status trtllm_add_layers(const trtllm_cache *c, uint32_t draft_tok
     return CTXFIT_OK;
 }
 
+static ctxfit_status trtllm_overflow(ctxfit_error *error)
+{
+    return cfi_fail(error, CTXFIT_E_OVERFLOW, "tensorrt-llm: a token of more than 64 bits");
+}
+
 /* Every stage needs layers of every window: calculateMaxNumBlocks(), kvCacheManager.cpp. */
 static ctxfit_status trtllm_share(cfi_run *run, ctxfit_error *error)
 {
@@ -219,15 +224,20 @@ static ctxfit_status trtllm_share(cfi_run *run, ctxfit_error *error)
     if (!windows)
         return cfi_pages_group(&paged->pages, true, error);
     paged->pages.shares = trtllm_changed(run->release, CFI_TRTLLM_EQUAL_SHARES) ? CFI_SHARES_EQUAL : CFI_SHARES_BY_WINDOW;
-    for (uint32_t s = 0; s < paged->stages; s++) {
-        if (!cfi_windows_of(&paged->pages, paged->stage_layers[0], run->n_ctx_seq, &first) ||
-            !cfi_windows_of(&paged->pages, paged->stage_layers[s], run->n_ctx_seq, &other))
-            return cfi_fail(error, CTXFIT_E_OVERFLOW, "tensorrt-llm: a token of more than 64 bits");
-        for (uint32_t i = 0; i < other.count; i++)
-            if (other.count != first.count || other.pool[i].window != first.pool[i].window)
-                return cfi_fail(error, CTXFIT_E_REFUSED,
-                                "Asymmetrical pipeline parallelism detected: stages either have a different number of window sizes, or "
-                                "differing values; not supported with Variable Sliding Window Attention");
+    if (!cfi_windows_of(&paged->pages, paged->stage_layers[0], run->n_ctx_seq, &first))
+        return trtllm_overflow(error);
+    for (uint32_t s = 1; s < paged->stages; s++) {
+        bool same;
+
+        if (!cfi_windows_of(&paged->pages, paged->stage_layers[s], run->n_ctx_seq, &other))
+            return trtllm_overflow(error);
+        same = other.count == first.count;
+        for (uint32_t i = 0; i < other.count && same; i++)
+            same = other.pool[i].window == first.pool[i].window;
+        if (!same)
+            return cfi_fail(error, CTXFIT_E_REFUSED,
+                            "Asymmetrical pipeline parallelism detected: stages either have a different number of window sizes, or "
+                            "differing values; not supported with Variable Sliding Window Attention");
     }
     paged->pages.groups = first.count;
     return CTXFIT_OK;

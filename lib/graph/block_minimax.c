@@ -35,7 +35,8 @@ static bool read_sizes(cfi_build *b, const cfi_node *mask, block_sizes *s)
     s->groups  = b->layer->indexer_heads;
     s->tokens  = mask->ne[1];
     s->streams = mask->ne[3];
-    if (s->block == 0 || s->best == 0 || s->size == 0 || s->groups == 0 || s->groups != b->layer->kv_heads)
+    if (s->block == 0 || s->best == 0 || s->size == 0 || s->groups == 0 || s->groups != b->layer->kv_heads ||
+        b->layer->heads < s->groups || b->layer->heads % s->groups != 0)
         return false;
     s->positions = b->run->filled_compute ? b->run->n_ctx_seq : POSITIONS_RESERVED;
     s->positions = (s->positions + s->block - 1) & ~(s->block - 1); /* GGML_PAD, whatever the block */

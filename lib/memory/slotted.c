@@ -222,9 +222,10 @@ ctxfit_status cfi_memory_split_exllamav3(const ctxfit_model *model, const uint64
             bytes = UINT64_MAX;
         if (bytes == UINT64_MAX || !cfi_add_u64(used, bytes, &used))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "layer %lu: more than 64 bits", (unsigned long)i);
-        if (used > usable[device] && device + 1 < run->device_count) {
+        while (used > usable[device] && device + 1 < run->device_count) {
             run->first_layer[++device] = output ? end : i;
-            used = (uint64_t)peak.high + bytes;
+            if (!cfi_add_u64((uint64_t)peak.high, bytes, &used))
+                return cfi_fail(error, CTXFIT_E_OVERFLOW, "layer %lu: more than 64 bits", (unsigned long)i);
         }
     }
     run->output_device = device;

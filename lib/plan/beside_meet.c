@@ -22,7 +22,8 @@ static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *
         break;
     default: break;
     }
-    return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s: what it does with a %s beside the model is not modelled", q->engine.info.name, what);
+    return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s: what it does with a part of kind '%s' beside the model is not modelled",
+                    q->engine.info.name, what);
 }
 
 static ctxfit_status check_devices(const cfi_question *q, uint64_t devices, const char *what, ctxfit_error *error)

@@ -228,6 +228,8 @@ ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_to
     /* Each has all its tokens at once, also in a cache that they share. */
     if (ctx_seq_tokens > 0)
         too_many = (uint32_t)cfi_min_u64(too_many, UINT32_MAX / ctx_seq_tokens + 1);
+    if (ctx_seq_tokens > 0 && q->engine.id == CFI_ENGINE_LMSTUDIO && q->model->info.trained_tokens > 0) /* of what they share */
+        too_many = (uint32_t)cfi_min_u64(too_many, q->model->info.trained_tokens / ctx_seq_tokens + 1);
     status = most_by(q, ctx_seq_tokens, BY_BOUND, 0, too_many, out, error);
     if (status != CTXFIT_OK || (q->options.flags & CTXFIT_PLAN_F_BOUND) != 0 || !cfi_plan_exact(q))
         return status;

@@ -28,6 +28,16 @@ static void warn(warning_list *list, const char *fmt, ...)
         list->plan->warning[list->plan->summary.warning_count++] = copy;
 }
 
+/* vLLM: config/model.py, _get_and_verify_max_len; SGLang: configs/model_config.py, _derive_context_length. */
+static const char *consent_to_longer(const cfi_question *q)
+{
+    switch (q->engine.id) {
+    case CFI_ENGINE_VLLM: return ": vllm refuses it unless VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 is set";
+    case CFI_ENGINE_SGLANG: return ": sglang refuses it unless SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1 is set";
+    default: return "";
+    }
+}
+
 static void warn_of_model(warning_list *list, const cfi_question *q)
 {
     const ctxfit_model_info *m = &q->model->info;
@@ -35,13 +45,13 @@ static void warn_of_model(warning_list *list, const cfi_question *q)
     for (size_t i = 0; i < CFI_MODEL_NOTES && q->model->note[i] != NULL; i++)
         warn(list, "%s", q->model->note[i]);
     if ((m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
-        warn(list, "architecture '%s' is unknown: weights are exact, caches follow the generic rule, compute is only a band",
-             q->model->arch_name);
+        warn(list, "architecture '%s' is unknown: weights %s, caches follow the generic rule, compute is only a band", q->model->arch_name,
+             (m->flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact" : "are those of a plain decoder");
     if (m->trained_tokens == 0)
         warn(list, "the model states no trained length: nothing but memory limits the context here");
     else if (list->plan->summary.n_ctx_seq > (m->trained_tokens + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP)
-        warn(list, "the context of %" PRIu64 " tokens is beyond the %" PRIu64 " that the model is made for",
-             list->plan->summary.n_ctx_seq, m->trained_tokens);
+        warn(list, "the context of %" PRIu64 " tokens is beyond the %" PRIu64 " that the model is made for%s",
+             list->plan->summary.n_ctx_seq, m->trained_tokens, consent_to_longer(q));
 }
 
 /* Engines of GGUF files load another file than the checkpoint; the others what it has. */

@@ -239,6 +239,22 @@ static void layers_fill_one_gpu_after_the_other(void **state)
     ctxfit_model_free(model);
 }
 
+/* A GPU that has no room for a layer is passed over. */
+static void a_gpu_that_is_too_small_stays_empty(void **state)
+{
+    ctxfit_model       *model = model_of("qwen3-32b", "4.0");
+    ctxfit_hw          *hw = machine("rtx-4090(free=12GiB) rtx-4090(free=2GiB) rtx-4090(free=22GiB) host:64GiB");
+    ctxfit_plan_options o = options_of("", 40960);
+
+    (void)state;
+    assert_true(device_of(model, hw, &o, 0).layers > 0);
+    assert_int_equal(device_of(model, hw, &o, 1).total_bytes, 0);
+    assert_int_equal(device_of(model, hw, &o, 0).layers + device_of(model, hw, &o, 2).layers, 64);
+    assert_int_equal(plan_once(model, hw, &o).fit, CTXFIT_FIT_ALL);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void refused(const ctxfit_model *model, const char *spec, const ctxfit_plan_options *options, ctxfit_status status, const char *word)
 {
     ctxfit_hw   *hw = machine(spec);
@@ -377,6 +393,7 @@ int main(void)
         cmocka_unit_test(windows_are_slots_where_the_release_has_them),
         cmocka_unit_test(all_requests_share_the_cache),
         cmocka_unit_test(layers_fill_one_gpu_after_the_other),
+        cmocka_unit_test(a_gpu_that_is_too_small_stays_empty),
         cmocka_unit_test(what_it_cannot_do_is_refused_with_the_reason),
         cmocka_unit_test(sixteen_bits_run_as_well),
         cmocka_unit_test(experts_of_the_first_layers_stay_on_the_host),
