@@ -324,7 +324,7 @@ cfi_node *cfi_clip_vit(cfi_clip_build *b, cfi_node *x, uint64_t n_pos, cfi_op no
     const cfi_clip *clip = b->clip;
     const char     *pre  = clip->ears ? "a.pre_ln" : "v.pre_ln";
     const char     *post = clip->ears ? "a.post_ln" : clip->type == CFI_CLIP_TYPE_DOTS_OCR ? "mm.post_norm" : "v.post_ln";
-    vit_layer       layer = {0, n_pos, x->ne[2], norm, rotate};
+    vit_layer       layer = {0, n_pos, cfi_max_u64(1, x->ne[2]), norm, rotate};
 
     x = cfi_reshape_2d(b->net, cfi_clip_plus(b, x, learned), clip->embedding, n_pos * layer.images);
     if (named(b, pre, "weight") != NULL)

@@ -18,8 +18,7 @@ struct cfi_clip_build {
     uint64_t        patches;
     bool            flash;
     bool            clamped;   /* every product is clamped before and behind */
-    bool            unfused_flash; /* an attention that the device has no kernel for */
-    cfi_node       *position[2];   /* what rotations go by */
+    cfi_node       *position[2]; /* what rotations go by */
 };
 
 /* ---- the file's tensors: NULL where there is none ---- */
@@ -33,7 +32,7 @@ cfi_node *cfi_clip_plus(cfi_clip_build *b, cfi_node *x, cfi_node *bias);        
 cfi_node *cfi_clip_mm(cfi_clip_build *b, cfi_node *weight, cfi_node *x);
 cfi_node *cfi_clip_linear(cfi_clip_build *b, cfi_node *x, const char *name);
 cfi_node *cfi_clip_norm(cfi_clip_build *b, cfi_node *x, cfi_op op, const char *name); /* NULL: without weights */
-/* CFI_CLIP_ACT_*; a NULL gate: none. */
+/* `act`: 0 or CFI_CLIP_RELU_SQR; a NULL gate: none. */
 cfi_node *cfi_clip_ffn(cfi_clip_build *b, cfi_node *x, const char *up, const char *gate, const char *down, uint32_t act);
 cfi_node *cfi_clip_act(cfi_clip_build *b, cfi_node *x, cfi_node *gated, uint32_t act);
 cfi_node *cfi_clip_attention(cfi_clip_build *b, const char *out, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *mask);
@@ -69,9 +68,7 @@ cfi_node *cfi_upscale(cfi_net *net, cfi_node *x, uint64_t ne0, uint64_t ne1, uin
 
 /* ---- towers: the whole graph of an encoder; the result is expanded by the caller ---- */
 #define CFI_CLIP_TYPE(id, name, graph, ...) cfi_node *cfi_clip_graph_##graph(cfi_clip_build *b);
-#define CFI_CLIP_ALIAS(id, name, graph, ...)
 #include "clip_types.def"
 #undef CFI_CLIP_TYPE
-#undef CFI_CLIP_ALIAS
 
 #endif

@@ -97,7 +97,6 @@ cfi_node *cfi_clip_graph_qwen3a(cfi_clip_build *b)
 #define CONTEXT   24u /* of a block */
 #define DISTANCES 13u
 
-
 /* Half of a feed-forward. */
 static cfi_node *half_step(cfi_clip_build *b, cfi_node *residual, uint32_t layer, const char *const names[4])
 {

@@ -87,6 +87,8 @@ typedef struct cfi_clip_pictures {
  * E_INCOMPLETE (a key is missing). */
 ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, uint32_t build, uint32_t min_tokens, uint32_t max_tokens,
                             cfi_clip *out, ctxfit_error *error);
+/* The largest number whose square is not more. */
+uint64_t      cfi_clip_root(uint64_t n);
 /* What an image of so many pixels becomes. False: not known. */
 bool          cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
 /* Tokens of one picture; 0: not known. */

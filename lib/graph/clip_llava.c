@@ -142,11 +142,9 @@ static cfi_node *ldpv2_projector(cfi_clip_build *b, cfi_node *x)
 static cfi_node *glm_edge_projector(cfi_clip_build *b, cfi_node *x)
 {
     cfi_net  *net  = b->net;
-    uint64_t  side = 0;
+    uint64_t  side = cfi_clip_root(x->ne[1]);
     cfi_node *gate;
 
-    while ((side + 1) * (side + 1) <= x->ne[1])
-        side++;
     x    = cfi_permute(net, x, 1, 0, 2, 3);
     x    = cfi_cont_4d(net, x, side, side, x->ne[1], 1);
     x    = cfi_conv_2d(net, cfi_clip_need(b, "adapter.conv.weight"), x, 2, 0);

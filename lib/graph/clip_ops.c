@@ -117,10 +117,8 @@ cfi_node *cfi_clip_resized_positions(cfi_clip_build *b)
 {
     cfi_net  *net  = b->net;
     cfi_node *x    = cfi_clip_need(b, "v.position_embd.weight");
-    uint64_t  side = 0;
+    uint64_t  side = cfi_clip_root(x->ne[1]);
 
-    while ((side + 1) * (side + 1) <= x->ne[1])
-        side++;
     if (b->px == side && b->py == side)
         return x;
     x = cfi_permute(net, cfi_reshape_3d(net, x, b->clip->embedding, side, side), 2, 0, 1, 3);

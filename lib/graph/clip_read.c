@@ -25,7 +25,7 @@ static const clip_row rows[] = {
 #undef CFI_CLIP_TYPE
 };
 
-static uint64_t root(uint64_t n)
+uint64_t cfi_clip_root(uint64_t n)
 {
     uint64_t low = 0, high = UINT32_MAX;
 
@@ -64,7 +64,7 @@ static void read_merge(cfi_clip *c, const clip_row *row)
 }
 
 /* Least and most pixels, and the square that is encoded when the model is loaded. */
-static void read_limits(cfi_clip *c, const clip_row *row, uint32_t min_tokens, uint32_t max_tokens)
+static ctxfit_status read_limits(cfi_clip *c, const clip_row *row, uint32_t min_tokens, uint32_t max_tokens, ctxfit_error *error)
 {
     uint64_t area  = (uint64_t)c->patch * c->patch * c->merge * c->merge;
     uint32_t least = row->least;
@@ -77,24 +77,29 @@ static void read_limits(cfi_clip *c, const clip_row *row, uint32_t min_tokens, u
         most  = 280;
     }
     if (most > 0) {
-        c->min_pixels = area * (min_tokens > 0 ? min_tokens : least);
-        c->max_pixels = area * (max_tokens > 0 ? max_tokens : most);
-        warm          = root(c->max_pixels);
+        if (!cfi_mul_u64(area, min_tokens > 0 ? min_tokens : least, &c->min_pixels) ||
+            !cfi_mul_u64(area, max_tokens > 0 ? max_tokens : most, &c->max_pixels))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "clip.vision: the pixels of an image exceed 64 bits");
+        warm          = cfi_clip_root(c->max_pixels);
     } else if (row->made == CFI_CLIP_MADE_LONGEST || row->made == CFI_CLIP_MADE_LONG_TILES) {
-        c->min_pixels = area * min_tokens;
-        c->max_pixels = area * max_tokens;
+        if (!cfi_mul_u64(area, min_tokens, &c->min_pixels) || !cfi_mul_u64(area, max_tokens, &c->max_pixels))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "clip.vision: the pixels of an image exceed 64 bits");
     }
     if (row->pixels == CFI_CLIP_PIXELS_STATED ||
         (row->pixels == CFI_CLIP_PIXELS_PAIR && c->sense->value[CFI_CLIP_MIN_PIXELS] > 0 && c->sense->value[CFI_CLIP_MAX_PIXELS] > 0)) {
         c->min_pixels = c->sense->value[CFI_CLIP_MIN_PIXELS];
         c->max_pixels = c->sense->value[CFI_CLIP_MAX_PIXELS];
-        warm          = row->pixels == CFI_CLIP_PIXELS_PAIR ? root(c->max_pixels) : warm;
+        warm          = row->pixels == CFI_CLIP_PIXELS_PAIR ? cfi_clip_root(c->max_pixels) : warm;
     }
+    if (c->max_pixels > 0 && c->max_pixels < c->min_pixels)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.vision: images of at least %llu and at most %llu pixels",
+                        (unsigned long long)c->min_pixels, (unsigned long long)c->max_pixels);
     if (row->warm > 0)
         warm = (uint64_t)row->warm * c->patch * c->merge;
     c->warm_width = c->warm_height = (uint32_t)cfi_min_u64(warm, MOST_SIDE);
     c->min_tiles  = stated(c, CFI_CLIP_MIN_TILES, 1);
     c->max_tiles  = (uint32_t)cfi_min_u64(stated(c, CFI_CLIP_MAX_TILES, 12), MOST_TILES);
+    return CTXFIT_OK;
 }
 
 static ctxfit_status check_sizes(const cfi_clip *c, ctxfit_error *error)
@@ -106,6 +111,9 @@ static ctxfit_status check_sizes(const cfi_clip *c, ctxfit_error *error)
         if (!c->sense->stated[needed[i]])
             return cfi_fail(error, CTXFIT_E_INCOMPLETE, "clip.%s: embedding_length, attention.head_count or block_count is missing", sense);
     }
+    if (c->merge == 0 || c->merge > 64 || c->image > MOST_SIDE || c->sense->value[CFI_CLIP_LONGEST_EDGE] > MOST_SIDE)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: images of %u pixels a side, %u at most, %u patches merged", sense,
+                        (unsigned)c->image, (unsigned)c->sense->value[CFI_CLIP_LONGEST_EDGE], (unsigned)c->merge);
     if (c->type == CFI_CLIP_TYPE_GEMMA4UV || c->type == CFI_CLIP_TYPE_GEMMA4UA) /* no layers */
         return c->embedding > 0 && c->embedding <= MOST_SIDE && c->patch > 0 && c->patch < MOST_SIDE && c->merge == 1
                    ? CTXFIT_OK
@@ -114,11 +122,10 @@ static ctxfit_status check_sizes(const cfi_clip *c, ctxfit_error *error)
     if (c->embedding == 0 || c->heads == 0 || c->layers == 0 || c->layers > 1024 || c->embedding > MOST_SIDE || c->heads > c->embedding)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: %u layers of width %u with %u heads", sense, (unsigned)c->layers,
                         (unsigned)c->embedding, (unsigned)c->heads);
-    if (!c->ears && (c->patch == 0 || c->patch >= MOST_SIDE || c->merge == 0 || c->merge > 64 || c->image > MOST_SIDE))
-        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.vision: images of %u pixels a side, patches of %u, %u of them merged",
-                        (unsigned)c->image, (unsigned)c->patch, (unsigned)c->merge);
+    if (c->patch == 0 || c->patch >= MOST_SIDE)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.%s: patches of %u pixels a side", sense, (unsigned)c->patch);
     if (c->ears && (c->warm_height == 0 || c->warm_height > 1024))
-        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.audio.num_mel_bins: %u, expected 1 to 256", (unsigned)c->warm_height);
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.audio.num_mel_bins: %u, expected 1 to 1024", (unsigned)c->warm_height);
     return CTXFIT_OK;
 }
 
@@ -154,7 +161,7 @@ ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, u
     if (c.head_size == 0)
         c.head_size = c.heads > 0 ? c.embedding / c.heads : 0;
     if (!c.ears)
-        read_limits(&c, row, min_tokens, max_tokens);
+        status = read_limits(&c, row, min_tokens, max_tokens, error);
     *out = c;
-    return CTXFIT_OK;
+    return status;
 }

@@ -198,6 +198,8 @@ static ctxfit_status check_options(const ctxfit_projector_options *o, ctxfit_err
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flash_attention: %u is no CTXFIT_CHOICE_*", (unsigned)o->flash_attention);
     if ((o->image_width == 0) != (o->image_height == 0))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "an image has a width and a height");
+    if (o->reserved0 != 0)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "reserved0: %u, expected 0", (unsigned)o->reserved0);
     return CTXFIT_OK;
 }
 
@@ -244,6 +246,8 @@ ctxfit_status ctxfit_projector_measure(const ctxfit_projector *projector, const 
     if (projector == NULL || out == NULL)
         return cfi_fail(error, cfi_copy_none(out, CFI_V1_PROJECTOR_MEMORY, CTXFIT_E_INVALID_ARG), "projector and out must not be NULL");
     status = cfi_projector_options_read(options, &o, error);
+    if (status == CTXFIT_OK && backend > CTXFIT_BACKEND_RPC)
+        status = cfi_fail(error, CTXFIT_E_INVALID_ARG, "backend: %u is no CTXFIT_BACKEND_*", (unsigned)backend);
     if (status == CTXFIT_OK)
         status = cfi_engine_choose(engine, &choice, error);
     if (status == CTXFIT_OK && choice.info.build == 0)

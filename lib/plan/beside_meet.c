@@ -145,7 +145,7 @@ static uint32_t projector_device(const cfi_question *q, const ctxfit_projector_o
 }
 
 /* What it takes depends on nothing that a plan varies: measured once. */
-static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item, const cfi_arena *arena, ctxfit_error *error)
 {
     ctxfit_projector_options o = item->projector_options;
     ctxfit_status            status = check_devices(q, o.devices, "projector", error);
@@ -157,7 +157,7 @@ static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item
         o.flash_attention = q->options.flash_attention;
     q->projector_device = projector_device(q, &o);
     backend = q->projector_device < q->device_count ? q->engine_device[q->projector_device].backend : (uint32_t)CTXFIT_BACKEND_CPU;
-    return cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &q->beside->arena.allocator, &q->projector, error);
+    return cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &arena->allocator, &q->projector, error);
 }
 
 ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error)
@@ -178,7 +178,7 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
         else if (item->kind == CTXFIT_BESIDE_ADAPTER)
             status = meet_adapter(q, i, arena, error);
         else
-            status = meet_projector(q, item, error);
+            status = meet_projector(q, item, arena, error);
         if (status == CTXFIT_OK && (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN))
             q->speculation = (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item)};
     }

@@ -196,6 +196,10 @@ static void wrong_questions_are_refused(void **state)
     o.flags       = 0;
     o.struct_size = 8;
     assert_int_equal(refusal(projector, "", &o, "options"), CTXFIT_E_STRUCT_SIZE);
+    o           = (ctxfit_projector_options)CTXFIT_PROJECTOR_OPTIONS_INIT;
+    o.reserved0 = 1;
+    assert_int_equal(refusal(projector, "", &o, "reserved0"), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_projector_measure(projector, NULL, CTXFIT_BACKEND_RPC + 1, NULL, &m, NULL), CTXFIT_E_INVALID_ARG);
     assert_int_equal(ctxfit_projector_measure(NULL, NULL, 0, NULL, &m, NULL), CTXFIT_E_INVALID_ARG);
     assert_int_equal(ctxfit_projector_measure(projector, NULL, 0, NULL, NULL, NULL), CTXFIT_E_INVALID_ARG);
     assert_int_equal(ctxfit_projector_get_info(NULL, NULL), CTXFIT_E_INVALID_ARG);
@@ -242,6 +246,68 @@ static void files_that_llama_cpp_does_not_load_are_refused(void **state)
     assert_int_equal(from_text("gemma3.0", "general.architecture", "general.architecture"), CTXFIT_E_INCOMPLETE);
 }
 
+/* The same file with these lines in place of those that begin alike, or behind them. */
+static ctxfit_status altered(const char *name, const char *const *lines, const ctxfit_projector_options *o, const char *words)
+{
+    const projector_text    *whole = projector_find(&rows, name);
+    projector_text           text = *whole;
+    ctxfit_projector        *projector = NULL;
+    ctxfit_projector_memory  m = CTXFIT_PROJECTOR_MEMORY_INIT;
+    ctxfit_error             error = {0};
+    ctxfit_gguf             *gguf;
+    ctxfit_status            status;
+
+    text.line = calloc((size_t)whole->lines + 8, sizeof *text.line);
+    assert_non_null(text.line);
+    memcpy(text.line, whole->line, whole->lines * sizeof *text.line);
+    for (; *lines != NULL; lines++) {
+        size_t   key = strcspn(*lines + 2, " ") + 3;
+        uint32_t at = 0;
+
+        while (at < text.lines && strncmp(text.line[at], *lines, key) != 0)
+            at++;
+        text.line[at] = (char *)(uintptr_t)*lines;
+        text.lines += at == text.lines;
+    }
+    gguf   = projector_gguf(&text, NULL);
+    status = ctxfit_projector_from_gguf(gguf, NULL, &projector, &error);
+    if (status == CTXFIT_OK)
+        status = ctxfit_projector_measure(projector, NULL, CTXFIT_BACKEND_CUDA, o, &m, &error);
+    assert_non_null(strstr(error.message, words));
+    ctxfit_projector_free(projector);
+    ctxfit_gguf_free(gguf);
+    free(text.line);
+    return status;
+}
+
+static void sizes_that_nothing_can_be_divided_by_are_refused(void **state)
+{
+    static const char *const ears[] = {"k clip.projector_type idefics3", "k clip.audio.projector.scale_factor 0", NULL};
+    static const char *const eyes[] = {"k clip.vision.projector.scale_factor 0", NULL};
+    static const char *const edge[] = {"k clip.vision.preproc_image_size 4000000000", NULL};
+    static const char *const bins[] = {"k clip.audio.num_mel_bins 1025", NULL};
+
+    (void)state;
+    assert_int_equal(altered("qwen2a.0", ears, NULL, "0 patches merged"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(altered("idefics3.0", eyes, NULL, "0 patches merged"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(altered("idefics3.0", edge, NULL, "4000000000 at most"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(altered("qwen2a.0", bins, NULL, "expected 1 to 1024"), CTXFIT_E_UNSUPPORTED);
+}
+
+static void limits_of_an_image_that_contradict_are_refused(void **state)
+{
+    static const char *const stated[] = {"k clip.vision.image_max_pixels 12543", NULL};
+    static const char *const none[] = {"k clip.vision.image_max_pixels 0", NULL};
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+
+    (void)state;
+    assert_int_equal(altered("phi4.0", stated, NULL, "at least 12544 and at most 12543"), CTXFIT_E_UNSUPPORTED);
+    assert_int_equal(altered("phi4.0", none, NULL, ""), CTXFIT_OK);
+    o.image_min_tokens = 100;
+    o.image_max_tokens = 99;
+    assert_int_equal(altered("qwen3vl.0", none, &o, "at least"), CTXFIT_E_UNSUPPORTED);
+}
+
 static void every_failing_allocation_is_reported(void **state)
 {
     ctxfit_gguf *gguf = projector_gguf(projector_find(&rows, "gemma3.0"), NULL);
@@ -279,6 +345,8 @@ int main(void)
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(an_image_of_less_than_a_patch_is_no_crash),
         cmocka_unit_test(files_that_llama_cpp_does_not_load_are_refused),
+        cmocka_unit_test(sizes_that_nothing_can_be_divided_by_are_refused),
+        cmocka_unit_test(limits_of_an_image_that_contradict_are_refused),
         cmocka_unit_test(every_failing_allocation_is_reported),
     };
 
