@@ -1,8 +1,5 @@
 /* Ollama's store: a manifest lists layers by media type, and each is a blob named by its digest.
  * Source: Ollama fb307609 (2026-08-21) types/model/name.go, manifest/paths.go, server/create.go (media types). */
-#include <errno.h>
-#include <stdio.h>
-
 #include "store_internal.h"
 
 /* ---- names: [host/][namespace/]model[:tag] ---- */
@@ -56,7 +53,6 @@ static ctxfit_status blob_path(const char *root, const char *digest, cfi_arena *
 {
     const char *parts[3] = {root, "blobs", NULL};
     char        name[80] = "";
-    FILE       *file;
 
     if (digest == NULL || strlen(digest) != 71 || memcmp(digest, "sha256", 6) != 0 || (digest[6] != ':' && digest[6] != '-') ||
         strspn(digest + 7, "0123456789abcdef") != 64)
@@ -67,11 +63,8 @@ static ctxfit_status blob_path(const char *root, const char *digest, cfi_arena *
     *out = cfi_path_join(arena, parts, CFI_COUNT(parts));
     if (*out == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-    file = fopen(*out, "rb");
-    if (file == NULL)
-        return cfi_fail_at(error, CTXFIT_E_NOT_FOUND, CFI_NO_OFFSET, (uint64_t)errno, "the manifest names a blob that is not there: '%s'",
-                           *out);
-    (void)fclose(file);
+    if (cfi_path_look(*out, NULL) != CFI_PATH_FILE) /* opened, a pipe would make us wait */
+        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "the manifest names a blob that is not there: '%s'", *out);
     return CTXFIT_OK;
 }
 
@@ -218,9 +211,8 @@ static const char *name_of_manifest(cfi_arena *arena, const char *path)
     static const char usual[][26] = {"registry.ollama.ai/", "library/"};
     char             *name;
 
-    for (size_t i = 0; i < CFI_COUNT(usual); i++)
-        if (strncmp(path, usual[i], strlen(usual[i])) == 0)
-            path += strlen(usual[i]);
+    for (size_t i = 0; i < CFI_COUNT(usual) && strncmp(path, usual[i], strlen(usual[i])) == 0; i++)
+        path += strlen(usual[i]);
     name = cfi_arena_copy(arena, path, strlen(path));
     if (name != NULL) {
         char *tag = strrchr(name, '/');

@@ -59,7 +59,8 @@ static ctxfit_status try_concrete(store_search *s, const cfi_store_name *name)
     status = s->kind == CTXFIT_STORE_HF ? cfi_hub_open(&s->index, name, &repo, &why) : cfi_lmstudio_open(&s->index, name, &repo, &why);
     if (status == CTXFIT_OK)
         status = cfi_repo_choose(&repo, s->wanted.tag, s->wanted.file, s->out, &why);
-    if (status != CTXFIT_OK && (s->status == CTXFIT_OK || (s->status == CTXFIT_E_NOT_FOUND && status != CTXFIT_E_NOT_FOUND))) {
+    if (status != CTXFIT_OK && (s->status == CTXFIT_OK || status == CTXFIT_E_NO_MEMORY ||
+                                (s->status == CTXFIT_E_NOT_FOUND && status != CTXFIT_E_NOT_FOUND))) {
         s->status = status;
         if (s->error != NULL)
             *s->error = why;
@@ -84,7 +85,7 @@ static ctxfit_status try_indirect(store_search *s, const cfi_store_name *name)
                 return status;
             else
                 status = CTXFIT_OK;
-    if (s->status == CTXFIT_OK) {
+    if (s->status == CTXFIT_OK || status == CTXFIT_E_NO_MEMORY) {
         s->status = status != CTXFIT_OK ? status : CTXFIT_E_NOT_FOUND;
         if (status == CTXFIT_OK)
             (void)cfi_fail(&why, CTXFIT_E_NOT_FOUND, "none of the %u sources in the model.yaml of '%s' is on this disk", (unsigned)sources,
@@ -92,7 +93,7 @@ static ctxfit_status try_indirect(store_search *s, const cfi_store_name *name)
         if (s->error != NULL)
             *s->error = why;
     }
-    return CTXFIT_E_NOT_FOUND;
+    return status == CTXFIT_E_NO_MEMORY ? status : CTXFIT_E_NOT_FOUND;
 }
 
 static ctxfit_status try_name(store_search *s, const cfi_store_name *name)

@@ -2,6 +2,8 @@
  * Sources: huggingface_hub 2.4.0 (file_download.py: models--owner--repository/{blobs,refs,snapshots}, BLOB.incomplete); llama.cpp
  * d32676d77 (b10472) common/hf-cache.cpp; llama.cpp 9e118b97c (2026-02-15) common/download.cpp for the flat form:
  * owner_repository_file.gguf, manifest=owner=repository=tag.json, FILE.downloadInProgress. */
+#include <stdlib.h>
+
 #include "store_internal.h"
 
 static const char hub_prefix[] = "models--";
@@ -297,13 +299,53 @@ ctxfit_status cfi_hub_open(const cfi_store_index *index, const cfi_store_name *n
 
 /* ---- what no manifest claims ---- */
 
+typedef struct flat_model {
+    const cfi_store_file *file;
+    cfi_gguf_name         gguf;
+    bool                  claimed;
+} flat_model;
+
+static int by_split(const void *a, const void *b)
+{
+    const flat_model *x = a, *y = b;
+    size_t            least = x->gguf.prefix_len < y->gguf.prefix_len ? x->gguf.prefix_len : y->gguf.prefix_len;
+    int               order = memcmp(x->file->name, y->file->name, least);
+
+    if (order == 0)
+        order = (x->gguf.prefix_len > y->gguf.prefix_len) - (x->gguf.prefix_len < y->gguf.prefix_len);
+    return order != 0 ? order : (x->gguf.count > y->gguf.count) - (x->gguf.count < y->gguf.count);
+}
+
+/* The shards of one model, or all files of one prefix that are not split. */
+static ctxfit_status list_split(const flat_model *item, size_t count, ctxfit_store *out, ctxfit_error *error)
+{
+    ctxfit_status status = CTXFIT_OK;
+    uint64_t      bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!cfi_add_u64(bytes, item[i].file->bytes, &bytes))
+            bytes = UINT64_MAX;
+    for (size_t i = 0; status == CTXFIT_OK && i < count; i++) {
+        bool       split = item[i].gguf.count > 1;
+        cfi_stored entry = {NULL, item[i].file->path, split ? bytes : item[i].file->bytes, split ? (uint32_t)count : 1, 0};
+
+        entry.flags = entry.files < item[i].gguf.count ? CTXFIT_STORED_F_UNFINISHED : 0;
+        if (!item[i].claimed && cfi_gguf_is_model(item[i].file->name))
+            status = cfi_stored_add(out, &entry, error, "%s", entry.path);
+    }
+    return status;
+}
+
+/* Sorted, so that a folder of many shards is passed through once. */
 ctxfit_status cfi_hub_list_rest(const cfi_store_index *index, ctxfit_store *out, ctxfit_error *error)
 {
     bool         *claimed = cfi_arena_alloc(index->arena, index->top.count + 1);
+    flat_model   *item = cfi_arena_array(index->arena, index->top.count + 1, sizeof *item);
+    size_t        count = 0;
     char          prefix[CFI_STORE_MAX_NAME + 1];
     ctxfit_status status = CTXFIT_OK;
 
-    if (claimed == NULL)
+    if (claimed == NULL || item == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
     for (size_t n = 0; n < index->count; n++)
         if (index->item[n].folder == NULL && flat_prefix(index->item[n].name, prefix, sizeof prefix))
@@ -312,16 +354,16 @@ ctxfit_status cfi_hub_list_rest(const cfi_store_index *index, ctxfit_store *out,
                     break;
                 claimed[i] = true;
             }
-    for (size_t i = 0; status == CTXFIT_OK && i < index->top.count; i++) {
-        const cfi_store_file *file = &index->top.item[i];
-        cfi_stored            entry = {NULL, file->path, file->bytes, 1, 0};
-        cfi_gguf_name         gguf;
-
-        if (claimed[i] || file->kind != CFI_PATH_FILE || !cfi_gguf_is_model(file->name) || !cfi_gguf_name_read(file->name, &gguf))
-            continue;
-        entry.files = cfi_gguf_measure(&index->top, file, &entry.bytes);
-        entry.flags = entry.files < gguf.count ? CTXFIT_STORED_F_UNFINISHED : 0;
-        status = cfi_stored_add(out, &entry, error, "%s", file->path);
+    for (size_t i = 0; i < index->top.count; i++) {
+        item[count].file = &index->top.item[i];
+        item[count].claimed = claimed[i];
+        count += item[count].file->kind == CFI_PATH_FILE && cfi_gguf_name_read(item[count].file->name, &item[count].gguf);
+    }
+    qsort(item, count, sizeof *item, by_split);
+    for (size_t i = 0, end; status == CTXFIT_OK && i < count; i = end) {
+        for (end = i + 1; end < count && by_split(&item[i], &item[end]) == 0;)
+            end++;
+        status = list_split(item + i, end - i, out, error);
     }
     return status;
 }

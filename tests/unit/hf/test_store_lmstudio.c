@@ -314,6 +314,42 @@ static void ollamas_store_is_listed(void **state)
     assert_non_null(strstr(error.message, "did you mean tiny:"));
 }
 
+#define NO_BLOB "sha256-1111111111111111111111111111111111111111111111111111111111111111"
+
+/* A host may be called as the usual namespace is; a pipe in the place of a blob is none, and nothing waits for it. */
+static void a_name_of_ollamas_leads_back_to_its_manifest(void **state)
+{
+    static const char        manifest[] =
+        "{\"layers\": [{\"mediaType\": \"application/vnd.ollama.image.model\", \"digest\": \"" NO_BLOB "\"}]}";
+    static const char *const names[] = {"ollama:library/x/y:t", "ollama:other/x/y:t", "ollama:user/y:t", "ollama:y:t"};
+    static const char *const hosts[] = {"library/x", "other/x", "registry.ollama.ai/user", "registry.ollama.ai/library"};
+    char                     entries[4][320];
+    const char              *tree[] = {entries[0], entries[1], entries[2], entries[3], "blobs/", NULL};
+    ctxfit_store            *store = NULL;
+    ctxfit_stored_info       info = CTXFIT_STORED_INFO_INIT;
+    store_tree               t;
+
+    (void)state;
+    if (!has_json())
+        return;
+    for (size_t i = 0; i < 4; i++)
+        (void)snprintf(entries[i], sizeof entries[i], "manifests/%s/y/t=%s", hosts[i], manifest);
+    tree_make(&t, "store_hosts", tree);
+#if !defined(_WIN32)
+    assert_int_equal(mkfifo("store_hosts/blobs/" NO_BLOB, 0644), 0);
+#endif
+    assert_int_equal(ctxfit_store_list(CTXFIT_STORE_OLLAMA, "store_hosts", NULL, &store, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_store_count(store), 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_string_equal(ctxfit_store_name(store, i), names[i]);
+        assert_int_equal(ctxfit_store_get(store, i, &info), CTXFIT_OK);
+        assert_int_equal(info.flags, CTXFIT_STORED_F_UNFINISHED);
+    }
+    ctxfit_store_free(store);
+    (void)remove("store_hosts/blobs/" NO_BLOB);
+    tree_remove(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +363,7 @@ int main(void)
 #endif
         cmocka_unit_test(looking_survives_the_nth_failed_allocation),
         cmocka_unit_test(ollamas_store_is_listed),
+        cmocka_unit_test(a_name_of_ollamas_leads_back_to_its_manifest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
