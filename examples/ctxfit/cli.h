@@ -157,7 +157,8 @@ const char *const *cli_environment(void); /* "NAME=value" each */
 
 /* ---- cli_folder.c: folders of GGUF files, as LM Studio and llama.cpp keep them ---- */
 typedef enum cli_folder {
-    CLI_FOLDER_NONE,   /* no folder, or no GGUF file in it */
+    CLI_FOLDER_NONE,   /* no folder */
+    CLI_FOLDER_EMPTY,  /* no GGUF file in it, says the message */
     CLI_FOLDER_ONE,    /* `path` is that of its only model, or of the first shard of that */
     CLI_FOLDER_SEVERAL /* the message names them */
 } cli_folder;

@@ -65,8 +65,12 @@ cli_folder cli_find_gguf(const char *folder, char *path, size_t cap, ctxfit_erro
     folder_choice c = {"", "", 0};
     char          message[232];
 
-    if (!list_folder(folder, &c) || c.count == 0)
+    if (!list_folder(folder, &c))
         return CLI_FOLDER_NONE;
+    if (c.count == 0) {
+        (void)cli_refuse(error, CTXFIT_E_NOT_FOUND, "the folder has no config.json and no GGUF file");
+        return CLI_FOLDER_EMPTY;
+    }
     if (c.count == 1 && snprintf(path, cap, "%s/%s", folder, c.name) < (int)cap)
         return CLI_FOLDER_ONE;
     (void)snprintf(message, sizeof message, "%u GGUF files are in this folder, name one: %s", c.count, c.all);

@@ -367,6 +367,8 @@ static bool copy_text(cli_request *r, char *out, size_t cap, const char *value)
 
 static bool set_engine(cli_request *r, const char *value)
 {
+    if (r->with[0] != '\0')
+        return expected(r, "two engines at most");
     if (r->options.engine[0] != '\0') /* a second --engine */
         return copy_text(r, r->with, sizeof r->with, value);
     return copy_text(r, r->options.engine, sizeof r->options.engine, value);
@@ -598,6 +600,10 @@ const char *cli_request_fault(cli_request *r)
     if (r->options.ctx_tokens == CTXFIT_CTX_LARGEST && r->lists) {
         (void)expected(r, "tokens: models are listed for a context");
         return "n_ctx";
+    }
+    if (r->with[0] != '\0' && r->quants > 2) {
+        (void)expected(r, "two file types at most, one for each engine");
+        return "quant";
     }
     if (r->model == NULL && !r->lists) {
         (void)expected(r, "a model: a catalog name or a .gguf file");

@@ -96,13 +96,38 @@ static ctxfit_status open_folder(const char *folder, size_t len, ctxfit_file_typ
     return open_checkpoint(config, weights, file_type, out, error);
 }
 
-/* A file of safetensors, with the config.json beside it. */
+/* How many files there are of "model-00001-of-00002.safetensors"; 1 where the name says nothing of it. */
+static unsigned long count_shards(const char *path, size_t *prefix_len)
+{
+    static const char form[] = "-00000-of-00000.safetensors";
+    size_t            len = strlen(path);
+    const char       *end = path + len - (sizeof form - 1);
+
+    if (len < sizeof form - 1)
+        return 1;
+    for (size_t i = 0; form[i] != '\0'; i++)
+        if (form[i] == '0' ? end[i] < '0' || end[i] > '9' : end[i] != form[i])
+            return 1;
+    *prefix_len = (size_t)(end - path);
+    return strtoul(end + sizeof "-00000-of-" - 1, NULL, 10);
+}
+
+/* A file of safetensors, or one of several with their index, with the config.json beside it. */
 static ctxfit_status open_weights(const char *path, ctxfit_file_type file_type, ctxfit_model **out, ctxfit_error *error)
 {
     ctxfit_safetensors *tensors;
-    char                config[PATH_BYTES];
-    ctxfit_status       status = ctxfit_safetensors_open(path, NULL, &tensors, error);
+    char                config[PATH_BYTES], index[PATH_BYTES], message[96];
+    size_t              len = 0;
+    unsigned long       shards = count_shards(path, &len);
+    ctxfit_status       status;
 
+    if (shards > 1) {
+        (void)snprintf(message, sizeof message, "it is one of %lu files; the index is not beside it", shards);
+        if (snprintf(index, sizeof index, "%.*s.safetensors.index.json", (int)len, path) >= (int)sizeof index || !cli_is_readable(index))
+            return cli_refuse(error, CTXFIT_E_INCOMPLETE, message);
+        path = index;
+    }
+    status = ctxfit_safetensors_open(path, NULL, &tensors, error);
     if (status != CTXFIT_OK)
         return status; /* it was asked for by name */
     ctxfit_safetensors_free(tensors);
@@ -117,14 +142,41 @@ static ctxfit_status open_weights(const char *path, ctxfit_file_type file_type, 
 static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, size_t base_len, const cli_model_source *source, int depth,
                                 ctxfit_model **out, ctxfit_error *error);
 
+/* The last value of a parameter, which holds; NULL where it is not there. */
+static const char *parameter_text(const ctxfit_modelfile *file, const char *name)
+{
+    const char *text = NULL;
+
+    for (uint32_t i = 0; i < ctxfit_modelfile_parameter_count(file); i++)
+        if (strcmp(ctxfit_modelfile_parameter_name(file, i), name) == 0)
+            text = ctxfit_modelfile_parameter_value(file, i);
+    return text;
+}
+
 static void say_parameters(const ctxfit_modelfile *file)
 {
-    static const char *const counted[] = {"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"};
-    int64_t                  value;
+    static const struct parameter {
+        char name[12];
+        bool counted; /* by cli_apply_parameters() */
+        int  least;
+    } known[] = {{"num_ctx", true, 0},   {"num_batch", true, 0},   {"num_gpu", true, -1},
+                 {"main_gpu", false, 0}, {"num_thread", false, 0}, {"use_mmap", true, 0}};
 
-    for (size_t i = 0; i < CLI_COUNT(counted); i++)
-        if (ctxfit_modelfile_get_i64(file, counted[i], &value) == CTXFIT_OK)
-            fprintf(stderr, "ctxfit: note: the model has PARAMETER %s %lld\n", counted[i], (long long)value);
+    for (size_t i = 0; i < CLI_COUNT(known); i++) {
+        const char *text = parameter_text(file, known[i].name);
+        int64_t     value;
+
+        if (text == NULL)
+            continue;
+        if (ctxfit_modelfile_get_i64(file, known[i].name, &value) == CTXFIT_OK && value >= known[i].least && value <= (int64_t)UINT32_MAX) {
+            fprintf(stderr, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known[i].name, (long long)value,
+                    known[i].counted ? "counted under --engine ollama" : "not counted");
+            continue;
+        }
+        fprintf(stderr, "ctxfit: note: PARAMETER %s '", known[i].name);
+        cli_put(stderr, text);
+        fputs("' is no number in its range: not counted\n", stderr);
+    }
 }
 
 #if defined(_WIN32)

@@ -227,6 +227,7 @@ class ExitCodes(unittest.TestCase):
 
     def test_wrong_usage(self):
         for words in ([], ["frob"], ["plan"], ["plan", "--hw", "host:64GiB"], ["plan", "qwen3-8b", "--hw"], ["plan", "qwen3-8b", "qwen3-4b", "--hw", "host:64GiB"],
+                      [*CODER, *["--engine", "vllm"] * 3], [*CODER, "--engine", "ollama", "--engine", "llama.cpp", *["--quant", "Q8_0"] * 2],
                       ["hw", "--x"], ["hw", "a", "b"], ["quant", "-x"], ["quant", "a", "b"], ["model", "--quant"], ["model", "x", "--quant", "nope"],
                       ["batch", "x"]):
             self.check(USAGE, *words)
@@ -715,6 +716,33 @@ class Sources(unittest.TestCase):
         (self.folder / "config.json").unlink()
         self.write("model.safetensors", **{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}})
         self.assertIn(b"no config.json", run("model", self.folder / "model.safetensors").stderr)
+
+    def test_one_file_of_several_is_not_the_checkpoint(self):
+        (self.folder / "config.json").write_text(json.dumps(Config.LLAMA))
+        for i, size in ((1, 16), (2, 32)):
+            self.write(f"model-0000{i}-of-00002.safetensors", **{f"model.layers.{i}.mlp.up_proj.weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})
+        first = self.folder / "model-00001-of-00002.safetensors"
+        done = run("model", first)
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"one of 2 files; the index is not beside it [CTXFIT_E_INCOMPLETE]", done.stderr)
+        names = {f"model.layers.{i}.mlp.up_proj.weight": f"model-0000{i}-of-00002.safetensors" for i in (1, 2)}
+        (self.folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": 48}, "weight_map": names}))
+        done = run("model", first)
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        self.assertEqual(done.stdout, run("model", self.folder).stdout)
+        self.assertIn(b"48 bytes", done.stdout)
+
+    def test_a_folder_without_a_model_says_what_it_lacks(self):
+        done = run("model", self.folder)
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"the folder has no config.json and no GGUF file", done.stderr)
+
+    def test_which_parameters_count_is_said(self):
+        (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx abc\nPARAMETER num_batch -5\nPARAMETER num_gpu -1\nPARAMETER num_thread 4\n")
+        said = run("model", self.folder / "Modelfile", "--header-only").stderr
+        for words in (b"num_ctx 'abc' is no number in its range: not counted", b"num_batch '-5' is no", b"num_gpu -1: counted under --engine ollama",
+                      b"num_thread 4: not counted"):
+            self.assertIn(words, said)
 
     def test_a_name_of_ollamas_store(self):
         done = run("model", "ollama:tiny", "--header-only", OLLAMA_MODELS="ollama")
