@@ -93,18 +93,33 @@ static bool stages_bytes(const cfi_clip_setup *s, uint64_t *out)
     for (uint32_t i = 0; i < p->tensor_count; i++) {
         const cfi_tensor *t     = &p->tensor[i];
         const char       *stage = "";
-        uint64_t          pixels, columns;
+        uint64_t          pixels, columns, beside;
 
         if (strncmp(t->name, "v.stage.", 8) == 0)
             stage = t->name + 8;
         if (t->n_dims < 4 || *stage < '0' || *stage > '9')
             continue;
-        pixels = (s->width >> (*stage - '0' + 1)) * (s->height >> (*stage - '0' + 1));
-        if (!cfi_mul_u64(t->dims[0] * t->dims[1], cfi_max_u64(t->dims[2], t->dims[2] == 1 ? t->dims[3] : 1), &columns) ||
-            !cfi_mul_u64(columns + 4 * (t->dims[2] + t->dims[3]), 4, &columns) || !cfi_mul_u64(columns, pixels, &columns))
+        if (!cfi_mul_u64(s->width >> (*stage - '0' + 1), s->height >> (*stage - '0' + 1), &pixels) ||
+            !cfi_mul_u64(t->dims[0], t->dims[1], &columns) ||
+            !cfi_mul_u64(columns, cfi_max_u64(t->dims[2], t->dims[2] == 1 ? t->dims[3] : 1), &columns) ||
+            !cfi_add_u64(t->dims[2], t->dims[3], &beside) || !cfi_mul_u64(beside, 4, &beside) || !cfi_add_u64(columns, beside, &columns) ||
+            !cfi_mul_u64(columns, 4, &columns) || !cfi_mul_u64(columns, pixels, &columns))
             return false;
         *out = cfi_max_u64(*out, columns);
     }
+    return true;
+}
+
+static bool pixels_of(const cfi_clip_setup *s, uint64_t *out)
+{
+    return cfi_mul_u64(s->width, s->height, out) && cfi_mul_u64(*out, s->clip->ears ? 1 : 3, out);
+}
+
+static bool positions_of(const cfi_clip_setup *s, uint64_t *out)
+{
+    if (!s->clip->ears)
+        return cfi_mul_u64(s->width / s->clip->patch, s->height / s->clip->patch, out) && cfi_add_u64(*out, 64, out);
+    *out = s->width;
     return true;
 }
 
@@ -113,13 +128,13 @@ static bool stages_bytes(const cfi_clip_setup *s, uint64_t *out)
 static bool bound_bytes(const cfi_clip_setup *s, uint64_t *out)
 {
     const cfi_clip *clip   = s->clip;
-    uint64_t        pixels = s->width * s->height * (clip->ears ? 1 : 3);
-    uint64_t        n      = clip->ears ? s->width : (s->width / clip->patch) * (s->height / clip->patch) + 64;
-    uint64_t        rows, scores, stages;
+    uint64_t        pixels, n, rows, scores, stages;
 
-    return stages_bytes(s, &stages) && cfi_mul_u64(n, (10 * (uint64_t)clip->embedding + 4 * widest(clip)) * 4, &rows) &&
-           cfi_mul_u64(n * n, 12 * (uint64_t)clip->heads + 8, &scores) && cfi_add_u64(rows, scores, &rows) &&
-           cfi_add_u64(rows, pixels * 16, &rows) && cfi_add_u64(rows, stages, &rows) && cfi_mul_u64(rows, s->images, out);
+    return stages_bytes(s, &stages) && pixels_of(s, &pixels) && positions_of(s, &n) && cfi_mul_u64(widest(clip), 16, &rows) &&
+           cfi_add_u64(rows, 40 * (uint64_t)clip->embedding, &rows) && cfi_mul_u64(n, rows, &rows) && cfi_mul_u64(n, n, &scores) &&
+           cfi_mul_u64(scores, 12 * (uint64_t)clip->heads + 8, &scores) && cfi_add_u64(rows, scores, &rows) &&
+           cfi_mul_u64(pixels, 16, &pixels) && cfi_add_u64(rows, pixels, &rows) && cfi_add_u64(rows, stages, &rows) &&
+           cfi_mul_u64(rows, s->images, out);
 }
 
 static void keep_larger(const cfi_clip_setup *s, const cfi_allocation *from, cfi_clip_bytes *out)
@@ -148,8 +163,9 @@ ctxfit_status cfi_clip_measure(const cfi_clip_setup *s, cfi_clip_bytes *out, ctx
     }
     if (status == CTXFIT_E_INCOMPLETE) {
         out->bound = true;
-        out->host  = s->width * s->height * 4 * (s->clip->ears ? 1 : 3) * s->images; /* what is copied to the GPU */
-        if (!bound_bytes(s, has_device(s) ? &out->device : &out->host))
+        /* what is copied to the GPU */
+        if (!pixels_of(s, &out->host) || !cfi_mul_u64(out->host, 4, &out->host) || !cfi_mul_u64(out->host, s->images, &out->host) ||
+            !bound_bytes(s, has_device(s) ? &out->device : &out->host))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "projector: a size exceeds 64 bits");
         return CTXFIT_OK;
     }

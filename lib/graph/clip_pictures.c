@@ -4,12 +4,16 @@
 
 #include "clip_internal.h"
 
-#define MOST_PIXELS 65536u /* a side, of what is asked about */
+#define MOST_PIXELS 65536u     /* a side, of what is asked about */
+#define MOST_LENGTH 16777216u /* a side, of what comes out: from there on float has no odd numbers */
+#define MOST_PIECES INT32_MAX
 
 /* ---- one picture of its own size (calc_size_preserved_ratio) ---- */
 static uint32_t to_multiple(float x, uint32_t factor, float (*round_off)(float))
 {
-    return (uint32_t)round_off(x / (float)factor) * factor;
+    float times = round_off(x / (float)factor), most = (float)(MOST_LENGTH / factor);
+
+    return (uint32_t)(times < most ? times : most) * factor;
 }
 
 static uint32_t at_least(uint32_t n, uint32_t least) { return n > least ? n : least; }
@@ -54,9 +58,14 @@ static void one_picture(cfi_clip_pictures *out, uint32_t width, uint32_t height)
 }
 
 /* ---- an overview and tiles of one size ---- */
-static void tiled(cfi_clip_pictures *out, uint32_t overview, uint32_t tile, uint32_t across, uint32_t down)
+static bool tiled(cfi_clip_pictures *out, uint32_t side, uint32_t width, uint32_t height)
 {
-    *out = (cfi_clip_pictures){{overview, tile}, {overview, tile}, {1, across * down}};
+    uint64_t across = ((uint64_t)width + side - 1) / side, down = ((uint64_t)height + side - 1) / side;
+
+    if (down > 0 && across > MOST_PIECES / down)
+        return false;
+    *out = (cfi_clip_pictures){{side, side}, {side, side}, {1, (uint32_t)(across * down)}};
+    return true;
 }
 
 /* The arrangement that wastes least of those that show most (select_best_resolution). */
@@ -81,7 +90,7 @@ static void consider(best_arrangement *best, uint32_t width, uint32_t height, ui
         *best = (best_arrangement){shown, wasted, to_width, to_height};
 }
 
-static void by_arrangement(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
+static bool by_arrangement(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
     best_arrangement     best = {0, INT64_MAX, 0, 0};
     const cfi_clip_list *list = &clip->sense->pinpoints;
@@ -89,7 +98,7 @@ static void by_arrangement(const cfi_clip *clip, uint32_t width, uint32_t height
 
     if (width <= clip->image && height <= clip->image) {
         one_picture(out, clip->image, clip->image);
-        return;
+        return true;
     }
     for (uint32_t i = 0; clip->made == CFI_CLIP_MADE_PINPOINTS && i + 1 < list->count; i += 2) {
         if (list->value[i] > 0 && list->value[i + 1] > 0)
@@ -101,7 +110,7 @@ static void by_arrangement(const cfi_clip *clip, uint32_t width, uint32_t height
                 consider(&best, width, height, x * clip->image, y * clip->image);
         }
     }
-    tiled(out, clip->image, clip->image, (best.width + clip->image - 1) / clip->image, (best.height + clip->image - 1) / clip->image);
+    return tiled(out, clip->image, best.width, best.height);
 }
 
 /* ---- slices of about the size of the overview (llava-uhd as MiniCPM-V uses it) ---- */
@@ -146,7 +155,7 @@ static void best_grid(int multiple, float log_ratio, uint32_t *across, uint32_t 
 
 static void by_slices(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
-    float    ratio = (float)width * (float)height / (float)(clip->image * clip->image);
+    float    ratio = (float)width * (float)height / (float)((uint64_t)clip->image * clip->image);
     uint32_t across, down, w = width, h = height;
 
     if (width <= clip->image && height <= clip->image) {
@@ -165,7 +174,7 @@ static void by_slices(const cfi_clip *clip, uint32_t width, uint32_t height, cfi
 }
 
 /* ---- tiles of an image whose longest edge is given (idefics3) ---- */
-static void by_longest(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
+static bool by_longest(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
     uint32_t   longest = clip->sense->value[CFI_CLIP_LONGEST_EDGE];
     fit_limits l       = {clip->image, clip->min_pixels, clip->max_pixels, longest};
@@ -181,7 +190,7 @@ static void by_longest(const cfi_clip *clip, uint32_t width, uint32_t height, cf
     } else {
         fit_size(width, height, &l, &w, &h);
     }
-    tiled(out, clip->image, clip->image, (w + clip->image - 1) / clip->image, (h + clip->image - 1) / clip->image);
+    return tiled(out, clip->image, w, h);
 }
 
 /* ---- tiles of 512 where the image is too large for one (lfm2) ---- */
@@ -250,13 +259,11 @@ bool cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_cl
         return false;
     switch (clip->made) {
     case CFI_CLIP_MADE_PINPOINTS:
-        if (clip->sense->pinpoints.count > 0)
-            by_arrangement(clip, width, height, out);
-        return true;
+        return clip->sense->pinpoints.count == 0 || by_arrangement(clip, width, height, out);
     case CFI_CLIP_MADE_TILES_OF_3:
-    case CFI_CLIP_MADE_GRID: by_arrangement(clip, width, height, out); return true;
+    case CFI_CLIP_MADE_GRID: return by_arrangement(clip, width, height, out);
     case CFI_CLIP_MADE_UHD: by_slices(clip, width, height, out); return true;
-    case CFI_CLIP_MADE_LONG_TILES: by_longest(clip, width, height, out); return true;
+    case CFI_CLIP_MADE_LONG_TILES: return by_longest(clip, width, height, out);
     case CFI_CLIP_MADE_LFM2_TILES: by_lfm2(clip, width, height, out); return true;
     default: return false;
     }

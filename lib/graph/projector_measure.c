@@ -118,7 +118,8 @@ static ctxfit_status measure_image(projector_question *q, const cfi_clip *clip, 
         if (status != CTXFIT_OK)
             break;
         keep_more(most, &bytes);
-        out->image_tokens += tokens * pictures.count[i];
+        if (!cfi_mul_u64(tokens, pictures.count[i], &tokens) || !cfi_add_u64(out->image_tokens, tokens, &out->image_tokens))
+            return cfi_fail(q->error, CTXFIT_E_OVERFLOW, "the tokens of an image exceed 64 bits");
         out->image_pieces += pictures.count[i];
         if (i == 0 || (uint64_t)pictures.width[i] * pictures.height[i] > (uint64_t)out->picture_width * out->picture_height) {
             out->picture_width  = pictures.width[i];

@@ -308,6 +308,26 @@ static void limits_of_an_image_that_contradict_are_refused(void **state)
     assert_int_equal(altered("qwen3vl.0", none, &o, "at least"), CTXFIT_E_UNSUPPORTED);
 }
 
+static void sizes_beyond_64_bits_are_an_error_and_no_small_number(void **state)
+{
+    static const char *const patches[] = {"k clip.vision.patch_size 65535", "k clip.vision.spatial_merge_size 64", NULL};
+    static const char *const strange[] = {"k clip.projector_type strange", "k clip.vision.image_size 65536", "k clip.vision.patch_size 1",
+                                          NULL};
+    static const char *const pieces[] = {"k clip.projector_type idefics3", "k clip.vision.image_size 1", "k clip.vision.patch_size 1",
+                                         "k clip.vision.preproc_image_size 65536", NULL};
+    static const char *const as_is[] = {NULL};
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+
+    (void)state;
+    assert_int_equal(altered("idefics3.0", strange, NULL, "64 bits"), CTXFIT_E_OVERFLOW);
+    o.image_width = o.image_height = 65536;
+    assert_int_equal(altered("idefics3.0", pieces, &o, ""), CTXFIT_OK); /* 65536 x 65536 pieces: not known */
+    o.image_height     = 1;
+    o.image_min_tokens = o.image_max_tokens = UINT32_MAX;
+    assert_int_equal(altered("qwen3vl.0", patches, &o, "64 bits"), CTXFIT_E_OVERFLOW);
+    assert_int_equal(altered("qwen3vl.0", as_is, &o, ""), CTXFIT_OK); /* a side of 2^29 ends at 2^24 */
+}
+
 static void every_failing_allocation_is_reported(void **state)
 {
     ctxfit_gguf *gguf = projector_gguf(projector_find(&rows, "gemma3.0"), NULL);
@@ -347,6 +367,7 @@ int main(void)
         cmocka_unit_test(files_that_llama_cpp_does_not_load_are_refused),
         cmocka_unit_test(sizes_that_nothing_can_be_divided_by_are_refused),
         cmocka_unit_test(limits_of_an_image_that_contradict_are_refused),
+        cmocka_unit_test(sizes_beyond_64_bits_are_an_error_and_no_small_number),
         cmocka_unit_test(every_failing_allocation_is_reported),
     };
 
