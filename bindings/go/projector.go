@@ -121,6 +121,7 @@ type ProjectorMemory struct {
 	ImagePieces      int    `json:"image_pieces"` // pictures that the image is encoded as
 	PictureWidth     int    `json:"picture_width"`
 	PictureHeight    int    `json:"picture_height"`
+	Embedding        int    `json:"embedding"` // width of what it hands over for a token; 0: no graph says it
 }
 
 // Measure returns what the projector takes: under an engine ("" is the newest llama.cpp), on a GPU of that backend ([BackendCPU]: the host).
@@ -151,5 +152,5 @@ func (p *ProjectorFile) Measure(engine string, backend Backend, how Projector) (
 		HostWeightBytes: uint64(m.host_weight_bytes), LoadBytes: uint64(m.load_bytes), HostLoadBytes: uint64(m.host_load_bytes),
 		ComputeBytes: uint64(m.compute_bytes), HostComputeBytes: uint64(m.host_compute_bytes), ImageTokens: uint64(m.image_tokens),
 		AudioTokens: uint64(m.audio_tokens), ImagePieces: int(m.image_pieces), PictureWidth: int(m.picture_width),
-		PictureHeight: int(m.picture_height)}, nil
+		PictureHeight: int(m.picture_height), Embedding: int(m.embedding)}, nil
 }

@@ -77,7 +77,7 @@ typedef struct ctxfit_projector_memory {
     uint32_t image_pieces;       /**< pictures that the image is encoded as */
     uint32_t picture_width;      /**< pixels of the largest of them; without an image of the one at the start */
     uint32_t picture_height;     /**< pixels */
-    uint32_t reserved0;          /**< 0 */
+    uint32_t embedding;          /**< width of what it hands over for a token; 0: no graph says it */
 } ctxfit_projector_memory;
 #define CTXFIT_PROJECTOR_MEMORY_INIT { (uint32_t)sizeof(ctxfit_projector_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 

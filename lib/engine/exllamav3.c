@@ -2,11 +2,10 @@
  * backends/exllamav3/model.py. */
 #include "engine_internal.h"
 
-#define EXL3_PAGE       256u  /* constants.py, PAGE_SIZE */
-#define EXL3_CHUNK      2048u /* chunk_size */
-#define EXL3_CONTEXT    8192u /* max_seq_len_default, where the model states none */
-#define EXL3_SLOTS      4u    /* default_mbs of models that keep states */
-#define EXL3_SLOTS_FROM 35u   /* cache/cache.py: max_batch_size is 0.0.35's; before, a sequence made its own states */
+#define EXL3_PAGE    256u  /* constants.py, PAGE_SIZE */
+#define EXL3_CHUNK   2048u /* chunk_size */
+#define EXL3_CONTEXT 8192u /* max_seq_len_default, where the model states none */
+#define EXL3_SLOTS   4u    /* default_mbs of models that keep states */
 
 enum { NONE = 0, WINDOWS = 1 };
 
@@ -172,7 +171,7 @@ static ctxfit_status exl3_slots(const ctxfit_model *model, const ctxfit_plan_opt
     x->window_states = (arch->flags & WINDOWS) != 0 && cfi_exl3_changed(run->release, CFI_EXL3_WINDOW_STATES);
     x->history = options->draft_tokens;
     x->slots = run->n_seq;
-    if (run->release < EXL3_SLOTS_FROM)
+    if (!cfi_exl3_changed(run->release, CFI_EXL3_STATE_SLOTS))
         return CTXFIT_OK;
     if (options->batch_sequences != 0 && options->batch_sequences < run->n_seq)
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3: %lu requests at once with a max_batch_size of %lu", (unsigned long)run->n_seq,

@@ -115,6 +115,7 @@ typedef struct cfi_clip_bytes {
     uint64_t host;
     bool     flash;  /* attention is by flash attention */
     bool     bound;  /* no graph: an upper bound */
+    uint64_t width;  /* of what it hands over for a token; 0: no graph says it */
 } cfi_clip_bytes;
 
 /* Compute buffers for pictures of a size. E_OVERFLOW, E_LIMIT, E_NO_MEMORY. */

@@ -33,8 +33,10 @@ static bool attends(const cfi_net *net, const cfi_schedule *schedule)
     return true;
 }
 
-static ctxfit_status build_graph(const cfi_clip_setup *s, bool flash, cfi_allocation *out, bool *attending, ctxfit_error *error)
+static ctxfit_status build_graph(const cfi_clip_setup *s, bool flash, cfi_allocation *out, bool *attending, uint64_t *width,
+                                 ctxfit_error *error)
 {
+    cfi_node         *result   = NULL;
     cfi_engine_device device   = {.backend = s->backend};
     cfi_padding       pads[2]  = {clip_padding(s->backend), CFI_PADDING_32};
     uint32_t          host     = has_device(s) ? 1 : 0;
@@ -54,7 +56,10 @@ static ctxfit_status build_graph(const cfi_clip_setup *s, bool flash, cfi_alloca
     if (b.weights == NULL)
         net.no_memory = true;
     else
-        cfi_net_expand(&net, graph_of(s->clip->type)(&b));
+        result = graph_of(s->clip->type)(&b);
+    if (result != NULL)
+        cfi_net_expand(&net, result);
+    *width = result != NULL ? result->ne[0] : 0;
     *attending = attends(&net, &schedule);
     if (!net.overflow && !net.no_memory && !net.incomplete && cfi_schedule_make(&net, &schedule) && !cfi_allocate(&net, &schedule, out))
         status = cfi_fail(error, CTXFIT_E_LIMIT, "projector: the engine's allocator runs out of free blocks");
@@ -149,20 +154,21 @@ ctxfit_status cfi_clip_measure(const cfi_clip_setup *s, cfi_clip_bytes *out, ctx
     bool           attending  = true;
     ctxfit_status  status     = CTXFIT_E_INCOMPLETE;
 
-    *out       = (cfi_clip_bytes){0, 0, s->flash != CTXFIT_CHOICE_OFF, false};
+    *out       = (cfi_clip_bytes){0, 0, s->flash != CTXFIT_CHOICE_OFF, false, 0};
     if (graph_of(s->clip->type) != NULL)
-        status = build_graph(s, out->flash, &allocation, &attending, error);
+        status = build_graph(s, out->flash, &allocation, &attending, &out->width, error);
     if (status == CTXFIT_OK)
         keep_larger(s, &allocation, out);
     /* Tried, found slow, and left: what was reserved for it stays. */
     if (status == CTXFIT_OK && !attending && s->flash != CTXFIT_CHOICE_ON) {
         out->flash = false;
-        status     = build_graph(s, false, &allocation, &attending, error);
+        status     = build_graph(s, false, &allocation, &attending, &out->width, error);
         if (status == CTXFIT_OK)
             keep_larger(s, &allocation, out);
     }
     if (status == CTXFIT_E_INCOMPLETE) {
         out->bound = true;
+        out->width = 0;
         /* what is copied to the GPU */
         if (!pixels_of(s, &out->host) || !cfi_mul_u64(out->host, 4, &out->host) || !cfi_mul_u64(out->host, s->images, &out->host) ||
             !bound_bytes(s, has_device(s) ? &out->device : &out->host))

@@ -183,6 +183,7 @@ static ctxfit_status measure_sense(projector_question *q, uint32_t sense, ctxfit
         out->flags |= CTXFIT_ENCODER_F_FLASH;
     if (most.bound)
         out->flags |= CTXFIT_ENCODER_F_BOUND;
+    out->embedding = start.width <= UINT32_MAX ? (uint32_t)start.width : 0;
     if (!cfi_add_u64(out->load_bytes, start.device, &out->load_bytes) ||
         !cfi_add_u64(out->host_load_bytes, start.host, &out->host_load_bytes) ||
         !cfi_add_u64(out->compute_bytes, most.device, &out->compute_bytes) ||

@@ -144,6 +144,17 @@ static uint32_t projector_device(const cfi_question *q, const ctxfit_projector_o
     return q->device_count > 0 ? 0 : q->device_count;
 }
 
+/* tools/mtmd/mtmd.cpp:595, llama_model_n_embd_inp(). */
+static ctxfit_status meet_width(const cfi_question *q, ctxfit_error *error)
+{
+    uint32_t text = q->model->info.embedding_inputs, eyes = q->projector.embedding;
+
+    if (text == 0 || eyes == 0 || text == eyes)
+        return CTXFIT_OK;
+    return cfi_fail(error, CTXFIT_E_REFUSED, "mismatch between text model (n_embd = %u) and mmproj (n_embd = %u)", (unsigned)text,
+                    (unsigned)eyes);
+}
+
 /* What it takes depends on nothing that a plan varies: measured once. */
 static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item, const cfi_arena *arena, ctxfit_error *error)
 {
@@ -157,7 +168,8 @@ static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item
         o.flash_attention = q->options.flash_attention;
     q->projector_device = projector_device(q, &o);
     backend = q->projector_device < q->device_count ? q->engine_device[q->projector_device].backend : (uint32_t)CTXFIT_BACKEND_CPU;
-    return cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &arena->allocator, &q->projector, error);
+    status = cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &arena->allocator, &q->projector, error);
+    return status == CTXFIT_OK ? meet_width(q, error) : status;
 }
 
 ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error)

@@ -87,6 +87,26 @@ static void warn_of_hardware(warning_list *list, const cfi_question *q)
     }
 }
 
+/* Settings of engines that share layers among ranks, where the engine is none of them. */
+static void warn_of_settings(warning_list *list, const cfi_question *q)
+{
+    const ctxfit_plan_options *o = &q->options;
+    const struct {
+        bool        given;
+        const char *name;
+    } settings[] = {
+        {o->tensor_parallel > 1, "tensor_parallel"}, {o->pipeline_parallel > 1, "pipeline_parallel"},
+        {o->memory_fraction > 0, "memory_fraction"}, {o->kv_cache_bytes > 0, "kv_cache_bytes"},
+        {o->block_tokens > 0, "block_tokens"},
+    };
+
+    if (cfi_ranks_engine(q->engine.id) || q->engine.id == CFI_ENGINE_EXLLAMAV3)
+        return;
+    for (size_t i = 0; i < CFI_COUNT(settings); i++)
+        if (settings[i].given)
+            warn(list, "%s has no setting for %s: it changes nothing here", q->engine.info.name, settings[i].name);
+}
+
 /* What the engine does other than it was asked. */
 static void warn_of_engine(warning_list *list, const cfi_question *q)
 {
@@ -235,6 +255,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     ctxfit_status status;
 
     warn_of_engine(&list, q);
+    warn_of_settings(&list, q);
     warn_of_model(&list, q);
     warn_of_checkpoint(&list, q);
     warn_of_hardware(&list, q);

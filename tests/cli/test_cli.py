@@ -297,6 +297,12 @@ class ExitCodes(unittest.TestCase):
         self.assertIn("blocks a request from 32 tokens on", reasons["kv_bytes"])
         self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
 
+    def test_settings_of_other_engines_are_told(self):
+        answer = run("plan", "qwen3-8b", "--hw", "2*rtx-4090", "-tp", "2", "--gpu-memory-utilization", "0.5", "--json")
+        notes = [w for w in json.loads(answer.stdout)["warnings"] if "no setting for" in w]
+        self.assertEqual([w.split(":")[0] for w in notes],
+                         ["llama.cpp has no setting for tensor_parallel", "llama.cpp has no setting for memory_fraction"])
+
     def test_suggestions_for_names(self):
         self.assertIn("qwen3-coder-30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
         self.assertIn("rtx-4090", self.check(BAD_INPUT, "hw", "rtx-4091"))

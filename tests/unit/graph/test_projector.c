@@ -1,6 +1,7 @@
 /* The public measure of projectors: what it adds up, what it says of what it does not know, what it refuses. */
 #include "projector_rows.h"
 
+#include "ctxfit/beside.h"
 #include "ctxfit/hw.h"
 #include "ctxfit/plan.h"
 #include "ctxfit/projector.h"
@@ -174,6 +175,44 @@ static ctxfit_status refusal(const ctxfit_projector *p, const char *engine, cons
     assert_non_null(strstr(error.message, words));
     assert_int_equal(m.weight_bytes, 0);
     return status;
+}
+
+static ctxfit_status plan_beside(const char *model_text, ctxfit_error *error)
+{
+    ctxfit_gguf   *gguf   = projector_gguf(projector_find(&rows, "qwen3vl.0"), NULL);
+    ctxfit_beside *beside = NULL;
+    ctxfit_model  *model  = NULL;
+    ctxfit_hw     *hw     = NULL;
+    ctxfit_plan   *plan   = NULL;
+    ctxfit_status  status;
+
+    assert_int_equal(ctxfit_beside_new(NULL, &beside, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_add_projector(beside, gguf, NULL, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_model_from_text(model_text, 0, NULL, &model, error), CTXFIT_OK);
+    assert_int_equal(ctxfit_hw_parse("host:64GiB", NULL, &hw, NULL), CTXFIT_OK);
+    status = ctxfit_plan_make_beside(model, hw, NULL, beside, NULL, &plan, error);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    ctxfit_beside_free(beside);
+    ctxfit_gguf_free(gguf);
+    return status;
+}
+
+#define LAYERS "layers=2 ctx=4096 ff=512 heads=4 kv_heads=4 vocab=1000 "
+
+/* The file's mm.2.bias has 256 elements, and one deepstack layer comes on top: clip.cpp, clip_n_mmproj_embd(). */
+static void a_projector_of_another_width_is_refused(void **state)
+{
+    ctxfit_projector *projector = projector_of("qwen3vl.0", NULL);
+    ctxfit_error      error;
+
+    (void)state;
+    assert_int_equal(measured(projector, CTXFIT_BACKEND_CPU, NULL).embedding, 512);
+    assert_int_equal(plan_beside("qwen3vl " LAYERS "width=256 n_deepstack_layers=1", &error), CTXFIT_OK);
+    assert_int_equal(plan_beside("qwen3vl " LAYERS "width=512 n_deepstack_layers=1", &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "(n_embd = 1024) and mmproj (n_embd = 512)"));
+    ctxfit_projector_free(projector);
 }
 
 static void wrong_questions_are_refused(void **state)
@@ -362,6 +401,7 @@ int main(void)
         cmocka_unit_test(sound_comes_in_chunks_of_half_a_minute),
         cmocka_unit_test(what_is_not_known_is_bounded_and_said),
         cmocka_unit_test(a_kind_that_nobody_knows_is_bounded),
+        cmocka_unit_test(a_projector_of_another_width_is_refused),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(an_image_of_less_than_a_patch_is_no_crash),
         cmocka_unit_test(files_that_llama_cpp_does_not_load_are_refused),

@@ -1244,7 +1244,7 @@ class ctxfit_projector_memory(ctypes.Structure):
     image_pieces: int
     picture_width: int
     picture_height: int
-    reserved0: int
+    embedding: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -1259,7 +1259,7 @@ class ctxfit_projector_memory(ctypes.Structure):
         ("image_pieces", ctypes.c_uint32),
         ("picture_width", ctypes.c_uint32),
         ("picture_height", ctypes.c_uint32),
-        ("reserved0", ctypes.c_uint32),
+        ("embedding", ctypes.c_uint32),
     ]
 
 

@@ -1131,6 +1131,8 @@ class ProjectorMemory:
     picture_width: int
     #: pixels
     picture_height: int
+    #: width of what it hands over for a token; False: no graph says it
+    embedding: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_projector_memory) -> ProjectorMemory:
@@ -1147,6 +1149,7 @@ class ProjectorMemory:
             s.image_pieces,
             s.picture_width,
             s.picture_height,
+            s.embedding,
         )
 
 
