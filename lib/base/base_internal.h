@@ -161,6 +161,7 @@ size_t cfi_utf8_length(const char *text);
 /* Names from files end up in messages, and messages on terminals and in logs: control characters and what is no UTF-8 become '?'. */
 void cfi_make_printable(char *text);
 int  cfi_ascii_lower(int c);
+bool cfi_ends_with(const char *text, const char *end);
 static inline bool cfi_is_digit(int c) { return c >= '0' && c <= '9'; }
 bool cfi_equal_nocase(const char *a, const char *b);
 /* Canonical form of a name that people type: lower case, every run of other characters than [a-z0-9.] is one '-'. Truncates at cap. */

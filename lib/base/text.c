@@ -14,6 +14,13 @@ bool cfi_equal_nocase(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
+bool cfi_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && memcmp(text + n - m, end, m) == 0;
+}
+
 size_t cfi_utf8_length(const char *text)
 {
     static const unsigned char low[] = {0xA0, 0x90}, high[] = {0x9F, 0x8F};

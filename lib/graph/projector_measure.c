@@ -18,13 +18,6 @@ typedef struct projector_question {
 
 static bool starts_with(const char *name, const char *start) { return strncmp(name, start, strlen(start)) == 0; }
 
-static bool ends_with_text(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 /* Tensors that every encoder loads, whichever it is (clip.cpp:2064). */
 static bool is_common(const char *name)
 {
@@ -41,8 +34,8 @@ static bool is_common(const char *name)
 /* Limits of clamped products are read as numbers. */
 static bool is_number(const char *name)
 {
-    return ends_with_text(name, ".input_min") || ends_with_text(name, ".input_max") || ends_with_text(name, ".output_min") ||
-           ends_with_text(name, ".output_max");
+    return cfi_ends_with(name, ".input_min") || cfi_ends_with(name, ".input_max") || cfi_ends_with(name, ".output_min") ||
+           cfi_ends_with(name, ".output_max");
 }
 
 static bool loaded_by(const ctxfit_projector *p, const char *name, uint32_t sense)

@@ -3,13 +3,6 @@
  * nothing; here they are sorted by name, as the repository's own listing is. */
 #include "store_internal.h"
 
-static bool has_ending(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && memcmp(text + n - m, end, m) == 0;
-}
-
 static bool is_tag_character(char c)
 {
     int lower = cfi_ascii_lower((unsigned char)c);
@@ -36,7 +29,7 @@ bool cfi_gguf_name_read(const char *path, cfi_gguf_name *out)
 
     memset(out, 0, sizeof *out);
     out->index = out->count = 1;
-    if (len <= 5 || !has_ending(path, ".gguf"))
+    if (len <= 5 || !cfi_ends_with(path, ".gguf"))
         return false;
     len -= 5;
     if (len > 15) { /* "-00001-of-00002" */
@@ -309,7 +302,7 @@ static ctxfit_status list_checkpoint(const cfi_store_repo *repo, ctxfit_store *o
     for (size_t i = 0; i < repo->files.count; i++) {
         const cfi_store_file *file = &repo->files.item[i];
 
-        if (!has_ending(file->name, ".safetensors"))
+        if (!cfi_ends_with(file->name, ".safetensors"))
             continue;
         entry.files += file->kind == CFI_PATH_FILE;
         entry.flags |= file->kind == CFI_PATH_NONE ? CTXFIT_STORED_F_UNFINISHED : 0;

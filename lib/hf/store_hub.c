@@ -9,13 +9,6 @@
 static const char hub_prefix[] = "models--";
 static const char manifest_prefix[] = "manifest=";
 
-static bool is_ending(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && memcmp(text + n - m, end, m) == 0;
-}
-
 ctxfit_status cfi_index_add(cfi_store_index *index, const cfi_store_name *name, ctxfit_error *error)
 {
     if (name->name == NULL)
@@ -83,7 +76,7 @@ ctxfit_status cfi_hub_index(cfi_store_index *index, ctxfit_error *error)
             name.name = repository_of(index->arena, file->name + sizeof hub_prefix - 1);
             name.folder = file->path;
         } else if (file->kind == CFI_PATH_FILE && strncmp(file->name, manifest_prefix, sizeof manifest_prefix - 1) == 0 &&
-                   is_ending(file->name, ".json")) {
+                   cfi_ends_with(file->name, ".json")) {
             name.name = repository_of_manifest(index->arena, file->name);
             if (name.name != NULL && strcmp(name.name, last) == 0)
                 continue; /* of another tag */
@@ -156,7 +149,7 @@ static ctxfit_status find_snapshot(const cfi_store_index *index, const cfi_store
 
 static bool is_unfinished(const char *name)
 {
-    return is_ending(name, ".incomplete") || is_ending(name, ".downloadInProgress");
+    return cfi_ends_with(name, ".incomplete") || cfi_ends_with(name, ".downloadInProgress");
 }
 
 static ctxfit_status find_unfinished(const cfi_store_index *index, const cfi_store_name *name, const char **out, ctxfit_error *error)
@@ -278,7 +271,7 @@ static ctxfit_status open_flat(const cfi_store_index *index, const cfi_store_nam
         if (is_unfinished(file.name))
             out->unfinished = file.path;
         file.name += len;
-        if (file.kind != CFI_PATH_FOLDER && is_ending(file.name, ".gguf"))
+        if (file.kind != CFI_PATH_FOLDER && cfi_ends_with(file.name, ".gguf"))
             status = cfi_store_add_file(&out->files, &file, index->arena, error);
     }
     if (status == CTXFIT_OK && out->files.count > 0)

@@ -50,13 +50,6 @@ static void read_projector(cfi_meta *meta, ctxfit_companion *out)
 
 /* ---- adapters ---- */
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 /* A token passes both matrices of each pair; while a pair is added, its product and the narrow one before it are held beside the result. */
 static ctxfit_status read_adapter(cfi_meta *meta, ctxfit_companion *out, const cfi_gguf_tensor *tensors, size_t count, ctxfit_error *error)
 {
@@ -77,9 +70,9 @@ static ctxfit_status read_adapter(cfi_meta *meta, ctxfit_companion *out, const c
         if (!cfi_mul_u64(t->dims[0], t->dims[1], &flops) || !cfi_mul_u64(flops, 2, &flops) ||
             !cfi_add_u64(out->flops_per_token, flops, &out->flops_per_token))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "tensor '%.64s': too large", t->name);
-        if (ends_with(t->name, ".lora_a") && t->dims[1] <= UINT32_MAX)
+        if (cfi_ends_with(t->name, ".lora_a") && t->dims[1] <= UINT32_MAX)
             out->rank = (uint32_t)cfi_max_u64(out->rank, t->dims[1]);
-        else if (ends_with(t->name, ".lora_b"))
+        else if (cfi_ends_with(t->name, ".lora_b"))
             width = cfi_max_u64(width, t->dims[1]);
     }
     if (!cfi_add_u64(width, out->rank, &width) || !cfi_mul_u64(width, sizeof(float), &out->compute_bytes_per_token))

@@ -96,11 +96,11 @@ static void line_write_choices(cfi_writer *w, const ctxfit_plan_options *o)
                                                            : "");
 }
 
-static bool line_ends_with(const char *text, const char *end)
+static bool names_program(const char *text, const char *end)
 {
     size_t len = strlen(text), tail = strlen(end);
 
-    return len >= tail && strcmp(text + len - tail, end) == 0 && (len == tail || text[len - tail - 1] == '/');
+    return cfi_ends_with(text, end) && (len == tail || text[len - tail - 1] == '/');
 }
 
 ctxfit_status ctxfit_place_write_line(const ctxfit_plan_options *options, const char *program, const char *model_path, char *buf,
@@ -117,8 +117,8 @@ ctxfit_status ctxfit_place_write_line(const ctxfit_plan_options *options, const 
         buf[0] = '\0';
     if (program == NULL)
         program = "llama-server";
-    server = line_ends_with(program, "llama-server");
-    if (options == NULL || (buf == NULL && cap > 0) || (!server && !line_ends_with(program, "llama-cli")))
+    server = names_program(program, "llama-server");
+    if (options == NULL || (buf == NULL && cap > 0) || (!server && !names_program(program, "llama-cli")))
         return CTXFIT_E_INVALID_ARG;
     status = cfi_copy_in(&o, sizeof o, CFI_V1_PLAN_OPTIONS, options);
     if (status != CTXFIT_OK)

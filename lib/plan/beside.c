@@ -153,13 +153,6 @@ ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, const ctxfit_gg
 
 static const char suffix_a[] = ".lora_a", suffix_b[] = ".lora_b", norm[] = "_norm.weight";
 
-static bool ends_in(const char *name, size_t len, const char *end)
-{
-    size_t n = strlen(end);
-
-    return len >= n && memcmp(name + len - n, end, n) == 0;
-}
-
 /* A tensor and its counterpart, whose name differs in the last letter. */
 static ctxfit_status read_halves(ctxfit_beside *beside, const ctxfit_gguf *gguf, const cfi_gguf_tensor *a, cfi_beside_pair *out,
                                ctxfit_error *error)
@@ -196,13 +189,11 @@ static ctxfit_status read_pairs(ctxfit_beside *beside, const ctxfit_gguf *gguf, 
     if (item->pair == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an adapter");
     for (size_t i = 0; i < count && status == CTXFIT_OK; i++) {
-        size_t len = strlen(tensors[i].name);
-
-        if (ends_in(tensors[i].name, len, suffix_b))
+        if (cfi_ends_with(tensors[i].name, suffix_b))
             halves++;
-        else if (ends_in(tensors[i].name, len, suffix_a) && item->pair_count <= count / 2)
+        else if (cfi_ends_with(tensors[i].name, suffix_a) && item->pair_count <= count / 2)
             status = read_halves(beside, gguf, &tensors[i], &item->pair[item->pair_count++], error);
-        else if (!ends_in(tensors[i].name, len, norm))
+        else if (!cfi_ends_with(tensors[i].name, norm))
             status = cfi_fail(error, CTXFIT_E_MALFORMED, "LoRA tensor '%.64s' has unexpected suffix", tensors[i].name);
     }
     if (status == CTXFIT_OK && halves != item->pair_count)
