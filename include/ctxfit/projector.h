@@ -86,9 +86,9 @@ typedef struct ctxfit_projector_memory {
  * @param engine "llama.cpp", "llama.cpp@b10472"; NULL and "" = newest llama.cpp
  * @param backend CTXFIT_BACKEND_* of the GPU that it runs on; 0 and CPU = the host
  * @param options NULL = defaults
- * @return OK; E_NOT_FOUND (engine); E_UNSUPPORTED (an engine that runs no llama.cpp; sizes that llama.cpp refuses); E_INCOMPLETE (the file
- *         lacks a key); E_OVERFLOW; E_LIMIT; E_NO_MEMORY; E_INVALID_ARG (NULL; unknown flags, a choice or a backend that is none, an
- *         image with one side); E_STRUCT_SIZE; E_NEWER_STRUCT.
+ * @return OK; E_NOT_FOUND (engine); E_REFUSED (a kind that the engine's llama.cpp does not know); E_UNSUPPORTED (an engine that runs no
+ *         llama.cpp; sizes that llama.cpp refuses); E_INCOMPLETE (the file lacks a key); E_OVERFLOW; E_LIMIT; E_NO_MEMORY; E_INVALID_ARG
+ *         (NULL; unknown flags, a choice or a backend that is none, an image with one side); E_STRUCT_SIZE; E_NEWER_STRUCT.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_projector_measure(const ctxfit_projector *projector, const char *engine, uint32_t backend,

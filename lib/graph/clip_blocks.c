@@ -40,19 +40,12 @@ typedef struct block_name {
     char text[64];
 } block_name;
 
-/* Files of old converters have the two matrices of the feed-forward under each other's name (clip.cpp:2340, is_ffn_swapped). */
+/* clip.cpp:2314, is_ffn_swapped */
 static bool swapped(cfi_clip_build *b, uint32_t layer)
 {
-    static const uint8_t old[] = {CFI_CLIP_TYPE_MLP, CFI_CLIP_TYPE_LDP, CFI_CLIP_TYPE_LDPV2, CFI_CLIP_TYPE_QWEN2VL, CFI_CLIP_TYPE_QWEN25VL,
-                                  CFI_CLIP_TYPE_EXAONE4_5, CFI_CLIP_TYPE_GLM_EDGE, CFI_CLIP_TYPE_GEMMA3, CFI_CLIP_TYPE_IDEFICS3,
-                                  CFI_CLIP_TYPE_MINICPMV};
-    const cfi_node *down = cfi_clip_block(b, layer, "ffn_down.weight");
+    const cfi_node *down = b->clip->apart == CFI_CLIP_OLD ? cfi_clip_block(b, layer, "ffn_down.weight") : NULL;
 
-    for (size_t i = 0; i < CFI_COUNT(old); i++) {
-        if (old[i] == b->clip->type)
-            return down != NULL && down->ne[0] == b->clip->embedding;
-    }
-    return false;
+    return down != NULL && down->ne[0] == b->clip->embedding;
 }
 
 static block_name named_block(const cfi_clip_build *b, uint32_t layer, const char *name)
@@ -277,7 +270,7 @@ static cfi_node *vit_attention(cfi_clip_build *b, const vit_layer *l, cfi_node *
         part[0] = l->rotate(b, part[0]);
         part[1] = l->rotate(b, part[1]);
     }
-    if (b->clip->type == CFI_CLIP_TYPE_GEMMA4V)
+    if (b->values_normed)
         part[2] = cfi_op_same(b->net, CFI_OP_RMS_NORM, part[2]);
     return cfi_clip_block_attention(b, l->index, part[0], part[1], part[2], NULL);
 }
@@ -323,7 +316,7 @@ cfi_node *cfi_clip_vit(cfi_clip_build *b, cfi_node *x, uint64_t n_pos, cfi_op no
 {
     const cfi_clip *clip = b->clip;
     const char     *pre  = clip->ears ? "a.pre_ln" : "v.pre_ln";
-    const char     *post = clip->ears ? "a.post_ln" : clip->type == CFI_CLIP_TYPE_DOTS_OCR ? "mm.post_norm" : "v.post_ln";
+    const char     *post = b->last_norm != NULL ? b->last_norm : clip->ears ? "a.post_ln" : "v.post_ln";
     vit_layer       layer = {0, n_pos, cfi_max_u64(1, x->ne[2]), norm, rotate};
 
     x = cfi_reshape_2d(b->net, cfi_clip_plus(b, x, learned), clip->embedding, n_pos * layer.images);
@@ -331,7 +324,7 @@ cfi_node *cfi_clip_vit(cfi_clip_build *b, cfi_node *x, uint64_t n_pos, cfi_op no
         x = cfi_clip_norm(b, x, norm, pre);
     for (; layer.index < clip->layers; layer.index++)
         x = vit_block(b, &layer, x);
-    if (cfi_clip_halves(clip))
+    if (clip->apart == CFI_CLIP_HALVED)
         x = halved(b, x);
     if (named(b, post, "weight") != NULL)
         x = cfi_clip_norm(b, x, norm, post);

@@ -18,6 +18,8 @@ struct cfi_clip_build {
     uint64_t        patches;
     bool            flash;
     bool            clamped;   /* every product is clamped before and behind */
+    bool            values_normed;
+    const char     *last_norm; /* of the layers; NULL: the usual one */
     cfi_node       *position[2]; /* what rotations go by */
 };
 
@@ -46,6 +48,7 @@ cfi_node *cfi_clip_part(cfi_clip_build *b, cfi_node *joint, uint64_t heads, uint
 /* ---- pictures ---- */
 cfi_node *cfi_clip_raw(cfi_clip_build *b, uint64_t channels);
 cfi_node *cfi_clip_patches(cfi_clip_build *b, cfi_node *raw);                     /* build_inp: [width, patches, images] */
+cfi_node *cfi_clip_patches_plain(cfi_clip_build *b, cfi_node *raw);               /* without a bias */
 cfi_node *cfi_clip_paired_patches(cfi_clip_build *b);                             /* two frames, patches of four neighbours in a row */
 cfi_node *cfi_clip_neighbours(cfi_clip_build *b, cfi_node *x);
 cfi_node *cfi_clip_resized_positions(cfi_clip_build *b);
@@ -67,8 +70,10 @@ cfi_node *cfi_pool_2d(cfi_net *net, cfi_node *x, uint64_t width, uint64_t height
 cfi_node *cfi_upscale(cfi_net *net, cfi_node *x, uint64_t ne0, uint64_t ne1, uint64_t ne2, uint64_t ne3);
 
 /* ---- towers: the whole graph of an encoder; the result is expanded by the caller ---- */
-#define CFI_CLIP_TYPE(id, name, graph, ...) cfi_node *cfi_clip_graph_##graph(cfi_clip_build *b);
+#define CFI_CLIP_TYPE(id, name, since, graph, ...) cfi_node *cfi_clip_graph_##graph(cfi_clip_build *b);
+#define CFI_CLIP_BEFORE(id, ...)
 #include "clip_types.def"
+#undef CFI_CLIP_BEFORE
 #undef CFI_CLIP_TYPE
 
 #endif

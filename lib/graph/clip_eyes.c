@@ -56,12 +56,12 @@ cfi_node *cfi_clip_graph_gemma4v(cfi_clip_build *b)
 {
     cfi_net  *net   = b->net;
     uint64_t  width = b->clip->embedding;
-    cfi_node *x     = cfi_clip_patches(b, cfi_op_same(net, CFI_OP_SCALE, cfi_clip_raw(b, 3)));
+    cfi_node *x     = cfi_clip_patches_plain(b, cfi_op_same(net, CFI_OP_SCALE, cfi_clip_raw(b, 3)));
     cfi_node *bias  = cfi_clip_tensor(b, "v.std_bias");
     cfi_node *scale = cfi_clip_tensor(b, "v.std_scale");
 
     x          = add_tables(b, x);
-    b->clamped = true;
+    b->clamped = b->values_normed = true;
     x          = cfi_clip_vit(b, x, b->patches, CFI_OP_RMS_NORM, NULL, cfi_clip_rotate_2d);
     x          = cfi_cont_4d(net, cfi_transpose(net, x), b->px, b->py, width, b->images);
     x          = cfi_pool_2d(net, x, b->clip->merge, b->clip->merge);
@@ -257,6 +257,7 @@ cfi_node *cfi_clip_graph_dotsocr(cfi_clip_build *b)
     cfi_node *x = cfi_clip_patches(b, cfi_clip_raw(b, 3));
 
     b->position[0] = cfi_clip_input(b, CFI_QUANT_I32, b->patches * 4, 1);
+    b->last_norm   = "mm.post_norm";
     x = cfi_clip_vit(b, x, b->patches, CFI_OP_RMS_NORM, NULL, cfi_clip_rotate);
     x = cfi_clip_norm(b, x, CFI_OP_NORM, "mm.input_norm");
     return cfi_clip_ffn(b, cfi_clip_merge(b, x, b->clip->merge), "mm.0", NULL, "mm.2", 0);

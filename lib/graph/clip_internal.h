@@ -7,7 +7,9 @@
 
 typedef enum cfi_clip_type {
 #define CFI_CLIP_TYPE(id, ...) CFI_CLIP_TYPE_##id,
+#define CFI_CLIP_BEFORE(id, ...)
 #include "clip_types.def"
+#undef CFI_CLIP_BEFORE
 #undef CFI_CLIP_TYPE
     CFI_CLIP_TYPE_UNKNOWN
 } cfi_clip_type;
@@ -36,6 +38,7 @@ enum {
     CFI_CLIP_COUNTED_UNKNOWN = 0,
     CFI_CLIP_COUNTED_PATCHES,
     CFI_CLIP_COUNTED_QUARTER,
+    CFI_CLIP_COUNTED_QUARTER_ENDS,
     CFI_CLIP_COUNTED_ENDS,
     CFI_CLIP_COUNTED_QUERIES,
     CFI_CLIP_COUNTED_PAIRS,
@@ -45,10 +48,21 @@ enum {
     CFI_CLIP_COUNTED_ROW_BREAKS,
     CFI_CLIP_COUNTED_ROW_ENDS,
     CFI_CLIP_COUNTED_FRAMES,
+    CFI_CLIP_COUNTED_STACKED,
+    CFI_CLIP_COUNTED_STACKED_ENDS,
     CFI_CLIP_COUNTED_HUNDREDS,
     CFI_CLIP_COUNTED_HALVED_TWICE,
     CFI_CLIP_COUNTED_EACH_FRAME,
     CFI_CLIP_COUNTED_SIDE
+};
+/* What sets a kind apart. */
+enum {
+    CFI_CLIP_USUAL = 0,
+    CFI_CLIP_OLD,      /* files of old converters have the two matrices of a feed-forward under each other's name */
+    CFI_CLIP_TOGETHER, /* pictures of one size are encoded at once (support_batch) */
+    CFI_CLIP_HALVED,   /* two frames leave the layers as one (audio_has_avgpool) */
+    CFI_CLIP_BARE,     /* no layers: of images one convolution, which merges; of sound the wave itself */
+    CFI_CLIP_DEAF      /* what a file has for sound is not used */
 };
 
 /* An encoder, as a build of llama.cpp reads its file. */
@@ -72,6 +86,7 @@ typedef struct cfi_clip {
     uint32_t                max_tiles;
     uint32_t                made;
     uint32_t                counted;
+    uint32_t                apart;
     uint32_t                warm_width;  /* what it is loaded with: pixels, or frames and bins */
     uint32_t                warm_height;
 } cfi_clip;
@@ -83,22 +98,18 @@ typedef struct cfi_clip_pictures {
     uint32_t count[2];
 } cfi_clip_pictures;
 
-/* Least and most tokens that the caller wants, 0: as the file and the build say. E_UNSUPPORTED (sizes that llama.cpp refuses),
- * E_INCOMPLETE (a key is missing). */
+/* Least and most tokens that the caller wants, 0: as the file and the build say. E_REFUSED (a kind that the build does not know),
+ * E_UNSUPPORTED (sizes that llama.cpp refuses), E_INCOMPLETE (a key is missing). */
 ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, uint32_t build, uint32_t min_tokens, uint32_t max_tokens,
                             cfi_clip *out, ctxfit_error *error);
+/* Whether the file's sound is used (clip.cpp:3995). */
+bool          cfi_clip_hears(const ctxfit_projector *projector);
 /* The largest number whose square is not more. */
 uint64_t      cfi_clip_root(uint64_t n);
 /* What an image of so many pixels becomes. False: not known. */
 bool          cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
 /* Tokens of one picture; 0: not known. */
 uint64_t      cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height);
-
-/* Encoders of sound whose layers two frames leave as one (audio_has_avgpool). */
-static inline bool cfi_clip_halves(const cfi_clip *clip)
-{
-    return clip->type == CFI_CLIP_TYPE_QWEN2A || clip->type == CFI_CLIP_TYPE_VOXTRAL || clip->type == CFI_CLIP_TYPE_MUSIC_FLAMINGO;
-}
 
 typedef struct cfi_clip_setup {
     const cfi_clip *clip;

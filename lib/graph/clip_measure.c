@@ -4,16 +4,21 @@
 
 typedef cfi_node *(*clip_graph)(cfi_clip_build *b);
 
+/* Of kinds that nobody read. */
+cfi_node *cfi_clip_graph_none(cfi_clip_build *b) { return cfi_missing(b->net); }
+
 static clip_graph graph_of(cfi_clip_type type)
 {
     switch (type) {
-#define CFI_CLIP_TYPE(id, name, graph, ...) \
+#define CFI_CLIP_TYPE(id, name, since, graph, ...) \
     case CFI_CLIP_TYPE_##id: return cfi_clip_graph_##graph;
+#define CFI_CLIP_BEFORE(id, ...)
 #include "clip_types.def"
+#undef CFI_CLIP_BEFORE
 #undef CFI_CLIP_TYPE
     case CFI_CLIP_TYPE_UNKNOWN: break;
     }
-    return NULL;
+    return cfi_clip_graph_none;
 }
 
 static bool has_device(const cfi_clip_setup *s) { return s->backend != CTXFIT_BACKEND_DEFAULT && s->backend != CTXFIT_BACKEND_CPU; }
@@ -152,11 +157,10 @@ ctxfit_status cfi_clip_measure(const cfi_clip_setup *s, cfi_clip_bytes *out, ctx
 {
     cfi_allocation allocation = {.state = NULL};
     bool           attending  = true;
-    ctxfit_status  status     = CTXFIT_E_INCOMPLETE;
+    ctxfit_status  status;
 
-    *out       = (cfi_clip_bytes){0, 0, s->flash != CTXFIT_CHOICE_OFF, false, 0};
-    if (graph_of(s->clip->type) != NULL)
-        status = build_graph(s, out->flash, &allocation, &attending, &out->width, error);
+    *out   = (cfi_clip_bytes){0, 0, s->flash != CTXFIT_CHOICE_OFF, false, 0};
+    status = build_graph(s, out->flash, &allocation, &attending, &out->width, error);
     if (status == CTXFIT_OK)
         keep_larger(s, &allocation, out);
     /* Tried, found slow, and left: what was reserved for it stays. */

@@ -80,14 +80,18 @@ cfi_node *cfi_clip_raw(cfi_clip_build *b, uint64_t channels)
     return cfi_tensor_input(cfi_tensor_4d(b->net, CFI_QUANT_F32, b->nx, b->ny, channels, b->images));
 }
 
-cfi_node *cfi_clip_patches(cfi_clip_build *b, cfi_node *raw)
+cfi_node *cfi_clip_patches_plain(cfi_clip_build *b, cfi_node *raw)
 {
     cfi_net  *net = b->net;
     cfi_node *x   = cfi_conv_2d(net, cfi_clip_need(b, "v.patch_embd.weight"), raw, b->clip->patch, 0);
 
     x = cfi_reshape_3d(net, x, b->patches, b->clip->embedding, b->images);
-    x = cfi_cont(net, cfi_transpose(net, x));
-    return b->clip->type == CFI_CLIP_TYPE_GEMMA4V ? x : cfi_clip_plus(b, x, cfi_clip_tensor(b, "v.patch_embd.bias"));
+    return cfi_cont(net, cfi_transpose(net, x));
+}
+
+cfi_node *cfi_clip_patches(cfi_clip_build *b, cfi_node *raw)
+{
+    return cfi_clip_plus(b, cfi_clip_patches_plain(b, raw), cfi_clip_tensor(b, "v.patch_embd.bias"));
 }
 
 /* Four neighbours follow each other. */

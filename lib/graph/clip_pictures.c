@@ -276,11 +276,11 @@ static uint64_t frame_tokens(const cfi_clip *clip, uint64_t frames)
 {
     uint64_t stack = cfi_max_u64(1, clip->sense->value[CFI_CLIP_STACK_FACTOR]);
 
-    if (clip->type == CFI_CLIP_TYPE_GLMA)
+    if (clip->counted == CFI_CLIP_COUNTED_STACKED_ENDS)
         return frames / 2 / stack + 2;
-    if (clip->type == CFI_CLIP_TYPE_ULTRAVOX || clip->type == CFI_CLIP_TYPE_VOXTRAL || clip->type == CFI_CLIP_TYPE_MERALION)
+    if (clip->counted == CFI_CLIP_COUNTED_STACKED)
         frames = up(frames, stack);
-    return frames / 2 / (cfi_clip_halves(clip) ? 2 : 1);
+    return frames / 2 / (clip->apart == CFI_CLIP_HALVED ? 2 : 1);
 }
 
 static uint64_t queries(const cfi_clip *clip)
@@ -299,7 +299,8 @@ uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
 
     switch (clip->counted) {
     case CFI_CLIP_COUNTED_PATCHES: return px * py;
-    case CFI_CLIP_COUNTED_QUARTER: return px * py / 4 + (clip->type == CFI_CLIP_TYPE_GLM_EDGE ? 2 : 0);
+    case CFI_CLIP_COUNTED_QUARTER: return px * py / 4;
+    case CFI_CLIP_COUNTED_QUARTER_ENDS: return px * py / 4 + 2;
     case CFI_CLIP_COUNTED_ENDS: return px * py + 2;
     case CFI_CLIP_COUNTED_QUERIES: return queries(clip);
     case CFI_CLIP_COUNTED_PAIRS: return (px / 2) * (py / 2);
@@ -311,7 +312,9 @@ uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
             return (px / merge) * (py / merge);
         return (px / merge) * (py / merge) + py / merge - 1;
     case CFI_CLIP_COUNTED_ROW_ENDS: return (px / merge + 1) * (py / merge) + 2;
-    case CFI_CLIP_COUNTED_FRAMES: return frame_tokens(clip, width);
+    case CFI_CLIP_COUNTED_FRAMES:
+    case CFI_CLIP_COUNTED_STACKED:
+    case CFI_CLIP_COUNTED_STACKED_ENDS: return frame_tokens(clip, width);
     case CFI_CLIP_COUNTED_HUNDREDS: return width / 100 * 13;
     case CFI_CLIP_COUNTED_HALVED_TWICE: return up(up(width, 2), 2);
     case CFI_CLIP_COUNTED_EACH_FRAME: return width;

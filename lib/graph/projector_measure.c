@@ -82,10 +82,9 @@ static void keep_more(cfi_clip_bytes *most, const cfi_clip_bytes *more)
     most->bound |= more->bound;
 }
 
-/* Encoders that take several pictures of one size at once. */
 static uint64_t at_once(const cfi_clip *clip, uint64_t pictures, uint64_t tokens)
 {
-    if (clip->type != CFI_CLIP_TYPE_INTERNVL && clip->type != CFI_CLIP_TYPE_GEMMA4V)
+    if (clip->apart != CFI_CLIP_TOGETHER)
         return 1;
     return cfi_max_u64(1, cfi_min_u64(pictures, tokens > 0 ? BATCH_TOKENS / tokens : 1));
 }
@@ -222,8 +221,7 @@ ctxfit_status cfi_projector_measure(const ctxfit_projector *projector, uint32_t 
     if (q.backend != CTXFIT_BACKEND_CPU && q.backend != CTXFIT_BACKEND_CUDA && q.backend != CTXFIT_BACKEND_RPC)
         out->flags |= CTXFIT_ENCODER_F_UNCHECKED;
     for (uint32_t sense = 0; sense < CFI_SENSES && status == CTXFIT_OK; sense++) {
-        /* the tensors of sound of Gemma-3n are there, but not used (clip.cpp:3995) */
-        if (projector->sense[sense].there && (sense == CFI_EYES || strcmp(projector->sense[CFI_EYES].type, "gemma3nv") != 0))
+        if (projector->sense[sense].there && (sense == CFI_EYES || cfi_clip_hears(projector)))
             status = measure_sense(&q, sense, out);
     }
     cfi_arena_free(&q.scratch);

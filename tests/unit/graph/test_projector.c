@@ -152,20 +152,6 @@ static void what_is_not_known_is_bounded_and_said(void **state)
     ctxfit_projector_free(part);
 }
 
-static void a_kind_that_nobody_knows_is_bounded(void **state)
-{
-    ctxfit_projector        *projector = projector_of("janus_pro.0", "clip.projector_type");
-    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
-    ctxfit_projector_memory  m;
-
-    (void)state;
-    o.image_width = o.image_height = 400;
-    m = measured(projector, 0, &o);
-    assert_true((m.flags & CTXFIT_ENCODER_F_BOUND) != 0 && (m.flags & CTXFIT_ENCODER_F_UNSIZED) != 0);
-    assert_true(m.host_load_bytes > 0);
-    ctxfit_projector_free(projector);
-}
-
 static ctxfit_status refusal(const ctxfit_projector *p, const char *engine, const ctxfit_projector_options *o, const char *words)
 {
     ctxfit_projector_memory m = CTXFIT_PROJECTOR_MEMORY_INIT;
@@ -175,6 +161,37 @@ static ctxfit_status refusal(const ctxfit_projector *p, const char *engine, cons
     assert_non_null(strstr(error.message, words));
     assert_int_equal(m.weight_bytes, 0);
     return status;
+}
+
+/* libmtmd.so.0.7.0: "load_hparams: unknown projector type: ". What a build after it has learned nobody knows. */
+static void a_file_without_a_kind_is_refused_by_known_builds_and_bounded_for_later_ones(void **state)
+{
+    ctxfit_projector        *projector = projector_of("janus_pro.0", "clip.projector_type");
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+    ctxfit_projector_memory  m = CTXFIT_PROJECTOR_MEMORY_INIT;
+
+    (void)state;
+    o.image_width = o.image_height = 400;
+    assert_int_equal(refusal(projector, NULL, &o, "unknown projector type: "), CTXFIT_E_REFUSED);
+    assert_int_equal(refusal(projector, "lm-studio", &o, "unknown projector type: "), CTXFIT_E_REFUSED);
+    assert_int_equal(ctxfit_projector_measure(projector, "llama.cpp@b11670", 0, &o, &m, NULL), CTXFIT_OK);
+    assert_true((m.flags & CTXFIT_ENCODER_F_BOUND) != 0 && (m.flags & CTXFIT_ENCODER_F_UNSIZED) != 0);
+    assert_true(m.host_load_bytes > 0);
+    ctxfit_projector_free(projector);
+}
+
+/* EXAONE 4.5 came with b9453, one build after that of Ollama 0.30 (upstream's 48b88c3b0). */
+static void a_kind_is_refused_by_builds_before_it(void **state)
+{
+    ctxfit_projector       *projector = projector_of("exaone4_5.0", NULL);
+    ctxfit_projector_memory m = CTXFIT_PROJECTOR_MEMORY_INIT;
+
+    (void)state;
+    assert_int_equal(refusal(projector, "llama.cpp@b9452", NULL, "exaone4_5 (known from build 9453 on, this is 9452)"), CTXFIT_E_REFUSED);
+    assert_int_equal(refusal(projector, "ollama@0.30.0", NULL, "unknown projector type"), CTXFIT_E_REFUSED);
+    assert_int_equal(ctxfit_projector_measure(projector, "llama.cpp@b9453", 0, NULL, &m, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_projector_measure(projector, "ollama@0.31.0", 0, NULL, &m, NULL), CTXFIT_OK);
+    ctxfit_projector_free(projector);
 }
 
 static ctxfit_status plan_beside(const char *model_text, ctxfit_error *error)
@@ -350,7 +367,7 @@ static void limits_of_an_image_that_contradict_are_refused(void **state)
 static void sizes_beyond_64_bits_are_an_error_and_no_small_number(void **state)
 {
     static const char *const patches[] = {"k clip.vision.patch_size 65535", "k clip.vision.spatial_merge_size 64", NULL};
-    static const char *const strange[] = {"k clip.projector_type strange", "k clip.vision.image_size 65536", "k clip.vision.patch_size 1",
+    static const char *const strange[] = {"k clip.projector_type ling3vl", "k clip.vision.image_size 65536", "k clip.vision.patch_size 1",
                                           NULL};
     static const char *const pieces[] = {"k clip.projector_type idefics3", "k clip.vision.image_size 1", "k clip.vision.patch_size 1",
                                          "k clip.vision.preproc_image_size 65536", NULL};
@@ -400,7 +417,8 @@ int main(void)
         cmocka_unit_test(pieces_of_an_image_add_up),
         cmocka_unit_test(sound_comes_in_chunks_of_half_a_minute),
         cmocka_unit_test(what_is_not_known_is_bounded_and_said),
-        cmocka_unit_test(a_kind_that_nobody_knows_is_bounded),
+        cmocka_unit_test(a_file_without_a_kind_is_refused_by_known_builds_and_bounded_for_later_ones),
+        cmocka_unit_test(a_kind_is_refused_by_builds_before_it),
         cmocka_unit_test(a_projector_of_another_width_is_refused),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(an_image_of_less_than_a_patch_is_no_crash),

@@ -124,10 +124,36 @@ static void every_measured_row_is_equal(void **state)
     assert_true(checked > 300);
 }
 
+typedef struct named_kind {
+    const char *name;
+    uint32_t    since, least, most;
+} named_kind;
+
+static const named_kind kinds[] = {
+#define CFI_CLIP_TYPE(id, name, since, graph, merge, key, least, most, ...) {name, since, least, most},
+#define CFI_CLIP_BEFORE(id, ...)
+#include "graph/clip_types.def"
+#undef CFI_CLIP_BEFORE
+#undef CFI_CLIP_TYPE
+};
+
+static void every_kind_stands_once_with_the_build_that_it_came_with(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(kinds); i++) {
+        assert_in_range(kinds[i].since, 5056, BUILD); /* the first that has clip-impl.h; 0.7.0 */
+        assert_true(kinds[i].least <= kinds[i].most);
+        assert_true(strlen(kinds[i].name) < sizeof ((cfi_sense *)NULL)->type);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(kinds[i].name, kinds[j].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_measured_row_is_equal),
+        cmocka_unit_test(every_kind_stands_once_with_the_build_that_it_came_with),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
