@@ -79,6 +79,18 @@ static cfi_json_limits limits_or_default(const cfi_json_limits *given)
     return limits;
 }
 
+/* What Python's json module does not take either, in words that help. */
+static ctxfit_status check_start(const char *text, size_t len, ctxfit_error *error)
+{
+    if (len == 0)
+        return cfi_fail_at(error, CTXFIT_E_MALFORMED, 0, 0, "JSON: the text is empty");
+    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        return cfi_fail_at(error, CTXFIT_E_MALFORMED, 0, 0, "JSON: begins with a byte order mark (BOM): expected UTF-8 without one");
+    if (len >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
+        return cfi_fail_at(error, CTXFIT_E_MALFORMED, 0, 0, "JSON: is UTF-16: expected UTF-8");
+    return CTXFIT_OK;
+}
+
 static ctxfit_status parse(cfi_json_doc *doc, const char *text, size_t len, ctxfit_error *error)
 {
     yyjson_alc      alc = {json_alloc, json_realloc, json_release, &doc->allocator};
@@ -90,7 +102,7 @@ static ctxfit_status parse(cfi_json_doc *doc, const char *text, size_t len, ctxf
         return CTXFIT_OK;
     if (why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-    return cfi_fail_at(error, CTXFIT_E_MALFORMED, why.pos, 0, "JSON: %s at byte %zu", why.msg != NULL ? why.msg : "broken", why.pos);
+    return cfi_fail_at(error, CTXFIT_E_MALFORMED, why.pos, 0, "JSON: %s", why.msg != NULL ? why.msg : "broken");
 }
 
 ctxfit_status cfi_json_read(const char *text, size_t len, const cfi_json_limits *given, const ctxfit_allocator *allocator,
@@ -105,7 +117,9 @@ ctxfit_status cfi_json_read(const char *text, size_t len, const cfi_json_limits 
     if (len > limits.max_bytes)
         return cfi_fail_at(error, CTXFIT_E_LIMIT, CFI_NO_OFFSET, limits.max_bytes, "JSON: %zu bytes, at most %llu are read", len,
                            (unsigned long long)limits.max_bytes);
-    status = cfi_json_scan(text, len, &limits, error);
+    status = check_start(text, len, error);
+    if (status == CTXFIT_OK)
+        status = cfi_json_scan(text, len, &limits, error);
     if (status != CTXFIT_OK)
         return status;
     doc = memory.alloc(memory.user, sizeof *doc);

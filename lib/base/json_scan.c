@@ -21,8 +21,8 @@ ctxfit_status cfi_json_scan(const char *text, size_t len, const cfi_json_limits 
         case '[':
         case '{':
             if (++depth > limits->max_depth)
-                return cfi_fail_at(error, CTXFIT_E_LIMIT, i, limits->max_depth, "JSON: more than %u levels of nesting at byte %zu",
-                                   (unsigned)limits->max_depth, i);
+                return cfi_fail_at(error, CTXFIT_E_LIMIT, i, limits->max_depth, "JSON: more than %u levels of nesting",
+                                   (unsigned)limits->max_depth);
             values++;
             break;
         case ']':
@@ -37,8 +37,8 @@ ctxfit_status cfi_json_scan(const char *text, size_t len, const cfi_json_limits 
             break;
         }
         if (values > limits->max_values)
-            return cfi_fail_at(error, CTXFIT_E_LIMIT, i, limits->max_values, "JSON: more than %llu values at byte %zu",
-                               (unsigned long long)limits->max_values, i);
+            return cfi_fail_at(error, CTXFIT_E_LIMIT, i, limits->max_values, "JSON: more than %llu values",
+                               (unsigned long long)limits->max_values);
     }
     return CTXFIT_OK;
 }

@@ -8,12 +8,12 @@
 #define CFI_PASTE(a, b) a##b
 
 static const struct class_texts {
-#define CFI_HF_CLASS(name, type, arch, family) char ROW_OF_LINE(__LINE__)[sizeof(name "\0" type "\0" arch "\0" #family)];
+#define CFI_HF_CLASS(name, type, arch, family, head) char ROW_OF_LINE(__LINE__)[sizeof(name "\0" type "\0" arch "\0" #family "\0" #head)];
 #include "hf_classes.def"
 #undef CFI_HF_CLASS
     char end[1];
 } class_texts = {
-#define CFI_HF_CLASS(name, type, arch, family) name "\0" type "\0" arch "\0" #family,
+#define CFI_HF_CLASS(name, type, arch, family, head) name "\0" type "\0" arch "\0" #family "\0" #head,
 #include "hf_classes.def"
 #undef CFI_HF_CLASS
     ""
@@ -34,7 +34,7 @@ static const struct default_texts {
 /* A row of hf_classes.def whose column (0: class, 1: model_type) is `wanted`, NULL if there is none. */
 static const char *find_class(const char *wanted, int column)
 {
-    for (const char *row = (const char *)&class_texts; *row != '\0'; row = cfi_hf_column(row, 4))
+    for (const char *row = (const char *)&class_texts; *row != '\0'; row = cfi_hf_column(row, 5))
         if (strcmp(column == 0 ? row : cfi_hf_column(row, 1), wanted) == 0)
             return row;
     return NULL;
@@ -199,6 +199,7 @@ static void find_class_of(cfi_hf_config *c)
     c->arch = cfi_hf_column(row, 2);
     c->family = cfi_hf_column(c->arch, 1);
     c->known = *c->arch != '~';
+    c->headless = strcmp(cfi_hf_column(c->family, 1), "none") == 0;
     if (!c->known)
         c->arch++;
     if (*c->model_type == '\0' && strcmp(cfi_hf_column(row, 1), "-") != 0)
@@ -230,6 +231,8 @@ static void find_rope(cfi_hf_config *c)
     const cfi_json_value *rope = cfi_hf_get(c, "rope_parameters");
     const cfi_json_value *full;
 
+    cfi_hf_expect_object(c, "rope_parameters");
+    cfi_hf_expect_object(c, "rope_scaling");
     if (cfi_json_kind_of(rope) != CFI_JSON_OBJECT)
         rope = cfi_hf_get(c, "rope_scaling");
     full = cfi_json_get(rope, "full_attention");

@@ -6,6 +6,7 @@
 #include "ctxfit/hf.h"
 
 #define CFI_HF_NOTES 8u
+#define CFI_HF_MAX_LAYERS 4096u /* as a model may have: longer lists are not read */
 
 /* A configuration that was opened. Keys are looked up in the text decoder's part, then around it, then among the defaults of the class. */
 typedef struct cfi_hf_config {
@@ -21,6 +22,7 @@ typedef struct cfi_hf_config {
     const char           *arch;         /* hf_classes.def; "llama" where nothing is known of the class */
     const char           *family;
     bool                  known;
+    bool                  headless;     /* the class has no output matrix */
     uint32_t              note_count;
     const char           *note[CFI_HF_NOTES]; /* what was guessed or left out */
     uint32_t              layers;       /* that a list per layer has: block_count without next-token-prediction blocks */
@@ -90,8 +92,40 @@ void        cfi_hf_fail(cfi_hf_config *c, ctxfit_status status, const char *fmt,
 void cfi_hf_format(char *out, size_t cap, const char *fmt, va_list args) CFI_PRINTF(3, 0);
 void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3);
 void cfi_hf_write_notes(cfi_hf_line *line);
+
+/* Where a fact of the line comes from. */
+#define CFI_HF_KEY 64u
+
+typedef struct cfi_hf_source {
+    const cfi_json_value *value;   /* NULL: neither the file nor its class says */
+    char                  key[CFI_HF_KEY]; /* that says, or that would be the first to */
+    bool                  by_default;
+    bool                  plain;   /* the fact is the value as it stands */
+} cfi_hf_source;
+
+/* false: the fact is taken from no key. */
+bool cfi_hf_find_source(const cfi_hf_line *line, const char *key, cfi_hf_source *out);
+
+/* Fails for what is neither a number nor a list. */
+void cfi_hf_expect_number(cfi_hf_config *c, const char *key, const cfi_json_value *value);
+/* Fails where a key is stated and is no object. */
+void cfi_hf_expect_object(cfi_hf_config *c, const char *key);
+/* A value as a message shows it. */
+#define CFI_HF_SHOWN 48u
+void cfi_hf_show(const cfi_json_value *value, char out[CFI_HF_SHOWN]);
+/* Values that no model can have, facts that contradict each other, lists that do not fit: after the rules. */
+void cfi_hf_check_values(cfi_hf_line *line);
+/* What no model is without, and neither the file nor its class says. */
+void cfi_hf_check_needed(cfi_hf_line *line);
+/* The facts that decide a size and that the class gave, not the file: a note. */
+void cfi_hf_note_defaults(cfi_hf_line *line);
 /* Does a rule of the family, or of one that it comes from, read the key? */
 bool cfi_hf_reads(const char *family, const char *key);
+
+/* Does the converter of the family write the factors of a "llama3" rope? */
+bool cfi_hf_writes_rope_factors(const char *family);
+/* 0 for the family itself, 1 for the one that it comes from, ...; SIZE_MAX for a stranger. */
+size_t cfi_hf_distance(const char *family, const char *ancestor);
 
 /* All rules of a family and of those that it comes from, in order. */
 void cfi_hf_apply_rules(cfi_hf_line *line);

@@ -74,28 +74,6 @@ bool cfi_hf_word_u64(const cfi_hf_line *line, const char *key, uint64_t *out)
     return text != NULL && cfi_parse_u64(text, &end, out) && *end == '\0';
 }
 
-/* What no model is without, and under which key most files have it. */
-static void check_needed(const cfi_hf_line *line)
-{
-    static const struct need {
-        char key[24];
-        char stated_as[24];
-    } needs[] = {
-        {"block_count", "num_hidden_layers"},
-        {"embedding_length", "hidden_size"},
-        {"attention.head_count", "num_attention_heads"},
-        {"feed_forward_length", "intermediate_size"},
-        {"vocab_size", "vocab_size"},
-    };
-    const char *name = *line->c->model_type != '\0' ? line->c->model_type : "unstated";
-    const bool  expert_width = cfi_hf_word_of(line, "expert_feed_forward_length") != NULL;
-
-    for (size_t i = 0; i < CFI_COUNT(needs); i++)
-        if (cfi_hf_word_of(line, needs[i].key) == NULL && !(expert_width && strcmp(needs[i].key, "feed_forward_length") == 0))
-            cfi_hf_fail(line->c, CTXFIT_E_INCOMPLETE, "'%s' is missing, and no default of model_type '%s' is known", needs[i].stated_as,
-                        name);
-}
-
 static void write_words(const cfi_hf_line *line, cfi_writer *w)
 {
     cfi_write(w, "%s", line->c->arch);
@@ -114,8 +92,9 @@ const char *cfi_hf_config_line(cfi_hf_config *c)
     if (line != NULL) {
         line->c = c;
         cfi_hf_apply_rules(line);
+        cfi_hf_check_values(line);
         cfi_hf_apply_special(line);
-        check_needed(line);
+        cfi_hf_check_needed(line);
         cfi_hf_write_notes(line);
         if (c->status != CTXFIT_OK)
             return NULL;

@@ -137,6 +137,7 @@ void cfi_hf_write_notes(cfi_hf_line *line)
 {
     if (!line->c->known)
         note_unknown(line->c);
+    cfi_hf_note_defaults(line);
     note_no_sizes(line->c);
     note_heads(line);
     note_length(line);

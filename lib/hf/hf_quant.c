@@ -84,25 +84,37 @@ static void read_exl3(const cfi_json_value *config, cfi_hf_quant *q)
     q->output_bits = head >= 1 && head <= 8 ? (uint32_t)head : 6;
 }
 
-/* "int4", "Int4WeightOnlyConfig", "fp8_e4m3", "mxfp4", "uint4": the number that its letters end with; 0: none. */
+/* The width behind `prefix`, 0 where it is none that weights are quantized to ("int32"). */
+static uint32_t width_behind(const char *text, const char *prefix)
+{
+    const char *end;
+    uint64_t    bits;
+
+    if (strncmp(text, prefix, strlen(prefix)) != 0 || !cfi_parse_u64(text + strlen(prefix), &end, &bits) || bits > 8)
+        return 0;
+    return (uint32_t)bits;
+}
+
+/* "int4", "fp8_e4m3", "mxfp4", "uint4", "Int8DynamicActivationInt4WeightConfig": the narrowest that is named, as activations are never
+ * narrower than weights; 0: none. */
 static uint32_t bits_of_name(const char *name)
 {
-    static const struct {
-        char     word[8];
-        uint32_t bits;
-    } words[] = {{"int2", 2}, {"int3", 3}, {"int4", 4}, {"fp4", 4}, {"float4", 4}, {"int8", 8}, {"fp8", 8}, {"float8", 8}};
-    char lower[64];
+    static const char prefixes[][8] = {"int", "fp", "float"};
+    char              lower[64];
+    uint32_t          narrowest = 0;
+    size_t            len = 0;
 
-    for (size_t i = 0; i < sizeof lower; i++) {
-        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
-        if (name[i] == '\0')
-            break;
-    }
-    lower[sizeof lower - 1] = '\0';
-    for (size_t i = 0; i < CFI_COUNT(words); i++)
-        if (strstr(lower, words[i].word) != NULL)
-            return words[i].bits;
-    return 0;
+    for (; name[len] != '\0' && len + 1 < sizeof lower; len++)
+        lower[len] = name[len] >= 'A' && name[len] <= 'Z' ? (char)(name[len] - 'A' + 'a') : name[len];
+    lower[len] = '\0';
+    for (const char *at = lower; *at != '\0'; at++)
+        for (size_t i = 0; i < CFI_COUNT(prefixes); i++) {
+            uint32_t bits = width_behind(at, prefixes[i]);
+
+            if (bits > 0 && (narrowest == 0 || bits < narrowest))
+                narrowest = bits;
+        }
+    return narrowest;
 }
 
 static const cfi_json_value *inner(const cfi_json_value *config, const char *first, const char *second)

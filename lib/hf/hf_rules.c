@@ -17,18 +17,17 @@ static const struct rule_texts {
 };
 
 static const struct family_texts {
-#define CFI_HF_FAMILY(name, parent) char ROW_OF_LINE(__LINE__)[sizeof(#name "\0" #parent)];
+#define CFI_HF_FAMILY(name, parent, llama3) char ROW_OF_LINE(__LINE__)[sizeof(#name "\0" #parent "\0" #llama3)];
 #include "hf_families.def"
 #undef CFI_HF_FAMILY
     char end[1];
 } family_texts = {
-#define CFI_HF_FAMILY(name, parent) #name "\0" #parent,
+#define CFI_HF_FAMILY(name, parent, llama3) #name "\0" #parent "\0" #llama3,
 #include "hf_families.def"
 #undef CFI_HF_FAMILY
     ""
 };
 
-#define MAX_LAYERS   4096u /* as a model may have: longer lists are not read */
 #define MAX_ANCESTRY 8u
 
 /* ---- expressions ---- */
@@ -39,38 +38,48 @@ static bool is_path_char(char c)
 }
 
 /* A name of `KEY|KEY|...`; *at moves behind it. */
-static void take_path(const char **at, char name[64])
+static void take_path(const char **at, char name[CFI_HF_KEY])
 {
     size_t len = 0;
 
     for (; is_path_char(**at); (*at)++)
-        if (len < 63)
+        if (len < CFI_HF_KEY - 1)
             name[len++] = **at;
     name[len] = '\0';
 }
 
 /* KEY|KEY|...: the first that the file states, else the first that has a default. *at moves behind all of them, and *number becomes
  * the text of a number among them, which is what holds when there is neither. */
-static const cfi_json_value *take_value(const cfi_hf_config *c, const char **at, char number[64])
+static void choose_source(const cfi_hf_config *c, const char **at, char number[CFI_HF_KEY], cfi_hf_source *out)
 {
-    const cfi_json_value *stated = NULL;
-    const cfi_json_value *by_default = NULL;
-
+    memset(out, 0, sizeof *out);
     number[0] = '\0';
     for (;; (*at)++) {
-        char name[64];
+        const cfi_json_value *value;
+        char                  name[CFI_HF_KEY];
 
         take_path(at, name);
         if (cfi_is_digit(name[0]))
             memcpy(number, name, sizeof name);
-        else if (stated == NULL) {
-            stated = cfi_hf_get_stated(c, name);
-            if (by_default == NULL)
-                by_default = cfi_hf_get(c, name);
+        else if (out->value == NULL || out->by_default) {
+            value = cfi_hf_get_stated(c, name);
+            out->by_default = value == NULL && (out->value != NULL || cfi_hf_get(c, name) != NULL);
+            if (out->key[0] == '\0' || value != NULL || (out->by_default && out->value == NULL))
+                memcpy(out->key, name, sizeof name);
+            if (value != NULL || out->value == NULL)
+                out->value = value != NULL ? value : cfi_hf_get(c, name);
         }
         if (**at != '|')
-            return stated != NULL ? stated : by_default;
+            return;
     }
+}
+
+static const cfi_json_value *take_value(const cfi_hf_config *c, const char **at, char number[CFI_HF_KEY])
+{
+    cfi_hf_source source;
+
+    choose_source(c, at, number, &source);
+    return source.value;
 }
 
 /* A list counts as its value where all are equal. */
@@ -91,13 +100,17 @@ static bool number_of(const cfi_json_value *value, double *out)
     return found;
 }
 
-static bool take_factor(const cfi_hf_config *c, const char **at, double *out)
+static bool take_factor(cfi_hf_config *c, const char **at, double *out)
 {
-    char                  number[64];
-    const char           *end;
-    const cfi_json_value *value = take_value(c, at, number);
+    char          number[CFI_HF_KEY];
+    const char   *end;
+    cfi_hf_source source;
 
-    return value != NULL ? number_of(value, out) : number[0] != '\0' && cfi_parse_number(number, &end, out);
+    choose_source(c, at, number, &source);
+    if (source.value == NULL)
+        return number[0] != '\0' && cfi_parse_number(number, &end, out);
+    cfi_hf_expect_number(c, source.key, source.value);
+    return number_of(source.value, out);
 }
 
 static double combine(double left, char operation, double right)
@@ -111,7 +124,7 @@ static double combine(double left, char operation, double right)
 }
 
 /* Up to " or " or the end. */
-static bool take_alternative(const cfi_hf_config *c, const char **at, double *out)
+static bool take_alternative(cfi_hf_config *c, const char **at, double *out)
 {
     bool   found = take_factor(c, at, out);
     double right;
@@ -129,7 +142,7 @@ static bool take_alternative(const cfi_hf_config *c, const char **at, double *ou
     return found;
 }
 
-static bool evaluate(const cfi_hf_config *c, const char *expression, uint64_t *out)
+static bool evaluate(cfi_hf_config *c, const char *expression, uint64_t *out)
 {
     double value = 0;
     bool   found = take_alternative(c, &expression, &value);
@@ -147,7 +160,7 @@ static bool evaluate(const cfi_hf_config *c, const char *expression, uint64_t *o
 /* The value itself, where the expression is but one or several keys. */
 static const cfi_json_value *plain_value(const cfi_hf_config *c, const char *expression)
 {
-    char number[64];
+    char number[CFI_HF_KEY];
 
     return take_value(c, &expression, number);
 }
@@ -156,10 +169,10 @@ static const cfi_json_value *plain_value(const cfi_hf_config *c, const char *exp
 
 static uint64_t *new_list(cfi_hf_line *line, size_t count)
 {
-    uint64_t *list = count > 0 && count <= MAX_LAYERS ? cfi_arena_array(line->c->arena, count, sizeof *list) : NULL;
+    uint64_t *list = count > 0 && count <= CFI_HF_MAX_LAYERS ? cfi_arena_array(line->c->arena, count, sizeof *list) : NULL;
 
-    if (list == NULL && count > MAX_LAYERS)
-        cfi_hf_fail(line->c, CTXFIT_E_LIMIT, "a list of %zu values, at most %u are read", count, MAX_LAYERS);
+    if (list == NULL && count > CFI_HF_MAX_LAYERS)
+        cfi_hf_fail(line->c, CTXFIT_E_LIMIT, "a list of %zu values, at most %u are read", count, CFI_HF_MAX_LAYERS);
     else if (list == NULL && count > 0)
         cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
     return list;
@@ -192,8 +205,6 @@ static void apply_value(cfi_hf_line *line, const char *key, const char *expressi
         set_number_list(line, key, plain);
     else if (evaluate(line->c, expression, &value) && value <= UINT32_MAX) /* an "endless" length of a tokenizer is no length */
         cfi_hf_set_u64(line, key, value);
-    else if (cfi_json_kind_of(plain) == CFI_JSON_TEXT || cfi_json_kind_of(plain) == CFI_JSON_OBJECT)
-        cfi_hf_fail(line->c, CTXFIT_E_TYPE, "'%s': %s, expected a number", expression, cfi_json_kind_name(plain));
 }
 
 static void apply_bool(cfi_hf_line *line, const char *key, const char *path)
@@ -204,12 +215,20 @@ static void apply_bool(cfi_hf_line *line, const char *key, const char *path)
         cfi_hf_set(line, key, value > 0 ? "true" : "false");
 }
 
-static bool item_is(const cfi_json_value *item, const char *wanted, size_t len)
+/* ITEM|ITEM|...? */
+static bool item_is(const cfi_json_value *item, const char *wanted)
 {
     size_t      text_len;
     const char *text = cfi_json_as_text(item, &text_len);
 
-    return text != NULL && text_len == len && memcmp(text, wanted, len) == 0;
+    for (const char *end; text != NULL; wanted = end + 1) {
+        end = wanted + strcspn(wanted, "|?");
+        if ((size_t)(end - wanted) == text_len && memcmp(text, wanted, text_len) == 0)
+            return true;
+        if (*end != '|')
+            return false;
+    }
+    return false;
 }
 
 /* KEY=ITEM?a:b */
@@ -230,7 +249,7 @@ static void apply_where(cfi_hf_line *line, const char *key, const char *rule)
     if (list == NULL)
         return;
     for (cfi_json_iter it = cfi_json_items(array); cfi_json_next(&it); count++)
-        list[count] = item_is(it.value, item, (size_t)(then - item)) ? yes : no;
+        list[count] = item_is(it.value, item) ? yes : no;
     if (line->c->layers > 0 && count > line->c->layers)
         count = line->c->layers;
     cfi_hf_set_list(line, key, list, count);
@@ -246,7 +265,7 @@ static void apply_every(cfi_hf_line *line, const char *key, const char *rule)
     bool        found = take_factor(line->c, &at, &period);
 
     at++;
-    if (!take_factor(line->c, &at, &offset) || !found || !(period >= 1 && period <= MAX_LAYERS) || line->c->layers == 0 ||
+    if (!take_factor(line->c, &at, &offset) || !found || !(period >= 1 && period <= CFI_HF_MAX_LAYERS) || line->c->layers == 0 ||
         !evaluate(line->c, at + 1, &yes) || !evaluate(line->c, strchr(at, ':') + 1, &no))
         return;
     list = new_list(line, line->c->layers);
@@ -293,17 +312,19 @@ static void apply(cfi_hf_line *line, const char *key, const char *operation, con
         apply_first(line, key, expression);
     else if (strcmp(operation, "NONE") == 0)
         cfi_hf_set(line, key, NULL);
-    if (strcmp(key, "block_count") == 0 && cfi_hf_word_u64(line, key, &layers) && layers <= MAX_LAYERS)
+    if (strcmp(key, "block_count") == 0 && cfi_hf_word_u64(line, key, &layers) && layers <= CFI_HF_MAX_LAYERS)
         line->c->layers = (uint32_t)layers;
 }
 
-static const char *parent_of(const char *family)
+static const char *column_of_family(const char *family, int column)
 {
-    for (const char *row = (const char *)&family_texts; *row != '\0'; row = cfi_hf_column(row, 2))
+    for (const char *row = (const char *)&family_texts; *row != '\0'; row = cfi_hf_column(row, 3))
         if (strcmp(row, family) == 0)
-            return cfi_hf_column(row, 1);
+            return cfi_hf_column(row, column);
     return "base";
 }
+
+bool cfi_hf_writes_rope_factors(const char *family) { return strcmp(column_of_family(family, 2), "tensor") == 0; }
 
 /* The family first, the oldest of those that it comes from last; at most MAX_ANCESTRY. */
 static size_t list_ancestry(const char *family, const char **ancestry)
@@ -312,10 +333,21 @@ static size_t list_ancestry(const char *family, const char **ancestry)
 
     ancestry[depth++] = family;
     while (strcmp(ancestry[depth - 1], "base") != 0 && depth < MAX_ANCESTRY) {
-        ancestry[depth] = parent_of(ancestry[depth - 1]);
+        ancestry[depth] = column_of_family(ancestry[depth - 1], 1);
         depth++;
     }
     return depth;
+}
+
+size_t cfi_hf_distance(const char *family, const char *ancestor)
+{
+    const char *ancestry[MAX_ANCESTRY];
+    size_t      depth = list_ancestry(family, ancestry);
+
+    for (size_t i = 0; i < depth; i++)
+        if (strcmp(ancestry[i], ancestor) == 0)
+            return i;
+    return SIZE_MAX;
 }
 
 void cfi_hf_apply_rules(cfi_hf_line *line)
@@ -327,6 +359,34 @@ void cfi_hf_apply_rules(cfi_hf_line *line)
         for (const char *row = (const char *)&rule_texts; *row != '\0'; row = cfi_hf_column(row, 4))
             if (strcmp(row, ancestry[depth]) == 0)
                 apply(line, cfi_hf_column(row, 1), cfi_hf_column(row, 2), cfi_hf_column(row, 3));
+}
+
+/* The rule that has the last word on a key of the line, NULL if there is none. */
+static const char *last_rule(const char *family, const char *key)
+{
+    const char *ancestry[MAX_ANCESTRY];
+    size_t      depth = list_ancestry(family, ancestry);
+    const char *found = NULL;
+
+    for (size_t i = 0; i < depth && found == NULL; i++)
+        for (const char *row = (const char *)&rule_texts; *row != '\0'; row = cfi_hf_column(row, 4))
+            if (strcmp(row, ancestry[i]) == 0 && strcmp(cfi_hf_column(row, 1), key) == 0)
+                found = row;
+    return found;
+}
+
+bool cfi_hf_find_source(const cfi_hf_line *line, const char *key, cfi_hf_source *out)
+{
+    const char *row = last_rule(line->c->family, key);
+    const char *at = row != NULL ? cfi_hf_column(row, 3) : "";
+    char        number[CFI_HF_KEY];
+
+    memset(out, 0, sizeof *out);
+    if (row == NULL || strcmp(cfi_hf_column(row, 2), "VALUE") != 0 || cfi_is_digit(*at))
+        return false;
+    choose_source(line->c, &at, number, out);
+    out->plain = *at == '\0' || (out->value != NULL && *at == ' ');
+    return true;
 }
 
 /* `key` as a whole word of an expression, or as the object in `key.member`. */

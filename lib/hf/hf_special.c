@@ -6,27 +6,30 @@
 
 static bool is_text(const char *text, const char *wanted) { return strcmp(text, wanted) == 0; }
 
-/* Families whose converters write the factors of "llama3" (generate_extra_tensors); those of the others pass over it. */
-static bool writes_rope_factors(const char *family)
+/* Rope types of transformers 5.23.0 modeling_rope_utils.py, ROPE_INIT_FUNCTIONS, and what files had before or beside them: models with
+ * eyes name "mrope", GLM and Hunyuan what they always have. */
+static bool is_rope_type(const char *type)
 {
-    static const char families[][16] = {"afmoe", "deci", "exaone", "exaone4", "exaone_moe", "generic", "granite", "granite_hybrid",
-                                        "llama", "llama4", "nanbeige", "nemotron_h", "step35"};
+    static const char types[][16] = {"default", "linear", "dynamic", "yarn", "longrope", "su", "llama3", "proportional", "mrope", "xdrope",
+                                     "none", "deepseek_yarn", "ntk", "telechat"};
 
-    for (size_t i = 0; i < CFI_COUNT(families); i++)
-        if (is_text(families[i], family))
+    for (size_t i = 0; i < CFI_COUNT(types); i++)
+        if (is_text(types[i], type))
             return true;
     return false;
 }
 
 static void read_rope_scaling(cfi_hf_line *line)
 {
-    const cfi_hf_config *c = line->c;
+    cfi_hf_config       *c = line->c;
     const char          *type = cfi_json_as_text(cfi_json_get(c->rope, "rope_type"), NULL);
     double               factor = 0;
     uint64_t             original;
 
     if (type == NULL)
         type = cfi_json_as_text(cfi_json_get(c->rope, "type"), NULL);
+    if (type != NULL && !is_rope_type(type))
+        cfi_hf_note(c, "rope type '%.40s' is not known: positions are counted as without it", type);
     if (type == NULL || (cfi_hf_word_of(line, "rope.scaling.type") != NULL))
         return;
     if ((is_text(type, "linear") || is_text(type, "yarn")) && cfi_json_as_number(cfi_json_get(c->rope, "factor"), &factor) && factor > 0) {
@@ -46,7 +49,7 @@ static void read_rope_scaling(cfi_hf_line *line)
             cfi_hf_set_u64(line, "rope.scaling.original_context_length", original);
     } else if (is_text(type, "su") || is_text(type, "longrope")) {
         cfi_hf_set(line, "rope.scaling.type", "longrope");
-    } else if (is_text(type, "llama3") && writes_rope_factors(c->family)) { /* as a tensor, without type and length */
+    } else if (is_text(type, "llama3") && cfi_hf_writes_rope_factors(c->family)) { /* as a tensor, without type and length */
         cfi_hf_set(line, "rope_freqs", "true");
         if (cfi_hf_u64(c, "@original_max_position_embeddings", &original))
             cfi_hf_set_u64(line, "rope.scaling.original_context_length", original);
@@ -99,13 +102,11 @@ static void read_sections(cfi_hf_line *line)
 static void read_tied(cfi_hf_line *line)
 {
     static const char keys[][24] = {"tie_word_embeddings", "tie_embedding"};
-    static const char headless[][16] = {"BloomModel", "Lfm2Model", "LlamaModel", "Qwen2Model", "Qwen2VLModel", "Qwen3Model"};
 
-    for (size_t i = 0; i < CFI_COUNT(headless); i++)
-        if (is_text(line->c->class_name, headless[i])) {
-            cfi_hf_set(line, "tie_word_embeddings", "true");
-            return;
-        }
+    if (line->c->headless) {
+        cfi_hf_set(line, "tie_word_embeddings", "true");
+        return;
+    }
     if (strncmp(line->c->arch, "gemma", 5) == 0)
         return;
     for (size_t i = 0; i < CFI_COUNT(keys); i++)
@@ -126,6 +127,8 @@ static void read_precision(cfi_hf_line *line)
         cfi_hf_set(line, "general.file_type", "1");
     else if (is_text(type, "float32"))
         cfi_hf_set(line, "general.file_type", "0");
+    else if (*type != '\0' && !is_text(type, "bfloat16") && !is_text(type, "auto"))
+        cfi_hf_note(line->c, "dtype '%.40s' is none that weights are stored in: bfloat16 is counted", type);
 }
 
 /* Where a file was saved from, or its type: a name for people. Names with blanks would need quotes; there are none on the hub. */
@@ -239,7 +242,15 @@ static void special_kimi_linear(cfi_hf_line *line)
 
 static char nemotron_block(const char *name)
 {
-    return is_text(name, "mamba") ? 'M' : is_text(name, "attention") ? '*' : is_text(name, "moe") ? 'E' : is_text(name, "mlp") ? '-' : '?';
+    static const struct {
+        char name[20];
+        char letter;
+    } blocks[] = {{"mamba", 'M'}, {"linear_attention", 'M'}, {"attention", '*'}, {"full_attention", '*'}, {"moe", 'E'}, {"mlp", '-'}};
+
+    for (size_t i = 0; i < CFI_COUNT(blocks); i++)
+        if (is_text(name, blocks[i].name))
+            return blocks[i].letter;
+    return '?';
 }
 
 static bool has_expert_block(const char *letters, cfi_json_iter it)
@@ -264,8 +275,11 @@ static void special_nemotron_h(cfi_hf_line *line)
     bool           moe = has_expert_block(letters, it);
     uint64_t       width = number_or(c, moe ? "moe_intermediate_size" : "intermediate_size", 0);
     uint64_t       heads = number_or(c, "num_key_value_heads", 0);
-    uint64_t      *ff = layer_list(line, count);
+    uint64_t      *ff = count > 0 ? layer_list(line, count) : NULL;
     uint64_t      *kv = ff != NULL ? layer_list(line, count) : NULL;
+
+    if (count == 0)
+        cfi_hf_fail(c, CTXFIT_E_INCOMPLETE, "'hybrid_override_pattern' or 'layers_block_type' is missing");
 
     if (kv == NULL)
         return;
@@ -275,7 +289,13 @@ static void special_nemotron_h(cfi_hf_line *line)
 
         ff[i] = block == '-' || block == 'E' ? width : 0;
         kv[i] = block == '*' ? heads : 0;
+        if (strchr("M*E-", block) == NULL)
+            cfi_hf_fail(c, CTXFIT_E_MALFORMED, "'hybrid_override_pattern' has '%c' for layer %llu: expected M, *, E or -", block,
+                        (unsigned long long)i);
     }
+    if (cfi_hf_get_stated(c, "num_hidden_layers") != NULL && c->layers != count) /* transformers 5.23.0 configuration_nemotron_h.py */
+        cfi_hf_note(c, "num_hidden_layers is %u, the list of blocks has %llu: transformers goes by the list", c->layers,
+                    (unsigned long long)count);
     c->layers = (uint32_t)count;
     cfi_hf_set_u64(line, "block_count", count);
     set_same(line, "feed_forward_length", ff, count);
@@ -500,24 +520,8 @@ static const struct special {
     {"step35", special_step35},
 };
 
-/* Layers that attend with no heads would have no cache. */
-static void check_heads(cfi_hf_line *line)
-{
-    static const char keys[][2][28] = {{"attention.head_count", "num_attention_heads"}, {"attention.head_count_kv", "num_key_value_heads"}};
-
-    if (cfi_hf_word_of(line, "ssm.conv_kernel") != NULL || strncmp(line->c->arch, "rwkv", 4) == 0)
-        return;
-    for (size_t i = 0; i < CFI_COUNT(keys); i++) {
-        const char *word = cfi_hf_word_of(line, keys[i][0]);
-
-        if (word != NULL && is_text(word, "0"))
-            cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "config.json: '%s' is 0: expected one or more", keys[i][1]);
-    }
-}
-
 void cfi_hf_apply_special(cfi_hf_line *line)
 {
-    check_heads(line);
     read_rope_scaling(line);
     if (cfi_hf_word_of(line, "expert_gating_func") == NULL)
         read_gating(line);

@@ -7,17 +7,17 @@
 #include "model/recipe_internal.h"
 
 typedef struct class_row {
-    const char *name, *type, *arch, *family;
+    const char *name, *type, *arch, *family, *head;
 } class_row;
 
 static const class_row classes[] = {
-#define CFI_HF_CLASS(name, type, arch, family) {name, type, arch, #family},
+#define CFI_HF_CLASS(name, type, arch, family, head) {name, type, arch, #family, #head},
 #include "hf/hf_classes.def"
 #undef CFI_HF_CLASS
 };
 
-static const char *const families[][2] = {
-#define CFI_HF_FAMILY(name, parent) {#name, #parent},
+static const char *const families[][3] = {
+#define CFI_HF_FAMILY(name, parent, llama3) {#name, #parent, #llama3},
 #include "hf/hf_families.def"
 #undef CFI_HF_FAMILY
 };
@@ -26,6 +26,12 @@ static const char *const rules[][4] = {
 #define CFI_HF_RULE(family, key, op, expression) {#family, key, #op, expression},
 #include "hf/hf_rules.def"
 #undef CFI_HF_RULE
+};
+
+static const char *const words[][3] = {
+#define CFI_HF_WORDS(family, key, text) {#family, key, text},
+#include "hf/hf_words.def"
+#undef CFI_HF_WORDS
 };
 
 static const char *const defaults[][2] = {
@@ -54,6 +60,8 @@ static void classes_are_sorted_and_name_architectures_with_a_recipe(void **state
             fail_msg("%s: no architecture %s", classes[i].name, arch);
         if (!is_family(classes[i].family))
             fail_msg("%s: no family %s", classes[i].name, classes[i].family);
+        if (strcmp(classes[i].head, "-") != 0 && strcmp(classes[i].head, "none") != 0)
+            fail_msg("%s: head is %s", classes[i].name, classes[i].head);
         for (size_t k = 0; k < i; k++)
             if (strcmp(classes[i].type, "-") != 0 && strcmp(classes[i].type, classes[k].type) == 0)
                 fail_msg("model_type %s stands twice", classes[i].type);
@@ -73,6 +81,8 @@ static void every_family_comes_from_base(void **state)
                     at = families[k][1];
                     break;
                 }
+        if (strcmp(families[i][2], "-") != 0 && strcmp(families[i][2], "tensor") != 0)
+            fail_msg("%s: llama3 is %s", families[i][0], families[i][2]);
         if (strcmp(at, "base") != 0)
             fail_msg("%s: does not come from base in 8 steps", families[i][0]);
     }
@@ -105,6 +115,29 @@ static void every_rule_is_of_a_family_and_well_formed(void **state)
     }
 }
 
+static void words_are_of_a_family_and_hold_those_that_its_rules_look_for(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(words); i++) {
+        if (!is_family(words[i][0]))
+            fail_msg("%s is no family", words[i][0]);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(words[i][0], words[k][0]) == 0 && strcmp(words[i][1], words[k][1]) == 0)
+                fail_msg("%s %s stands twice", words[i][0], words[i][1]);
+        for (size_t k = 0; k < CFI_COUNT(rules); k++) {
+            const char *equals = strchr(rules[k][3], '=');
+            char        item[64];
+
+            if (strcmp(rules[k][2], "WHERE") != 0 || strcmp(rules[k][0], words[i][0]) != 0 ||
+                strncmp(rules[k][3], words[i][1], strlen(words[i][1])) != 0)
+                continue;
+            (void)snprintf(item, sizeof item, "%.*s", (int)strcspn(equals + 1, "|?"), equals + 1);
+            if (strstr(words[i][2], item) == NULL)
+                fail_msg("%s: a rule looks for %s, which is none of its words", words[i][0], item);
+        }
+    }
+}
+
 static void defaults_are_sorted_and_are_json(void **state)
 {
     (void)state;
@@ -132,6 +165,7 @@ int main(void)
         cmocka_unit_test(classes_are_sorted_and_name_architectures_with_a_recipe),
         cmocka_unit_test(every_family_comes_from_base),
         cmocka_unit_test(every_rule_is_of_a_family_and_well_formed),
+        cmocka_unit_test(words_are_of_a_family_and_hold_those_that_its_rules_look_for),
         cmocka_unit_test(defaults_are_sorted_and_are_json),
     };
 

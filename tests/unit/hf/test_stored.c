@@ -163,12 +163,12 @@ static void headers_say_it_exactly(void **state)
 /* What a reading left open or took for something else is said by the plan too. A key that stands twice: the last holds, as in Python. */
 static void notes_of_a_configuration_are_warnings_of_its_plan(void **state)
 {
-    ctxfit_model *model = with("", 0), *odd = with("\"num_key_value_heads\": -7", 0), *thin = with("\"num_hidden_layers\": 4", 0);
+    ctxfit_model *model = with("", 0), *odd = with("\"max_position_embeddings\": -7", 0), *thin = with("\"num_hidden_layers\": 4", 0);
 
     (void)state;
     assert_false(warns_of(model, "vllm", "no size"));
-    assert_true(warns_of(odd, "vllm", "'num_key_value_heads' is no size"));
-    assert_true(warns_of(odd, "llama.cpp", "'num_key_value_heads' is no size"));
+    assert_true(warns_of(odd, "vllm", "'max_position_embeddings' is no size"));
+    assert_true(warns_of(odd, "llama.cpp", "'max_position_embeddings' is no size"));
     assert_true(weights_of(thin, "vllm", "h200") < weights_of(model, "vllm", "h200") / 2);
     ctxfit_model_free(thin);
     ctxfit_model_free(odd);
