@@ -275,6 +275,9 @@ ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan
     out->release = choice.release;
     if (cfi_exl3_is(model->info.file_type) && choice.id != CFI_ENGINE_EXLLAMAV3)
         return cfi_fail(error, CTXFIT_E_REFUSED, "%s does not run EXL3; exllamav3 does", choice.info.name);
+    status = cfi_settings_check(options, out, error);
+    if (status != CTXFIT_OK)
+        return status;
     switch (choice.id) {
     case CFI_ENGINE_OLLAMA:   return cfi_engine_resolve_ollama(model, options, machine, out, error);
     case CFI_ENGINE_LMSTUDIO: return cfi_engine_resolve_lmstudio(model, options, machine, out, error);

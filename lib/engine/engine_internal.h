@@ -9,6 +9,7 @@
 #define CFI_MAX_DEVICES 64u
 #define CFI_ALL_DEVICES(count) ((count) >= 64 ? UINT64_MAX : (UINT64_C(1) << (count)) - 1)
 #define CFI_CTX_STEP      256u /* llama.cpp pads contexts to it: b10472 src/llama-context.cpp:285 */
+#define CFI_OLLAMA_VISION_CTX 2048u /* server/sched.go:174 */
 #define CFI_MAX_SEQUENCES 256u /* LLAMA_MAX_SEQ, llama.cpp b10472 src/llama-cparams.h:8 */
 
 typedef enum cfi_engine_id {
@@ -240,6 +241,41 @@ typedef struct cfi_run {
 ctxfit_status cfi_engine_choose(const char *name, cfi_engine_choice *out, ctxfit_error *error);
 const cfi_engine_traits *cfi_engine_traits_of(cfi_engine_id id);
 
+/* ---- settings.c: which settings of a request an engine hears ---- */
+/* What a setting can only work with. */
+typedef enum cfi_setting_needs {
+    CFI_NEEDS_NOTHING         = 0,
+    CFI_NEEDS_GPU             = 1u << 0,
+    CFI_NEEDS_GPUS            = 1u << 1, /* two at least */
+    CFI_NEEDS_HOST            = 1u << 2, /* something computes on the host */
+    CFI_NEEDS_GPU_AND_HOST    = CFI_NEEDS_GPU | CFI_NEEDS_HOST,
+    CFI_NEEDS_EXPERTS         = 1u << 3,
+    CFI_NEEDS_GPU_AND_EXPERTS = CFI_NEEDS_GPU | CFI_NEEDS_EXPERTS,
+    CFI_NEEDS_WINDOWS         = 1u << 4,
+    CFI_NEEDS_STATES          = 1u << 5,
+    CFI_NEEDS_NO_CTX          = 1u << 6, /* the request leaves the context open, */
+    CFI_NEEDS_NO_MODEL_CTX    = 1u << 7, /* and so does the model's file, */
+    CFI_NEEDS_NO_DEFAULT_CTX  = 1u << 8, /* and the server */
+    CFI_NEEDS_HOST_STATED     = 1u << 9, /* the host's memory is */
+    CFI_NEEDS_LIMIT           = 1u << 10,
+    CFI_NEEDS_SPEEDS          = 1u << 11,
+    CFI_NEEDS_SHORT_CTX       = 1u << 12 /* it is no longer than Ollama's least of models with eyes */
+} cfi_setting_needs;
+
+typedef enum cfi_setting_effect {
+    CFI_SETTING_WORKS,    /* or it was not given */
+    CFI_SETTING_FOREIGN,  /* the engine has no such setting */
+    CFI_SETTING_SIZELESS, /* no size depends on it */
+    CFI_SETTING_LACKS     /* what it needs is not there */
+} cfi_setting_effect;
+
+uint32_t           cfi_setting_count(void);
+/* The effect of a setting by place; `there`: which needs are met. `*out_name`: as users know it; `*out_lacks`: the needs that are not. */
+cfi_setting_effect cfi_setting_effect_of(uint32_t index, cfi_engine_id id, const ctxfit_plan_options *options, uint32_t there,
+                                         const char **out_name, uint32_t *out_lacks);
+/* Values that no engine takes, and settings without which the engine runs: E_INVALID_ARG, E_REFUSED. */
+ctxfit_status      cfi_settings_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error);
+
 /* Bit d: device d takes part. Engines that place a model by themselves may leave some out. Reads `options` as cfi_engine_resolve_on(). */
 uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_engine_id id,
                                  const cfi_engine_machine *machine);
@@ -349,8 +385,6 @@ uint64_t cfi_exl3_reserve(uint32_t release, uint32_t device);
 bool          cfi_ranks_engine(cfi_engine_id id);
 /* Whether a layer has latent attention. */
 bool          cfi_ranks_latent(const ctxfit_model *model);
-/* Choices of llama.cpp that they have not. E_REFUSED. */
-ctxfit_status cfi_ranks_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                  cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error);

@@ -91,20 +91,13 @@ static ctxfit_status exl3_check_machine(const cfi_engine_machine *machine, ctxfi
 
 static ctxfit_status exl3_check_options(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error)
 {
-    ctxfit_plan_options common = *options;
-
     if (options->kv_unified == CTXFIT_CHOICE_OFF)
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 has one cache, which all requests share (cache_size)");
     if (options->tensor_parallel > 1)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "exllamav3: tensor_parallel is not modelled: it divides by free memory");
     if (options->cpu_expert_layers != 0 && !cfi_exl3_changed(run->release, CFI_EXL3_HOST_EXPERTS))
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 keeps experts on the host from 1.2.0 on, this is %s", run->engine.version);
-    if (options->pipeline_parallel > 1 || options->block_tokens != 0 || options->memory_fraction > 0 || options->kv_cache_bytes != 0)
-        return cfi_fail(error, CTXFIT_E_REFUSED,
-                        "exllamav3 has no setting for pipeline_parallel, block_tokens, memory_fraction or kv_cache_bytes");
-    common.kv_unified = CTXFIT_CHOICE_DEFAULT;
-    common.cpu_expert_layers = 0;
-    return cfi_ranks_check(&common, run, error);
+    return CTXFIT_OK;
 }
 
 /* Bits of an element of the cache; 0: it has no such type. */

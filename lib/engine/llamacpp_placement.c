@@ -103,8 +103,6 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
 
     if (options->split_mode == CTXFIT_SPLIT_ROW)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "split_mode row: not modelled yet; layer and none are");
-    if (options->split_mode > CTXFIT_SPLIT_ROW)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "split_mode %u: expected CTXFIT_SPLIT_*", (unsigned)options->split_mode);
     if (device_count > CFI_MAX_DEVICES)
         return cfi_fail_at(error, CTXFIT_E_LIMIT, CFI_NO_OFFSET, CFI_MAX_DEVICES, "%u devices: at most %u", (unsigned)device_count,
                            CFI_MAX_DEVICES);

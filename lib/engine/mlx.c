@@ -37,9 +37,9 @@ static void mlx_place(const ctxfit_model *model, uint32_t device_count, cfi_run 
 ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                      cfi_run *run, ctxfit_error *error)
 {
-    ctxfit_status status = cfi_ranks_check(options, run, error);
+    ctxfit_status status = CTXFIT_OK;
 
-    if (status == CTXFIT_OK && (machine->count == 0 || machine->device[0].backend != CTXFIT_BACKEND_METAL))
+    if (machine->count == 0 || machine->device[0].backend != CTXFIT_BACKEND_METAL)
         status = cfi_fail(error, CTXFIT_E_UNSUPPORTED, "mlx-lm: only the GPU of an Apple machine is modelled");
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);

@@ -5,7 +5,6 @@
 #define MIB (UINT64_C(1) << 20)
 
 #define OLLAMA_LEAST_CTX  4u    /* server/sched.go:170 */
-#define OLLAMA_VISION_CTX 2048u /* server/sched.go:174 */
 #define OLLAMA_EMBEDDING_BATCH 2048u /* DefaultEmbeddingNumBatch, llm/llama_server.go:77 */
 
 static const char serial_archs[][16] = {
@@ -238,7 +237,7 @@ static uint64_t ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options 
         notes->default_memory = ollama_total(options, machine);
         tokens = cfi_ollama_default_ctx(notes->default_memory);
     }
-    tokens = cfi_max_u64(tokens, options->flags & CTXFIT_PLAN_F_VISION ? OLLAMA_VISION_CTX : OLLAMA_LEAST_CTX);
+    tokens = cfi_max_u64(tokens, options->flags & CTXFIT_PLAN_F_VISION ? CFI_OLLAMA_VISION_CTX : OLLAMA_LEAST_CTX);
     if (trained > 0 && tokens > trained) {
         notes->ctx_source = CTXFIT_CTX_FROM_MODEL;
         tokens = trained;
@@ -259,30 +258,10 @@ uint64_t cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_
     return cfi_ollama_participants(machine, cfi_ollama_predicted(model, whole), (options->flags & CTXFIT_PLAN_F_SPREAD) != 0);
 }
 
-/* What llama-server can do and Ollama has no setting for. */
 static ctxfit_status ollama_check(const ctxfit_plan_options *options, ctxfit_error *error)
 {
-    const struct {
-        bool        given;
-        const char *name;
-    } options_without[] = {
-        {options->ubatch_tokens != 0 && options->ubatch_tokens != options->batch_tokens, "ubatch_tokens other than batch_tokens"},
-        {options->kv_unified == CTXFIT_CHOICE_ON, "kv_unified"},
-        {options->swa_full == CTXFIT_CHOICE_ON, "swa_full"},
-        {options->kv_offload == CTXFIT_CHOICE_OFF, "kv_offload off"},
-        {options->op_offload == CTXFIT_CHOICE_OFF, "op_offload off"},
-        {options->repack == CTXFIT_CHOICE_OFF, "repack off"},
-        {options->split_mode != CTXFIT_SPLIT_DEFAULT && options->split_mode != CTXFIT_SPLIT_LAYER, "split_mode"},
-        {options->cpu_expert_layers != 0, "cpu_expert_layers"},
-        {options->overrides[0] != '\0', "overrides"},
-        {options->tensor_split[0] > 0.0 || options->tensor_split[1] > 0.0, "tensor_split"},
-    };
-
-    for (size_t i = 0; i < CFI_COUNT(options_without); i++)
-        if (options_without[i].given)
-            return cfi_fail(error, CTXFIT_E_REFUSED, "Ollama has no setting for %s", options_without[i].name);
     if (options->kv_key != options->kv_value)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "Ollama has one cache type for K and V (OLLAMA_KV_CACHE_TYPE)");
+        return cfi_fail(error, CTXFIT_E_REFUSED, "ollama has one cache type for K and V (OLLAMA_KV_CACHE_TYPE)");
     if (options->model_ctx_tokens > UINT32_MAX || options->default_ctx_tokens > UINT32_MAX)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "model_ctx_tokens, default_ctx_tokens: at most %lu", (unsigned long)UINT32_MAX);
     return CTXFIT_OK;
@@ -300,6 +279,7 @@ ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_
     if (status != CTXFIT_OK)
         return status;
     server.sequences = ollama_sequences(model, options);
+    server.outputs_max = 0;
     server.kv_unified = CTXFIT_CHOICE_OFF; /* llama-server shares one cache only where -np is not given */
     notes.serial = options->sequences > server.sequences;
     if (!cfi_mul_u64(ollama_ctx(model, options, machine, &notes), server.sequences, &server.ctx_tokens))

@@ -85,31 +85,6 @@ ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_op
     return CTXFIT_OK;
 }
 
-ctxfit_status cfi_ranks_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error)
-{
-    const struct {
-        bool        given;
-        const char *name;
-    } without[] = {
-        {options->ubatch_tokens != 0 && options->ubatch_tokens != options->batch_tokens, "ubatch_tokens other than batch_tokens"},
-        {options->kv_unified == CTXFIT_CHOICE_ON, "kv_unified"},
-        {options->flash_attention == CTXFIT_CHOICE_OFF, "flash_attention off"},
-        {options->kv_offload == CTXFIT_CHOICE_OFF, "kv_offload off"},
-        {options->gpu_layers != 0, "gpu_layers"},
-        {options->split_mode != CTXFIT_SPLIT_DEFAULT, "split_mode"},
-        {options->cpu_expert_layers != 0, "cpu_expert_layers"},
-        {options->overrides[0] != '\0', "overrides"},
-        {options->tensor_split[0] > 0.0 || options->tensor_split[1] > 0.0, "tensor_split"},
-    };
-
-    for (size_t i = 0; i < CFI_COUNT(without); i++)
-        if (without[i].given)
-            return cfi_fail(error, CTXFIT_E_REFUSED, "%s has no setting for %s", run->engine.name, without[i].name);
-    if (options->draft_tokens > 64 || options->block_tokens > 65536 || options->batch_sequences > UINT32_MAX / 2)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "draft_tokens, block_tokens, batch_sequences: at most 64, 65536, 2^31");
-    return CTXFIT_OK;
-}
-
 void cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run)
 {
     const cfi_paged *paged = &run->paged;

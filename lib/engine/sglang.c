@@ -183,10 +183,8 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
 {
     uint64_t      total = 0;
     sglang_cache  cache = {1, 2, sglang_window_pool(model), false};
-    ctxfit_status status = cfi_ranks_check(options, run, error);
+    ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
 
-    if (status == CTXFIT_OK)
-        status = cfi_ranks_parallel(model, options, machine, run, error);
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)

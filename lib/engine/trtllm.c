@@ -313,10 +313,13 @@ ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_
 {
     trtllm_cache  cache = {model, run, 0, 0, options->swa_full == CTXFIT_CHOICE_OFF};
     uint32_t      capability = 0;
-    ctxfit_status status = cfi_ranks_check(options, run, error);
+    ctxfit_status status = CTXFIT_OK;
 
-    if (status == CTXFIT_OK && options->memory_fraction >= 1)
+    if (options->memory_fraction >= 1)
         status = cfi_fail(error, CTXFIT_E_REFUSED, "tensorrt-llm: free_gpu_memory_fraction must be smaller than 1");
+    if (status == CTXFIT_OK && (options->block_tokens & (options->block_tokens - 1)) != 0) /* its own words, kvCacheUtils.h */
+        status = cfi_fail(error, CTXFIT_E_REFUSED, "tensorrt-llm: block_tokens %lu: tokensPerBlock must be power of 2",
+                          (unsigned long)options->block_tokens);
     if (status == CTXFIT_OK)
         status = cfi_ranks_parallel(model, options, machine, run, error);
     if (status == CTXFIT_OK)

@@ -249,8 +249,6 @@ static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const
     s->state_tokens = s->block_tokens;
     if (cfi_ranks_latent(s->model) && vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
         s->state_tokens = s->state_tokens > VLLM_LATENT_STATE_BLOCK ? s->state_tokens : VLLM_LATENT_STATE_BLOCK;
-    if ((options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) != 0 && (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0)
-        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: the cache of prefixes cannot be both on and off");
     if (kind == CTXFIT_STATE_NONE || (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0 ||
         (!by_default && (options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) == 0))
         return CTXFIT_OK;
@@ -269,18 +267,39 @@ static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const
     return CTXFIT_OK;
 }
 
+/* Kernels take blocks of 16 tokens and their multiples (get_supported_kernel_block_sizes(), v1/attention/backends); what 16 does not divide
+ * leaves no backend. Before 0.18 --block-size is one of a list (BlockSize, config/cache.py), whose 1 and 8 no kernel takes. */
+static ctxfit_status vllm_check_block(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run,
+                                      ctxfit_error *error)
+{
+    const uint32_t block = options->block_tokens;
+    bool           attends = false;
+
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
+        attends = attends || vllm_attends(&model->layer[i]);
+    if (block == 0 || !attends)
+        return CTXFIT_OK;
+    if (!vllm_changed(run->release, CFI_VLLM_BLOCK_NUMBER) && (block < 16 || block > 256 || (block & (block - 1)) != 0))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "vllm before 0.18: block_tokens %lu: expected 16, 32, 64, 128 or 256",
+                        (unsigned long)block);
+    if (block % VLLM_BLOCK_TOKENS != 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "vllm: block_tokens %lu: no attention backend takes it, expected a multiple of %u",
+                        (unsigned long)block, VLLM_BLOCK_TOKENS);
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
     vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false};
-    ctxfit_status status = cfi_ranks_check(options, run, error);
+    ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
 
-    if (status == CTXFIT_OK)
-        status = cfi_ranks_parallel(model, options, machine, run, error);
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
         status = cfi_ranks_element_bytes(options, run, &specs.element_bytes, error);
+    if (status == CTXFIT_OK)
+        status = vllm_check_block(model, options, run, error);
     if (status != CTXFIT_OK)
         return status;
     run->flash = true;

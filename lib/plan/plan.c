@@ -37,6 +37,8 @@ ctxfit_status cfi_plan_check_options(ctxfit_plan_options *o, ctxfit_error *error
     if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION |
                                  CTXFIT_PLAN_F_EAGER | CTXFIT_PLAN_F_NO_PREFIX_CACHE | CTXFIT_PLAN_F_PREFIX_CACHE)) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o->flags);
+    if (o->reserved0 != 0)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "reserved0: expected 0");
     if (!(o->memory_fraction >= 0 && o->memory_fraction <= 1))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "memory_fraction: expected a part of the memory, above 0 and at most 1");
     o->engine[sizeof o->engine - 1] = '\0';

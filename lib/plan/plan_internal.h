@@ -203,6 +203,14 @@ bool          cfi_cuda_refuses_scan(const ctxfit_model *model, uint32_t build, u
 bool          cfi_cuda_refuses_indexer(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
 
 /* warnings.c */
+typedef struct cfi_warning_list {
+    ctxfit_plan *plan;
+    bool         out_of_memory;
+} cfi_warning_list;
+
+void          cfi_plan_warn(cfi_warning_list *list, const char *text);
+/* unheard.c: settings that the engine does not have, or that have nothing to work on */
+void          cfi_plan_warn_of_settings(cfi_warning_list *list, const cfi_question *q);
 ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit_error *error);
 
 /* parts.c: what each memory reads and computes */

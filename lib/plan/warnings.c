@@ -3,10 +3,7 @@
 
 #include "plan_internal.h"
 
-typedef struct warning_list {
-    ctxfit_plan *plan;
-    bool         out_of_memory;
-} warning_list;
+typedef cfi_warning_list warning_list;
 
 static void warn(warning_list *list, const char *fmt, ...) CFI_PRINTF(2, 3);
 
@@ -27,6 +24,8 @@ static void warn(warning_list *list, const char *fmt, ...)
     else
         list->plan->warning[list->plan->summary.warning_count++] = copy;
 }
+
+void cfi_plan_warn(cfi_warning_list *list, const char *text) { warn(list, "%s", text); }
 
 /* vLLM: config/model.py, _get_and_verify_max_len; SGLang: configs/model_config.py, _derive_context_length. */
 static const char *consent_to_longer(const cfi_question *q)
@@ -85,26 +84,6 @@ static void warn_of_hardware(warning_list *list, const cfi_question *q)
         if (d->bandwidth_bytes_per_s == 0)
             warn(list, "the memory bandwidth of %s is unknown: no decode rate", d->name);
     }
-}
-
-/* Settings of engines that share layers among ranks, where the engine is none of them. */
-static void warn_of_settings(warning_list *list, const cfi_question *q)
-{
-    const ctxfit_plan_options *o = &q->options;
-    const struct {
-        bool        given;
-        const char *name;
-    } settings[] = {
-        {o->tensor_parallel > 1, "tensor_parallel"}, {o->pipeline_parallel > 1, "pipeline_parallel"},
-        {o->memory_fraction > 0, "memory_fraction"}, {o->kv_cache_bytes > 0, "kv_cache_bytes"},
-        {o->block_tokens > 0, "block_tokens"},
-    };
-
-    if (cfi_ranks_engine(q->engine.id) || q->engine.id == CFI_ENGINE_EXLLAMAV3)
-        return;
-    for (size_t i = 0; i < CFI_COUNT(settings); i++)
-        if (settings[i].given)
-            warn(list, "%s has no setting for %s: it changes nothing here", q->engine.info.name, settings[i].name);
 }
 
 /* What the engine does other than it was asked. */
@@ -255,7 +234,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     ctxfit_status status;
 
     warn_of_engine(&list, q);
-    warn_of_settings(&list, q);
+    cfi_plan_warn_of_settings(&list, q);
     warn_of_model(&list, q);
     warn_of_checkpoint(&list, q);
     warn_of_hardware(&list, q);

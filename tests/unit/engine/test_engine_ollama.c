@@ -229,7 +229,7 @@ static void what_it_has_no_setting_for_is_refused(void **state)
         default: options.split_mode = CTXFIT_SPLIT_NONE; break;
         }
         assert_int_equal(cfi_engine_resolve(model, &options, NULL, 0, &run, &error), CTXFIT_E_REFUSED);
-        assert_non_null(strstr(error.message, "Ollama"));
+        assert_non_null(strstr(error.message, "ollama"));
     }
     ctxfit_model_free(model);
 }

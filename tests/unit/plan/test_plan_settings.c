@@ -1,0 +1,307 @@
+/* Every setting of a request under every engine: it changes the plan, or a warning tells that it does not, or it is refused by name. */
+#include "plan_fixture.h"
+
+#include "engine/engine_internal.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+/* ---- machines and models on which settings can work ---- */
+typedef struct scene {
+    const char *model;
+    const char *file_type;
+    const char *machine;
+    uint64_t    ctx_tokens;
+    uint64_t    limit_tokens;
+} scene;
+
+static const scene scenes[] = {
+    {"qwen3-8b", "BF16", "2*rtx-4090 host:128GiB", 1000, 0},
+    {"qwen3-8b", "BF16", "host:128GiB", 8192, 500},
+    {"qwen3-coder:30b", "Q4_K_M", "2*rtx-4090 host:128GiB", 0, 500},
+    {"qwen3-coder:30b", "Q4_K_M", "rtx-3060-12gb host:128GiB", 16384, 0},
+    {"qwen3-next-80b-a3b", "BF16", "4*h100-sxm-80gb host:512GiB", 65536, 0},
+    {"qwen3-next-80b-a3b", "BF16", "mac-studio-m3-ultra-512gb", 65536, 500},
+    {"gemma-3-27b", "BF16", "h100-sxm-80gb host:256GiB", 0, 0},
+    {"gemma-3-27b", "BF16", "mac-studio-m3-ultra-512gb", 0, 0},
+    {"qwen3-8b", "BF16", "h200-sxm-141gb host:256GiB", 1000, 500},
+    {"qwen3-coder:30b", "exl3-4.0bpw", "2*rtx-4090 host:128GiB", 16384, 500},
+    {"qwen3-8b", "exl3-4.0bpw", "rtx-4090 host:128GiB", 0, 0},
+};
+
+static const char *const engines[] = {
+#define CFI_ENGINE(id, name, ...) name,
+#include "engine/engines.def"
+#undef CFI_ENGINE
+};
+
+/* ---- a value of every member ---- */
+typedef struct probe {
+    const char *name; /* as a message has it */
+    size_t      offset;
+    size_t      size;
+    uint64_t    number;
+    double      real;
+    const char *text;
+} probe;
+
+#define MEMBER(member) #member, offsetof(ctxfit_plan_options, member), sizeof((ctxfit_plan_options *)NULL)->member
+#define FLAG(flag) "flags", offsetof(ctxfit_plan_options, flags), sizeof(uint32_t), (flag), 0, NULL
+
+static const probe probes[] = {
+    {FLAG(CTXFIT_PLAN_F_SPREAD)},
+    {FLAG(CTXFIT_PLAN_F_EAGER)},
+    {FLAG(CTXFIT_PLAN_F_VISION)},
+    {FLAG(CTXFIT_PLAN_F_PREFIX_CACHE)},
+    {FLAG(CTXFIT_PLAN_F_NO_PREFIX_CACHE)},
+    {MEMBER(ctx_tokens), 3000, 0, NULL},
+    {MEMBER(reserve_bytes), 3 * GIB, 0, NULL},
+    {MEMBER(limit_tokens), 700, 0, NULL},
+    {MEMBER(sequences), 2, 0, NULL},
+    {MEMBER(batch_tokens), 96, 0, NULL},
+    {MEMBER(ubatch_tokens), 64, 0, NULL},
+    {MEMBER(outputs_max), 50, 0, NULL},
+    {MEMBER(kv_key), CTXFIT_QUANT_Q8_0, 0, NULL},
+    {MEMBER(kv_value), CTXFIT_QUANT_Q8_0, 0, NULL},
+    {MEMBER(flash_attention), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(kv_unified), CTXFIT_CHOICE_ON, 0, NULL},
+    {MEMBER(kv_unified), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(swa_full), CTXFIT_CHOICE_ON, 0, NULL},
+    {MEMBER(swa_full), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(kv_offload), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(op_offload), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(mmap), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(repack), CTXFIT_CHOICE_OFF, 0, NULL},
+    {MEMBER(split_mode), CTXFIT_SPLIT_NONE, 0, NULL},
+    {MEMBER(split_mode), CTXFIT_SPLIT_ROW, 0, NULL},
+    {MEMBER(gpu_layers), 5, 0, NULL},
+    {MEMBER(cpu_expert_layers), 3, 0, NULL},
+    {MEMBER(tensor_split), 0, 0.25, NULL},
+    {MEMBER(measured_prefill_tokens_per_s), 0, 123, NULL},
+    {MEMBER(measured_decode_tokens_per_s), 0, 12, NULL},
+    {MEMBER(engine), 0, 0, "llama.cpp@b10256"},
+    {MEMBER(overrides), 0, 0, "blk\\.1\\.ffn.*=CPU"},
+    {MEMBER(limit_source), 0, 0, "a label"},
+    {MEMBER(model_ctx_tokens), 3000, 0, NULL},
+    {MEMBER(default_ctx_tokens), 3000, 0, NULL},
+    {MEMBER(overhead_bytes), 60 * GIB, 0, NULL},
+    {MEMBER(device_reserve_bytes), 3 * GIB, 0, NULL},
+    {MEMBER(host_reserve_bytes), 50 * GIB, 0, NULL},
+    {MEMBER(memory_fraction), 0, 0.5, NULL},
+    {MEMBER(kv_cache_bytes), 2 * GIB, 0, NULL},
+    {MEMBER(tensor_parallel), 2, 0, NULL},
+    {MEMBER(pipeline_parallel), 2, 0, NULL},
+    {MEMBER(block_tokens), 128, 0, NULL},
+    {MEMBER(batch_sequences), 33, 0, NULL},
+    {MEMBER(draft_tokens), 2, 0, NULL},
+    {MEMBER(reserved0), 1, 0, NULL},
+};
+
+static void set(ctxfit_plan_options *o, const probe *p)
+{
+    unsigned char *at = (unsigned char *)o + p->offset;
+    uint32_t       number = (uint32_t)p->number;
+
+    if (p->text != NULL)
+        memcpy(at, p->text, strlen(p->text) + 1);
+    else if (p->real > 0)
+        memcpy(at, &p->real, sizeof p->real);
+    else if (p->offset == offsetof(ctxfit_plan_options, flags))
+        o->flags |= number;
+    else if (p->size == sizeof number)
+        memcpy(at, &number, sizeof number);
+    else
+        memcpy(at, &p->number, sizeof p->number);
+}
+
+/* ---- what a plan says ---- */
+#define TEXT_BYTES 65536u
+
+/* Everything but the warnings. */
+static void fingerprint(const ctxfit_plan *plan, char *out)
+{
+    ctxfit_estimate rate = CTXFIT_ESTIMATE_INIT, prompt = CTXFIT_ESTIMATE_INIT;
+    size_t          len;
+    char           *warnings, *end;
+
+    assert_int_equal(ctxfit_plan_write_json(plan, NULL, out, TEXT_BYTES - 256, &len), CTXFIT_OK);
+    warnings = strstr(out, "\"warnings\":[");
+    assert_non_null(warnings);
+    end = strstr(warnings, "]");
+    while (end != NULL && end[1] != ',' && end[1] != '}')
+        end = strstr(end + 1, "]");
+    assert_non_null(end);
+    memmove(warnings, end, strlen(end) + 1);
+    assert_int_equal(ctxfit_plan_get_decode_rate(plan, 100, &rate), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_prompt_time(plan, 500, 0, &prompt), CTXFIT_OK);
+    (void)snprintf(out + strlen(out), 200, " %g %g", rate.value, prompt.value);
+}
+
+static bool has_warning(const ctxfit_plan *plan, const char *text)
+{
+    const char *warning;
+
+    for (uint32_t i = 0; (warning = ctxfit_plan_warning(plan, i)) != NULL; i++)
+        if (strcmp(warning, text) == 0)
+            return true;
+    return false;
+}
+
+/* The first warning that the base does not have; NULL for none. */
+static const char *new_warning(const ctxfit_plan *plan, const ctxfit_plan *base)
+{
+    const char *warning;
+
+    for (uint32_t i = 0; (warning = ctxfit_plan_warning(plan, i)) != NULL; i++)
+        if (!has_warning(base, warning))
+            return warning;
+    return NULL;
+}
+
+typedef struct outcome {
+    bool works;   /* somewhere it changes the plan, or is refused */
+    bool told;    /* somewhere it is told to be without effect */
+    bool wrong;   /* somewhere it is told to be without effect, and is not */
+} outcome;
+
+typedef struct stage {
+    ctxfit_model       *model;
+    ctxfit_hw          *hw;
+    ctxfit_plan_options base_options;
+    ctxfit_plan        *base;
+    char               *before;
+    char               *after;
+} stage;
+
+static void try_probe(const stage *s, const probe *p, const char *engine, const scene *at, outcome *out)
+{
+    ctxfit_plan_options o = s->base_options;
+    ctxfit_plan        *plan;
+    ctxfit_error        error;
+    const char         *warning;
+    bool                without;
+
+    set(&o, p);
+    if (ctxfit_plan_make(s->model, s->hw, &o, NULL, &plan, &error) != CTXFIT_OK) {
+        out->works = true;
+        return;
+    }
+    fingerprint(plan, s->after);
+    warning = new_warning(plan, s->base);
+    without = warning != NULL && strncmp(warning, "without effect:", 15) == 0;
+    out->told = out->told || without;
+    out->works = out->works || strcmp(s->before, s->after) != 0;
+    if (without && strcmp(s->before, s->after) != 0)
+        print_error("%s, %s on %s: '%s', but the plan differs\n", engine, at->model, at->machine, warning), out->wrong = true;
+    ctxfit_plan_free(plan);
+}
+
+static bool open_stage(stage *s, const scene *at, const char *engine)
+{
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+
+    o.flags = CTXFIT_PLAN_F_NO_LIMITS;
+    o.ctx_tokens = at->ctx_tokens;
+    o.limit_tokens = at->limit_tokens;
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
+    s->base_options = o;
+    s->model = catalog_model(at->model, at->file_type);
+    s->hw = machine(at->machine);
+    s->base = NULL;
+    if (ctxfit_plan_make(s->model, s->hw, &o, NULL, &s->base, NULL) != CTXFIT_OK)
+        return false;
+    fingerprint(s->base, s->before);
+    return true;
+}
+
+static void close_stage(stage *s)
+{
+    ctxfit_plan_free(s->base);
+    ctxfit_hw_free(s->hw);
+    ctxfit_model_free(s->model);
+}
+
+/* A value that the engine has in any case changes nothing and is no surprise: of a choice at least one value must be heard. */
+static bool states_what_holds(const probe *p)
+{
+    return p->size == sizeof(uint32_t) && (strcmp(p->name, "kv_unified") == 0 || strcmp(p->name, "swa_full") == 0);
+}
+
+static void every_setting_is_heard_or_told_or_refused_by_every_engine(void **state)
+{
+    static char before[TEXT_BYTES], after[TEXT_BYTES];
+    bool        bad = false;
+
+    (void)state;
+    for (size_t e = 0; e < sizeof engines / sizeof engines[0]; e++) {
+        outcome  out[sizeof probes / sizeof probes[0]] = {{0}};
+        uint32_t played = 0;
+
+        for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++) {
+            stage s = {.before = before, .after = after};
+
+            if (open_stage(&s, &scenes[i], engines[e])) {
+                played++;
+                for (size_t p = 0; p < sizeof probes / sizeof probes[0]; p++)
+                    try_probe(&s, &probes[p], engines[e], &scenes[i], &out[p]);
+            }
+            close_stage(&s);
+        }
+        assert_true(played >= 2);
+        for (size_t p = 0; p < sizeof probes / sizeof probes[0]; p++) {
+            bool silent = !out[p].works && !out[p].told && !states_what_holds(&probes[p]);
+
+            if (silent)
+                print_error("%s: %s 0x%llx is silent\n", engines[e], probes[p].name, (unsigned long long)probes[p].number);
+            bad = bad || silent || out[p].wrong;
+        }
+    }
+    assert_false(bad);
+}
+
+static void every_byte_of_the_options_has_a_probe(void **state)
+{
+    static unsigned char covered[sizeof(ctxfit_plan_options)];
+
+    (void)state;
+    memset(covered, 1, sizeof(uint32_t)); /* struct_size */
+    for (size_t p = 0; p < sizeof probes / sizeof probes[0]; p++)
+        memset(covered + probes[p].offset, 1, probes[p].size);
+    for (size_t i = 0; i < sizeof covered; i++)
+        if (!covered[i])
+            fail_msg("byte %lu of ctxfit_plan_options: a member without a probe", (unsigned long)i);
+}
+
+static void every_flag_has_a_probe(void **state)
+{
+    uint32_t      probed = CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND; /* of the plan, not of an engine */
+    ctxfit_model *model = catalog_model("qwen3-8b", "Q4_K_M");
+    ctxfit_hw    *hw = machine("host:64GiB");
+
+    (void)state;
+    for (size_t p = 0; p < sizeof probes / sizeof probes[0]; p++)
+        if (strcmp(probes[p].name, "flags") == 0)
+            probed |= (uint32_t)probes[p].number;
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        ctxfit_plan_options o = options_with(4096, 0);
+        ctxfit_plan        *plan;
+        ctxfit_status       status;
+
+        o.flags = UINT32_C(1) << bit;
+        status = ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL);
+        assert_true((status == CTXFIT_OK) == ((probed & o.flags) != 0));
+        ctxfit_plan_free(plan);
+    }
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_is_heard_or_told_or_refused_by_every_engine),
+        cmocka_unit_test(every_byte_of_the_options_has_a_probe),
+        cmocka_unit_test(every_flag_has_a_probe),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
