@@ -91,6 +91,8 @@ bool cli_set(cli_request *r, const cli_setting *setting, const char *value);
 /* Whether what belongs together is together; the key at fault otherwise, and r->expected. */
 const char *cli_request_fault(cli_request *r);
 
+/* Whether the request is for that engine, by its own name and however it was spelled. */
+bool cli_engine_is(const cli_request *r, const char *name);
 /* A cache type by name; false after r->expected was filled. */
 bool cli_read_cache_type(cli_request *r, const char *value, ctxfit_quant *out);
 

@@ -464,12 +464,7 @@ void cli_free_beside(cli_beside_list *list)
 
 bool cli_counts_parts(const cli_request *r)
 {
-    static const char *const engines[] = {"llama.cpp", "ollama", "lm-studio"};
-
-    for (size_t i = 0; i < CLI_COUNT(engines); i++)
-        if (strncmp(r->options.engine, engines[i], strlen(engines[i])) == 0)
-            return true;
-    return r->options.engine[0] == '\0';
+    return cli_engine_is(r, "llama.cpp") || cli_engine_is(r, "ollama") || cli_engine_is(r, "lm-studio");
 }
 
 bool cli_names_beside(const cli_request *r)

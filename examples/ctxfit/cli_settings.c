@@ -365,6 +365,13 @@ static bool copy_text(cli_request *r, char *out, size_t cap, const char *value)
     return true;
 }
 
+bool cli_engine_is(const cli_request *r, const char *name)
+{
+    ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+
+    return ctxfit_engine_from_name(r->options.engine, &info, NULL) == CTXFIT_OK && strcmp(info.name, name) == 0;
+}
+
 static bool set_engine(cli_request *r, const char *value)
 {
     if (r->with[0] != '\0')

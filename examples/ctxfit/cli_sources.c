@@ -402,7 +402,7 @@ static bool read_parameter(const ctxfit_modelfile *file, const char *name, uint3
 void cli_apply_parameters(cli_request *r)
 {
     ctxfit_plan_options *o = &r->options;
-    ctxfit_modelfile    *file = starts_with(o->engine, "ollama") ? find_modelfile(r->model) : NULL;
+    ctxfit_modelfile    *file = cli_engine_is(r, "ollama") ? find_modelfile(r->model) : NULL;
     uint32_t             value;
 
     if (file == NULL)

@@ -46,8 +46,14 @@ const cfi_engine_traits *cfi_engine_traits_of(cfi_engine_id id)
     return &engine_traits[id];
 }
 
-/* "0.32.1" is 3201, so are "v0.32.1" and "0.32.1rc2"; `*exact` is false where something follows the numbers. At least two parts, each below
- * a hundred but the first; false for anything else. */
+static bool ends_a_release(char c)
+{
+    return cfi_is_digit((unsigned char)c) || (cfi_ascii_lower((unsigned char)c) >= 'a' && cfi_ascii_lower((unsigned char)c) <= 'z') ||
+           c == '.' || c == '-' || c == '+' || c == '_';
+}
+
+/* "0.32.1" is 3201, so are "v0.32.1", "0.32.1rc2" and "0.32.1.post1"; `*exact` is false where something follows the numbers. Two parts at
+ * least, which count as 99 from a hundred on; false for anything else. */
 static bool read_release(const char *text, uint32_t *out, bool *exact)
 {
     uint64_t part, number = 0;
@@ -58,10 +64,10 @@ static bool read_release(const char *text, uint32_t *out, bool *exact)
     for (;; text++) {
         const char *end;
 
-        if (!cfi_parse_u64(text, &end, &part) || part > 99)
+        if (!cfi_parse_u64(text, &end, &part) || part > 9999)
             return false;
         if (parts < 3)
-            number = number * 100 + part;
+            number = number * 100 + cfi_min_u64(part, 99);
         parts++;
         text = end;
         if (*text != '.' || !cfi_is_digit((unsigned char)text[1]))
@@ -72,7 +78,7 @@ static bool read_release(const char *text, uint32_t *out, bool *exact)
     *out = (uint32_t)number;
     *exact = *text == '\0';
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text > '~')
+        if (!ends_a_release(*text))
             return false;
     return parts >= 2 && parts <= 4;
 }
@@ -97,6 +103,7 @@ static void choice_set(cfi_engine_choice *out, const engine_version *row, const 
     out->info.known = known ? 1 : 0;
     memcpy(out->info.name, traits->name, sizeof traits->name);
     memcpy(out->info.version, version, (size_t)cfi_min_u64(strlen(version), sizeof out->info.version - 1));
+    memcpy(out->rules, row->version, sizeof row->version);
 }
 
 uint32_t ctxfit_engine_count(void)
@@ -133,20 +140,20 @@ static bool read_build(const char *text, uint32_t *out)
 
 static void choose_build(const engine_version *newest, uint32_t build, cfi_engine_choice *out)
 {
-    char       name[sizeof out->info.version];
-    cfi_writer w;
-    size_t     len;
+    const engine_version *best = newest;
+    char                  name[sizeof out->info.version];
+    cfi_writer            w;
+    size_t                len;
 
     for (const engine_version *row = newest; row < engine_versions + CFI_COUNT(engine_versions) && row->engine == newest->engine; row++) {
-        if (build == row->build) {
-            choice_set(out, row, row->version, build, true);
-            return;
-        }
+        best = row;
+        if (row->build <= build)
+            break;
     }
     cfi_writer_init(&w, name, sizeof name);
     cfi_write(&w, "b%u", (unsigned)build);
     (void)cfi_writer_finish(&w, &len);
-    choice_set(out, newest, name, build, false);
+    choice_set(out, best, build == best->build ? best->version : name, build, build == best->build);
 }
 
 /* The rules of the newest known release that is not newer; of the oldest one for what is older than all. */
@@ -162,7 +169,8 @@ static void choose_release(const engine_version *newest, const char *version, ui
             break;
     }
     best = best != NULL ? best : newest;
-    choice_set(out, best, version, best->build, exact && release_of(best) == release);
+    exact = exact && release_of(best) == release;
+    choice_set(out, best, exact ? best->version : version, best->build, exact);
     out->release = release; /* rules that changed between known releases go by it */
 }
 
@@ -202,14 +210,21 @@ static ctxfit_status unknown_engine(const char *name, ctxfit_error *error)
     return cfi_fail(error, CTXFIT_E_NOT_FOUND, "engine '%.60s' is unknown; known: %s", name, known);
 }
 
+/* Behind what people write differently: "LM Studio", "llama-cpp", "tensorrt_llm". */
+static const char *skip_marks(const char *text)
+{
+    while (*text == '.' || *text == '-' || *text == '_' || *text == ' ')
+        text++;
+    return text;
+}
+
 /* What follows the engine's name, "" or "@version"; NULL: `name` is of another one. */
 static const char *behind_name(const char *name, const char *known)
 {
-    size_t n = 0;
-
-    while (known[n] != '\0' && cfi_ascii_lower((unsigned char)name[n]) == known[n])
-        n++;
-    return known[n] == '\0' && (name[n] == '\0' || name[n] == '@') ? name + n : NULL;
+    for (known = skip_marks(known), name = skip_marks(name); *known != '\0'; known = skip_marks(known + 1), name = skip_marks(name + 1))
+        if (cfi_ascii_lower((unsigned char)*name) != *known)
+            return NULL;
+    return *name == '\0' || *name == '@' ? name : NULL;
 }
 
 /* CFI_ENGINE_COUNT: unknown. */

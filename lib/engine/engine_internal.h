@@ -30,6 +30,7 @@ typedef struct cfi_engine_traits {
 typedef struct cfi_engine_choice {
     cfi_engine_id      id;
     uint32_t           release; /* of the rules that are taken: 0.32.0 is 3200; 0 for a build of llama.cpp */
+    char               rules[16]; /* the known version that they are of */
     ctxfit_engine_info info;
 } cfi_engine_choice;
 

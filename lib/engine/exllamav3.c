@@ -66,7 +66,7 @@ static ctxfit_status exl3_check_model(const ctxfit_model *model, const cfi_run *
                         (unsigned)(arch->release / 10000), (unsigned)(arch->release / 100 % 100), (unsigned)(arch->release % 100),
                         run->engine.version);
     if (!cfi_exl3_is(type) && type != CFI_FILE_F16 && type != CFI_FILE_BF16 && type != CFI_FILE_F32)
-        return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 runs EXL3 (exl3-4.0bpw) and 16 bits, not %s",
+        return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 loads EXL3 (exl3-4.0bpw) and checkpoints of 16 bits, not %s",
                         type != 0 ? ctxfit_file_type_name(type) : "the formats of this file");
     if (run->cpu_expert_layers != 0 && !cfi_exl3_is(type)) /* load_cpu_offload() */
         return cfi_fail(error, CTXFIT_E_REFUSED, "exllamav3 keeps experts on the host in EXL3 only");

@@ -59,9 +59,15 @@ static void warn_of_checkpoint(warning_list *list, const cfi_question *q)
     const cfi_run   *run = &list->plan->answer.run;
     const cfi_stored stored = cfi_model_stored(q->model);
 
-    if (stored == CFI_STORED_PLAIN)
+    if ((q->model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 &&
+        (q->engine.id == CFI_ENGINE_EXLLAMAV3 || q->engine.id == CFI_ENGINE_TRTLLM || q->engine.id == CFI_ENGINE_MLX))
+        warn(list, "%s loads no GGUF files: planned is a checkpoint with these tensors", q->engine.info.name);
+    if (stored == CFI_STORED_PLAIN || cfi_exl3_is(q->model->info.file_type))
         return;
-    if (run->paged.tensor_ranks == 0 && run->grown_bits == 0)
+    if (q->engine.id == CFI_ENGINE_EXLLAMAV3)
+        warn(list, "the checkpoint is quantized (%s): planned in 16 bits, as exllamav3 loads it; --quant exl3-4.0bpw plans EXL3",
+             q->model->checkpoint->quant_method);
+    else if (run->paged.tensor_ranks == 0 && run->grown_bits == 0)
         warn(list, "the checkpoint is quantized (%s): planned is its plain form; a file type plans a GGUF of it (--quant)",
              q->model->checkpoint->quant_method);
     else if (stored == CFI_STORED_ESTIMATED)
@@ -93,8 +99,8 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     const cfi_engine_notes    *notes = &list->plan->answer.run.notes;
 
     if (!s->engine.known)
-        warn(list, "%s %s is not a version whose rules were measured: the nearest known rules are used", s->engine.name,
-             s->engine.version);
+        warn(list, "%s %s is not a version whose rules were measured or read: those of %s are used", s->engine.name, s->engine.version,
+             q->engine.rules);
     if (notes->serial)
         warn(list, "%s runs one request at a time with '%s': %" PRIu32 " sequences were asked for", s->engine.name, q->model->arch_name,
              q->options.sequences);

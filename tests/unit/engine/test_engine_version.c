@@ -87,6 +87,7 @@ static void a_release_takes_the_rules_of_the_newest_known_one_before_it(void **s
     } cases[] = {
         {"ollama@0.33.0", 10488, 1}, {"ollama@v0.33.0", 10488, 1}, {"ollama@0.32.0", 9888, 1},     {"Ollama@0.32.15", 9888, 0},
         {"ollama@0.31", 9840, 1},    {"ollama@0.17.4", 9452, 0},   {"ollama@0.33.0-rc2", 10488, 0}, {"ollama@1.0", 10488, 0},
+        {"ollama@0.100.0", 10488, 0}, {"ollama@0.32.0.post1", 9888, 0}, {"ollama@0.32.0.dev3+g12", 9888, 0},
     };
 
     (void)state;
@@ -100,9 +101,45 @@ static void a_release_takes_the_rules_of_the_newest_known_one_before_it(void **s
     }
 }
 
+static void names_differ_in_marks_and_capitals(void **state)
+{
+    static const char *const names[][2] = {
+        {"llamacpp", "llama.cpp"}, {"llama-cpp", "llama.cpp"},   {"LLaMA_cpp@v0.7.0", "llama.cpp"}, {"llama-server", "llama.cpp"},
+        {"LM Studio", "lm-studio"}, {"lmstudio", "lm-studio"},   {"mlxlm", "mlx-lm"},               {"mlx_lm", "mlx-lm"},
+        {"mlx", "mlx-lm"},         {"TensorRT_LLM", "tensorrt-llm"}, {"trt-llm", "tensorrt-llm"},   {"exl3@1.6.5", "exllamav3"},
+        {"ExLlama-V3", "exllamav3"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(names); i++) {
+        ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
+
+        assert_int_equal(ctxfit_engine_from_name(names[i][0], &info, NULL), CTXFIT_OK);
+        assert_string_equal(info.name, names[i][1]);
+        assert_int_equal(info.known, 1);
+    }
+    assert_string_equal(read_name("llamacpp@v0.7.0").version, "0.7.0");
+}
+
+static void a_choice_says_whose_rules_are_taken(void **state)
+{
+    static const char *const cases[][2] = {{"vllm@9.9.9", "0.33.0"},   {"vllm@0.25.2rc1", "0.25.1"},   {"vllm@0.1.0", "0.14.0"},
+                                           {"llama.cpp@b11500", "b11118"}, {"llama.cpp@b99999", "0.7.0"}, {"llama.cpp@b5000", "b10256"},
+                                           {"ollama@0.32.5", "0.32.0"}};
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        cfi_engine_choice choice;
+
+        assert_int_equal(cfi_engine_choose(cases[i][0], &choice, NULL), CTXFIT_OK);
+        assert_int_equal(choice.info.known, 0);
+        assert_string_equal(choice.rules, cases[i][1]);
+    }
+}
+
 static void what_is_no_engine_is_not_found(void **state)
 {
-    const char *const names[] = {"vvllm", "ollama@", "ollama@b10488", "ollama@1", "ollama@1.x", "ollama@0.100.0",
+    const char *const names[] = {"vvllm", "ollama@", "ollama@b10488", "ollama@1", "ollama@1.x", "ollama@0.10000.0", "vllm@0.25.1@2",
                                  "ollama@0.33 0", "llama.cpp@", "llama.cpp@b", "llama.cpp@0", "llama.cpp@b99999999999", "llama.cpp@latest",
                                  "llama.cppx", "llama.cpp@0.", "llama.cpp@1.2.3.4.5", "llama", "llama.cpp@b10472x"};
     ctxfit_engine_info info = CTXFIT_ENGINE_INFO_INIT;
@@ -139,6 +176,8 @@ int main(void)
         cmocka_unit_test(a_release_takes_the_rules_of_the_newest_known_one_before_it),
         cmocka_unit_test(a_version_is_a_build_or_a_release),
         cmocka_unit_test(an_unknown_release_takes_the_newest_rules),
+        cmocka_unit_test(names_differ_in_marks_and_capitals),
+        cmocka_unit_test(a_choice_says_whose_rules_are_taken),
         cmocka_unit_test(what_is_no_engine_is_not_found),
         cmocka_unit_test(rules_change_with_the_build),
     };
