@@ -278,6 +278,7 @@ type Constraint struct {
 	Slack   int64     `json:"slack_bytes"`  // of a memory limit: bytes left at the planned context; negative: missing
 	Binding bool      `json:"binding"`      // the smallest limit
 	Source  string    `json:"source"`       // where the limit comes from, in words
+	Fits    uint64    `json:"fits_tokens"`  // of a memory limit: the longest known to fit; Unlimited = bytes there do not depend on it
 }
 
 func constraintFrom(c *C.ctxfit_constraint) Constraint {
@@ -287,14 +288,17 @@ func constraintFrom(c *C.ctxfit_constraint) Constraint {
 	}
 	return Constraint{
 		Kind: LimitKind(c.kind), Device: device, Limit: uint64(c.limit_tokens), Slack: int64(c.slack_bytes), Binding: c.binding != 0,
-		Source: getString(c.source[:]),
+		Source: getString(c.source[:]), Fits: uint64(c.fits_tokens),
 	}
 }
 
 // String returns the limit on one line.
 func (c Constraint) String() string {
+	if c.Limit == Unlimited && c.Fits == Unlimited {
+		return fmt.Sprintf("%v: any context, %s", c.Kind, c.Source)
+	}
 	if c.Limit == Unlimited {
-		return fmt.Sprintf("%v: no limit, %s", c.Kind, c.Source)
+		return fmt.Sprintf("%v: %d tokens or more, %s", c.Kind, c.Fits, c.Source)
 	}
 	return fmt.Sprintf("%v: %d tokens, %s", c.Kind, c.Limit, c.Source)
 }
@@ -306,6 +310,7 @@ func (c Constraint) MarshalJSON() ([]byte, error) {
 		plain
 		Device *int    `json:"device,omitempty"`
 		Limit  *uint64 `json:"limit_tokens"`
+		Fits   any     `json:"fits_tokens,omitempty"`
 		Slack  *int64  `json:"slack_bytes"`
 	}{plain: plain(c)}
 	if c.Limit != Unlimited {
@@ -316,6 +321,10 @@ func (c Constraint) MarshalJSON() ([]byte, error) {
 	}
 	if c.Device != NoDevice {
 		out.Device = &c.Device
+		out.Fits = c.Fits
+		if c.Fits == Unlimited {
+			out.Fits = (*uint64)(nil) // null: the key stays
+		}
 	}
 	return json.Marshal(out)
 }

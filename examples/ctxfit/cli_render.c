@@ -111,6 +111,7 @@ static void render_bars(const cli_style *style, const ctxfit_plan *plan, uint32_
 static void render_table(const ctxfit_plan *plan, uint32_t count, const uint64_t sums[PARTS], FILE *out)
 {
     const bool wide = sums[BESIDE] != 0;
+    bool       shared = false;
 
     fprintf(out, "  %-7s %6s", "", "layers");
     for (int p = 0; p < PARTS; p++)
@@ -136,20 +137,23 @@ static void render_table(const ctxfit_plan *plan, uint32_t count, const uint64_t
         if (!wide)
             fprintf(out, " %9s", stated ? cli_bytes(d.usable_bytes) : "unstated");
         fprintf(out, " %9s\n", stated ? cli_signed_bytes(d.free_bytes) : "-");
+        shared = stated && (int64_t)(d.usable_bytes - d.total_bytes) != d.free_bytes;
     }
+    if (shared) /* of the last, which is the host */
+        fputs("  (host and GPU share their memory: what one takes is free for neither)\n", out);
     fputc('\n', out);
 }
 
-/* A limit in words; of one device among several it says which. */
-static void limit_words(const ctxfit_plan *plan, const ctxfit_constraint *c, char *out, size_t cap)
+/* "40,960"; "40,960+" where the longest context that the engine takes fits; "any" where nothing grows with it. */
+static const char *limit_count(const ctxfit_constraint *c, char *out, size_t cap)
 {
-    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
-
-    if (c->kind == CTXFIT_LIMIT_DEVICE && ctxfit_plan_get_device(plan, c->device, &d) == CTXFIT_OK)
-        (void)snprintf(out, cap, "%s (%s)", c->source, d.name);
+    if (c->limit_tokens != UINT64_MAX)
+        (void)snprintf(out, cap, "%s", cli_count(c->limit_tokens));
+    else if (c->fits_tokens == UINT64_MAX)
+        (void)snprintf(out, cap, "any");
     else
-        (void)snprintf(out, cap, "%s", c->source);
-    cli_clean(out);
+        (void)snprintf(out, cap, "%s+", cli_count(c->fits_tokens));
+    return out;
 }
 
 static void render_limits(const cli_style *style, const ctxfit_plan *plan, const ctxfit_plan_summary *s, FILE *out)
@@ -159,14 +163,12 @@ static void render_limits(const cli_style *style, const ctxfit_plan *plan, const
     fputs("  What limits the context of a sequence (-> binds)\n", out);
     for (uint32_t i = 0; i < s->constraint_count; i++) {
         ctxfit_constraint c = CTXFIT_CONSTRAINT_INIT;
-        bool              binds;
-        char              words[272];
+        char              words[sizeof c.source], count[32];
 
         (void)ctxfit_plan_get_constraint(plan, i, &c);
-        limit_words(plan, &c, words, sizeof words);
-        binds = c.binding && c.limit_tokens != UINT64_MAX;
-        fprintf(out, "  %s %10s  %-13s ", binds ? "->" : "  ", c.limit_tokens == UINT64_MAX ? "no limit" : cli_count(c.limit_tokens),
-                ctxfit_limit_name(c.kind));
+        (void)snprintf(words, sizeof words, "%s", c.source);
+        cli_clean(words);
+        fprintf(out, "  %s %10s  %-13s ", c.binding ? "->" : "  ", limit_count(&c, count, sizeof count), ctxfit_limit_name(c.kind));
         cli_wrap(out, style->width, 31, words);
     }
     fputc('\n', out);
@@ -207,15 +209,15 @@ static const char *verdict(uint32_t fit)
 static void render_binding(const cli_style *style, const ctxfit_plan *plan, FILE *out)
 {
     ctxfit_constraint c = CTXFIT_CONSTRAINT_INIT;
-    char              words[272], text[352];
+    char              text[sizeof c.source + 96];
 
     if (ctxfit_plan_get_constraint(plan, 0, &c) != CTXFIT_OK || c.limit_tokens == UINT64_MAX)
         return;
-    limit_words(plan, &c, words, sizeof words);
     if (c.limit_tokens == 0)
-        (void)snprintf(text, sizeof text, "No context fits at all: %s", words);
+        (void)snprintf(text, sizeof text, "No context fits at all: %s", c.source);
     else
-        (void)snprintf(text, sizeof text, "The limit of a sequence is %s tokens: %s", cli_count(c.limit_tokens), words);
+        (void)snprintf(text, sizeof text, "The limit of a sequence is %s tokens: %s", cli_count(c.limit_tokens), c.source);
+    cli_clean(text);
     fputs("  ", out);
     cli_wrap(out, style->width, 2, text);
 }

@@ -216,7 +216,9 @@ typedef struct ctxfit_plan_device {
     uint32_t backend;           /**< CTXFIT_BACKEND_* */
     uint32_t layers;            /**< of the trunk whose weights are here */
     uint64_t capacity_bytes;    /**< memory of the device, or the GPU's budget of unified memory */
-    uint64_t usable_bytes;      /**< capacity (or what is free) less the reserve; UINT64_MAX = not stated */
+    uint64_t usable_bytes;      /**< that this run may take: capacity (or what is free) less the reserve, or the engine's part of it;
+                                     where the cache has a part of what the rest leaves, or a stated size (TensorRT-LLM,
+                                     kv_cache_bytes), the rest and that; UINT64_MAX = not stated */
     uint64_t weights_bytes;     /**< tensors that are placed here */
     uint64_t kv_bytes;          /**< cache that spans the context */
     uint64_t kv_swa_bytes;      /**< cache of sliding-window and chunked layers */
@@ -226,7 +228,8 @@ typedef struct ctxfit_plan_device {
     uint64_t compute_low_bytes; /**< lower end of the band */
     uint64_t output_bytes;      /**< logits, on the host */
     uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes`, and of `beside_bytes` */
-    int64_t  free_bytes;        /**< usable - total; negative: bytes missing */
+    int64_t  free_bytes;        /**< usable - total; negative: bytes missing. Of a host whose memory is unified, less what the GPUs take
+                                     of the same memory; INT64_MAX = not stated */
     char     name[64];          /**< engine's name ("CUDA0", "Metal", "host") */
     char     id[64];            /**< of the hardware */
     uint64_t beside_bytes;      /**< what runs beside the model here */
@@ -254,12 +257,14 @@ typedef struct ctxfit_constraint {
     uint32_t struct_size;  /**< set by the caller, as by the `*_INIT` macro */
     uint32_t kind;         /**< CTXFIT_LIMIT_* */
     uint32_t device;       /**< of a memory limit, otherwise UINT32_MAX */
-    uint32_t binding;      /**< 1 for the smallest limit, which comes first */
-    uint64_t limit_tokens; /**< context of one sequence that it allows; UINT64_MAX = it does not limit */
+    uint32_t binding;      /**< 1 for the smallest limit, which comes first, unless nothing limits */
+    uint64_t limit_tokens; /**< context of one sequence that it allows; UINT64_MAX = it does not limit, or was not looked for */
     int64_t  slack_bytes;  /**< of a memory limit: bytes left (negative: missing) at the planned context; otherwise 0 */
     char     source[192];  /**< where the limit comes from, in words */
+    uint64_t fits_tokens;  /**< of a memory limit: the longest context of one sequence that is known to fit there: `limit_tokens`, or
+                                the longest that the engine takes; UINT64_MAX = bytes there do not depend on it; 0 = none */
 } ctxfit_constraint;
-#define CTXFIT_CONSTRAINT_INIT { (uint32_t)sizeof(ctxfit_constraint), 0, 0, 0, 0, 0, {0} }
+#define CTXFIT_CONSTRAINT_INIT { (uint32_t)sizeof(ctxfit_constraint), 0, 0, 0, 0, 0, {0}, 0 }
 
 /** A limit by place, the binding one first. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_constraint(const ctxfit_plan *plan, uint32_t index, ctxfit_constraint *out);

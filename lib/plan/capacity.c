@@ -159,11 +159,6 @@ static int64_t signed_difference(uint64_t usable, uint64_t total)
     return usable >= total ? bounded : -bounded;
 }
 
-static int64_t least_signed(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Bytes that a rank's pool has of whole blocks: KvCacheCreator of TensorRT-LLM, _torch/pyexecutor/_util.py, and calculate_max_num_blocks(),
  * resource_manager.py. */
 static uint64_t whole_blocks(const cfi_memory *memory, const cfi_memory_device *m, uint64_t bytes)
@@ -190,10 +185,21 @@ uint64_t cfi_plan_pool_bytes(const cfi_question *q, const cfi_memory *memory, ui
     return whole_blocks(memory, m, rest);
 }
 
-int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device)
+uint64_t cfi_plan_usable(const cfi_question *q, const cfi_memory *memory, uint32_t device)
 {
     const cfi_memory_device *m = &memory->device[device];
-    uint64_t                 total = cfi_memory_device_total(m);
+    uint64_t                 usable = q->usable[device], with_pool;
+
+    if (usable == CFI_NO_LIMIT || m->kv == 0 || (memory->cache_limit == 0 && memory->rest_fraction <= 0))
+        return usable;
+    if (!cfi_add_u64(cfi_memory_device_total(m) - m->kv, cfi_plan_pool_bytes(q, memory, device, m->compute), &with_pool))
+        return usable;
+    return cfi_min_u64(usable, with_pool);
+}
+
+int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device)
+{
+    uint64_t total = cfi_memory_device_total(&memory->device[device]);
 
     if (q->usable[device] == CFI_NO_LIMIT)
         return INT64_MAX;
@@ -208,10 +214,7 @@ int64_t cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t
                 total = UINT64_MAX;
         }
     }
-    if ((memory->cache_limit > 0 || memory->rest_fraction > 0) && m->kv > 0)
-        return least_signed(signed_difference(q->usable[device], total),
-                            signed_difference(cfi_plan_pool_bytes(q, memory, device, m->compute), m->kv));
-    return signed_difference(q->usable[device], total);
+    return signed_difference(cfi_plan_usable(q, memory, device), total);
 }
 
 int64_t cfi_plan_margin(const cfi_question *q, const cfi_memory *memory)

@@ -112,7 +112,49 @@ static void add_engine(constraint_list *list, const ctxfit_plan_options *options
                    s->engine.name, CFI_CTX_STEP, options->ctx_tokens, s->n_ctx);
 }
 
-static void add_memory(constraint_list *list, const cfi_question *q, uint32_t device, uint64_t limit_tokens)
+/* What is known of the longest context that the engine takes: that is all that a search without an end says. */
+typedef struct longest_context {
+    uint64_t tokens;                      /* of one sequence; 0: not looked for */
+    bool     grows[CFI_MAX_PLAN_DEVICES]; /* what is left of the device depends on the context */
+} longest_context;
+
+static ctxfit_status find_longest(const ctxfit_plan *plan, const cfi_question *q, longest_context *out, ctxfit_error *error)
+{
+    const uint32_t sequences = plan->summary.n_seq;
+    const uint64_t step = cfi_engine_traits_of(q->engine.id)->ctx_step;
+    cfi_answer     least, most;
+    ctxfit_status  status;
+
+    status = cfi_plan_answer_by(q, cfi_plan_whole_ctx(q, step, sequences), sequences, true, &least, error);
+    if (status == CTXFIT_OK)
+        status = cfi_plan_answer_by(q, cfi_plan_whole_ctx(q, cfi_plan_most_ctx(q, sequences), sequences), sequences, true, &most, error);
+    if (status != CTXFIT_OK)
+        return status;
+    out->tokens = most.run.n_ctx_seq;
+    for (uint32_t d = 0; d < cfi_plan_device_count(q); d++)
+        out->grows[d] = cfi_plan_slack(q, &least.memory, d) != cfi_plan_slack(q, &most.memory, d);
+    return CTXFIT_OK;
+}
+
+/* Where no context is too long, why. */
+static void add_fitting(ctxfit_constraint *c, const ctxfit_plan_summary *s, const longest_context *longest)
+{
+    const size_t used = strlen(c->source);
+
+    if (c->limit_tokens != CFI_NO_LIMIT) {
+        c->fits_tokens = c->limit_tokens;
+    } else if (longest->tokens == 0) {
+        c->fits_tokens = c->slack_bytes >= 0 ? s->n_ctx_seq : 0;
+    } else if (longest->grows[c->device]) {
+        c->fits_tokens = longest->tokens;
+        (void)snprintf(c->source + used, sizeof c->source - used, ": room for the longest context that %s takes", s->engine.name);
+    } else {
+        c->fits_tokens = UINT64_MAX;
+        (void)snprintf(c->source + used, sizeof c->source - used, ": nothing there grows with the context");
+    }
+}
+
+static void add_memory(constraint_list *list, const cfi_question *q, uint32_t device, uint64_t limit_tokens, const longest_context *longest)
 {
     const ctxfit_device *hw = cfi_plan_hw_device(q, device);
     bool                 host = device == q->device_count, budget = hw->kind == CTXFIT_DEVICE_UNIFIED;
@@ -124,9 +166,31 @@ static void add_memory(constraint_list *list, const cfi_question *q, uint32_t de
     if (host && hw->free_bytes != 0 && q->usable[device] == hw->free_bytes)
         (void)snprintf(c->source, sizeof c->source, "host memory that is free now");
     else if (host)
-        (void)snprintf(c->source, sizeof c->source, "host memory, less %" PRIu64 " MiB for the operating system", hw->reserve_bytes >> 20);
+        (void)snprintf(c->source, sizeof c->source, "host memory, less %" PRIu64 " MiB %s",
+                       (q->capacity[device] - q->usable[device]) >> 20,
+                       q->options.host_reserve_bytes != 0 ? "kept free" : "for the operating system");
+    else if (budget)
+        (void)snprintf(c->source, sizeof c->source, "GPU budget of unified memory of %s", hw->name);
     else
-        (void)snprintf(c->source, sizeof c->source, "%s of %s", budget ? "GPU budget of unified memory" : "memory", hw->name);
+        (void)snprintf(c->source, sizeof c->source, "memory of %s (%s)", hw->name, list->plan->device[device].name);
+    add_fitting(c, &list->plan->summary, longest);
+}
+
+/* Of every device whose size is stated. */
+static ctxfit_status add_memories(constraint_list *list, const cfi_question *q, const uint64_t *device_limit, ctxfit_error *error)
+{
+    longest_context longest = {0};
+    bool            unlimited = false;
+    ctxfit_status   status = CTXFIT_OK;
+
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++)
+        unlimited = unlimited || (q->usable[i] != CFI_NO_LIMIT && device_limit[i] == CFI_NO_LIMIT);
+    if (unlimited && list->plan->limits_known)
+        status = find_longest(list->plan, q, &longest, error);
+    for (uint32_t i = 0; i < cfi_plan_device_count(q) && status == CTXFIT_OK; i++)
+        if (q->usable[i] != CFI_NO_LIMIT)
+            add_memory(list, q, i, device_limit[i], &longest);
+    return status;
 }
 
 static bool binds_before(const ctxfit_constraint *a, const ctxfit_constraint *b)
@@ -154,7 +218,7 @@ static void sort(constraint_list *list)
     }
     if (list->count == 0)
         return;
-    all[0].binding = 1;
+    all[0].binding = all[0].limit_tokens != CFI_NO_LIMIT;
     list->plan->limit_tokens = all[0].limit_tokens;
     list->plan->limit_kind = all[0].kind;
 }
@@ -162,14 +226,15 @@ static void sort(constraint_list *list)
 ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, const uint64_t *device_limit, ctxfit_error *error)
 {
     constraint_list list = {plan, 0};
+    ctxfit_status   status;
 
     plan->constraint = cfi_arena_array(&plan->arena, cfi_plan_device_count(q) + OTHER_KINDS, sizeof *plan->constraint);
     if (plan->constraint == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for the constraints of a plan");
     add_configured(&list, &q->options);
-    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++)
-        if (q->usable[i] != CFI_NO_LIMIT)
-            add_memory(&list, q, i, device_limit[i]);
+    status = add_memories(&list, q, device_limit, error);
+    if (status != CTXFIT_OK)
+        return status;
     add_trained(&list, &plan->model);
     if (cfi_engine_traits_of(q->engine.id)->per_sequence ||
         (plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_REQUEST && plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_MODEL)) {

@@ -203,6 +203,8 @@ static void write_constraint(cfi_json *j, const ctxfit_plan *plan, const ctxfit_
     if (c->device != UINT32_MAX)
         cfi_json_string(j, "device", plan->device[c->device].name);
     cfi_json_u64(j, "limit_tokens", c->limit_tokens);
+    if (c->device != UINT32_MAX)
+        cfi_json_u64(j, "fits_tokens", c->fits_tokens);
     cfi_json_i64(j, "slack_bytes", c->slack_bytes);
     cfi_json_bool(j, "binding", c->binding != 0);
     cfi_json_string(j, "source", c->source);

@@ -78,7 +78,7 @@ static void fill_devices(ctxfit_plan *plan, const cfi_question *q)
         d->backend = hw->backend;
         d->layers = m->layers;
         d->capacity_bytes = q->capacity[i];
-        d->usable_bytes = q->usable[i];
+        d->usable_bytes = cfi_plan_usable(q, memory, i);
         d->weights_bytes = m->weights;
         d->kv_bytes = m->kv;
         d->kv_swa_bytes = m->kv_swa;

@@ -129,6 +129,8 @@ uint32_t      cfi_plan_device_count(const cfi_question *q); /* host included */
 const ctxfit_device *cfi_plan_hw_device(const cfi_question *q, uint32_t device);
 /* Bytes of a rank's pool of cache blocks: stated, or what weights, states and `compute` leave of the engine's part. */
 uint64_t      cfi_plan_pool_bytes(const cfi_question *q, const cfi_memory *memory, uint32_t device, uint64_t compute);
+/* Bytes that a run may take of a device: where the cache has a part of what the rest leaves, or a stated size, the rest and that. */
+uint64_t      cfi_plan_usable(const cfi_question *q, const cfi_memory *memory, uint32_t device);
 /* usable - total, with unified memory counted against its host; INT64_MAX where nothing is stated. */
 int64_t       cfi_plan_slack(const cfi_question *q, const cfi_memory *memory, uint32_t device);
 int64_t       cfi_plan_margin(const cfi_question *q, const cfi_memory *memory);

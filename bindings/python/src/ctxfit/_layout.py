@@ -1095,6 +1095,7 @@ class ctxfit_constraint(ctypes.Structure):
     limit_tokens: int
     slack_bytes: int
     source: bytes
+    fits_tokens: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("kind", ctypes.c_uint32),
@@ -1103,6 +1104,7 @@ class ctxfit_constraint(ctypes.Structure):
         ("limit_tokens", ctypes.c_uint64),
         ("slack_bytes", ctypes.c_int64),
         ("source", ctypes.c_char * 192),
+        ("fits_tokens", ctypes.c_uint64),
     ]
 
 

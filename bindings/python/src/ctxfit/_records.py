@@ -897,7 +897,7 @@ class PlanDevice:
     layers: int
     #: memory of the device, or the GPU's budget of unified memory
     capacity_bytes: int
-    #: capacity (or what is free) less the reserve; None = not stated
+    #: that this run may take: capacity (or what is free) less the reserve, or the engine's part of it; where the cache has a part of what the rest leaves, or a stated size (TensorRT-LLM, kv_cache_bytes), the rest and that; None = not stated
     usable_bytes: Optional[int]
     #: tensors that are placed here
     weights_bytes: int
@@ -917,7 +917,7 @@ class PlanDevice:
     output_bytes: int
     #: sum of the parts above, with compute_bytes, and of beside_bytes
     total_bytes: int
-    #: usable - total; negative: bytes missing
+    #: usable - total; negative: bytes missing. Of a host whose memory is unified, less what the GPUs take of the same memory; INT64_MAX = not stated
     free_bytes: int
     #: engine's name ("CUDA0", "Metal", "host")
     name: str
@@ -958,14 +958,16 @@ class Constraint:
     kind: Limit
     #: of a memory limit, otherwise None
     device: Optional[int]
-    #: True for the smallest limit, which comes first
+    #: True for the smallest limit, which comes first, unless nothing limits
     binding: bool
-    #: context of one sequence that it allows; None = it does not limit
+    #: context of one sequence that it allows; None = it does not limit, or was not looked for
     limit_tokens: Optional[int]
     #: of a memory limit: bytes left (negative: missing) at the planned context; otherwise 0
     slack_bytes: int
     #: where the limit comes from, in words
     source: str
+    #: of a memory limit: the longest context of one sequence that is known to fit there: limit_tokens, or the longest that the engine takes; None = bytes there do not depend on it; 0 = none
+    fits_tokens: Optional[int]
 
     @classmethod
     def _of(cls, s: L.ctxfit_constraint) -> Constraint:
@@ -976,6 +978,7 @@ class Constraint:
             None if s.limit_tokens == 0xffffffffffffffff else s.limit_tokens,
             s.slack_bytes,
             s.source.decode("utf-8", "replace"),
+            None if s.fits_tokens == 0xffffffffffffffff else s.fits_tokens,
         )
 
 
