@@ -213,7 +213,7 @@ func (p *Plan) Compare(other *Plan) []Difference {
 		if C.ctxfit_plan_compare(mine, theirs, C.uint32_t(len(all)), &c) != C.CTXFIT_OK {
 			return all
 		}
-		all = append(all, Difference{Kind: DifferenceKind(c.kind), A: uint64(c.a), B: uint64(c.b), Reason: getString(c.reason[:])})
+		all = append(all, Difference{Kind: DifferenceKind(c.kind), A: uint64(c.a), B: uint64(c.b), Reason: getString(c.reason[:]), Bytes: int64(c.bytes)})
 	}
 }
 

@@ -188,6 +188,7 @@ type Difference struct {
 	Kind   DifferenceKind
 	A, B   uint64
 	Reason string // why, in words, from the rules of both engines
+	Bytes  int64  // B - A where these are bytes: those of all parts add up to that of the total; otherwise 0
 }
 
 // PlanDevice is one device of a plan. Its JSON is that of the plan.

@@ -8,7 +8,9 @@ static const char *value_words(const ctxfit_difference *d, uint64_t value, char 
 
     if (d->kind == CTXFIT_DIFFERS_FIT)
         (void)snprintf(out, cap, "%s", fits[value < CLI_COUNT(fits) ? value : 0]);
-    else if (d->kind >= CTXFIT_DIFFERS_USABLE && d->kind <= CTXFIT_DIFFERS_TOTAL)
+    else if (value == UINT64_MAX)
+        (void)snprintf(out, cap, "unlimited");
+    else if ((d->kind >= CTXFIT_DIFFERS_USABLE && d->kind <= CTXFIT_DIFFERS_TOTAL) || d->kind == CTXFIT_DIFFERS_BESIDE)
         (void)snprintf(out, cap, "%s", cli_bytes(value));
     else
         (void)snprintf(out, cap, "%s", cli_count(value));
@@ -25,17 +27,29 @@ static void print_differences(const ctxfit_plan *a, const ctxfit_plan *b, FILE *
     (void)ctxfit_plan_get_summary(b, &sb);
     fprintf(out, "\n  What differs between %s %s and %s %s\n", sa.engine.name, sa.engine.version, sb.engine.name, sb.engine.version);
     for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++) {
-        char va[32], vb[32];
+        char va[32], vb[32], change[32];
 
-        fprintf(out, "  %-14s %10s %10s  ", ctxfit_difference_name(d.kind), value_words(&d, d.a, va, sizeof va),
+        (void)snprintf(change, sizeof change, "%s%s", d.bytes > 0 ? "+" : "", cli_signed_bytes(d.bytes));
+        fprintf(out, "  %-14s %10s %10s", ctxfit_difference_name(d.kind), value_words(&d, d.a, va, sizeof va),
                 value_words(&d, d.b, vb, sizeof vb));
-        cli_wrap(out, style.width, 40, d.reason);
+        if (d.bytes != 0)
+            fprintf(out, " %11s", change);
+        fputs("\n      ", out);
+        cli_wrap(out, style.width, 6, d.reason);
     }
     if (ctxfit_plan_compare(a, b, 0, &d) != CTXFIT_OK)
         fputs("  nothing\n", out);
 }
 
-/* Reasons hold names and numbers only: nothing to escape. */
+/* null: no limit. */
+static void put_value(uint64_t value, FILE *out)
+{
+    if (value == UINT64_MAX)
+        fputs("null", out);
+    else
+        fprintf(out, "%llu", (unsigned long long)value);
+}
+
 static bool print_json(const ctxfit_plan *a, const ctxfit_plan *b, FILE *out)
 {
     ctxfit_difference d = CTXFIT_DIFFERENCE_INIT;
@@ -47,9 +61,15 @@ static bool print_json(const ctxfit_plan *a, const ctxfit_plan *b, FILE *out)
     if (!cli_write_plan_json(b, NULL, NULL, out))
         return false;
     fputs("],\"differences\":[", out);
-    for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++)
-        fprintf(out, "%s{\"key\":\"%s\",\"a\":%llu,\"b\":%llu,\"reason\":\"%s\"}", i > 0 ? "," : "", ctxfit_difference_name(d.kind),
-                (unsigned long long)d.a, (unsigned long long)d.b, d.reason);
+    for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++) {
+        fprintf(out, "%s{\"key\":\"%s\",\"a\":", i > 0 ? "," : "", ctxfit_difference_name(d.kind));
+        put_value(d.a, out);
+        fputs(",\"b\":", out);
+        put_value(d.b, out);
+        fprintf(out, ",\"bytes\":%lld,\"reason\":", (long long)d.bytes);
+        cli_write_json_string(d.reason, out);
+        fputc('}', out);
+    }
     fputs("]}\n", out);
     return true;
 }

@@ -349,7 +349,8 @@ typedef struct ctxfit_check {
  */
 CTXFIT_API ctxfit_status ctxfit_plan_check(const ctxfit_plan *plan, const ctxfit_request *request, ctxfit_check *out);
 
-/** In what two plans can differ; the order in which differences are listed, with BESIDE before TOTAL. */
+/** In what two plans can differ. They are listed as settings (FIT to BATCH), parts (WEIGHTS to OUTPUT and BESIDE, the largest difference
+ *  first), TOTAL, USABLE, and what the rest allows (MAX_CONTEXT, MAX_SEQUENCES). */
 enum {
     CTXFIT_DIFFERS_FIT           = 1,  /**< the verdict: CTXFIT_FIT_* */
     CTXFIT_DIFFERS_CONTEXT       = 2,  /**< of one sequence, tokens */
@@ -373,9 +374,10 @@ typedef struct ctxfit_difference {
     uint32_t kind;        /**< CTXFIT_DIFFERS_* */
     uint64_t a;           /**< value in the first plan */
     uint64_t b;           /**< value in the second */
-    char     reason[256]; /**< why, in words, from the rules of both engines */
+    char     reason[256]; /**< why, in words, from the rules of both engines: never the same of both */
+    int64_t  bytes;       /**< b - a where these are bytes: those of all parts add up to that of TOTAL; otherwise 0 */
 } ctxfit_difference;
-#define CTXFIT_DIFFERENCE_INIT { (uint32_t)sizeof(ctxfit_difference), 0, 0, 0, {0} }
+#define CTXFIT_DIFFERENCE_INIT { (uint32_t)sizeof(ctxfit_difference), 0, 0, 0, {0}, 0 }
 
 /**
  * What differs between two plans, and why: of the same model and machine under two engines, say. One difference by place; plans

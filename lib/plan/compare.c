@@ -1,176 +1,9 @@
-#include <inttypes.h>
+/* What differs between two plans; why is in compare_words.c. */
 #include <stdio.h>
 
 #include "plan_internal.h"
 
-typedef struct difference_words {
-    char text[104];
-} difference_words;
-
-static bool is_paged(const ctxfit_plan *plan)
-{
-    return plan->answer.run.paged.tensor_ranks > 0;
-}
-
-static bool of_rest(const ctxfit_plan *plan)
-{
-    return plan->answer.run.paged.rest_fraction > 0;
-}
-
-static bool is_exllama(const ctxfit_plan *plan)
-{
-    return plan->answer.run.exllama.k_bits > 0;
-}
-
-static difference_words context_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    switch (plan->engine.ctx_source) {
-    case CTXFIT_CTX_FROM_REQUEST: (void)snprintf(w.text, sizeof w.text, "as asked for"); break;
-    case CTXFIT_CTX_FROM_FILE:    (void)snprintf(w.text, sizeof w.text, "of the model's own file"); break;
-    case CTXFIT_CTX_FROM_SERVER:  (void)snprintf(w.text, sizeof w.text, "set for the server"); break;
-    case CTXFIT_CTX_FROM_MEMORY:
-        (void)snprintf(w.text, sizeof w.text, "default for %" PRIu64 " MiB of GPU memory", plan->engine.default_memory_bytes >> 20);
-        break;
-    default: (void)snprintf(w.text, sizeof w.text, "the trained length"); break;
-    }
-    return w;
-}
-
-static difference_words sequences_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    (void)snprintf(w.text, sizeof w.text, "%s",
-                   plan->engine.serial            ? "one after the other with this architecture"
-                   : plan->summary.kv_unified     ? "share one cache"
-                   : plan->summary.n_seq > 1      ? "have a cache each"
-                                                  : "one");
-    return w;
-}
-
-static difference_words batch_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    (void)snprintf(w.text, sizeof w.text, "%" PRIu32 " tokens a pass%s", plan->summary.n_ubatch,
-                   plan->answer.run.id == CFI_ENGINE_OLLAMA ? ", by context and free memory" : "");
-    return w;
-}
-
-static difference_words weights_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    if (is_exllama(plan))
-        (void)snprintf(w.text, sizeof w.text, "a matrix of its own for the output; token embedding on the host, %" PRIu32 " layers on GPUs",
-                       plan->summary.gpu_layers);
-    else if (is_paged(plan))
-        (void)snprintf(w.text, sizeof w.text, "all on %" PRIu32 " x %" PRIu32 " GPUs, norms and routers on each", plan->engine.stages,
-                       plan->engine.tensor_ranks);
-    else
-        (void)snprintf(w.text, sizeof w.text, "token embedding on the host, %" PRIu32 " layers on GPUs", plan->summary.gpu_layers);
-    return w;
-}
-
-static difference_words cache_words(const ctxfit_plan *plan)
-{
-    const ctxfit_plan_summary *s = &plan->summary;
-    difference_words           w = {""};
-
-    if (is_exllama(plan))
-        (void)snprintf(w.text, sizeof w.text, "K of %" PRIu32 " bits, V of %" PRIu32 ", %" PRIu64 " tokens of all requests",
-                       plan->answer.run.exllama.k_bits, plan->answer.run.exllama.v_bits, s->kv_cells);
-    else if (is_paged(plan))
-        (void)snprintf(w.text, sizeof w.text, "%s, %" PRIu64 " blocks a request from %" PRIu32 " tokens on",
-                       ctxfit_quant_name(plan->answer.run.type_k), plan->engine.request_blocks, plan->engine.block_tokens);
-    else
-        (void)snprintf(w.text, sizeof w.text, "%s, %" PRIu32 " x %" PRIu64 " cells, windows %" PRIu64,
-                       ctxfit_quant_name(plan->answer.run.type_k), s->streams, s->kv_cells, s->swa_cells);
-    return w;
-}
-
-static difference_words state_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    if (is_exllama(plan))
-        (void)snprintf(w.text, sizeof w.text, "in %" PRIu32 " slots (max_batch_size)", plan->answer.run.exllama.slots);
-    else
-        (void)snprintf(w.text, sizeof w.text, "%s",
-                       of_rest(plan)    ? "of all sequences of a batch"
-                       : is_paged(plan) ? "in pages of the cache"
-                                        : "F32, apart from the cache");
-    return w;
-}
-
-static difference_words compute_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    if (is_exllama(plan) || plan->answer.run.grown_bits > 0)
-        (void)snprintf(w.text, sizeof w.text, "what a chunk of %" PRIu32 " tokens needs, at most", plan->summary.n_ubatch);
-    else if (is_paged(plan))
-        (void)snprintf(w.text, sizeof w.text, "what profiling finds at most with %" PRIu32 " tokens", plan->summary.n_ubatch);
-    else
-        (void)snprintf(w.text, sizeof w.text, "graph of llama.cpp b%" PRIu32 " with %" PRIu32 " tokens, %s", plan->answer.run.build,
-                       plan->summary.n_ubatch, plan->summary.compute_exact ? "exact" : "at most");
-    return w;
-}
-
-static difference_words output_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    (void)snprintf(w.text, sizeof w.text, "%s",
-                   is_paged(plan)     ? "counted as activations"
-                   : is_exllama(plan) ? "counted with the chunk"
-                                      : "a row of logits a sequence on the host");
-    return w;
-}
-
-/* "draft Qwen3-0.6B, adapter llama" */
-static difference_words beside_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-    cfi_writer       text;
-
-    cfi_writer_init(&text, w.text, sizeof w.text);
-    for (uint32_t i = 0; i < plan->summary.beside_count; i++) {
-        const ctxfit_plan_beside *b = &plan->beside[(size_t)i * (plan->summary.device_count + 1)];
-
-        cfi_write(&text, "%s%s %.40s", i > 0 ? ", " : "", ctxfit_beside_name(b->kind), b->name);
-    }
-    if (plan->summary.beside_count == 0)
-        cfi_write(&text, "nothing beside the model");
-    (void)cfi_writer_finish(&text, NULL);
-    return w;
-}
-
-static difference_words usable_words(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    if (of_rest(plan))
-        (void)snprintf(w.text, sizeof w.text, "all of each GPU, the cache %.2f of what the rest leaves",
-                       plan->answer.run.paged.rest_fraction);
-    else
-        (void)snprintf(w.text, sizeof w.text, "%s",
-                       is_paged(plan)     ? "its part of each GPU"
-                       : is_exllama(plan) ? "all but what its loader leaves free of each GPU"
-                                          : "all but the reserve of each GPU");
-    return w;
-}
-
-static difference_words limit_words_of(const ctxfit_plan *plan)
-{
-    difference_words w = {""};
-
-    (void)snprintf(w.text, sizeof w.text, "limited by %s",
-                   plan->summary.constraint_count > 0 ? ctxfit_limit_name(plan->constraint[0].kind) : "nothing");
-    return w;
-}
+#define WORDS_MAX 112u /* two of these and two names of engines are a reason */
 
 /* Of the GPUs that take part. */
 static uint64_t usable_sum(const ctxfit_plan *plan)
@@ -207,74 +40,108 @@ static uint64_t value_of(const ctxfit_plan *plan, uint32_t kind)
     return 0;
 }
 
-static difference_words words_of(const ctxfit_plan *plan, uint32_t kind)
-{
-    difference_words none = {"the sum of the above"};
-
-    switch (kind) {
-    case CTXFIT_DIFFERS_CONTEXT:       return context_words(plan);
-    case CTXFIT_DIFFERS_SEQUENCES:     return sequences_words(plan);
-    case CTXFIT_DIFFERS_BATCH:         return batch_words(plan);
-    case CTXFIT_DIFFERS_USABLE:        return usable_words(plan);
-    case CTXFIT_DIFFERS_WEIGHTS:       return weights_words(plan);
-    case CTXFIT_DIFFERS_CACHE:         return cache_words(plan);
-    case CTXFIT_DIFFERS_STATE:         return state_words(plan);
-    case CTXFIT_DIFFERS_COMPUTE:       return compute_words(plan);
-    case CTXFIT_DIFFERS_OUTPUT:        return output_words(plan);
-    case CTXFIT_DIFFERS_BESIDE:        return beside_words(plan);
-    case CTXFIT_DIFFERS_FIT:
-    case CTXFIT_DIFFERS_MAX_CONTEXT:
-    case CTXFIT_DIFFERS_MAX_SEQUENCES: return limit_words_of(plan);
-    }
-    return none;
-}
-
 static bool same_engine(const ctxfit_engine_info *a, const ctxfit_engine_info *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->version, b->version) == 0;
 }
 
+static bool is_part(uint32_t kind)
+{
+    return (kind >= CTXFIT_DIFFERS_WEIGHTS && kind <= CTXFIT_DIFFERS_OUTPUT) || kind == CTXFIT_DIFFERS_BESIDE;
+}
+
+static bool is_bytes(uint32_t kind)
+{
+    return is_part(kind) || kind == CTXFIT_DIFFERS_TOTAL || kind == CTXFIT_DIFFERS_USABLE;
+}
+
+/* The words of a plan whose engine's name stands before them; `value` where all else is the same. */
+static void say_why(const ctxfit_plan *plan, uint32_t kind, bool exact, bool value, char out[WORDS_MAX])
+{
+    size_t used = 0;
+
+    if (value)
+        used = (size_t)snprintf(out, WORDS_MAX, "%llu: ", (unsigned long long)value_of(plan, kind));
+    cfi_compare_words(plan, kind, exact, out + used, WORDS_MAX - used);
+}
+
 /* "ollama: default for 24576 MiB of GPU memory; vllm: the trained length" */
 static void write_reason(const ctxfit_plan *a, const ctxfit_plan *b, uint32_t kind, char *out, size_t cap)
 {
-    difference_words          wa = words_of(a, kind), wb = words_of(b, kind);
     const ctxfit_engine_info *ea = &a->summary.engine, *eb = &b->summary.engine;
+    const bool                versions = strcmp(ea->name, eb->name) == 0;
+    char                      wa[WORDS_MAX], wb[WORDS_MAX];
 
-    if (kind == CTXFIT_DIFFERS_TOTAL)
-        (void)snprintf(out, cap, "%s", wa.text);
-    else if (same_engine(ea, eb))
-        (void)snprintf(out, cap, "%s; %s", wa.text, wb.text);
+    if (kind == CTXFIT_DIFFERS_TOTAL) {
+        (void)snprintf(out, cap, "the sum of the parts above");
+        return;
+    }
+    for (int detail = 0; detail < 3; detail++) {
+        say_why(a, kind, detail > 0, detail > 1, wa);
+        say_why(b, kind, detail > 0, detail > 1, wb);
+        if (strcmp(wa, wb) != 0)
+            break;
+    }
+    if (same_engine(ea, eb))
+        (void)snprintf(out, cap, "%s; %s", wa, wb);
     else
-        (void)snprintf(out, cap, "%s%s%s: %s; %s%s%s: %s", ea->name, strcmp(ea->name, eb->name) == 0 ? " " : "",
-                       strcmp(ea->name, eb->name) == 0 ? ea->version : "", wa.text, eb->name,
-                       strcmp(ea->name, eb->name) == 0 ? " " : "", strcmp(ea->name, eb->name) == 0 ? eb->version : "", wb.text);
+        (void)snprintf(out, cap, "%s%s%s: %s; %s%s%s: %s", ea->name, versions ? " " : "", versions ? ea->version : "", wa, eb->name,
+                       versions ? " " : "", versions ? eb->version : "", wb);
 }
 
-/* A total stands behind its parts. */
-static const uint8_t difference_order[] = {
-    CTXFIT_DIFFERS_FIT,     CTXFIT_DIFFERS_CONTEXT, CTXFIT_DIFFERS_SEQUENCES, CTXFIT_DIFFERS_BATCH,  CTXFIT_DIFFERS_USABLE,
-    CTXFIT_DIFFERS_WEIGHTS, CTXFIT_DIFFERS_CACHE,   CTXFIT_DIFFERS_STATE,     CTXFIT_DIFFERS_COMPUTE, CTXFIT_DIFFERS_OUTPUT,
-    CTXFIT_DIFFERS_BESIDE,  CTXFIT_DIFFERS_TOTAL,   CTXFIT_DIFFERS_MAX_CONTEXT, CTXFIT_DIFFERS_MAX_SEQUENCES,
-};
+static int64_t bytes_between(uint64_t a, uint64_t b)
+{
+    return b >= a ? (int64_t)cfi_min_u64(b - a, INT64_MAX) : -(int64_t)cfi_min_u64(a - b, INT64_MAX);
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+#define KINDS 14u
+
+/* Kinds in which the plans differ: settings, parts with the largest difference first, their total, what the rest allows. */
+static uint32_t list_kinds(const ctxfit_plan *a, const ctxfit_plan *b, uint8_t kinds[KINDS])
+{
+    static const uint8_t order[KINDS] = {
+        CTXFIT_DIFFERS_FIT,     CTXFIT_DIFFERS_CONTEXT, CTXFIT_DIFFERS_SEQUENCES, CTXFIT_DIFFERS_BATCH,  CTXFIT_DIFFERS_WEIGHTS,
+        CTXFIT_DIFFERS_CACHE,   CTXFIT_DIFFERS_STATE,   CTXFIT_DIFFERS_COMPUTE,   CTXFIT_DIFFERS_OUTPUT, CTXFIT_DIFFERS_BESIDE,
+        CTXFIT_DIFFERS_TOTAL,   CTXFIT_DIFFERS_USABLE,  CTXFIT_DIFFERS_MAX_CONTEXT, CTXFIT_DIFFERS_MAX_SEQUENCES,
+    };
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < KINDS; i++) {
+        const uint64_t far = distance(value_of(a, order[i]), value_of(b, order[i]));
+        uint32_t       at = count;
+
+        if (far == 0)
+            continue;
+        for (; at > 0 && is_part(order[i]) && is_part(kinds[at - 1]) &&
+               distance(value_of(a, kinds[at - 1]), value_of(b, kinds[at - 1])) < far;
+             at--)
+            kinds[at] = kinds[at - 1];
+        kinds[at] = order[i];
+        count++;
+    }
+    return count;
+}
 
 ctxfit_status ctxfit_plan_compare(const ctxfit_plan *a, const ctxfit_plan *b, uint32_t index, ctxfit_difference *out)
 {
     ctxfit_difference d = CTXFIT_DIFFERENCE_INIT;
+    uint8_t           kinds[KINDS];
 
     if (a == NULL || b == NULL || out == NULL)
         return cfi_copy_none(out, CFI_V1_DIFFERENCE, CTXFIT_E_INVALID_ARG);
-    for (size_t i = 0; i < CFI_COUNT(difference_order); i++) {
-        const uint32_t kind = difference_order[i];
-
-        if (value_of(a, kind) == value_of(b, kind) || index-- > 0)
-            continue;
-        d.kind = kind;
-        d.a = value_of(a, kind);
-        d.b = value_of(b, kind);
-        write_reason(a, b, kind, d.reason, sizeof d.reason);
-        return cfi_copy_out(out, &d, sizeof d, CFI_V1_DIFFERENCE);
-    }
-    return cfi_copy_none(out, CFI_V1_DIFFERENCE, CTXFIT_E_NOT_FOUND);
+    if (index >= list_kinds(a, b, kinds))
+        return cfi_copy_none(out, CFI_V1_DIFFERENCE, CTXFIT_E_NOT_FOUND);
+    d.kind = kinds[index];
+    d.a = value_of(a, d.kind);
+    d.b = value_of(b, d.kind);
+    d.bytes = is_bytes(d.kind) ? bytes_between(d.a, d.b) : 0;
+    write_reason(a, b, d.kind, d.reason, sizeof d.reason);
+    return cfi_copy_out(out, &d, sizeof d, CFI_V1_DIFFERENCE);
 }
 
 const char *ctxfit_difference_name(uint32_t kind)

@@ -217,11 +217,10 @@ static ctxfit_status most_by(const cfi_question *q, uint64_t ctx_seq_tokens, sla
     return CTXFIT_OK;
 }
 
-ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error)
+/* One more than the engine runs at once, whatever the memory. */
+static uint32_t sequences_end(const cfi_question *q, uint64_t ctx_seq_tokens)
 {
-    uint32_t      too_many = cfi_engine_most_sequences(q->model, q->engine.id) + 1;
-    uint32_t      ceiling;
-    ctxfit_status status;
+    uint32_t too_many = cfi_engine_most_sequences(q->model, q->engine.id) + 1;
 
     if (q->engine.id == CFI_ENGINE_EXLLAMAV3 && q->options.batch_sequences != 0) /* max_batch_size */
         too_many = (uint32_t)cfi_min_u64(too_many, (uint64_t)q->options.batch_sequences + 1);
@@ -230,6 +229,38 @@ ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_to
         too_many = (uint32_t)cfi_min_u64(too_many, UINT32_MAX / ctx_seq_tokens + 1);
     if (ctx_seq_tokens > 0 && q->engine.id == CFI_ENGINE_LMSTUDIO && q->model->info.trained_tokens > 0) /* of what they share */
         too_many = (uint32_t)cfi_min_u64(too_many, q->model->info.trained_tokens / ctx_seq_tokens + 1);
+    return too_many;
+}
+
+ctxfit_status cfi_plan_sequences_device(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t sequences, uint32_t *out,
+                                        ctxfit_error *error)
+{
+    const bool    per_sequence = cfi_engine_traits_of(q->engine.id)->per_sequence;
+    cfi_answer    answer;
+    int64_t       least = INT64_MAX;
+    ctxfit_status status;
+
+    *out = UINT32_MAX;
+    if (sequences + 1 >= sequences_end(q, ctx_seq_tokens))
+        return CTXFIT_OK;
+    status = cfi_plan_answer_by(q, per_sequence ? ctx_seq_tokens : ctx_seq_tokens * (sequences + 1), sequences + 1, true, &answer, error);
+    for (uint32_t d = 0; status == CTXFIT_OK && d < cfi_plan_device_count(q); d++) {
+        int64_t slack = cfi_plan_slack(q, &answer.memory, d);
+
+        if (slack < least) {
+            least = slack;
+            *out = d;
+        }
+    }
+    return status;
+}
+
+ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error)
+{
+    const uint32_t too_many = sequences_end(q, ctx_seq_tokens);
+    uint32_t       ceiling;
+    ctxfit_status  status;
+
     status = most_by(q, ctx_seq_tokens, BY_BOUND, 0, too_many, out, error);
     if (status != CTXFIT_OK || (q->options.flags & CTXFIT_PLAN_F_BOUND) != 0 || !cfi_plan_exact(q))
         return status;

@@ -189,6 +189,28 @@ static void raise_limits(ctxfit_plan *plan, const cfi_question *q, uint64_t *lim
         plan->summary.max_sequences = plan->summary.n_seq;
 }
 
+/* What the largest context and the most sequences are limited by. */
+static ctxfit_status name_limits(ctxfit_plan *plan, const cfi_question *q, const uint64_t *limit, ctxfit_error *error)
+{
+    const uint64_t longest = plan->summary.max_ctx_seq_tokens;
+    ctxfit_status  status;
+    uint32_t       device;
+
+    plan->longest_kind = CTXFIT_LIMIT_ENGINE;
+    for (uint32_t i = 0; i < cfi_plan_device_count(q); i++) {
+        if (limit[i] != longest)
+            continue;
+        plan->longest_kind = CTXFIT_LIMIT_DEVICE;
+        plan->longest_device = i;
+    }
+    if (longest == q->model->info.trained_tokens && longest != 0)
+        plan->longest_kind = CTXFIT_LIMIT_TRAINED;
+    status = cfi_plan_sequences_device(q, plan->summary.n_ctx_seq, plan->summary.max_sequences, &device, error);
+    plan->sequences_kind = device != UINT32_MAX ? CTXFIT_LIMIT_DEVICE : CTXFIT_LIMIT_ENGINE;
+    plan->sequences_device = device != UINT32_MAX ? device : 0;
+    return status == CTXFIT_E_OVERFLOW ? CTXFIT_OK : status;
+}
+
 static void fill_engine(ctxfit_plan *plan, const cfi_question *q)
 {
     const cfi_engine_notes *notes = &plan->answer.run.notes;
@@ -223,6 +245,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     if (status != CTXFIT_OK)
         return status;
     plan->limits_known = solve;
+    plan->largest_asked = q->options.ctx_tokens == CTXFIT_CTX_LARGEST;
     plan->summary.max_ctx_seq_tokens = solve ? largest_ctx(q, sequences, least) : 0;
     planned = planned_ctx(q, sequences, plan->summary.max_ctx_seq_tokens);
     status = cfi_plan_answer_fitted(q, planned, sequences, &plan->answer, error);
@@ -239,8 +262,10 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     status = sum_devices(plan, q, error);
     if (status == CTXFIT_OK && solve)
         status = cfi_plan_most_sequences(q, plan->summary.n_ctx_seq, &plan->summary.max_sequences, error);
-    if (status == CTXFIT_OK && solve)
+    if (status == CTXFIT_OK && solve) {
         raise_limits(plan, q, limit);
+        status = name_limits(plan, q, limit, error);
+    }
     if (status == CTXFIT_OK)
         status = cfi_plan_constraints(plan, q, limit, error);
     if (status == CTXFIT_OK)

@@ -100,6 +100,11 @@ struct ctxfit_plan {
     uint32_t            limit_kind;
     ctxfit_plan_beside *beside;         /* summary.beside_count times: each device, then the sum */
     bool                limits_known;   /* false: the options left them out */
+    bool                largest_asked;  /* the context is the largest that fits */
+    uint32_t            longest_kind;   /* CTXFIT_LIMIT_*: what the largest context is limited by; 0: not looked for */
+    uint32_t            longest_device; /* of a memory limit */
+    uint32_t            sequences_kind; /* the same of the most sequences */
+    uint32_t            sequences_device;
     bool                fitted;         /* the engine keeps on the host what is too much for the GPUs */
 };
 
@@ -185,6 +190,9 @@ uint64_t      cfi_plan_most_ctx(const cfi_question *q, uint32_t sequences);
 /* Largest context of one sequence for which the device's slack is not negative, CFI_NO_LIMIT if it never is, 0 if always. */
 ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint32_t sequences, uint64_t *out, ctxfit_error *error);
 ctxfit_status cfi_plan_most_sequences(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t *out, ctxfit_error *error);
+/* The device on which one sequence more does not fit; UINT32_MAX: it would, but the engine does not run it. */
+ctxfit_status cfi_plan_sequences_device(const cfi_question *q, uint64_t ctx_seq_tokens, uint32_t sequences, uint32_t *out,
+                                        ctxfit_error *error);
 
 /* constraints.c */
 ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, const uint64_t *device_limit, ctxfit_error *error);
@@ -203,6 +211,9 @@ typedef struct cfi_cuda_notes {
 ctxfit_status cfi_plan_cuda_notes(const cfi_question *q, const cfi_answer *answer, cfi_cuda_notes *out, ctxfit_error *error);
 bool          cfi_cuda_refuses_scan(const ctxfit_model *model, uint32_t build, uint32_t layer);
 bool          cfi_cuda_refuses_indexer(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
+
+/* compare_words.c: why a plan has its value of that kind (CTXFIT_DIFFERS_*), without the value; `exact`: in bytes */
+void          cfi_compare_words(const ctxfit_plan *plan, uint32_t kind, bool exact, char *out, size_t cap);
 
 /* warnings.c */
 typedef struct cfi_warning_list {

@@ -463,7 +463,7 @@ class Outcome(enum.IntFlag):
 
 
 class Differs(enum.IntEnum):
-    """In what two plans can differ; the order in which differences are listed, with BESIDE before TOTAL."""
+    """In what two plans can differ. They are listed as settings (FIT to BATCH), parts (WEIGHTS to OUTPUT and BESIDE, the largest difference first), TOTAL, USABLE, and what the rest allows (MAX_CONTEXT, MAX_SEQUENCES)."""
 
     #: the verdict: Fit
     FIT = 1

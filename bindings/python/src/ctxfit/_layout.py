@@ -1196,12 +1196,14 @@ class ctxfit_difference(ctypes.Structure):
     a: int
     b: int
     reason: bytes
+    bytes: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("kind", ctypes.c_uint32),
         ("a", ctypes.c_uint64),
         ("b", ctypes.c_uint64),
         ("reason", ctypes.c_char * 256),
+        ("bytes", ctypes.c_int64),
     ]
 
 

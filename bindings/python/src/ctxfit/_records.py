@@ -1093,8 +1093,10 @@ class Difference:
     a: int
     #: value in the second
     b: int
-    #: why, in words, from the rules of both engines
+    #: why, in words, from the rules of both engines: never the same of both
     reason: str
+    #: b - a where these are bytes: those of all parts add up to that of TOTAL; otherwise 0
+    bytes: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_difference) -> Difference:
@@ -1103,6 +1105,7 @@ class Difference:
             s.a,
             s.b,
             s.reason.decode("utf-8", "replace"),
+            s.bytes,
         )
 
 
