@@ -156,12 +156,18 @@ static void usable_words(difference_text *t)
     say_size(t, capacity);
     cfi_write(&t->text, " of %" PRIu32 " GPU%s less ", count, count > 1 ? "s" : "");
     say_size(t, capacity - usable);
-    cfi_write(&t->text, ", %s",
-              plan->answer.run.paged.cache_bytes > 0     ? "which a cache of stated size leaves"
-              : plan->answer.run.paged.rest_fraction > 0 ? "which the cache's part of the rest leaves"
-              : is_paged(plan)                           ? "which is not the engine's part"
-              : is_exllama(plan)                         ? "which its loader keeps free"
-                                                         : "the reserve");
+    if (plan->answer.run.paged.cache_bytes > 0) {
+        cfi_write(&t->text, " beside a cache of stated size");
+    } else if (plan->answer.run.paged.rest_fraction > 0) {
+        cfi_write(&t->text, ": the cache gets ");
+        cfi_write_number(&t->text, plan->answer.run.paged.rest_fraction, 3);
+        cfi_write(&t->text, " of the rest");
+    } else if (is_paged(plan)) {
+        cfi_write(&t->text, " beyond the engine's ");
+        cfi_write_number(&t->text, (double)usable / (double)capacity, 3);
+    } else {
+        cfi_write(&t->text, is_exllama(plan) ? ", which its loader keeps free" : ", the reserve");
+    }
 }
 
 static void weights_words(difference_text *t)
@@ -281,7 +287,8 @@ static void most_words(difference_text *t)
     d = &plan->device[plan->sequences_device];
     caches = d->kv_bytes + d->kv_swa_bytes + d->kv_other_bytes + d->recurrent_bytes;
     cfi_write(&t->text, "memory of %s, ", d->name);
-    say_size(t, d->free_bytes >= 0 ? caches + (uint64_t)d->free_bytes : caches - cfi_min_u64(caches, UINT64_C(0) - (uint64_t)d->free_bytes));
+    say_size(t, d->free_bytes >= 0 ? caches + (uint64_t)d->free_bytes
+                                   : caches - cfi_min_u64(caches, UINT64_C(0) - (uint64_t)d->free_bytes));
     cfi_write(&t->text, " for caches, ");
     say_size(t, caches / (s->kv_unified ? 1 : s->n_seq));
     cfi_write(&t->text, " a sequence");

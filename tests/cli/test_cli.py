@@ -293,8 +293,11 @@ class ExitCodes(unittest.TestCase):
         self.assertIn("nothing", run("plan", *CODER[1:], "--engine", "ollama", "--engine", "ollama").stdout.decode())
         other = json.loads(run("plan", "gpt-oss-20b", "--hw", "h100-sxm-80gb", "--engine", "trtllm", "--engine", "vllm", "--json").stdout)
         reasons = {d["key"]: d["reason"] for d in other["differences"]}
-        self.assertIn("0.90 of what the rest leaves", reasons["usable_bytes"])
-        self.assertIn("blocks a request from 32 tokens on", reasons["kv_bytes"])
+        self.assertIn("tensorrt-llm: 80.0 GiB of 1 GPU less ", reasons["usable_bytes"])
+        self.assertIn("the cache gets 0.9 of the rest; vllm: ", reasons["usable_bytes"])
+        self.assertIn("blocks a request", reasons["kv_bytes"])
+        parts = [d["bytes"] for d in other["differences"] if d["key"].endswith("_bytes") and d["key"] not in ("total_bytes", "usable_bytes")]
+        self.assertEqual([sum(parts)], [d["bytes"] for d in other["differences"] if d["key"] == "total_bytes"])
         self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
 
     def test_settings_of_other_engines_are_told(self):
