@@ -146,7 +146,7 @@ static cfi_node *flash(cfi_clip_build *b, cfi_node *q, cfi_node *k, cfi_node *v,
     v = cfi_cast(net, cfi_permute(net, v, 0, 2, 1, 3), CFI_QUANT_F16);
     if (mask != NULL && !cfi_engine_changed(b->clip->build, CFI_CHANGE_CLIP_MASK_HALF))
         mask = cfi_cast(net, mask, CFI_QUANT_F16);
-    x = cfi_flash_attn(net, q, k, v, mask, NULL);
+    x = cfi_flash_attn(net, q, k, v, mask, b->sinks);
     return cfi_reshape_2d(net, x, x->ne[0] * x->ne[1], x->ne[2] * x->ne[3]);
 }
 
@@ -156,7 +156,7 @@ static cfi_node *scores(cfi_clip_build *b, cfi_node *q, cfi_node *k, cfi_node *v
     cfi_node *x;
 
     v = cfi_cont(net, cfi_permute(net, v, 1, 2, 0, 3));
-    x = cfi_soft_max(net, cfi_mul_mat(net, k, q), mask, NULL);
+    x = cfi_soft_max(net, cfi_mul_mat(net, k, q), mask, b->sinks);
     x = cfi_permute(net, cfi_mul_mat(net, v, x), 0, 2, 1, 3);
     return cfi_cont_2d(net, x, x->ne[0] * x->ne[1], x->ne[2] * x->ne[3]);
 }
@@ -251,6 +251,13 @@ static void own_parts(cfi_clip_build *b, const vit_layer *l, cfi_node *x, cfi_no
     part[2] = heads_of(b, l, cfi_clip_block_linear(b, x, l->index, "attn_v"), b->clip->kv_heads, NULL, whole);
 }
 
+static cfi_node *mask_of(const cfi_clip_build *b, uint32_t layer)
+{
+    if (b->mask == NULL || layer + 1 == b->clip->layers || (layer + 1) % b->mask_every == 0)
+        return NULL;
+    return b->mask;
+}
+
 static cfi_node *vit_attention(cfi_clip_build *b, const vit_layer *l, cfi_node *x)
 {
     static const char *const norms[3] = {"attn_q_norm", "attn_k_norm", NULL};
@@ -272,7 +279,7 @@ static cfi_node *vit_attention(cfi_clip_build *b, const vit_layer *l, cfi_node *
     }
     if (b->values_normed)
         part[2] = cfi_op_same(b->net, CFI_OP_RMS_NORM, part[2]);
-    return cfi_clip_block_attention(b, l->index, part[0], part[1], part[2], NULL);
+    return cfi_clip_block_attention(b, l->index, part[0], part[1], part[2], mask_of(b, l->index));
 }
 
 static cfi_node *layer_scaled(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name)

@@ -20,6 +20,9 @@ struct cfi_clip_build {
     bool            clamped;   /* every product is clamped before and behind */
     bool            values_normed;
     const char     *last_norm; /* of the layers; NULL: the usual one */
+    cfi_node       *mask;      /* of the layers, but every mask_every-th and the last; NULL: none */
+    uint32_t        mask_every;
+    cfi_node       *sinks;     /* of the attention that is built */
     cfi_node       *position[2]; /* what rotations go by */
 };
 
@@ -50,6 +53,9 @@ cfi_node *cfi_clip_raw(cfi_clip_build *b, uint64_t channels);
 cfi_node *cfi_clip_patches(cfi_clip_build *b, cfi_node *raw);                     /* build_inp: [width, patches, images] */
 cfi_node *cfi_clip_patches_plain(cfi_clip_build *b, cfi_node *raw);               /* without a bias */
 cfi_node *cfi_clip_paired_patches(cfi_clip_build *b);                             /* two frames, patches of four neighbours in a row */
+cfi_node *cfi_clip_mask(cfi_clip_build *b);                                       /* of all patches */
+cfi_node *cfi_clip_window_mask(cfi_clip_build *b);
+bool      cfi_clip_lists(const cfi_clip_list *list, uint32_t number);
 cfi_node *cfi_clip_neighbours(cfi_clip_build *b, cfi_node *x);
 cfi_node *cfi_clip_resized_positions(cfi_clip_build *b);
 cfi_node *cfi_clip_merge(cfi_clip_build *b, cfi_node *x, uint64_t factor);        /* build_patch_merge_permute */

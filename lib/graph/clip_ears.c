@@ -1,4 +1,5 @@
-/* Graphs of encoders of sound: llama.cpp b11118 tools/mtmd/models/whisper-enc.cpp, qwen3a.cpp. */
+/* Graphs of encoders of sound: llama.cpp b11118 tools/mtmd/models/whisper-enc.cpp, qwen3a.cpp, dots3note.cpp,
+ * gemma4a.cpp, gemma4ua.cpp. */
 #include "build.h"
 #include "clip_build.h"
 
@@ -90,6 +91,22 @@ cfi_node *cfi_clip_graph_qwen3a(cfi_clip_build *b)
     x    = cfi_add(net, x, cfi_repeat_4d(net, part, table->ne[0], x->ne[1], 1, 1));
     x    = cfi_clip_vit(b, x, x->ne[1], CFI_OP_NORM, NULL, NULL);
     return cfi_clip_ffn(b, x, "mm.a.mlp.1", NULL, "mm.a.mlp.2", 0);
+}
+
+/* dots3note.cpp: three convolutions over the whole */
+cfi_node *cfi_clip_graph_dots3note(cfi_clip_build *b)
+{
+    cfi_net  *net = b->net;
+    cfi_node *x   = cfi_clip_raw(b, 1);
+
+    x = conv_block(b, x, "a.conv2d.1.weight", "a.conv2d.1.bias");
+    x = conv_block(b, x, "a.conv2d.2.weight", "a.conv2d.2.bias");
+    x = conv_block(b, x, "a.conv2d.3.weight", "a.conv2d.3.bias");
+    x = cfi_cont(net, cfi_permute(net, x, 2, 0, 1, 3));
+    x = cfi_clip_linear(b, cfi_reshape_2d(net, x, x->ne[0] * x->ne[1], x->ne[2]), "a.conv_out");
+    b->position[0] = cfi_clip_input(b, CFI_QUANT_I32, x->ne[1], 1);
+    x = cfi_clip_vit(b, x, x->ne[1], CFI_OP_RMS_NORM, NULL, cfi_clip_rotate);
+    return cfi_clip_ffn(b, cfi_clip_norm(b, x, CFI_OP_NORM, "mm.a.norm_pre"), "mm.a.mlp.1", NULL, "mm.a.mlp.3", 0);
 }
 
 /* ---- gemma4a.cpp: a conformer that attends in blocks of 12 to themselves and the 12 before ---- */

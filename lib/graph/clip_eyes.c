@@ -262,3 +262,59 @@ cfi_node *cfi_clip_graph_dotsocr(cfi_clip_build *b)
     x = cfi_clip_norm(b, x, CFI_OP_NORM, "mm.input_norm");
     return cfi_clip_ffn(b, cfi_clip_merge(b, x, b->clip->merge), "mm.0", NULL, "mm.2", 0);
 }
+
+/* step3vl.cpp: two convolutions of every second pixel behind the layers */
+static cfi_node *halved_plane(cfi_clip_build *b, cfi_node *x, const char *weight, const char *bias)
+{
+    cfi_net  *net = b->net;
+    cfi_node *add = cfi_clip_tensor(b, bias);
+    uint64_t  ne[3];
+
+    x = cfi_conv_2d(net, cfi_clip_need(b, weight), x, 2, 1);
+    if (add == NULL)
+        return x;
+    memcpy(ne, x->ne, sizeof ne);
+    x = cfi_cont(net, cfi_transpose(net, cfi_reshape_2d(net, x, ne[0] * ne[1], ne[2])));
+    x = cfi_cont(net, cfi_transpose(net, cfi_add(net, x, add)));
+    return cfi_reshape_3d(net, x, ne[0], ne[1], ne[2]);
+}
+
+cfi_node *cfi_clip_graph_step3vl(cfi_clip_build *b)
+{
+    cfi_net  *net     = b->net;
+    cfi_node *learned = cfi_clip_resized_positions(b);
+    cfi_node *x       = cfi_clip_patches(b, cfi_clip_raw(b, 3));
+
+    cfi_clip_positions_2d(b, b->patches);
+    columns_first(b);
+    x = cfi_clip_vit(b, x, b->patches, CFI_OP_NORM, learned, cfi_clip_rotate_2d);
+    x = cfi_cont_4d(net, cfi_permute(net, x, 1, 0, 2, 3), b->px, b->py, b->clip->embedding, 1);
+    x = halved_plane(b, x, "mm.0.weight", "mm.0.bias");
+    x = halved_plane(b, x, "mm.1.weight", "mm.1.bias");
+    x = cfi_reshape_3d(net, x, x->ne[0] * x->ne[1], x->ne[2], x->ne[3]);
+    x = cfi_cont(net, cfi_permute(net, x, 1, 0, 2, 3));
+    return cfi_clip_mm(b, cfi_clip_tensor(b, "mm.model.fc.weight"), x);
+}
+
+/* deepseek4v.cpp: marks stand among the tokens, which are put in order at the end */
+cfi_node *cfi_clip_graph_deepseek4v(cfi_clip_build *b)
+{
+    static const char *const marks[] = {"v.token_embd.img_start", "v.token_embd.img_end", "v.image_newline", "v.token_embd.img_pad"};
+    cfi_net  *net   = b->net;
+    uint64_t  merge = b->clip->merge;
+    cfi_node  kernel = {.ne = {merge, merge, b->clip->embedding, 1}};
+    cfi_node *x     = cfi_clip_patches(b, cfi_clip_raw(b, 3));
+    uint64_t  right = (merge - b->px % merge) % merge, below = (merge - b->py % merge) % merge;
+
+    b->position[0] = cfi_clip_input(b, CFI_QUANT_I32, b->patches * 4, 1);
+    x = cfi_clip_vit(b, x, b->patches, CFI_OP_RMS_NORM, NULL, cfi_clip_rotate);
+    x = cfi_cont(net, cfi_permute(net, cfi_reshape_3d(net, x, b->clip->embedding, b->px, b->py), 2, 0, 1, 3));
+    if (right > 0 || below > 0)
+        x = cfi_pad(net, x, right, below, 0, 0);
+    x = cfi_im2col(net, &kernel, cfi_view_3d(net, x, merge, merge, x->ne[2], 0, 0), x, merge, 0, true, CFI_QUANT_F32);
+    x = cfi_reshape_2d(net, x, x->ne[0], x->ne[1] * x->ne[2]);
+    x = cfi_clip_ffn(b, x, "mm.1", NULL, "mm.2", 0);
+    for (uint32_t i = 0; i < CFI_COUNT(marks); i++)
+        x = cfi_concat(net, x, cfi_reshape_2d(net, cfi_clip_need(b, marks[i]), x->ne[0], 1), 1);
+    return cfi_get_rows(net, x, cfi_clip_input(b, CFI_QUANT_I32, cfi_clip_tokens(b->clip, b->nx, b->ny), 1));
+}

@@ -16,8 +16,8 @@ typedef enum cfi_clip_type {
 
 enum { CFI_CLIP_RELU_SQR = 1 };
 enum { CFI_CLIP_MERGE_NONE = 0, CFI_CLIP_MERGE_SCALE, CFI_CLIP_MERGE_SPATIAL };
-/* Least and most pixels of an image: not in the file; there; there, both, or as the tokens say. */
-enum { CFI_CLIP_PIXELS_NONE = 0, CFI_CLIP_PIXELS_STATED, CFI_CLIP_PIXELS_PAIR };
+/* Least and most pixels of an image: not in the file; there; there, both, or as the tokens say; the least is there. */
+enum { CFI_CLIP_PIXELS_NONE = 0, CFI_CLIP_PIXELS_STATED, CFI_CLIP_PIXELS_PAIR, CFI_CLIP_PIXELS_LEAST };
 /* How an image becomes what is encoded. */
 enum {
     CFI_CLIP_MADE_UNKNOWN = 0,
@@ -30,8 +30,13 @@ enum {
     CFI_CLIP_MADE_LFM2_TILES,
     CFI_CLIP_MADE_DYNAMIC,    /* one of its own size, between least and most pixels */
     CFI_CLIP_MADE_LONGEST,    /* one whose longest edge is given */
+    CFI_CLIP_MADE_STEP3,      /* an overview and windows */
+    CFI_CLIP_MADE_YOUTU,      /* one, in steps of 2 % less until it is within the most */
+    CFI_CLIP_MADE_GLIMMER,    /* one, of whole tokens at about its ratio */
+    CFI_CLIP_MADE_BLOCK,      /* one whose block of tokens is within the most */
     CFI_CLIP_MADE_CHUNKS,     /* sound: 30 seconds at once, of which one is added behind */
     CFI_CLIP_MADE_HALF_MINUTES, /* sound: 30 seconds at once, the last as long as it is */
+    CFI_CLIP_MADE_MINUTES,    /* the same, 60 seconds */
     CFI_CLIP_MADE_HUNDREDS    /* sound: 8 seconds at once, in hundreds of frames */
 };
 enum {
@@ -53,7 +58,10 @@ enum {
     CFI_CLIP_COUNTED_HUNDREDS,
     CFI_CLIP_COUNTED_HALVED_TWICE,
     CFI_CLIP_COUNTED_EACH_FRAME,
-    CFI_CLIP_COUNTED_SIDE
+    CFI_CLIP_COUNTED_SIDE,
+    CFI_CLIP_COUNTED_CELLS,
+    CFI_CLIP_COUNTED_BLOCK,
+    CFI_CLIP_COUNTED_EIGHTHS
 };
 /* What sets a kind apart. */
 enum {
@@ -108,6 +116,8 @@ bool          cfi_clip_hears(const ctxfit_projector *projector);
 uint64_t      cfi_clip_root(uint64_t n);
 /* What an image of so many pixels becomes. False: not known. */
 bool          cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
+/* The same for kinds whose rule is none of the usual ones. */
+bool          cfi_clip_make_own(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
 /* Tokens of one picture; 0: not known. */
 uint64_t      cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height);
 

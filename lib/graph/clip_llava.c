@@ -3,15 +3,6 @@
 #include "clip_build.h"
 
 /* ---- llava.cpp ---- */
-static bool is_feature(const cfi_clip *clip, uint32_t layer)
-{
-    for (uint32_t i = 0; i < clip->sense->feature_layers.count; i++) {
-        if (clip->sense->feature_layers.value[i] == (int32_t)layer)
-            return true;
-    }
-    return false;
-}
-
 /* The deepest layer that is wanted; else the last but one. */
 static uint32_t last_layer(const cfi_clip *clip)
 {
@@ -37,7 +28,7 @@ static cfi_node *llava_attention(cfi_clip_build *b, cfi_node *x, uint32_t layer,
 
 static cfi_node *kept_features(cfi_clip_build *b, cfi_node *kept, cfi_node *x, uint32_t layer)
 {
-    if (!is_feature(b->clip, layer))
+    if (!cfi_clip_lists(&b->clip->sense->feature_layers, layer))
         return kept;
     return kept != NULL ? cfi_concat(b->net, kept, x, 0) : x;
 }

@@ -117,6 +117,31 @@ cfi_node *cfi_clip_paired_patches(cfi_clip_build *b)
     return cfi_clip_neighbours(b, cfi_permute(net, x, 1, 2, 0, 3));
 }
 
+/* Flash attention takes halves; before a change they were cast, in each layer. */
+cfi_node *cfi_clip_mask(cfi_clip_build *b)
+{
+    bool half = b->flash && cfi_engine_changed(b->clip->build, CFI_CHANGE_CLIP_MASK_HALF);
+
+    return cfi_clip_input(b, half ? CFI_QUANT_F16 : CFI_QUANT_F32, b->patches, b->patches);
+}
+
+/* The same, which some kinds cast before as well. */
+cfi_node *cfi_clip_window_mask(cfi_clip_build *b)
+{
+    cfi_node *mask = cfi_clip_mask(b);
+
+    return b->flash && mask->quant == CFI_QUANT_F32 ? cfi_cast(b->net, mask, CFI_QUANT_F16) : mask;
+}
+
+bool cfi_clip_lists(const cfi_clip_list *list, uint32_t number)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->value[i] == (int32_t)number)
+            return true;
+    }
+    return false;
+}
+
 cfi_node *cfi_clip_resized_positions(cfi_clip_build *b)
 {
     cfi_net  *net  = b->net;

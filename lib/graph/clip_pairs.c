@@ -1,5 +1,5 @@
 /* Graphs of encoders that take two frames and merge four neighbours (the Qwen family and those after it): llama.cpp b11118
- * tools/mtmd/models/qwen2vl.cpp, qwen3vl.cpp, exaone4_5.cpp, glm4v.cpp. */
+ * tools/mtmd/models/qwen2vl.cpp, qwen3vl.cpp, exaone4_5.cpp, glm4v.cpp, minimax-m3.cpp. */
 #include "clip_build.h"
 
 typedef struct pairs_window {
@@ -15,16 +15,12 @@ static uint64_t groups(const cfi_clip_build *b) { return b->patches / 4; }
 static pairs_window open_window(cfi_clip_build *b)
 {
     pairs_window w = {NULL, NULL, NULL, b->clip->sense->value[CFI_CLIP_WINDOW_PATTERN]};
-    bool         half;
 
     if (w.every == 0)
         return w;
     w.order = cfi_clip_input(b, CFI_QUANT_I32, groups(b), 1);
     w.back  = cfi_clip_input(b, CFI_QUANT_I32, groups(b), 1);
-    half    = b->flash && cfi_engine_changed(b->clip->build, CFI_CHANGE_CLIP_MASK_HALF);
-    w.mask  = cfi_clip_input(b, half ? CFI_QUANT_F16 : CFI_QUANT_F32, b->patches, b->patches);
-    if (b->flash && !half)
-        w.mask = cfi_cast(b->net, w.mask, CFI_QUANT_F16);
+    w.mask  = cfi_clip_window_mask(b);
     return w;
 }
 
@@ -160,4 +156,34 @@ cfi_node *cfi_clip_graph_glm4v(cfi_clip_build *b)
     x = cfi_clip_plus(b, x, cfi_clip_tensor(b, "mm.patch_merger.bias"));
     x = cfi_clip_norm(b, cfi_clip_mm(b, cfi_clip_tensor(b, "mm.model.fc.weight"), x), CFI_OP_NORM, "mm.post_norm");
     return cfi_clip_ffn(b, cfi_clip_act(b, x, NULL, 0), "mm.up", "mm.gate", "mm.down", 0);
+}
+
+/* minimax-m3.cpp: of each head a third is for time, which stands still; then rows, then columns */
+static cfi_node *rotate_thirds(cfi_clip_build *b, cfi_node *x)
+{
+    cfi_net  *net  = b->net;
+    uint64_t  axis = 2 * ((2 * (x->ne[0] / 2) / 3) / 2);
+    uint64_t  wide[3] = {axis, axis, x->ne[0] - 2 * axis};
+    cfi_node *part[3];
+
+    if (cfi_engine_changed(b->clip->build, CFI_CHANGE_CLIP_ROPE_WHOLE))
+        return cfi_rope(net, cfi_rope(net, x, b->position[0], NULL), b->position[1], NULL);
+    for (uint32_t i = 0; i < 3; i++) {
+        part[i] = cfi_cont(net, cfi_view_3d(net, x, wide[i], x->ne[1], x->ne[2], x->nb[1], x->nb[2]));
+        if (i > 0)
+            part[i] = cfi_rope(net, part[i], b->position[i - 1], NULL);
+    }
+    return cfi_concat(net, cfi_concat(net, part[0], part[1], 0), part[2], 0);
+}
+
+cfi_node *cfi_clip_graph_minimax(cfi_clip_build *b)
+{
+    uint64_t  merged = (uint64_t)b->clip->merge * b->clip->merge;
+    cfi_node *x      = cfi_clip_paired_patches(b);
+
+    cfi_clip_positions_2d(b, b->patches);
+    x = cfi_clip_vit(b, x, b->patches, CFI_OP_NORM, NULL, rotate_thirds);
+    x = cfi_clip_ffn(b, x, "mm.1", NULL, "mm.2", 0);
+    x = cfi_reshape_2d(b->net, x, x->ne[0] * merged, b->patches / merged);
+    return cfi_clip_ffn(b, x, "mm.merger.fc1", NULL, "mm.merger.fc2", 0);
 }

@@ -255,6 +255,8 @@ bool cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_cl
         return clip->min_pixels > 0 && clip->max_pixels > 0;
     default: break;
     }
+    if (cfi_clip_make_own(clip, width, height, out))
+        return true;
     if (clip->image == 0)
         return false;
     switch (clip->made) {
@@ -292,6 +294,14 @@ static uint64_t queries(const cfi_clip *clip)
     return (version >= 3 && version <= 6) || version == 100045 ? 64 : 96;
 }
 
+/* dsv4_get_block_layout(), clip-impl.h:789: rows end with a mark, two and two of them are interleaved, marks at both ends. */
+static uint64_t block_tokens(uint64_t across, uint64_t down)
+{
+    uint64_t rows = down + down % 2;
+
+    return rows * (across + 1) + rows / 2 * (across + 1) % 2 * 2 + 2;
+}
+
 uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
 {
     uint64_t px = width / clip->patch, py = height / clip->patch;
@@ -319,6 +329,9 @@ uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
     case CFI_CLIP_COUNTED_HALVED_TWICE: return up(up(width, 2), 2);
     case CFI_CLIP_COUNTED_EACH_FRAME: return width;
     case CFI_CLIP_COUNTED_SIDE: return clip->image / clip->patch;
+    case CFI_CLIP_COUNTED_CELLS: return (width / wide) * (height / wide);
+    case CFI_CLIP_COUNTED_BLOCK: return block_tokens(up(px, merge), up(py, merge));
+    case CFI_CLIP_COUNTED_EIGHTHS: return up(width, 8);
     default: return 0;
     }
 }

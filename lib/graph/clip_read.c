@@ -145,6 +145,11 @@ static ctxfit_status read_limits(cfi_clip *c, const clip_row *row, uint32_t min_
         c->max_pixels = c->sense->value[CFI_CLIP_MAX_PIXELS];
         warm          = row->pixels == CFI_CLIP_PIXELS_PAIR ? cfi_clip_root(c->max_pixels) : warm;
     }
+    if (row->pixels == CFI_CLIP_PIXELS_LEAST) {
+        if (min_tokens == 0)
+            c->min_pixels = c->sense->value[CFI_CLIP_MIN_PIXELS];
+        c->min_pixels = cfi_min_u64(c->min_pixels, c->max_pixels);
+    }
     if (c->max_pixels > 0 && c->max_pixels < c->min_pixels)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "clip.vision: images of at least %llu and at most %llu pixels",
                         (unsigned long long)c->min_pixels, (unsigned long long)c->max_pixels);

@@ -123,28 +123,52 @@ static ctxfit_status measure_image(projector_question *q, const cfi_clip *clip, 
     return status;
 }
 
-/* Tokens of a recording that is cut into pieces of `most` frames, the last rounded up to `step`. */
-static uint64_t cut_tokens(const cfi_clip *clip, uint64_t frames, uint64_t most, uint64_t step)
-{
-    uint64_t rest = (frames % most + step - 1) / step * step;
+/* How a recording is cut: pieces of so many frames, the last rounded up to a multiple of `step`. */
+typedef struct sound_cut {
+    uint64_t frames;
+    uint64_t most;
+    uint64_t step;
+} sound_cut;
 
-    return frames / most * cfi_clip_tokens(clip, most, clip->warm_height) + (rest > 0 ? cfi_clip_tokens(clip, rest, clip->warm_height) : 0);
-}
-
-/* No piece is longer than what is reserved at the start. Rules: b11118 tools/mtmd/mtmd-audio.cpp, preprocess() of each kind. */
-static void count_sound(const projector_question *q, const cfi_clip *clip, ctxfit_projector_memory *out)
+/* Rules: b11118 tools/mtmd/mtmd-audio.cpp, preprocess() of each kind. False: not known. */
+static bool cut_sound(const projector_question *q, const cfi_clip *clip, sound_cut *out)
 {
     uint64_t frames = (uint64_t)q->options->audio_ms / HOP_MS;
     uint64_t chunk  = (uint64_t)CHUNK_MS / HOP_MS;
 
-    if (clip->made == CFI_CLIP_MADE_CHUNKS)
-        out->audio_tokens = (frames + 1 + chunk) / chunk * cfi_clip_tokens(clip, chunk, clip->warm_height);
-    else if (clip->made == CFI_CLIP_MADE_HALF_MINUTES)
-        out->audio_tokens = cut_tokens(clip, frames, chunk, 1);
-    else if (clip->made == CFI_CLIP_MADE_HUNDREDS)
-        out->audio_tokens = cut_tokens(clip, frames + 1, WINDOW_FRAMES, HUNDRED);
-    else
+    switch (clip->made) {
+    case CFI_CLIP_MADE_CHUNKS: *out = (sound_cut){frames + 1 + chunk, chunk, 0}; return true;
+    case CFI_CLIP_MADE_HALF_MINUTES: *out = (sound_cut){frames, chunk, 1}; return true;
+    case CFI_CLIP_MADE_MINUTES: *out = (sound_cut){frames, 2 * chunk, 1}; return true;
+    case CFI_CLIP_MADE_HUNDREDS: *out = (sound_cut){frames + 1, WINDOW_FRAMES, HUNDRED}; return true;
+    default: return false;
+    }
+}
+
+/* A piece that is longer than what is reserved at the start lets buffers grow. */
+static ctxfit_status measure_sound(projector_question *q, const cfi_clip *clip, cfi_clip_bytes *most, ctxfit_projector_memory *out)
+{
+    cfi_clip_bytes bytes;
+    ctxfit_status  status;
+    sound_cut      cut;
+    uint64_t       whole, rest, tokens;
+
+    if (!cut_sound(q, clip, &cut)) {
         out->flags |= CTXFIT_ENCODER_F_UNSIZED;
+        return CTXFIT_OK;
+    }
+    whole  = cut.frames / cut.most;
+    rest   = cut.step > 0 ? (cut.frames % cut.most + cut.step - 1) / cut.step * cut.step : 0;
+    tokens = cfi_clip_tokens(clip, cut.most, clip->warm_height);
+    if (!cfi_mul_u64(whole, tokens, &out->audio_tokens) ||
+        (rest > 0 && !cfi_add_u64(out->audio_tokens, cfi_clip_tokens(clip, rest, clip->warm_height), &out->audio_tokens)))
+        return cfi_fail(q->error, CTXFIT_E_OVERFLOW, "the tokens of a recording exceed 64 bits");
+    if (cfi_max_u64(rest, whole > 0 ? cut.most : 0) <= clip->warm_width)
+        return CTXFIT_OK;
+    status = measure_at(q, clip, whole > 0 ? cut.most : rest, clip->warm_height, 1, &bytes);
+    if (status == CTXFIT_OK)
+        keep_more(most, &bytes);
+    return status;
 }
 
 static ctxfit_status measure_sense(projector_question *q, uint32_t sense, ctxfit_projector_memory *out)
@@ -167,7 +191,7 @@ static ctxfit_status measure_sense(projector_question *q, uint32_t sense, ctxfit
         if (o->image_width > 0)
             status = measure_image(q, &clip, &most, out);
     } else if (o->audio_ms > 0) {
-        count_sound(q, &clip, out);
+        status = measure_sound(q, &clip, &most, out);
     }
     if (status != CTXFIT_OK)
         return status;

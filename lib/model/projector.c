@@ -76,6 +76,8 @@ static void read_sense(cfi_meta *meta, const char *sense, cfi_sense *out)
     }
     read_list(meta, sense, "%s.feature_layer", &out->feature_layers);
     read_list(meta, sense, "%s.image_grid_pinpoints", &out->pinpoints);
+    read_list(meta, sense, "%s.wa_layer_indexes", &out->full_layers);
+    read_list(meta, sense, "%s.wa_pattern_mode", &out->window_modes);
 }
 
 static int order_of_names(const void *a, const void *b)

@@ -28,6 +28,8 @@ typedef struct cfi_sense {
     uint32_t      value[CFI_CLIP_KEY_COUNT];  /* 0 where it is not stated */
     cfi_clip_list feature_layers;
     cfi_clip_list pinpoints;                  /* width, height, width, ... */
+    cfi_clip_list full_layers;                /* that attend to all, of those that attend in windows */
+    cfi_clip_list window_modes;               /* of each layer: -1 all, 0 by rows, 1 by columns */
 } cfi_sense;
 
 struct ctxfit_projector {

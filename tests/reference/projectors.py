@@ -22,7 +22,7 @@ import tempfile
 R = random.Random()
 F32, F16 = "f32", "f16"
 TYPES = {F32: (0, 4), F16: (1, 2)}
-EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a gemma4a gemma4ua".split()
+EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a gemma4a gemma4ua dots3note_a".split()
 
 
 def text(s):
@@ -72,6 +72,11 @@ class Projector:
 
     def lin(self, name, i, o, bias=True):
         self.T(name + ".weight", i, o)
+        if bias:
+            self.T(name + ".bias", o)
+
+    def lin2(self, name, side, i, o, bias=True):
+        self.T(name + ".weight", side, side, i, o)
         if bias:
             self.T(name + ".bias", o)
 
@@ -882,6 +887,139 @@ def gemma3nv():
     return p
 
 
+def step3vl():
+    p = Projector("step3vl")
+    patch, s = 14, 4
+    image = patch * s * pick(4, 6, 13)
+    e, h, ff, L, pr = siglip_base(p, image, patch, post=pick(True, False))
+    if pick(0, 1):
+        p.norm("v.pre_ln", e)
+    if pick(0, 1):
+        p.u("clip.vision.preproc_image_size", image * pick(3, 4))
+    a, o = pick(32, 64), pick(96, 128)
+    b = pick(True, False)
+    p.lin2("mm.0", 3, e, a, b)
+    p.lin2("mm.1", 3, a, o, b)
+    p.lin("mm.model.fc", o, pr, False)
+    return p
+
+
+def minimax_m3():
+    p = Projector("minimax_m3")
+    patch = 14
+    e, h, ff, L, pr = vis(p, patch, image=672, act="gelu")
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.norm("v.pre_ln", e)
+    p.blocks(e, ff, L)
+    m = pick(96, 160)
+    p.lin("mm.1", e, pr)
+    p.lin("mm.2", pr, m)
+    p.lin("mm.merger.fc1", m * 4, pr)
+    p.lin("mm.merger.fc2", pr, pr)
+    return p
+
+
+def youtuvl():
+    p = Projector("youtuvl")
+    patch = 16
+    e, h, ff, L, pr = vis(p, patch, image=256, act="gelu", L=pick(3, 4, 5))
+    p.u("clip.vision.window_size", patch * 8)
+    p.arr("clip.vision.wa_layer_indexes", sorted(R.sample(range(L), pick(1, 2))))
+    p.T("v.patch_embd.weight", 3 * patch * patch, e)
+    p.T("v.patch_embd.bias", e)
+    if pick(0, 1):
+        p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    p.T("mm.input_norm.weight", e)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def mimovl():
+    p = Projector("mimovl")
+    patch = 16
+    heads, kv, hd = pick(4, 8), 2, pick(16, 32, 64)
+    e = pick(96, 160, 256)
+    e, h, ff, L, pr = vis(p, patch, image=560, act="silu", L=pick(3, 4, 5), embd=e, head=heads)
+    p.u("clip.vision.attention.head_count_kv", kv)
+    p.u("clip.vision.window_size", pick(32, 64))
+    modes = [-1, 0, 1] + [pick(-1, 0, 1) for _ in range(L - 3)]  # without one of them it lacks an input
+    R.shuffle(modes)
+    p.arr("clip.vision.wa_pattern_mode", modes)
+    p.u("clip.vision.image_min_pixels", 8192)
+    p.u("clip.vision.image_max_pixels", 2000000)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.weight.1", patch, patch, 3, e)
+    p.norm("v.post_ln", e)
+    for i in range(L):
+        b = f"v.blk.{i}."
+        p.T(b + "ln1.weight", e)
+        p.T(b + "ln2.weight", e)
+        p.lin(b + "attn_qkv", e, hd * (heads + 2 * kv))
+        p.lin(b + "attn_out", hd * heads, e)
+        p.lin(b + "ffn_up", e, ff)
+        p.lin(b + "ffn_gate", e, ff)
+        p.lin(b + "ffn_down", ff, e)
+        p.T(b + "attn_sinks", heads)
+    p.lin("mm.0", e * 4, e * 4, False)
+    p.lin("mm.2", e * 4, pr, False)
+    return p
+
+
+def muse_glimmer():
+    p = Projector("muse-glimmer")
+    patch = 14
+    side = pick(16, 32)
+    e, h, ff, L, pr = vis(p, patch, image=side * patch, act="gelu", L=pick(4, 5, 6))
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.position_embd.weight", e, side * side)
+    p.norm("v.pre_ln", e)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    m = pick(96, 160)
+    p.lin("mm.0", e * 4, m, False)
+    p.lin("mm.1", m, m, False)
+    p.lin("mm.2", m, pr, False)
+    return p
+
+
+def deepseek4v():
+    p = Projector("deepseek4v")
+    patch, s = 14, pick(2, 3)
+    e, h, ff, L, pr = vis(p, patch, image=patch * 24, act="silu")
+    p.u("clip.vision.projector.scale_factor", s)
+    p.u("clip.vision.image_min_pixels", pick(3136, 100000))
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.norm("v.post_ln", e, False)
+    p.blocks(e, ff, L, bias=pick(True, False), gate=True, norm_bias=False)
+    p.lin("mm.1", e * s * s, pr)
+    p.lin("mm.2", pr, pr)
+    for name in ("v.image_newline", "v.token_embd.img_start", "v.token_embd.img_end", "v.token_embd.img_pad"):
+        p.T(name, pr)
+    return p
+
+
+def dots3note_a():
+    p = Projector("dots3note_a", True)
+    e, h, hd = dims()
+    c, mel, pr = pick(48, 96), 128, pick(128, 256)
+    ff, L = e * pick(2, 4), pick(2, 3)
+    p.audio(e, h, ff, L, pr, mel)
+    p.u("clip.use_silu", True)
+    for i, (a, b) in enumerate(((1, c), (c, c), (c, c))):
+        p.T(f"a.conv2d.{i+1}.weight", 3, 3, a, b)
+        p.T(f"a.conv2d.{i+1}.bias", b)
+    p.lin("a.conv_out", c * ((mel + 7) // 8), e, False)
+    p.norm("a.post_ln", e, False)
+    p.blocks(e, ff, L, prefix="a", gate=True, norm_bias=False, bias=pick(True, False))
+    p.norm("mm.a.norm_pre", e)
+    p.lin("mm.a.mlp.1", e, pr)
+    p.lin("mm.a.mlp.3", pr, pr)
+    return p
+
+
 KINDS = dict(
     gemma3=gemma3,
     idefics3=idefics3,
@@ -921,6 +1059,13 @@ KINDS = dict(
     gemma4uv=gemma4uv,
     gemma4ua=gemma4ua,
     gemma3nv=gemma3nv,
+    step3vl=step3vl,
+    minimax_m3=minimax_m3,
+    youtuvl=youtuvl,
+    mimovl=mimovl,
+    muse_glimmer=muse_glimmer,
+    deepseek4v=deepseek4v,
+    dots3note_a=dots3note_a,
 )
 CONFIGS = ("dev=none", "dev=cuda", "dev=none fa=off", "dev=rpc fa=on")
 
@@ -959,7 +1104,7 @@ def requests(name, seed, path, probe):
     rng = random.Random(f"{name}{seed}requests")
     if name in EARS:
         return (
-            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=700x128"])] if name in ("qwen3a", "gemma4a") else [])
+            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=700x128"])] if name in ("qwen3a", "gemma4a", "dots3note_a") else [])
         )
     limits = ["", f" min={rng.randint(5, 60)} max={rng.randint(100, 900)}"][rng.random() < 0.5]
     images = [

@@ -101,7 +101,7 @@ static inline void projector_write_key(gguf_writer *w, const char *line)
         count += *c == ',';
     if (strspn(value, "0123456789,-") != strlen(value)) {
         gw_key_text(w, key, value);
-    } else if (count > 1 || strstr(key, "feature_layer") != NULL) {
+    } else if (count > 1 || strstr(key, "feature_layer") != NULL || strstr(key, ".wa_layer_indexes") != NULL) {
         where = gw_key_array(w, key, CTXFIT_GGUF_INT32, count);
         (void)where;
         for (uint64_t i = 0; i < count; i++, at++)
@@ -145,13 +145,11 @@ static inline void projector_write_tensor(gguf_writer *w, const char *line, uint
     }
 }
 
-/* The header; `without`: lines that contain it are left out, NULL: none. */
-static inline ctxfit_gguf *projector_gguf(const projector_text *text, const char *without)
+/* The header, the caller's to free; `without`: lines that contain it are left out, NULL: none. */
+static inline gguf_writer projector_header(const projector_text *text, const char *without)
 {
-    ctxfit_gguf *gguf   = NULL;
-    uint32_t     blocks = 0;
-    ctxfit_error error;
-    gguf_writer  w;
+    uint32_t    blocks = 0;
+    gguf_writer w;
 
     gw_begin(&w, 3, false);
     for (int tensors = 0; tensors < 2; tensors++) {
@@ -169,6 +167,15 @@ static inline ctxfit_gguf *projector_gguf(const projector_text *text, const char
         }
     }
     gw_end(&w);
+    return w;
+}
+
+static inline ctxfit_gguf *projector_gguf(const projector_text *text, const char *without)
+{
+    gguf_writer  w    = projector_header(text, without);
+    ctxfit_gguf *gguf = NULL;
+    ctxfit_error error;
+
     if (ctxfit_gguf_parse(w.data, w.size, NULL, NULL, &gguf, &error) != CTXFIT_OK)
         fail_msg("%s: %s", text->name, error.message);
     gw_free(&w);

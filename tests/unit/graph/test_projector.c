@@ -138,6 +138,25 @@ static void sound_comes_in_chunks_of_half_a_minute(void **state)
     ctxfit_projector_free(projector);
 }
 
+/* Pieces of a minute, of which half is reserved at the start (0.7.0, mtmd_debug_preprocess_audio). */
+static void buffers_grow_with_a_recording_whose_pieces_are_longer_than_what_is_reserved(void **state)
+{
+    static const uint32_t    minutes[][2] = {{500, 7}, {30000, 375}, {60000, 750}, {61000, 763}, {125000, 1563}};
+    ctxfit_projector        *projector = projector_of("dots3note_a.0", NULL);
+    ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof minutes / sizeof minutes[0]; i++) {
+        ctxfit_projector_memory m;
+
+        o.audio_ms = minutes[i][0];
+        m          = measured(projector, 0, &o);
+        assert_int_equal(m.audio_tokens, minutes[i][1]);
+        assert_true((m.host_compute_bytes > m.host_load_bytes) == (minutes[i][0] > 30000));
+    }
+    ctxfit_projector_free(projector);
+}
+
 /* A kind without a graph, and a known one that lacks a tensor: more than the graph, and said so. */
 static void what_is_not_known_is_bounded_and_said(void **state)
 {
@@ -416,6 +435,7 @@ int main(void)
         cmocka_unit_test(buffers_grow_with_an_image_and_never_shrink),
         cmocka_unit_test(pieces_of_an_image_add_up),
         cmocka_unit_test(sound_comes_in_chunks_of_half_a_minute),
+        cmocka_unit_test(buffers_grow_with_a_recording_whose_pieces_are_longer_than_what_is_reserved),
         cmocka_unit_test(what_is_not_known_is_bounded_and_said),
         cmocka_unit_test(a_file_without_a_kind_is_refused_by_known_builds_and_bounded_for_later_ones),
         cmocka_unit_test(a_kind_is_refused_by_builds_before_it),
