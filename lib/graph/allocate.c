@@ -90,12 +90,12 @@ static bool release_bytes(buffer *b, uint64_t offset, uint64_t size)
 
 /* Bytes that a tensor takes in a buffer. CUDA pads quantized rows to 512 elements and keeps F16 copies of a cache of another
  * format behind the result of flash attention (ggml-cuda.cu:906, fattn.cu). */
-static uint64_t cuda_extra(const cfi_node *node)
+static uint64_t cuda_extra(const cfi_node *node, uint32_t build)
 {
     const cfi_quant_format *format = cfi_quant_format_of((ctxfit_quant)node->quant);
     uint64_t                extra  = 0;
 
-    if (node->op == CFI_OP_FLASH_ATTN_EXT && node->sources >= 3) {
+    if (node->op == CFI_OP_FLASH_ATTN_EXT && node->sources >= 3 && cfi_engine_changed(build, CFI_CHANGE_FLASH_COPIES)) {
         const cfi_node *k = node->src[1];
         const cfi_node *v = node->src[2];
 
@@ -114,7 +114,7 @@ static uint64_t needed(const allocator *a, const cfi_node *node, uint32_t place)
     uint64_t bytes = cfi_node_bytes(node);
 
     if (a->schedule->padding[place] == CFI_PADDING_CUDA)
-        bytes += cuda_extra(node);
+        bytes += cuda_extra(node, a->schedule->build);
     return bytes;
 }
 

@@ -142,6 +142,8 @@ static cfi_node *hadamard(cfi_build *b, bool window, bool values)
     uint64_t            size  = 64;
     bool                state = false;
 
+    if (!cfi_build_changed(b, CFI_CHANGE_CACHE_ROTATED))
+        return NULL;
     if (m->layer[0].attention == CTXFIT_ATTENTION_NONE)
         first = values ? m->stated_value_size : m->stated_key_size;
     if ((cfi_quant_format_of(type)->block_elems <= 1 && (values || !rotates_always(m))) || first == 0 || first % 64 != 0)

@@ -1,11 +1,12 @@
 /* Compute buffers by the engine's own graphs, where those are known. */
 #include "memory_internal.h"
 
-/* Backends whose allocations follow their sources to the byte: checked on measured rows. Others reorder operations of a graph, or pad
- * by what a driver says. */
+/* Backends whose allocations follow their sources to the byte: checked on measured rows and on logs (docs/accuracy.md); ROCm is built
+ * from CUDA's sources. Others reorder operations of a graph, or pad by what a driver says. */
 static bool exact_backend(uint32_t backend)
 {
-    return backend == CTXFIT_BACKEND_CUDA || backend == CTXFIT_BACKEND_RPC || backend == CTXFIT_BACKEND_CPU;
+    return backend == CTXFIT_BACKEND_CUDA || backend == CTXFIT_BACKEND_ROCM || backend == CTXFIT_BACKEND_RPC ||
+           backend == CTXFIT_BACKEND_CPU;
 }
 
 bool cfi_memory_exact(const ctxfit_model *model, const cfi_engine_device *devices, uint32_t device_count)

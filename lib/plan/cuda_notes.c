@@ -63,6 +63,18 @@ static uint64_t scores_bytes(const ctxfit_layer_info *layer, const cfi_run *run)
     return product(2, layer->heads, cells, run->graph_tokens);
 }
 
+/* The F16 copies of a quantized cache that flash attention reads: in the pool until they came into the compute buffer. */
+static uint64_t copied_bytes(const ctxfit_layer_info *layer, const cfi_run *run)
+{
+    uint64_t cells = cfi_engine_layer_windowed(layer) ? run->swa_cells : run->kv_cells;
+    uint64_t elems = (run->type_k != CFI_QUANT_F16 ? layer->cache_k_elems : 0) + (run->type_v != CFI_QUANT_F16 ? layer->cache_v_elems : 0);
+
+    if (!run->flash || !run->kv_offload || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0 ||
+        cfi_engine_changed(run->build, CFI_CHANGE_FLASH_COPIES))
+        return 0;
+    return product(2, elems, cells, run->streams);
+}
+
 static uint64_t indexed_cells(const ctxfit_layer_info *layer, const cfi_run *run)
 {
     return run->kv_cells / cfi_max_u64(1, layer->compress_ratio);
@@ -89,6 +101,7 @@ static void note_layers(const cfi_question *q, const cfi_run *run, cfi_cuda_note
         if (device == q->device_count)
             continue;
         out->pool_bytes = cfi_max_u64(out->pool_bytes, scores_bytes(layer, run));
+        out->copied_bytes = cfi_max_u64(out->copied_bytes, copied_bytes(layer, run));
         out->has_experts |= layer->experts > 0;
     }
 }

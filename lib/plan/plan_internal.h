@@ -206,6 +206,7 @@ typedef struct cfi_cuda_notes {
     uint64_t fused_bytes;
     uint64_t indexer_bytes; /* of scores that are written out; 0: they are not */
     uint64_t pool_bytes;    /* of scratch memory at the end of the context, without flash attention */
+    uint64_t copied_bytes;  /* of F16 copies of a quantized cache, in the pool too */
 } cfi_cuda_notes;
 
 ctxfit_status cfi_plan_cuda_notes(const cfi_question *q, const cfi_answer *answer, cfi_cuda_notes *out, ctxfit_error *error);

@@ -199,6 +199,9 @@ static ctxfit_status warn_of_cuda(warning_list *list, const cfi_question *q, ctx
     if (notes.pool_bytes >= UINT64_C(1) << 20)
         warn(list, "without flash attention CUDA's pool grows with the prompt, after loading, to about %llu MiB a device: not counted",
              mib(notes.pool_bytes));
+    if (notes.copied_bytes >= UINT64_C(1) << 20)
+        warn(list, "until b9489 CUDA's pool holds F16 copies of a quantized cache, after loading, to about %llu MiB a device: not counted",
+             mib(notes.copied_bytes));
     if (notes.indexer_bytes > 0)
         warn(list, "CUDA has no indexer for this model with keys of that type: scores are written out, about %llu MiB more than counted",
              mib(notes.indexer_bytes));

@@ -20,7 +20,8 @@ HOSTS = ("CPU", "CPU_Mapped", "CPU_REPACK", "CUDA_Host", "Vulkan_Host", "ROCm_Ho
 KEYS = {"n_layer": "block_count", "n_ctx_train": "context_length", "n_embd": "embedding_length", "n_ff": "feed_forward_length",
         "n_head": "attention.head_count", "n_head_kv": "attention.head_count_kv", "n_embd_head_k": "attention.key_length",
         "n_embd_head_v": "attention.value_length", "n_expert": "expert_count", "n_expert_used": "expert_used_count",
-        "n_ff_exp": "expert_feed_forward_length", "n_rot": "rope.dimension_count", "n_vocab": "vocab_size",
+        "n_ff_exp": "expert_feed_forward_length", "n_ff_shexp": "expert_shared_feed_forward_length", "n_rot": "rope.dimension_count",
+        "n_vocab": "vocab_size",
         "ssm_d_conv": "ssm.conv_kernel", "ssm_d_inner": "ssm.inner_size", "ssm_d_state": "ssm.state_size",
         "ssm_dt_rank": "ssm.time_step_rank", "ssm_n_group": "ssm.group_count", "full_attention_interval": "full_attention_interval"}
 FILE_TYPES = {"Q4_K - Medium": "Q4_K_M", "Q4_K - Small": "Q4_K_S", "Q5_K - Medium": "Q5_K_M", "Q6_K": "Q6_K", "Q8_0": "Q8_0",
@@ -29,7 +30,7 @@ FILE_TYPES = {"Q4_K - Medium": "Q4_K_M", "Q4_K - Small": "Q4_K_S", "Q5_K - Mediu
 
 def llamacpp_build(record):
     found = re.match(r"b?(\d{3,})", record.get("engine_version") or "")
-    return f"llama.cpp@b{found[1]}" if found else "llama.cpp@b10256"
+    return f"llama.cpp@b{found[1]}" if found else "llama.cpp@b9024"  # "b1-e77056f"
 
 
 def llamacpp_plan(ctxfit, record):
@@ -95,16 +96,16 @@ def page_of(ctxfit):
             "What people's logs print when an engine starts, against what a plan says for the same model, machine and options. Made by",
             "`tests/reference/accuracy.py`; records and their sources are in `tests/data/engine_logs`. A log prints two decimals of MiB: equal means",
             "equal to 0.01 MiB.", "", "## llama.cpp", "",
-            f"{len(records)} logs of builds b2795 to b9010, all older than the builds whose sources were read (b10256 on).", "",
+            f"{len(records)} logs of builds b2795 to b9010, older than the builds that were measured.", "",
             "| | logs | equal | predicted too small |", "|---|---|---|---|"]
     text += [f"| {what} | {n} | {same} | {low} |" for what, (n, same, low) in sorted(totals.items())]
     text += ["", "What differs:", "", "| log | model | build | | printed MiB | predicted MiB |", "|---|---|---|---|---|---|"] + sorted(lines)
     text += ["", "Why:", "",
-             "- Metal, Vulkan and ROCm have the bound, marked so; their backends also reorder operations.",
+             "- Metal and Vulkan have the bound, marked so; their backends also reorder operations.",
              "- Logs with overrides or experts on the host (Qwen3-235B on CUDA) do not print them: predicted as if all were on the cards.",
              "- One log (6279a6) holds the cache of a draft model.",
-             "- What is left of graphs of builds that nobody read for this page (2024 to spring 2026): the recurrent part of Qwen3-Next, the",
-             "  outputs of hybrids, small inputs. The rules that these logs did show are in `lib/engine/changes.def`.", ""]
+             "- What is left of graphs of builds before 2026: the recurrent part of Qwen3-Next, small inputs. Rules that changed, and the builds,",
+             "  are in `lib/engine/changes.def`.", ""]
     return "\n".join(text)
 
 

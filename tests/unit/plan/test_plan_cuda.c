@@ -48,15 +48,33 @@ static void tensors_kept_for_experts_are_named_in_mib(void **state)
     assert_string_equal(text, "");
 }
 
-/* ROCm's buffers are a bound: what was measured is all that can be said. */
+/* Beside a card of Vulkan all buffers are a bound: what was measured is all that can be said. */
 static void where_buffers_are_a_bound_the_measured_range_is_named(void **state)
 {
     ctxfit_plan_options o = asked_of("llama.cpp@0.7.0", 8192);
     char                text[256];
 
     (void)state;
-    warning_of("qwen3:30b", "Q4_K_M", "mi300x host:64GiB", &o, "run experts", text);
+    warning_of("qwen3:30b", "Q4_K_M", "gpu(backend=cuda,mem=141GiB) gpu(backend=vulkan,mem=24GiB) host:64GiB", &o, "run experts", text);
     assert_non_null(strstr(text, "up to 73 % larger"));
+    o.outputs_max = UINT32_MAX;
+    warning_of("qwen3:30b", "Q4_K_M", "mi300x host:64GiB", &o, "run experts", text);
+    assert_non_null(strstr(text, "ROCm0 may be "));
+}
+
+/* 4 KV heads of 256, K and V, 200192 cells, two bytes: 782 MiB. The log of b8946 (docs/accuracy.md) has a buffer without them. */
+static void copies_of_a_quantized_cache_are_named_until_they_are_counted(void **state)
+{
+    ctxfit_plan_options o = asked_of("llama.cpp@b8946", 200192);
+    char                text[256];
+
+    (void)state;
+    o.kv_key = o.kv_value = CTXFIT_QUANT_Q8_0;
+    warning_of("qwen3.6-27b", "Q4_K_M", "rtx-4090 host:64GiB", &o, "F16 copies", text);
+    assert_non_null(strstr(text, "about 782 MiB"));
+    memcpy(o.engine, "llama.cpp@b10472", sizeof "llama.cpp@b10472");
+    warning_of("qwen3.6-27b", "Q4_K_M", "rtx-4090 host:64GiB", &o, "F16 copies", text);
+    assert_string_equal(text, "");
 }
 
 /* 32 heads, 8192 cells, 512 tokens, two bytes: 256 MiB. Measured as 246 MiB after a prompt of 8000 tokens. */
@@ -136,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors_kept_for_experts_are_named_in_mib),
         cmocka_unit_test(where_buffers_are_a_bound_the_measured_range_is_named),
+        cmocka_unit_test(copies_of_a_quantized_cache_are_named_until_they_are_counted),
         cmocka_unit_test(without_flash_attention_the_pool_is_named),
         cmocka_unit_test(a_scan_that_cuda_lacks_is_told),
         cmocka_unit_test(an_indexer_that_cuda_lacks_is_told_with_its_bytes),
