@@ -51,7 +51,7 @@ CTXFIT_API uint32_t ctxfit_beside_count(const ctxfit_beside *beside);
 /** How a draft runs; every field: 0 = the engine's default. Names in brackets are llama-server's. @since 0.1.0 */
 typedef struct ctxfit_draft_options {
     uint32_t     struct_size;       /**< set by CTXFIT_DRAFT_OPTIONS_INIT */
-    uint32_t     draft_tokens;      /**< most tokens that are drafted at once (--spec-draft-n-max); 0 = 3 */
+    uint32_t     draft_tokens;      /**< most tokens that are drafted at once (--spec-draft-n-max); 0 = 3; at most 65535 */
     uint64_t     ctx_tokens;        /**< context of its own (-cd of older builds); 0 = that of the model, as newer builds have it */
     uint64_t     devices;           /**< (-devd) bit n: it may use device n of the plan; 0 = all; CTXFIT_DEVICES_NONE */
     uint32_t     gpu_layers;        /**< (-ngld) 0 = all; CTXFIT_GPU_LAYERS_NONE */
@@ -73,7 +73,7 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_draft(ctxfit_beside *beside, const ct
 
 /**
  * Lets the model's own next-token-prediction blocks draft (--spec-type draft-mtp): their weights, which are not loaded otherwise, a cache
- * of their own, and a compute buffer, as an upper bound. What hybrid models keep of their states to go back to is in the model's own parts.
+ * of their own, and a compute buffer. What hybrid models keep of their states to go back to is in the model's own parts.
  * @param options NULL = defaults; only `draft_tokens`, `kv_key` and `kv_value` are theirs
  * @return OK; E_INVALID_ARG (NULL, another option); E_LIMIT (the list drafts already, or is full); E_STRUCT_SIZE; E_NEWER_STRUCT.
  * @since 0.1.0
@@ -82,7 +82,7 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_nextn(ctxfit_beside *beside, const ct
 
 /**
  * Adds a LoRA adapter: its tensors lie where those of the model lie that they belong to. That it belongs to the model is checked when a
- * plan is made. By how much compute buffers grow is an upper bound.
+ * plan is made. Where the plan's compute buffers are exact they hold what it adds; where they are a bound, so is its own entry.
  * @return OK; E_UNSUPPORTED (no adapter, another kind than LoRA, a format of unknown size); E_MALFORMED (a name that ends in neither
  *         .lora_a nor .lora_b, half of a pair); E_LIMIT (the list is full); E_INCOMPLETE (no architecture); E_TYPE; E_OVERFLOW;
  *         E_NO_MEMORY; E_INVALID_ARG. @since 0.1.0
@@ -129,7 +129,7 @@ typedef struct ctxfit_plan_beside {
     uint64_t weights_bytes;     /**< tensors that are placed here */
     uint64_t kv_bytes;          /**< of a draft: caches of every kind */
     uint64_t recurrent_bytes;   /**< of a draft: state of recurrent layers */
-    uint64_t compute_bytes;     /**< buffers of its graph; of an adapter, by how much the model's may grow */
+    uint64_t compute_bytes;     /**< buffers of its graph; of an adapter 0 where the model's holds it, else by how much that may grow */
     uint64_t compute_low_bytes; /**< lower end of the band */
     uint64_t output_bytes;      /**< of a draft: logits, on the host */
     uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes` */

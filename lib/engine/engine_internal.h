@@ -191,6 +191,22 @@ typedef struct cfi_exllama {
 } cfi_exllama;
 
 /* A run, resolved: every choice is made. */
+/* A matrix that an adapter adds to: the dimensions and formats of its two halves. */
+typedef struct cfi_adapted_pair {
+    uint64_t a[3];
+    uint64_t b[3];
+    uint32_t quant_a;
+    uint32_t quant_b;
+    uint32_t next;          /* 1 + the next pair of the same tensor, 0: none */
+    uint32_t reserved;
+} cfi_adapted_pair;
+
+/* What adapters add to the matrices of a model. */
+typedef struct cfi_adapted {
+    const cfi_adapted_pair *pair;
+    const uint32_t         *first; /* of each tensor of the model: 1 + its first pair, 0: none */
+} cfi_adapted;
+
 typedef struct cfi_run {
     cfi_engine_id      id;
     uint32_t           release; /* of the rules, where the engine goes by releases */
@@ -232,6 +248,7 @@ typedef struct cfi_run {
     bool     pipeline;
     uint32_t cpu_expert_layers;
     const char *overrides;  /* the caller's text, borrowed; NULL or "" for none */
+    const cfi_adapted *adapted; /* borrowed as the overrides; NULL: none */
     bool     bound_compute; /* compute buffers by their upper bound, not by their graphs */
     bool     filled_compute; /* as when the cache is full, where a graph grows with what is in it */
     bool     fused_compute; /* with what CUDA keeps to run several operations as one */

@@ -220,7 +220,7 @@ static cfi_node *projected(cfi_build *b, cfi_weight name, uint32_t arg)
     cfi_node *x;
 
     if (arg == CFI_UNSCALED)
-        return cfi_mul_mat(b->net, cfi_weight_here(b, name), b->x);
+        return cfi_block_times(b, name, b->x);
     x = cfi_block_linear_bias(b, b->x, name);
     return arg == CFI_CLAMPED && cfi_build_fact(b, CFI_FACT_CLAMP_KQV, 0) > 0 ? cfi_clamp(b->net, b->run->build, x) : x;
 }

@@ -2,7 +2,7 @@
 #include "build.h"
 
 /* ---- projections without the scales and biases that others add ---- */
-static cfi_node *bare(cfi_build *b, cfi_weight name) { return cfi_mul_mat(b->net, cfi_weight_here(b, name), b->x); }
+static cfi_node *bare(cfi_build *b, cfi_weight name) { return cfi_block_times(b, name, b->x); }
 
 /* From 0.7.0 on norms over all heads stand behind the usual projections. */
 static cfi_node *before_norm(cfi_build *b, cfi_weight name)
@@ -138,7 +138,7 @@ void cfi_step_gate_heads(cfi_build *b, uint32_t arg)
     cfi_net  *n    = b->net;
     uint64_t  all  = b->x->ne[0];
     uint64_t  rows = b->x->ne[1];
-    cfi_node *gate = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_GATE), b->slot[arg % CFI_BUILD_SLOTS]);
+    cfi_node *gate = cfi_block_times(b, CFI_W_ATTN_GATE, b->slot[arg % CFI_BUILD_SLOTS]);
 
     gate = cfi_op_same(n, CFI_OP_UNARY, gate);
     if (gate->ne[0] != b->layer->heads) {

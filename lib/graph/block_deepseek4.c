@@ -175,8 +175,8 @@ static cfi_node *gathered_rows(cfi_build *b, const entry_kind *e, cfi_node *rows
 static void make_entries(cfi_build *b, const entry_kind *e, const entry_inputs *in)
 {
     cfi_net  *n      = b->net;
-    cfi_node *rows   = cfi_mul_mat(n, cfi_weight_here(b, e->kv), b->x);
-    cfi_node *scores = cfi_mul_mat(n, cfi_weight_here(b, e->gate), b->x);
+    cfi_node *rows   = cfi_block_times(b, e->kv, b->x);
+    cfi_node *scores = cfi_block_times(b, e->gate, b->x);
     cfi_node *all;
     cfi_node *x;
 
@@ -213,10 +213,10 @@ static cfi_node *chosen_entries(cfi_build *b, const entry_kind *e, const entry_i
     uint64_t  top     = (uint64_t)cfi_build_fact(b, CFI_FACT_INDEXER_TOP_K, 0);
     uint64_t  streams = b->run->streams;
     cfi_node *k       = all_entries(b, e);
-    cfi_node *w       = cfi_op_same(n, CFI_OP_SCALE, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_INDEXER_PROJ), b->x));
+    cfi_node *w       = cfi_op_same(n, CFI_OP_SCALE, cfi_block_times(b, CFI_W_INDEXER_PROJ, b->x));
     cfi_node *x;
 
-    q = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_INDEXER_ATTN_Q_B), q);
+    q = cfi_block_times(b, CFI_W_INDEXER_ATTN_Q_B, q);
     q = cfi_reshape_3d(n, q, e->size, b->layer->indexer_heads, b->tokens);
     q = cfi_block_rotated(b, tail_rotated(b, CFI_OP_ROPE, q, cfi_input_positions(b)), in->rotation);
     q = cfi_view_4d(n, q, q->ne[0], q->ne[1], q->ne[2] / streams, streams, q->nb[1], q->nb[2], q->nb[3] / streams);
@@ -294,21 +294,21 @@ static cfi_node *grouped_output(cfi_build *b, cfi_node *x)
     x = cfi_reshape_3d(n, x, x->ne[0] * x->ne[1] / groups, groups, b->tokens);
     x = cfi_mul_mat(n, first, cfi_permute(n, x, 0, 2, 1, 3));
     x = cfi_cont_2d(n, cfi_permute(n, x, 0, 2, 1, 3), rank * groups, b->tokens);
-    return cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_OUTPUT_B), x);
+    return cfi_block_times(b, CFI_W_ATTN_OUTPUT_B, x);
 }
 
 void cfi_step_attend_compressed(cfi_build *b, uint32_t arg)
 {
     const ctxfit_layer_info *info = b->layer;
     cfi_net  *n    = b->net;
-    cfi_node *rank = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_Q_A), b->x);
-    cfi_node *kv   = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_KV), b->x);
+    cfi_node *rank = cfi_block_times(b, CFI_W_ATTN_Q_A, b->x);
+    cfi_node *kv   = cfi_block_times(b, CFI_W_ATTN_KV, b->x);
     cfi_node *q;
     cfi_node *x;
 
     (void)arg;
     rank = cfi_block_norm(b, rank, cfi_weight_here(b, CFI_W_ATTN_Q_A_NORM), NULL, CFI_OP_RMS_NORM, true);
-    q    = cfi_reshape_3d(n, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_Q_B), rank), info->key_size, info->heads, b->tokens);
+    q    = cfi_reshape_3d(n, cfi_block_times(b, CFI_W_ATTN_Q_B, rank), info->key_size, info->heads, b->tokens);
     q    = tail_rotated(b, CFI_OP_ROPE, cfi_op_same(n, CFI_OP_RMS_NORM, q), cfi_input_positions(b));
     kv   = cfi_block_norm(b, kv, cfi_weight_here(b, CFI_W_ATTN_KV_A_NORM), NULL, CFI_OP_RMS_NORM, true);
     kv   = tail_rotated(b, CFI_OP_ROPE, cfi_reshape_3d(n, kv, info->key_size, 1, b->tokens), cfi_input_positions(b));

@@ -57,7 +57,7 @@ static void split_joined(cfi_build *b, const delta_shape *s, cfi_node **mixed, c
 {
     cfi_net  *n      = b->net;
     uint64_t  wide   = s->value * s->values / s->keys;
-    cfi_node *all    = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_IN), b->x);
+    cfi_node *all    = cfi_block_times(b, CFI_W_SSM_IN, b->x);
     cfi_node *query;
     cfi_node *key;
     cfi_node *value;
@@ -81,9 +81,9 @@ static void project_mixed(cfi_build *b, const delta_shape *s, bool scaled, cfi_n
         split_joined(b, s, mixed, z);
         return;
     }
-    *mixed = scaled ? cfi_block_linear(b, b->x, CFI_W_ATTN_QKV) : cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_QKV), b->x);
+    *mixed = scaled ? cfi_block_linear(b, b->x, CFI_W_ATTN_QKV) : cfi_block_times(b, CFI_W_ATTN_QKV, b->x);
     *mixed = cfi_reshape_3d(n, *mixed, (*mixed)->ne[0], s->tokens, s->seqs);
-    *z     = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_ATTN_GATE), b->x);
+    *z     = cfi_block_times(b, CFI_W_ATTN_GATE, b->x);
     if (scaled && cfi_scale_here(b, CFI_W_ATTN_GATE) != NULL)
         *z = cfi_mul(n, *z, cfi_scale_here(b, CFI_W_ATTN_GATE));
 }
@@ -102,7 +102,7 @@ static cfi_node *alpha_and_beta(cfi_build *b, const delta_shape *s, bool apart, 
         alpha = need(b, cfi_has_weight(b, CFI_W_SSM_ALPHA) ? cfi_block_linear(b, b->x, CFI_W_SSM_ALPHA) : NULL);
         alpha = cfi_reshape_3d(n, alpha, s->values, s->tokens, s->seqs);
     } else {
-        both  = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_BA), b->x);
+        both  = cfi_block_times(b, CFI_W_SSM_BA, b->x);
         both  = cfi_reshape_4d(n, both, 2 * each, s->keys, s->tokens, s->seqs);
         *beta = cfi_view_4d(n, both, each, s->keys, s->tokens, s->seqs, both->nb[1], both->nb[2], both->nb[3]);
         alpha = cfi_view_4d(n, both, each, s->keys, s->tokens, s->seqs, both->nb[1], both->nb[2], both->nb[3]);
@@ -174,7 +174,7 @@ void cfi_step_delta_net(cfi_build *b, uint32_t arg)
     z    = cfi_op_same(n, CFI_OP_UNARY, cfi_reshape_4d(n, z, s.value, s.values, s.tokens, s.seqs));
     q    = cfi_reshape_3d(n, cfi_mul(n, q, z), s.value * s.values, s.tokens, s.seqs);
     q    = apart && cfi_has_weight(b, CFI_W_SSM_OUT) ? cfi_block_linear(b, q, CFI_W_SSM_OUT)
-                                                      : cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_OUT), q);
+                                                      : cfi_block_times(b, CFI_W_SSM_OUT, q);
     b->x = cfi_reshape_2d(n, q, b->model->info.embedding, b->tokens);
 }
 
@@ -222,7 +222,7 @@ void cfi_step_moe_weighed(cfi_build *b, uint32_t arg)
     b->x = cfi_block_experts(b, x, &e);
     if (!cfi_has_weight(b, CFI_W_FFN_UP_SHEXP))
         return;
-    gate = cfi_op_same(n, CFI_OP_UNARY, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_FFN_GATE_INP_SHEXP), x));
+    gate = cfi_op_same(n, CFI_OP_UNARY, cfi_block_times(b, CFI_W_FFN_GATE_INP_SHEXP, x));
     x    = cfi_block_ffn(b, x, CFI_W_FFN_UP_SHEXP, CFI_W_FFN_GATE_SHEXP, CFI_W_FFN_DOWN_SHEXP, CFI_ACT_SILU, true);
     b->x = cfi_add(n, b->x, cfi_mul(n, x, gate));
 }

@@ -89,7 +89,7 @@ void cfi_step_layer_inputs(cfi_build *b, uint32_t arg)
         rows = cfi_op_same(n, CFI_OP_SCALE, rows);
         cfi_net_expand(n, rows);
     }
-    x = cfi_op_same(n, CFI_OP_SCALE, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_PER_LAYER_MODEL_PROJ), b->x));
+    x = cfi_op_same(n, CFI_OP_SCALE, cfi_block_times(b, CFI_W_PER_LAYER_MODEL_PROJ, b->x));
     x = cfi_reshape_3d(n, x, rows->ne[0], layers, b->tokens);
     x = cfi_op_same(n, CFI_OP_SCALE, cfi_add(n, normed(b, x, CFI_W_PER_LAYER_PROJ_NORM), rows));
     b->slot[SLOT_PER_LAYER] = cfi_cont(n, cfi_permute(n, x, 0, 2, 1, 3));
@@ -121,8 +121,7 @@ void cfi_step_route_residual(cfi_build *b, uint32_t arg)
 {
     cfi_node *x = cfi_op_same(b->net, CFI_OP_SCALE, cfi_op_same(b->net, CFI_OP_RMS_NORM, b->x));
 
-    b->slot[arg % CFI_BUILD_SLOTS] = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE_INP),
-                                                 by_weight(b, x, cfi_scale_here(b, CFI_W_FFN_GATE_INP)));
+    b->slot[arg % CFI_BUILD_SLOTS] = cfi_block_times(b, CFI_W_FFN_GATE_INP, by_weight(b, x, cfi_scale_here(b, CFI_W_FFN_GATE_INP)));
 }
 
 /* ---- Gemma-3n: streams ---- */
@@ -235,11 +234,11 @@ static cfi_node *largest(cfi_build *b, cfi_node *x)
 /* Argument: only the largest inner values count. */
 void cfi_step_ffn_product(cfi_build *b, uint32_t arg)
 {
-    cfi_node *up   = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_UP), b->x);
-    cfi_node *gate = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE), b->x);
+    cfi_node *up   = cfi_block_times(b, CFI_W_FFN_UP, b->x);
+    cfi_node *gate = cfi_block_times(b, CFI_W_FFN_GATE, b->x);
 
     if (arg != 0)
         gate = largest(b, gate);
     gate = cfi_op_same(b->net, CFI_OP_UNARY, gate);
-    b->x = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_DOWN), cfi_mul(b->net, up, gate));
+    b->x = cfi_block_times(b, CFI_W_FFN_DOWN, cfi_mul(b->net, up, gate));
 }

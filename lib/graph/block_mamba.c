@@ -81,7 +81,7 @@ void cfi_step_mamba(cfi_build *b, uint32_t arg)
 
     (void)arg;
     x     = convolve(b, kept, x, false);
-    parts = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_X), x);
+    parts = cfi_block_times(b, CFI_W_SSM_X, x);
     dt    = cfi_view_3d(n, parts, rank, tokens, b->sequences, parts->nb[1], parts->nb[2]);
     in    = cfi_view_4d(n, parts, size, 1, tokens, b->sequences, size * 4, parts->nb[1], parts->nb[2]);
     out   = cfi_view_4d(n, parts, size, 1, tokens, b->sequences, size * 4, parts->nb[1], parts->nb[2]);
@@ -92,7 +92,7 @@ void cfi_step_mamba(cfi_build *b, uint32_t arg)
     } else if (cfi_build_changed(b, CFI_CHANGE_MAMBA_ROLLBACK)) {
         dt = cfi_cont(n, dt);
     }
-    dt    = cfi_add(n, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_DT), dt), must(b, cfi_bias_here(b, CFI_W_SSM_DT)));
+    dt    = cfi_add(n, cfi_block_times(b, CFI_W_SSM_DT, dt), must(b, cfi_bias_here(b, CFI_W_SSM_DT)));
     heads = cfi_reshape_4d(n, x, 1, inner, tokens, b->sequences);
     y     = scan_states(b, 1, inner, heads, dt, must(b, cfi_weight_here(b, CFI_W_SSM_A)), in, out);
     cfi_state_store(b, cfi_state_cache(b, true), cfi_view_1d(n, y, size * inner * b->sequences), false);
@@ -182,7 +182,7 @@ void cfi_step_mamba_plamo2(cfi_build *b, uint32_t arg)
     uint64_t  tokens = b->tokens / seqs;
     uint64_t  rank   = cfi_max_u64(64, b->model->info.embedding / 16);
     cfi_node *kept   = kept_columns(b, inner);
-    cfi_node *zx     = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_IN), cfi_reshape_3d(n, b->x, b->x->ne[0], tokens, seqs));
+    cfi_node *zx     = cfi_block_times(b, CFI_W_SSM_IN, cfi_reshape_3d(n, b->x, b->x->ne[0], tokens, seqs));
     cfi_node *decay  = must(b, cfi_weight_here(b, CFI_W_SSM_A));
     cfi_node *skip   = must(b, cfi_weight_here(b, CFI_W_SSM_D));
     cfi_node *x;
@@ -199,14 +199,14 @@ void cfi_step_mamba_plamo2(cfi_build *b, uint32_t arg)
     x     = cfi_cont_4d(n, x, inner, tokens, seqs, 1);
     z     = cfi_view_4d(n, zx, head, heads, tokens, seqs, zx->nb[1], zx->nb[2], zx->nb[3]);
     x     = convolve(b, kept, x, false);
-    parts = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_X), x);
+    parts = cfi_block_times(b, CFI_W_SSM_X, x);
     in    = cfi_view_3d(n, parts, size, tokens, seqs, parts->nb[1], parts->nb[2]);
     out   = cfi_view_3d(n, parts, size, tokens, seqs, parts->nb[1], parts->nb[2]);
     dt    = cfi_view_3d(n, parts, rank, tokens, seqs, parts->nb[1], parts->nb[2]);
     in    = cfi_block_norm(b, in, cfi_weight_here(b, CFI_W_SSM_B_NORM), NULL, CFI_OP_RMS_NORM, true);
     out   = cfi_block_norm(b, out, cfi_weight_here(b, CFI_W_SSM_C_NORM), NULL, CFI_OP_RMS_NORM, true);
     dt    = cfi_block_norm(b, dt, cfi_weight_here(b, CFI_W_SSM_DT_NORM), NULL, CFI_OP_RMS_NORM, true);
-    dt    = cfi_add(n, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_DT), dt), must(b, cfi_bias_here(b, CFI_W_SSM_DT)));
+    dt    = cfi_add(n, cfi_block_times(b, CFI_W_SSM_DT, dt), must(b, cfi_bias_here(b, CFI_W_SSM_DT)));
     decay = cfi_reshape_2d(n, decay, 1, heads);
     x     = cfi_view_4d(n, x, head, heads, tokens, seqs, head * 4, inner * 4, inner * tokens * 4);
     in    = cfi_view_4d(n, in, size, 1, tokens, seqs, size * 4, in->nb[1], in->nb[2]);
@@ -217,6 +217,6 @@ void cfi_step_mamba_plamo2(cfi_build *b, uint32_t arg)
     y    = cfi_add(n, y, cfi_mul(n, x, cfi_reshape_2d(n, skip, 1, heads)));
     y    = cfi_glu_split(n, cfi_cont(n, z), y);
     y    = cfi_view_3d(n, y, inner, tokens, seqs, y->nb[2], y->nb[3]);
-    y    = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SSM_OUT), y);
+    y    = cfi_block_times(b, CFI_W_SSM_OUT, y);
     b->x = cfi_reshape_2d(n, y, y->ne[0], b->tokens);
 }

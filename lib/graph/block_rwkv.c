@@ -4,6 +4,7 @@
 
 enum { SLOT_FIRST_VALUE = CFI_BUILD_SLOTS - 1 }; /* of layer 0, which later layers of RWKV 7 mix in */
 
+/* Without what adapters add, which mixing leaves out. */
 static cfi_node *times_weight(cfi_build *b, cfi_weight name, cfi_node *x) { return cfi_mul_mat(b->net, cfi_weight_here(b, name), x); }
 
 static cfi_node *unary(cfi_build *b, cfi_node *x) { return cfi_op_same(b->net, CFI_OP_UNARY, x); }
@@ -19,7 +20,7 @@ static cfi_node *biased(cfi_build *b, cfi_weight name, cfi_node *x)
 {
     cfi_node *bias = cfi_bias_here(b, name);
 
-    x = times_weight(b, name, x);
+    x = cfi_block_times(b, name, x);
     return bias != NULL ? cfi_add(b->net, x, bias) : x;
 }
 
@@ -120,7 +121,7 @@ static cfi_node *time_mix6(cfi_build *b, cfi_node *x, cfi_node *before)
     r    = by_head(b, biased(b, CFI_W_TIME_MIX_RECEPTANCE, in[MIX_R]));
     k    = by_head(b, for_all_heads(b, biased(b, CFI_W_TIME_MIX_KEY, in[MIX_K])));
     v    = by_head(b, for_all_heads(b, biased(b, CFI_W_TIME_MIX_VALUE, in[MIX_V])));
-    gate = unary(b, times_weight(b, CFI_W_TIME_MIX_GATE, in[MIX_G]));
+    gate = unary(b, cfi_block_times(b, CFI_W_TIME_MIX_GATE, in[MIX_G]));
     w    = times_weight(b, CFI_W_TIME_MIX_DECAY_W2, unary(b, times_weight(b, CFI_W_TIME_MIX_DECAY_W1, in[MIX_W])));
     w    = cfi_add(n, w, vector(b, CFI_W_TIME_MIX_DECAY));
     w    = by_head(b, unary(b, unary(b, unary(b, w))));
@@ -136,7 +137,7 @@ static cfi_node *time_mix6(cfi_build *b, cfi_node *x, cfi_node *before)
     cfi_op_source(x, state);
     x = take_results(b, cache, x);
     x = first != NULL ? norm_groups(b, x) : cfi_reshape_2d(n, x, b->model->info.embedding, b->tokens);
-    return times_weight(b, CFI_W_TIME_MIX_OUTPUT, cfi_mul(n, x, gate));
+    return cfi_block_times(b, CFI_W_TIME_MIX_OUTPUT, cfi_mul(n, x, gate));
 }
 
 /* ---- RWKV 7 ---- */
@@ -177,11 +178,11 @@ static cfi_node *time_mix7(cfi_build *b, cfi_node *x, cfi_node *before)
     x     = cfi_add(n, cfi_mul(n, shift, vector(b, CFI_W_TIME_MIX_LERP_FUSED)), x);
     for (int i = 0; i <= G; i++)
         in[i] = cfi_view_2d(n, x, width, b->tokens, x->nb[1]);
-    r = times_weight(b, CFI_W_TIME_MIX_RECEPTANCE, in[R]);
+    r = cfi_block_times(b, CFI_W_TIME_MIX_RECEPTANCE, in[R]);
     w = cfi_add(n, times_weight(b, CFI_W_TIME_MIX_W2, unary(b, times_weight(b, CFI_W_TIME_MIX_W1, in[W]))), vector(b, CFI_W_TIME_MIX_W0));
     w = unary(b, cfi_op_same(n, CFI_OP_SCALE, unary(b, w)));
-    k = times_weight(b, CFI_W_TIME_MIX_KEY, in[K]);
-    v = mixed_value(b, times_weight(b, CFI_W_TIME_MIX_VALUE, in[V]), in[V]);
+    k = cfi_block_times(b, CFI_W_TIME_MIX_KEY, in[K]);
+    v = mixed_value(b, cfi_block_times(b, CFI_W_TIME_MIX_VALUE, in[V]), in[V]);
     if (gated)
         gate = times_weight(b, CFI_W_TIME_MIX_G2, unary(b, times_weight(b, CFI_W_TIME_MIX_G1, in[G])));
     a  = cfi_add(n, times_weight(b, CFI_W_TIME_MIX_A2, times_weight(b, CFI_W_TIME_MIX_A1, in[A])), vector(b, CFI_W_TIME_MIX_A0));
@@ -208,7 +209,7 @@ static cfi_node *time_mix7(cfi_build *b, cfi_node *x, cfi_node *before)
     a = cfi_reshape_2d(n, vector(b, CFI_W_TIME_MIX_R_K), head_size(b), width / head_size(b));
     a = cfi_sum_rows(n, cfi_mul(n, cfi_mul(n, k, r), a));
     x = cfi_add(n, x, cfi_reshape_2d(n, cfi_mul(n, v, a), width, b->tokens));
-    return times_weight(b, CFI_W_TIME_MIX_OUTPUT, gated ? cfi_mul(n, x, gate) : x);
+    return cfi_block_times(b, CFI_W_TIME_MIX_OUTPUT, gated ? cfi_mul(n, x, gate) : x);
 }
 
 /* ---- layers ---- */
@@ -238,9 +239,9 @@ static cfi_node *channel_mix(cfi_build *b, cfi_node *x, cfi_node *before, bool s
     cfi_node *r     = six ? cfi_add(n, cfi_mul(n, shift, vector(b, CFI_W_CHANNEL_MIX_LERP_R)), x) : NULL;
 
     if (six)
-        r = unary(b, times_weight(b, CFI_W_CHANNEL_MIX_RECEPTANCE, r));
-    k = cfi_op_same(n, CFI_OP_SQR, unary(b, times_weight(b, CFI_W_CHANNEL_MIX_KEY, k)));
-    k = times_weight(b, CFI_W_CHANNEL_MIX_VALUE, k);
+        r = unary(b, cfi_block_times(b, CFI_W_CHANNEL_MIX_RECEPTANCE, r));
+    k = cfi_op_same(n, CFI_OP_SQR, unary(b, cfi_block_times(b, CFI_W_CHANNEL_MIX_KEY, k)));
+    k = cfi_block_times(b, CFI_W_CHANNEL_MIX_VALUE, k);
     return six ? cfi_mul(n, r, k) : k;
 }
 

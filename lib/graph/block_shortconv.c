@@ -20,7 +20,7 @@ void cfi_step_shortconv(cfi_build *b, uint32_t arg)
     uint64_t  tokens = b->tokens / b->sequences;
     cfi_node *cache  = cfi_state_cache(b, false);
     cfi_node *x      = cfi_reshape_3d(n, b->x, b->x->ne[0], tokens, b->sequences);
-    cfi_node *all    = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SHORTCONV_IN_PROJ), x);
+    cfi_node *all    = cfi_block_times(b, CFI_W_SHORTCONV_IN_PROJ, x);
     uint64_t  width  = all->ne[0] / 3;
     cfi_node *gate   = cfi_view_3d(n, all, width, all->ne[1], all->ne[2], all->nb[1], all->nb[2]);
     cfi_node *after  = cfi_view_3d(n, all, width, all->ne[1], all->ne[2], all->nb[1], all->nb[2]);
@@ -33,6 +33,6 @@ void cfi_step_shortconv(cfi_build *b, uint32_t arg)
     x    = window_input(b, kept, x);
     cfi_state_store(b, cache, cfi_state_conv_last(b, x), cfi_build_changed(b, CFI_CHANGE_MAMBA_ROLLBACK));
     x    = cfi_mul(n, after, cfi_ssm_conv(n, x, cfi_weight_here(b, CFI_W_SHORTCONV_CONV)));
-    x    = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_SHORTCONV_OUT_PROJ), x);
+    x    = cfi_block_times(b, CFI_W_SHORTCONV_OUT_PROJ, x);
     b->x = cfi_reshape_2d(n, x, x->ne[0], b->tokens);
 }

@@ -51,13 +51,13 @@ void cfi_step_attend_encoded(cfi_build *b, uint32_t arg)
         b->slot[SLOT_ENCODED]    = cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, b->model->info.embedding, rows));
         b->slot[SLOT_CROSS_MASK] = cfi_tensor_input(cfi_tensor_2d(n, b->run->flash ? CFI_QUANT_F16 : CFI_QUANT_F32, rows, b->tokens));
     }
-    q = cfi_reshape_3d(n, cfi_mul_mat(n, cfi_weight_here(b, CFI_W_CROSS_ATTN_Q), b->x), info->key_size, info->heads, b->tokens);
-    k = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_CROSS_ATTN_K), b->slot[SLOT_ENCODED]);
-    v = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_CROSS_ATTN_V), b->slot[SLOT_ENCODED]);
+    q = cfi_reshape_3d(n, cfi_block_times(b, CFI_W_CROSS_ATTN_Q, b->x), info->key_size, info->heads, b->tokens);
+    k = cfi_block_times(b, CFI_W_CROSS_ATTN_K, b->slot[SLOT_ENCODED]);
+    v = cfi_block_times(b, CFI_W_CROSS_ATTN_V, b->slot[SLOT_ENCODED]);
     k = cfi_reshape_3d(n, k, info->key_size, info->kv_heads, rows);
     v = cfi_reshape_3d(n, v, info->value_size, info->kv_heads, rows);
     cfi_net_expand(n, q);
     cfi_net_expand(n, k);
     cfi_net_expand(n, v);
-    b->x = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_CROSS_ATTN_O), cfi_block_scores(b, q, k, v, NULL, b->slot[SLOT_CROSS_MASK], NULL, NULL));
+    b->x = cfi_block_times(b, CFI_W_CROSS_ATTN_O, cfi_block_scores(b, q, k, v, NULL, b->slot[SLOT_CROSS_MASK], NULL, NULL));
 }

@@ -22,15 +22,57 @@ cfi_node *cfi_block_norm(cfi_build *b, cfi_node *x, cfi_node *weight, cfi_node *
     return x;
 }
 
+/* ---- products ---- */
+/* It is where the matrix is that it belongs to, and decides nothing about where an operation runs: its buffer is none of weights
+ * (src/llama-adapter.cpp:264). */
+static cfi_node *adapter_half(cfi_build *b, const cfi_node *weight, const uint64_t ne[3], uint32_t quant)
+{
+    cfi_node *node = cfi_tensor_4d(b->net, quant, ne[0], ne[1], ne[2], 1);
+
+    node->flags |= CFI_NODE_EXTERNAL;
+    node->place = weight->place;
+    return node;
+}
+
+/* src/llama-graph.cpp:1486, :1517, behind the product and its scale. */
+cfi_node *cfi_block_adapted(cfi_build *b, cfi_node *y, cfi_node *weight, cfi_node *x, cfi_node *ids)
+{
+    cfi_net *n = b->net;
+
+    for (uint32_t at = weight != NULL ? weight->adapted : 0; at != 0; at = b->run->adapted->pair[at - 1].next) {
+        const cfi_adapted_pair *pair = &b->run->adapted->pair[at - 1];
+        cfi_node               *first = adapter_half(b, weight, pair->a, pair->quant_a);
+        cfi_node               *second = adapter_half(b, weight, pair->b, pair->quant_b);
+        cfi_node               *more;
+
+        if (ids != NULL)
+            more = cfi_mul_mat_id(n, second, cfi_mul_mat_id(n, first, x, ids), ids);
+        else
+            more = cfi_mul_mat(n, second, cfi_mul_mat(n, first, x));
+        y = cfi_add(n, y, cfi_op_same(n, CFI_OP_SCALE, more));
+    }
+    return y;
+}
+
+cfi_node *cfi_block_product(cfi_build *b, cfi_node *weight, cfi_node *x)
+{
+    return cfi_block_adapted(b, cfi_mul_mat(b->net, weight, x), weight, x, NULL);
+}
+
+cfi_node *cfi_block_times(cfi_build *b, cfi_weight name, cfi_node *x) { return cfi_block_product(b, cfi_weight_here(b, name), x); }
+
 cfi_node *cfi_block_linear(cfi_build *b, cfi_node *x, cfi_weight name)
 {
     cfi_node *weight = cfi_weight_here(b, name);
     cfi_node *scale  = cfi_scale_here(b, name);
+    cfi_node *y;
 
     if (weight == NULL)
         return x;
-    x = cfi_mul_mat(b->net, weight, x);
-    return scale != NULL ? cfi_mul(b->net, x, scale) : x;
+    y = cfi_mul_mat(b->net, weight, x);
+    if (scale != NULL)
+        y = cfi_mul(b->net, y, scale);
+    return cfi_block_adapted(b, y, weight, x, NULL);
 }
 
 cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name)
@@ -42,6 +84,23 @@ cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name)
 }
 
 /* ---- embeddings ---- */
+/* With what adapters add to it, whose halves are the other way round there: rows of the first one, times the second one
+ * (src/llama-graph.cpp:2293). */
+static cfi_node *looked_up(cfi_build *b, cfi_node *table, cfi_node *ids)
+{
+    cfi_net  *n = b->net;
+    cfi_node *x = cfi_get_rows(n, table, ids);
+
+    for (uint32_t at = table != NULL ? table->adapted : 0; at != 0; at = b->run->adapted->pair[at - 1].next) {
+        const cfi_adapted_pair *pair = &b->run->adapted->pair[at - 1];
+        cfi_node               *rows = cfi_get_rows(n, adapter_half(b, table, pair->a, pair->quant_a), ids);
+        cfi_node               *more = cfi_mul_mat(n, adapter_half(b, table, pair->b, pair->quant_b), rows);
+
+        x = cfi_add(n, x, cfi_op_same(n, CFI_OP_SCALE, more));
+    }
+    return x;
+}
+
 static cfi_node *widened(cfi_build *b, cfi_node *x, uint64_t width)
 {
     return x->ne[0] < width ? cfi_pad(b->net, x, width - x->ne[0], 0, 0, 0) : x;
@@ -55,7 +114,7 @@ static cfi_node *mixed_batch(cfi_build *b, cfi_node *x, cfi_node *table, uint64_
     cfi_node *tokens = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens));
     cfi_node *slots  = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I64, b->tokens));
     cfi_node *rows   = cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens));
-    cfi_node *looked = cfi_get_rows(n, table, tokens);
+    cfi_node *looked = looked_up(b, table, tokens);
     cfi_node *embd   = cfi_tensor_input(cfi_tensor_2d(n, CFI_QUANT_F32, width, b->tokens));
 
     cfi_net_expand(n, x);
@@ -93,7 +152,7 @@ void cfi_step_embed(cfi_build *b, uint32_t arg)
     cfi_node *x;
 
     b->token_ids = cfi_tensor_input(cfi_tensor_1d(n, CFI_QUANT_I32, b->tokens));
-    x            = cfi_get_rows(n, table, b->token_ids);
+    x            = looked_up(b, table, b->token_ids);
     if (cfi_build_changed(b, CFI_CHANGE_MIXED_BATCH) && (b->flags & CFI_PROGRAM_UNMIXED) == 0) {
         x = mixed_batch(b, x, table, width);
     } else {

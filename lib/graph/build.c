@@ -7,6 +7,7 @@ static uint8_t tensor_place(const cfi_build *b, const cfi_tensor *t, uint32_t la
 {
     const cfi_run *run = b->run;
     uint32_t       all = b->model->info.layers + b->model->info.nextn_layers;
+    uint32_t       own;
 
     if (t->role == CFI_ROLE_ROPE)
         return (uint8_t)cfi_engine_layer_device(run, layer < all ? layer : 0);
@@ -16,17 +17,21 @@ static uint8_t tensor_place(const cfi_build *b, const cfi_tensor *t, uint32_t la
         return (uint8_t)run->device_count;
     if (t->role == CFI_ROLE_OUTPUT)
         return (uint8_t)run->output_device;
-    if ((t->flags & CFI_TENSOR_F_EXPERT) != 0 && (uint32_t)t->layer < run->cpu_expert_layers)
+    own = (uint32_t)t->layer - b->model->blocks_from;
+    if ((t->flags & CFI_TENSOR_F_EXPERT) != 0 && own < run->cpu_expert_layers)
         return (uint8_t)run->device_count;
-    return (uint8_t)cfi_engine_layer_device(run, (uint32_t)t->layer);
+    return (uint8_t)cfi_engine_layer_device(run, own);
 }
 
 static cfi_node *weight_node(cfi_build *b, const cfi_tensor *t, uint8_t place)
 {
-    cfi_node *node = cfi_tensor_4d(b->net, t->quant, t->dims[0], t->dims[1], t->dims[2], t->dims[3]);
+    const cfi_adapted *adapted = b->run->adapted;
+    cfi_node          *node = cfi_tensor_4d(b->net, t->quant, t->dims[0], t->dims[1], t->dims[2], t->dims[3]);
 
     node->flags |= CFI_NODE_EXTERNAL | CFI_NODE_WEIGHT;
     node->place = place;
+    if (adapted != NULL)
+        node->adapted = adapted->first[t - b->model->tensor];
     return node;
 }
 

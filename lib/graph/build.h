@@ -77,6 +77,10 @@ cfi_cache_inputs *cfi_input_cache(cfi_build *b, bool window);
 /* `layer_op`: pinned to the layer's device. A norm without weights is only the operation. */
 cfi_node *cfi_block_norm(cfi_build *b, cfi_node *x, cfi_node *weight, cfi_node *bias, cfi_op op, bool layer_op);
 void      cfi_block_pin(cfi_build *b, cfi_node *node);
+/* Products with what adapters add to them. y: weight times x; ids: of experts, or NULL. */
+cfi_node *cfi_block_adapted(cfi_build *b, cfi_node *y, cfi_node *weight, cfi_node *x, cfi_node *ids);
+cfi_node *cfi_block_product(cfi_build *b, cfi_node *weight, cfi_node *x);
+cfi_node *cfi_block_times(cfi_build *b, cfi_weight name, cfi_node *x);
 cfi_node *cfi_block_linear(cfi_build *b, cfi_node *x, cfi_weight name);             /* weight, scale */
 cfi_node *cfi_block_linear_bias(cfi_build *b, cfi_node *x, cfi_weight name);        /* and bias */
 cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *bias, cfi_node *mask, cfi_node *sinks,
@@ -147,6 +151,11 @@ typedef struct cfi_batch {
 enum { CFI_BATCH_PROMPT = 0, CFI_BATCH_TOKEN, CFI_BATCH_ONE_SEQUENCE, CFI_BATCHES };
 /* False: a run of this model has no such graph. */
 bool cfi_batch_of(const ctxfit_model *model, const cfi_run *run, uint32_t which, cfi_batch *out);
+
+/* ---- prediction blocks (block_nextn.c): in front of a block's layer, and behind it ---- */
+bool cfi_nextn_known(const ctxfit_model *model);
+void cfi_nextn_open(cfi_build *b);
+void cfi_nextn_close(cfi_build *b);
 
 /* ---- programs ---- */
 enum {

@@ -56,13 +56,12 @@ static cfi_node *scaled(cfi_build *b, cfi_node *x, cfi_weight name)
 
 cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gate, cfi_weight down, uint32_t act, bool parallel)
 {
-    cfi_net  *n     = b->net;
     cfi_node *w_up  = cfi_weight_here(b, up);
     cfi_node *w_gate = cfi_weight_here(b, gate);
-    cfi_node *inner = w_up != NULL ? scaled(b, cfi_mul_mat(n, w_up, x), up) : x;
+    cfi_node *inner = w_up != NULL ? scaled(b, cfi_block_product(b, w_up, x), up) : x;
 
     if (w_gate != NULL)
-        x = scaled(b, cfi_mul_mat(n, w_gate, parallel ? x : inner), gate);
+        x = scaled(b, cfi_block_product(b, w_gate, parallel ? x : inner), gate);
     else
         x = inner;
     if (w_gate != NULL && parallel && has_limit(b, act, CFI_LAYER_CLAMPS_DENSE))
@@ -70,7 +69,7 @@ cfi_node *cfi_block_ffn(cfi_build *b, cfi_node *x, cfi_weight up, cfi_weight gat
     else
         x = activate(b, x, w_gate != NULL && parallel ? inner : NULL, act);
     if (cfi_has_weight(b, down))
-        x = scaled(b, cfi_mul_mat(n, cfi_weight_here(b, down), x), down);
+        x = scaled(b, cfi_block_times(b, down, x), down);
     return x;
 }
 
@@ -169,17 +168,16 @@ static cfi_node *expert_matrix(cfi_build *b, cfi_node *x, cfi_node *ids, cfi_wei
     cfi_node *w     = cfi_weight_here(b, name);
     cfi_node *scale = ff_scale(b, scaled_by);
     cfi_node *bias  = cfi_bias_here(b, name);
+    cfi_node *in    = x;
 
+    x = cfi_mul_mat_id(n, w, in, ids);
     if (scale != NULL) {
-        uint64_t  tokens = x->ne[2];
-        cfi_node *s      = cfi_reshape_3d(n, scale, 1, scale->ne[0], 1);
+        cfi_node *s = cfi_reshape_3d(n, scale, 1, scale->ne[0], 1);
 
-        x = cfi_mul_mat_id(n, w, x, ids);
-        s = cfi_repeat_4d(n, s, 1, scale->ne[0], tokens, 1);
+        s = cfi_repeat_4d(n, s, 1, scale->ne[0], in->ne[2], 1);
         x = cfi_mul(n, x, cfi_get_rows(n, s, ids));
-    } else {
-        x = cfi_mul_mat_id(n, w, x, ids);
     }
+    x = cfi_block_adapted(b, x, w, in, ids);
     return bias != NULL ? cfi_add_id(n, x, bias, ids) : x;
 }
 
@@ -234,7 +232,7 @@ cfi_node *cfi_block_experts(cfi_build *b, cfi_node *x, const cfi_experts *e)
     cfi_net  *n      = b->net;
     uint64_t  tokens = x->ne[1];
     uint64_t  width  = x->ne[0];
-    cfi_node *logits = e->logits != NULL ? e->logits : cfi_mul_mat(n, cfi_weight_here(b, e->gate_inp), x);
+    cfi_node *logits = e->logits != NULL ? e->logits : cfi_block_times(b, e->gate_inp, x);
     cfi_node *bias   = cfi_bias_here(b, e->gate_inp);
     cfi_node *probs;
     cfi_node *choice;
@@ -290,7 +288,7 @@ void cfi_step_moe_latent(cfi_build *b, uint32_t arg)
     cfi_node   *x = b->x;
 
     (void)arg;
-    e.logits = cfi_mul_mat(n, cfi_weight_here(b, e.gate_inp), x);
+    e.logits = cfi_block_times(b, e.gate_inp, x);
     if (cfi_has_weight(b, CFI_W_FFN_LATENT_DOWN))
         x = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_FFN_LATENT_DOWN), x);
     x = cfi_block_experts(b, x, &e);
@@ -318,7 +316,7 @@ void cfi_step_moe_given(cfi_build *b, uint32_t arg)
 
 void cfi_step_moe_logits(cfi_build *b, uint32_t arg)
 {
-    b->slot[arg % CFI_BUILD_SLOTS] = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE_INP), b->x);
+    b->slot[arg % CFI_BUILD_SLOTS] = cfi_block_times(b, CFI_W_FFN_GATE_INP, b->x);
 }
 
 /* Experts, and behind them a smaller set of experts, each for a group of the first (grovemoe.cpp:127). */
@@ -329,7 +327,7 @@ void cfi_step_moe_grove(cfi_build *b, uint32_t arg)
     cfi_node   *more;
 
     (void)arg;
-    e.logits     = cfi_mul_mat(b->net, cfi_weight_here(b, CFI_W_FFN_GATE_INP), b->x);
+    e.logits     = cfi_block_times(b, CFI_W_FFN_GATE_INP, b->x);
     e.by_sigmoid = true;
     b->x         = cfi_block_experts(b, b->x, &e);
     if (group == 0 || e.count / group == 0) {
@@ -350,7 +348,7 @@ void cfi_step_moe_grove(cfi_build *b, uint32_t arg)
 void cfi_step_ffn_shared_gated(cfi_build *b, uint32_t arg)
 {
     cfi_net  *n    = b->net;
-    cfi_node *gate = cfi_mul_mat(n, cfi_weight_here(b, CFI_W_FFN_GATE_INP_SHEXP), b->x);
+    cfi_node *gate = cfi_block_times(b, CFI_W_FFN_GATE_INP_SHEXP, b->x);
 
     gate = cfi_op_pair(n, CFI_OP_DIV, cfi_op_same(n, CFI_OP_UNARY, gate), gate);
     cfi_step_ffn_shared(b, arg);

@@ -32,10 +32,29 @@ bool cfi_graph_known(const ctxfit_model *model)
 {
     uint32_t flags;
 
-    return model->weight_first != NULL && cfi_program_find(model, &flags);
+    return model->weight_first != NULL && cfi_program_find(model, &flags) && (model->blocks_from == 0 || cfi_nextn_known(model));
 }
 
 /* ---- layers that are alike ---- */
+#define KIND_STEP UINT64_C(0x9e3779b97f4a7c15)
+
+/* What adapters add to a layer, and to which matrices. */
+static uint64_t kind_adapted(const measuring *m, uint32_t layer, uint64_t kind)
+{
+    const ctxfit_model *model   = m->setup->model;
+    const cfi_adapted  *adapted = m->setup->run->adapted;
+
+    for (uint32_t i = model->weight_first[layer]; i < model->weight_first[layer + 1]; i++) {
+        for (uint32_t at = adapted->first[model->weight[i].tensor]; at != 0; at = adapted->pair[at - 1].next) {
+            const cfi_adapted_pair *pair = &adapted->pair[at - 1];
+
+            kind = (kind ^ ((uint64_t)model->weight[i].key << 32 | pair->a[1])) * KIND_STEP;
+            kind = (kind ^ ((uint64_t)pair->quant_a << 32 | pair->quant_b)) * KIND_STEP;
+        }
+    }
+    return kind;
+}
+
 /* What distinguishes layers in a graph: shapes, the program's branches, the device, and on the host formats too, since weights may be
  * fetched from there. */
 static uint64_t kind_of(const measuring *m, uint32_t layer)
@@ -46,7 +65,9 @@ static uint64_t kind_of(const measuring *m, uint32_t layer)
     bool                fetched = device == run->device_count && run->device_count > 0;
     uint64_t            kind   = (uint64_t)(fetched ? model->layer_format[layer] : model->layer_shape[layer]) << 8 | device;
 
-    kind ^= cfi_program_branches(model, run, layer) * UINT64_C(0x9e3779b97f4a7c15);
+    kind ^= cfi_program_branches(model, run, layer) * KIND_STEP;
+    if (run->adapted != NULL)
+        kind = kind_adapted(m, layer, kind);
     if (layer < run->cpu_expert_layers)
         kind ^= (uint64_t)model->layer_format[layer] << 40 | UINT64_C(1) << 63;
     if (m->setup->tensor_device != NULL) {
@@ -55,9 +76,9 @@ static uint64_t kind_of(const measuring *m, uint32_t layer)
 
             if (at == device)
                 continue;
-            kind = (kind ^ ((uint64_t)model->weight[i].key << 8 | at)) * UINT64_C(0x9e3779b97f4a7c15);
+            kind = (kind ^ ((uint64_t)model->weight[i].key << 8 | at)) * KIND_STEP;
             if (at == run->device_count)
-                kind = (kind ^ model->tensor[model->weight[i].tensor].quant) * UINT64_C(0x9e3779b97f4a7c15);
+                kind = (kind ^ model->tensor[model->weight[i].tensor].quant) * KIND_STEP;
         }
     }
     return kind;
@@ -206,7 +227,7 @@ bool cfi_batch_of(const ctxfit_model *model, const cfi_run *run, uint32_t which,
 ctxfit_status cfi_graph_measure(const cfi_graph_setup *setup, uint64_t *bytes, ctxfit_error *error)
 {
     const cfi_run *run = setup->run;
-    measuring      m = {.setup = setup, .layers = setup->model->info.layers, .arena = setup->scratch};
+    measuring      m = {.setup = setup, .layers = setup->model->blocks_from != 0 ? 1 : setup->model->info.layers, .arena = setup->scratch};
     ctxfit_status  status = CTXFIT_OK;
     cfi_batch      batch;
 

@@ -35,6 +35,7 @@ struct cfi_node {
     uint64_t   offset;
     uint32_t   users;
     uint32_t   views;
+    uint32_t   adapted;  /* of a weight: 1 + the first pair that an adapter adds to it, 0: none */
     uint32_t   boundary; /* 1 + the number of the layer end behind it, 0: none */
     uint16_t   quant;
     uint8_t    op;

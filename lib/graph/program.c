@@ -21,6 +21,7 @@ enum {
     CODE_IF_LATENT,
     CODE_IF_LAST,
     CODE_IF_FIRST,
+    CODE_IF_NEXTN,  /* it is a prediction block's */
     CODE_ELSE,
     CODE_END
 };
@@ -53,6 +54,7 @@ enum {
 #define IF_LATENT           CODE_IF_LATENT, 0
 #define IF_LAST             CODE_IF_LAST, 0
 #define IF_FIRST            CODE_IF_FIRST, 0
+#define IF_NEXTN            CODE_IF_NEXTN, 0
 #define ELSE                CODE_ELSE, 0
 #define END                 CODE_END, 0
 
@@ -139,6 +141,7 @@ static bool holds(cfi_build *b, uint8_t code, uint8_t arg)
     case CODE_IF_CACHE: return (b->layer->flags & CTXFIT_LAYER_F_CACHE) != 0;
     case CODE_IF_LATENT: return b->layer->attention == CTXFIT_ATTENTION_LATENT;
     case CODE_IF_LAST: return b->last;
+    case CODE_IF_NEXTN: return b->model->blocks_from != 0;
     default: return b->first;
     }
 }
@@ -230,6 +233,16 @@ uint64_t cfi_program_branches(const ctxfit_model *model, const cfi_run *run, uin
     return branches(&b, find_code(start, end, CODE_LAYER), find_code(start, end, CODE_AFTER));
 }
 
+static void build_nextn(cfi_build *b, const uint8_t *layer, const uint8_t *after)
+{
+    enter_layer(b, 0);
+    cfi_nextn_open(b);
+    run_part(b, layer + 2, after);
+    cfi_net_boundary(b->net);
+    cfi_nextn_close(b);
+    cfi_net_expand(b->net, b->x);
+}
+
 void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count)
 {
     const program_row *row   = find_row(b->model);
@@ -238,6 +251,10 @@ void cfi_build_run(cfi_build *b, const uint32_t *layers, uint32_t count)
     const uint8_t     *layer = find_code(start, end, CODE_LAYER);
     const uint8_t     *after = find_code(start, end, CODE_AFTER);
 
+    if (b->model->blocks_from != 0) {
+        build_nextn(b, layer, after);
+        return;
+    }
     b->index = b->model->info.layers + b->model->info.nextn_layers;
     run_part(b, start, layer);
     for (uint32_t i = 0; i < count; i++) {

@@ -124,6 +124,7 @@ struct ctxfit_model {
     uint32_t          *weight_first;/* of a block; info.layers + nextn_layers: those outside; one more for the end */
     uint32_t          *layer_shape; /* the first layer whose tensors have the same names and shapes and whose info is the same */
     uint32_t          *layer_format;/* the first of these whose tensors have the same formats, too */
+    uint32_t           blocks_from; /* a view of the prediction blocks of a model with so many layers; 0: a whole model */
     double             fact[CFI_FACT_COUNT];
     uint64_t           alignment;   /* of tensor data in the file */
     bool               has_output;  /* an output matrix of its own */

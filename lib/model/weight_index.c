@@ -207,7 +207,7 @@ ctxfit_status cfi_model_index_weights(ctxfit_model *model, ctxfit_error *error)
     for (uint64_t i = 0; i < count; i++) {
         const cfi_tensor *t = &model->tensor[i];
 
-        keys[i] = t->role == CFI_ROLE_UNUSED ? UINT32_MAX : key_of(t->name);
+        keys[i] = t->role == CFI_ROLE_UNUSED && t->layer < (int32_t)model->info.layers ? UINT32_MAX : key_of(t->name);
         if (keys[i] != UINT32_MAX)
             next[slot_of(t, slots)]++;
     }

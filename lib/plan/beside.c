@@ -169,10 +169,10 @@ static ctxfit_status read_halves(ctxfit_beside *beside, const ctxfit_gguf *gguf,
     if (b == NULL)
         return cfi_fail(error, CTXFIT_E_MALFORMED, "LoRA tensor pair for '%.64s' is missing one component", name);
     out->name = name;
-    for (int i = 0; i < 2; i++) {
-        out->a[i] = a->dims[i];
-        out->b[i] = b->dims[i];
-    }
+    memcpy(out->a, a->dims, sizeof out->a);
+    memcpy(out->b, b->dims, sizeof out->b);
+    out->quant_a = (uint32_t)a->quant;
+    out->quant_b = (uint32_t)b->quant;
     if (!add_padded(a, out->padded) || !add_padded(b, out->padded))
         return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
     return CTXFIT_OK;

@@ -37,6 +37,7 @@ static void draft_question(const cfi_question *q, const cfi_beside_item *item, c
     *out = *q;
     out->model = item->draft;
     out->beside = NULL;
+    out->adapted = NULL;
     out->speculation = (cfi_engine_speculation){0, false};
     out->only_devices = d->devices;
     out->fit_gpu_layers = 0;
@@ -112,19 +113,25 @@ static bool pair_held(const cfi_question *q, const cfi_run *run, const cfi_tenso
            cfi_mul_u64(*out, copies, out);
 }
 
-static bool add_pair(const cfi_question *q, const cfi_run *run, uint32_t device, const cfi_tensor *tensor, const cfi_beside_pair *pair,
-                     cfi_memory_device *out)
+/* Where the graph of the model was measured, it is with what adapters add. */
+static bool add_pair(const cfi_question *q, const cfi_answer *model, uint32_t device, const cfi_tensor *tensor,
+                     const cfi_beside_pair *pair, cfi_memory_device *out)
 {
     uint64_t held;
 
-    if (!cfi_add_u64(out->weights, pair->padded[padding_of(q, device)], &out->weights) || !pair_held(q, run, tensor, pair, &held))
+    if (!cfi_add_u64(out->weights, pair->padded[padding_of(q, device)], &out->weights))
+        return false;
+    if (model->memory.compute_exact)
+        return true;
+    if (!pair_held(q, &model->run, tensor, pair, &held))
         return false;
     out->compute = cfi_max_u64(out->compute, held);
     return true;
 }
 
-static ctxfit_status size_adapter(const cfi_question *q, uint32_t index, const cfi_run *run, beside_size *out, ctxfit_error *error)
+static ctxfit_status size_adapter(const cfi_question *q, uint32_t index, const cfi_answer *model, beside_size *out, ctxfit_error *error)
 {
+    const cfi_run         *run = &model->run;
     const cfi_beside_item *item = &q->beside->item[index];
     cfi_run                with_text = *run;
     cfi_overrides          overrides;
@@ -136,12 +143,12 @@ static ctxfit_status size_adapter(const cfi_question *q, uint32_t index, const c
         status = cfi_overrides_read(q->engine_device, &with_text, &overrides, error);
     if (status != CTXFIT_OK)
         return status;
-    out->memory.compute_exact = false;
+    out->memory.compute_exact = model->memory.compute_exact;
     for (uint32_t i = 0; i < item->pair_count; i++) {
         const cfi_tensor *tensor = q->beside_tensor[index][i];
         uint32_t          device = tensor_device(q, run, overridden ? &overrides : NULL, tensor);
 
-        if (!add_pair(q, run, device, tensor, &item->pair[i], &out->memory.device[device]))
+        if (!add_pair(q, model, device, tensor, &item->pair[i], &out->memory.device[device]))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "adapter: more than 64 bits");
     }
     return CTXFIT_OK;
@@ -170,9 +177,10 @@ static void size_projector(const cfi_question *q, beside_size *out)
 /* ---- all ---- */
 
 static ctxfit_status size_of(const cfi_question *q, uint32_t index, uint64_t ctx_tokens, uint32_t sequences, cfi_compute_as as,
-                             const cfi_run *run, beside_size *out, ctxfit_error *error)
+                             const cfi_answer *model, beside_size *out, ctxfit_error *error)
 {
     const cfi_beside_item *item = &q->beside->item[index];
+    const cfi_run         *run = &model->run;
 
     size_clear(q, out);
     if (item->kind == CTXFIT_BESIDE_DRAFT)
@@ -182,7 +190,7 @@ static ctxfit_status size_of(const cfi_question *q, uint32_t index, uint64_t ctx
         return cfi_beside_size_nextn(q, item, sequences, run, &out->memory, error);
     }
     if (item->kind == CTXFIT_BESIDE_ADAPTER)
-        return size_adapter(q, index, run, out, error);
+        return size_adapter(q, index, model, out, error);
     size_projector(q, out);
     return CTXFIT_OK;
 }
@@ -194,7 +202,7 @@ ctxfit_status cfi_plan_add_beside(const cfi_question *q, uint64_t ctx_tokens, ui
     ctxfit_status status = CTXFIT_OK;
 
     for (uint32_t i = 0; i < q->beside->count && status == CTXFIT_OK; i++) {
-        status = size_of(q, i, ctx_tokens, sequences, as, &out->run, &size, error);
+        status = size_of(q, i, ctx_tokens, sequences, as, out, &size, error);
         for (uint32_t d = 0; status == CTXFIT_OK && d <= q->device_count; d++) {
             cfi_memory_device *from = &size.memory.device[d], *to = &out->memory.device[d];
             uint64_t           total = cfi_memory_device_total(from), low;
@@ -268,7 +276,7 @@ ctxfit_status cfi_plan_list_beside(ctxfit_plan *plan, const cfi_question *q, uin
     for (uint32_t i = 0; i < count && status == CTXFIT_OK; i++) {
         ctxfit_plan_beside *entry = &plan->beside[(size_t)i * stride], *sum = &entry[stride - 1];
 
-        status = size_of(q, i, ctx_tokens, sequences, as, &plan->answer.run, &size, error);
+        status = size_of(q, i, ctx_tokens, sequences, as, &plan->answer, &size, error);
         for (uint32_t d = 0; status == CTXFIT_OK && d + 1 < stride; d++) {
             fill_entry(q, &q->beside->item[i], &size, d, &entry[d]);
             if (d == 0)

@@ -130,6 +130,43 @@ static ctxfit_status meet_adapter(cfi_question *q, uint32_t index, cfi_arena *ar
     return status;
 }
 
+/* The pairs of all adapters by the tensors that they belong to, in the order of the adapters. */
+static ctxfit_status gather_pairs(cfi_question *q, cfi_arena *arena, ctxfit_error *error)
+{
+    const ctxfit_model *model = q->model;
+    uint32_t            count = 0, at = 0, *first;
+    cfi_adapted_pair   *pair;
+    cfi_adapted        *adapted;
+
+    for (uint32_t i = 0; i < q->beside->count; i++)
+        count += q->beside->item[i].pair_count;
+    if (count == 0)
+        return CTXFIT_OK;
+    adapted = cfi_arena_array(arena, 1, sizeof *adapted);
+    pair = cfi_arena_array(arena, count, sizeof *pair);
+    first = cfi_arena_array(arena, (size_t)model->info.tensor_count, sizeof *first);
+    if (adapted == NULL || pair == NULL || first == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an adapter");
+    for (uint32_t i = q->beside->count; i-- > 0;) { /* each goes before those that are there */
+        const cfi_beside_item *item = &q->beside->item[i];
+
+        for (uint32_t p = 0; p < item->pair_count; p++) {
+            const cfi_beside_pair *from = &item->pair[p];
+            uint32_t              *head = &first[q->beside_tensor[i][p] - model->tensor];
+
+            memcpy(pair[at].a, from->a, sizeof pair[at].a);
+            memcpy(pair[at].b, from->b, sizeof pair[at].b);
+            pair[at].quant_a = from->quant_a;
+            pair[at].quant_b = from->quant_b;
+            pair[at].next = *head;
+            *head = ++at;
+        }
+    }
+    *adapted = (cfi_adapted){pair, first};
+    q->adapted = adapted;
+    return CTXFIT_OK;
+}
+
 /* ---- projectors ---- */
 
 /* The first GPU that is no other machine's, or the one that was chosen. */
@@ -194,5 +231,7 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
         if (status == CTXFIT_OK && (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN))
             q->speculation = (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item)};
     }
+    if (status == CTXFIT_OK && q->beside != NULL)
+        status = gather_pairs(q, arena, error);
     return status;
 }

@@ -4,7 +4,7 @@
 
 #define MOST_BLOCKS 16u
 
-/* The blocks as a model of a few layers. What graphs and sums over tensors are made from stays that of the whole, and is not used. */
+/* The blocks as a model of a few layers. Sums over tensors stay those of the whole, and are not used. */
 static void view_blocks(const ctxfit_model *model, ctxfit_layer_info *layers, ctxfit_model *out)
 {
     const uint32_t trunk = model->info.layers;
@@ -13,8 +13,15 @@ static void view_blocks(const ctxfit_model *model, ctxfit_layer_info *layers, ct
     out->info.layers = model->info.nextn_layers;
     out->info.nextn_layers = 0;
     out->info.flags &= ~(uint32_t)(CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT);
+    out->blocks_from = trunk;
     out->layer = layers;
     out->layer_run = model->layer_run + trunk;
+    out->layer_marks = model->layer_marks + trunk;
+    if (model->weight_first != NULL) {
+        out->weight_first = model->weight_first + trunk;
+        out->layer_shape = model->layer_shape + trunk;
+        out->layer_format = model->layer_format + trunk;
+    }
     for (uint32_t i = 0; i < out->info.layers; i++) {
         layers[i] = model->layer[trunk + i];
         layers[i].flags = (layers[i].flags & ~(uint32_t)CTXFIT_LAYER_F_NEXTN) | CTXFIT_LAYER_F_CACHE;
@@ -34,7 +41,9 @@ static void place_blocks(const ctxfit_model *model, const cfi_run *run, cfi_run 
         out->first_layer[d] = run->first_layer[d] > trunk ? run->first_layer[d] - trunk : 0;
     out->output_device = run->output_device;
     out->split_devices = run->split_devices;
-    out->gpu_layers = run->gpu_layers;
+    out->gpu_layers = run->gpu_layers > trunk ? run->gpu_layers - trunk : 0;
+    out->bound_compute = run->bound_compute || (run->overrides != NULL && run->overrides[0] != '\0');
+    out->scratch = run->scratch;
     out->pipeline = false;
     out->cpu_expert_layers = run->cpu_expert_layers > trunk ? run->cpu_expert_layers - trunk : 0;
 }
@@ -122,13 +131,15 @@ ctxfit_status cfi_beside_size_nextn(const cfi_question *q, const cfi_beside_item
     status = cfi_memory_add_caches(&view, q->engine_device, &blocks, out, error);
     if (status == CTXFIT_OK)
         status = cfi_memory_add_output(&view, &blocks, out, error);
+    out->compute_exact = false;
     if (status == CTXFIT_OK)
-        status = cfi_memory_add_bound(&view, q->engine_device, &blocks, out, error);
+        status = cfi_memory_add_compute(&view, q->engine_device, &blocks, out, error);
     if (status == CTXFIT_OK)
         status = add_blocks(q, run, out, error);
+    if (out->compute_exact)
+        return status;
     clear_idle(&blocks, out);
     if (status == CTXFIT_OK && !add_joined(q->model, &blocks, out))
         status = cfi_fail(error, CTXFIT_E_OVERFLOW, "nextn: more than 64 bits");
-    out->compute_exact = false;
     return status;
 }

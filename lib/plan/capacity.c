@@ -121,6 +121,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->fit_cpu_expert_layers = 0;
     q->only_devices = 0;
     q->beside = NULL;
+    q->adapted = NULL;
     q->speculation = (cfi_engine_speculation){0, false};
     if (q->engine.id == CFI_ENGINE_LMSTUDIO)
         cfi_lmstudio_defaults(&q->options);

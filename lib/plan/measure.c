@@ -67,6 +67,7 @@ cfi_engine_machine cfi_plan_machine(const cfi_question *q)
 static void lend(const cfi_question *q, cfi_compute_as as, cfi_run *run)
 {
     run->overrides     = q->options.overrides;
+    run->adapted       = q->adapted;
     run->scratch       = q->scratch;
     run->bound_compute = as == CFI_AS_BOUND;
     run->fused_compute = as == CFI_AS_FUSED;

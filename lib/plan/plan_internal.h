@@ -17,8 +17,10 @@
 /* A matrix of the model, by name, and the two of an adapter that are added to it. */
 typedef struct cfi_beside_pair {
     const char *name;
-    uint64_t    a[2];                      /* dimensions of .lora_a, */
-    uint64_t    b[2];                      /* and of .lora_b */
+    uint64_t    a[3];                      /* dimensions of .lora_a, */
+    uint64_t    b[3];                      /* and of .lora_b */
+    uint32_t    quant_a;
+    uint32_t    quant_b;
     uint64_t    padded[CFI_PADDING_COUNT]; /* bytes of both */
 } cfi_beside_pair;
 
@@ -58,6 +60,7 @@ typedef struct cfi_question {
     const ctxfit_beside *beside;                         /* NULL: nothing */
     cfi_engine_speculation speculation;                  /* draft_tokens 0: nothing of it drafts */
     const cfi_tensor  **beside_tensor[CTXFIT_MAX_BESIDE]; /* of an adapter: the model's, a pair each; see cfi_plan_meet_beside() */
+    const cfi_adapted  *adapted;                          /* all adapters, for the graph; NULL: none */
     ctxfit_projector_memory projector;                    /* of the list's projector, on projector_device */
     uint32_t             projector_device;               /* device_count: the host */
 } cfi_question;

@@ -378,9 +378,16 @@ static void an_adapter_lies_where_its_layers_lie(void **state)
     plan = planned_beside(model, hw, &options, beside);
     assert_int_equal(entry_of(plan, 0, 0).weights_bytes, 30 * pair);
     assert_int_equal(entry_of(plan, 0, 1).weights_bytes, 10 * pair);
-    assert_int_equal(entry_of(plan, 0, 0).compute_bytes, UINT64_C(512) * 4 * (WIDTH + RANK)); /* a micro-batch of both products */
+    assert_int_equal(entry_of(plan, 0, 0).compute_bytes, 0); /* the model's buffer holds it */
+    assert_int_equal(entry_of(plan, 0, 0).compute_exact, 1);
     assert_string_equal(entry_of(plan, 0, UINT32_MAX).name, "qwen3");
     ctxfit_plan_free(plan);
+    options.flags |= CTXFIT_PLAN_F_BOUND;
+    plan = planned_beside(model, hw, &options, beside);
+    assert_int_equal(entry_of(plan, 0, 0).compute_bytes, UINT64_C(512) * 4 * (WIDTH + RANK)); /* a micro-batch of both products */
+    assert_int_equal(entry_of(plan, 0, 0).compute_exact, 0);
+    ctxfit_plan_free(plan);
+    options.flags &= ~(uint32_t)CTXFIT_PLAN_F_BOUND;
     memcpy(options.overrides, "blk\\.3[0-9]\\.attn_q=CPU", sizeof "blk\\.3[0-9]\\.attn_q=CPU");
     plan = planned_beside(model, hw, &options, beside);
     assert_int_equal(entry_of(plan, 0, 0).weights_bytes, 20 * pair);

@@ -1181,7 +1181,7 @@ class PlanBeside:
     kv_bytes: int
     #: of a draft: state of recurrent layers
     recurrent_bytes: int
-    #: buffers of its graph; of an adapter, by how much the model's may grow
+    #: buffers of its graph; of an adapter 0 where the model's holds it, else by how much that may grow
     compute_bytes: int
     #: lower end of the band
     compute_low_bytes: int
