@@ -85,7 +85,8 @@ void  cfi_handle_free(void *handle, size_t arena_offset);
 
 /* ---- structs that grow (DESIGN section 4) ---- */
 #define CFI_STRUCT_MAX 65536u
-/* `v1` below: bytes of a struct in the version that brought it, the least that any caller has. A member that is added leaves it. */
+/* `v1` below: bytes of a struct in the release that brings it, the least that any caller has. A member that is added behind that release
+ * leaves it. */
 enum {
     CFI_V1_QUANT_INFO     = 24,
     CFI_V1_FILE_TYPE_INFO = 24,
@@ -93,7 +94,7 @@ enum {
     CFI_V1_GGUF_KEY       = 40,
     CFI_V1_TENSOR_INFO    = 72,
     CFI_V1_HF_TENSOR      = 96,
-    CFI_V1_CHECKPOINT     = 120,
+    CFI_V1_CHECKPOINT     = 128,
     CFI_V1_CHECKPOINT_LAYER = 24,
     CFI_V1_COMPANION      = 136,
     CFI_V1_STORED         = 24,
@@ -103,12 +104,12 @@ enum {
     CFI_V1_DEVICE         = 216,
     CFI_V1_HW_ENTRY       = 1680,
     CFI_V1_HW_FILTER      = 168,
-    CFI_V1_HW_DETECT      = 1040,
+    CFI_V1_HW_DETECT      = 1680,
     CFI_V1_RANK_ROW       = 120,
     CFI_V1_ENGINE_INFO    = 80, /* for ever: it is a member of ctxfit_plan_summary */
-    CFI_V1_PLAN_OPTIONS   = 1456,
-    CFI_V1_PLAN_SUMMARY   = 240,
-    CFI_V1_PLAN_DEVICE    = 240,
+    CFI_V1_PLAN_OPTIONS   = 1656,
+    CFI_V1_PLAN_SUMMARY   = 256,
+    CFI_V1_PLAN_DEVICE    = 248,
     CFI_V1_PLAN_ENGINE    = 136,
     CFI_V1_DIFFERENCE     = 280,
     CFI_V1_CONSTRAINT     = 224,
@@ -121,7 +122,7 @@ enum {
     CFI_V1_CHANGE         = 216,
     CFI_V1_LINE           = 1104,
     CFI_V1_DRAFT_OPTIONS  = 1064,
-    CFI_V1_PROJECTOR_OPTIONS = 16,
+    CFI_V1_PROJECTOR_OPTIONS = 48,
     CFI_V1_PLAN_BESIDE    = 152
 };
 /* Copies a caller's struct in: dst gets `known` bytes, what the caller does not have is 0; src NULL = all defaults. */
