@@ -141,7 +141,29 @@ static bool add_adapters(cli_request *r, const char *value, bool scaled)
 }
 
 static bool set_lora(cli_request *r, const char *value) { return add_adapters(r, value, false); }
-static bool set_lora_scaled(cli_request *r, const char *value) { return add_adapters(r, value, true); }
+/* Each with a number behind its last colon: b10472 common/arg.cpp, "--lora-scaled". */
+static bool all_scaled(const char *names)
+{
+    for (const char *p = names; *p != '\0';) {
+        size_t length = strcspn(p, ","), colon = length;
+        char  *end;
+
+        while (colon > 0 && p[colon - 1] != ':')
+            colon--;
+        if (colon < 2 || colon == length || strchr(" +\t", p[colon]) != NULL)
+            return false;
+        (void)strtod(p + colon, &end);
+        if (end != p + length)
+            return false;
+        p += length + (p[length] == ',');
+    }
+    return true;
+}
+
+static bool set_lora_scaled(cli_request *r, const char *value)
+{
+    return all_scaled(value) ? add_adapters(r, value, true) : wants(r, "FILE:SCALE, several with commas between");
+}
 
 static bool set_projector(cli_request *r, const char *value)
 {
@@ -152,7 +174,6 @@ static bool set_projector(cli_request *r, const char *value)
 static bool set_no_projector(cli_request *r, const char *value)
 {
     (void)value;
-    r->beside.projector = NULL;
     r->beside.no_projector = 1;
     return true;
 }
@@ -245,6 +266,7 @@ typedef struct gathering {
     const ctxfit_hw    *hw;
     cli_beside_list    *list;
     int                 code;
+    bool                has_projector;
 } gathering;
 
 static void refuse(gathering *g, const char *what, const char *name, ctxfit_status status, const ctxfit_error *error)
@@ -368,6 +390,7 @@ static void gather_projector(gathering *g, const char *path)
             o.flags |= o.devices == 0 ? CTXFIT_PROJECTOR_F_HOST : 0u;
         }
         status = ctxfit_beside_add_projector(g->list->beside, gguf, &o, &error);
+        g->has_projector = true;
         ctxfit_gguf_free(gguf);
     }
     if (status != CTXFIT_OK)
@@ -434,9 +457,58 @@ static void say_drafting(const cli_request *r)
               stderr);
 }
 
+typedef struct named_setting {
+    bool        given;
+    const char *name;
+} named_setting;
+
+/* Options that were given where nothing takes them. */
+static void say_idle(const named_setting *settings, size_t count, const char *why)
+{
+    size_t said = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (settings[i].given)
+            fprintf(stderr, "%s%s", said++ > 0 ? ", " : "ctxfit: note: without effect: ", settings[i].name);
+    if (said > 0)
+        fprintf(stderr, " (%s)\n", why);
+}
+
+static void say_unheard(const gathering *g)
+{
+    const cli_beside               *b = &g->request->beside;
+    const ctxfit_draft_options     *d = &b->draft_options;
+    const ctxfit_projector_options *p = &b->projector_options;
+    const named_setting of_draft[] = {
+        {b->draft_type != 0, "--draft-quant"},   {b->draft_devices != NULL, "-devd"}, {d->ctx_tokens != 0, "-cd"},
+        {d->gpu_layers != 0, "-ngld"},           {d->cpu_expert_layers != 0, "-ncmoed"}, {d->overrides[0] != '\0', "-otd"},
+    };
+    const named_setting of_drafting[] = {
+        {d->draft_tokens != 0, "--draft-max"}, {d->kv_key != 0, "-ctkd"}, {d->kv_value != 0, "-ctvd"}};
+    const named_setting of_projector[] = {
+        {p->image_width != 0, "--image"},
+        {p->image_min_tokens != 0, "--image-min-tokens"},
+        {p->image_max_tokens != 0, "--image-max-tokens"},
+        {p->flags != 0, "--no-mmproj-offload"},
+        {b->projector_device != NULL, "--mmproj-device"},
+    };
+    const named_setting blocks = {b->own_blocks != 0, "--mtp"}, without = {b->no_projector != 0, "--no-mmproj"};
+
+    if (b->draft == NULL)
+        say_idle(of_draft, CLI_COUNT(of_draft), "no model drafts: --draft MODEL");
+    else
+        say_idle(&blocks, 1, "the model that --draft names drafts");
+    if (b->draft == NULL && !b->own_blocks)
+        say_idle(of_drafting, CLI_COUNT(of_drafting), "nothing drafts: --draft MODEL, --mtp");
+    if (!g->has_projector)
+        say_idle(of_projector, CLI_COUNT(of_projector), "there is no projector: --mmproj FILE");
+    else if (b->projector != NULL)
+        say_idle(&without, 1, "it keeps back a projector that is not named; --mmproj names one");
+}
+
 int cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out)
 {
-    gathering    g = {r, model, hw, out, CLI_FITS};
+    gathering    g = {r, model, hw, out, CLI_FITS, false};
     ctxfit_error error;
 
     memset(out, 0, sizeof *out);
@@ -453,6 +525,8 @@ int cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit
         gather_adapters(&g, r->beside.adapter[i], r->beside.adapter_scaled[i] != 0);
     if (g.code == CLI_FITS)
         gather_parts(&g, parts);
+    if (g.code == CLI_FITS)
+        say_unheard(&g);
     return g.code;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OLLAMA_LEAST_CTX 4
 #define PATH_BYTES 4096
 
 bool cli_ends_with(const char *text, const char *end)
@@ -153,29 +154,41 @@ static const char *parameter_text(const ctxfit_modelfile *file, const char *name
     return text;
 }
 
+/* What Ollama makes of a number that it does not take as it is; NULL: it takes it. fb30760 server/sched.go:170, llm/llama_server.go:406 and
+ * :590. */
+static const char *odd_parameter(const char *name, int64_t value)
+{
+    if (strcmp(name, "num_ctx") == 0 && value < OLLAMA_LEAST_CTX)
+        return "Ollama raises it to 4";
+    if (strcmp(name, "num_batch") == 0 && value <= 0)
+        return "not counted: Ollama leaves the batch to llama-server then, 2048 and 512 tokens";
+    if (strcmp(name, "num_gpu") == 0 && value < 0)
+        return "the layers on GPUs are chosen as without it";
+    return NULL;
+}
+
 static void say_parameters(const ctxfit_modelfile *file)
 {
     static const struct parameter {
         char name[12];
         bool counted; /* by cli_apply_parameters() */
-        int  least;
-    } known[] = {{"num_ctx", true, 0},   {"num_batch", true, 0},   {"num_gpu", true, -1},
-                 {"main_gpu", false, 0}, {"num_thread", false, 0}, {"use_mmap", true, 0}};
+    } known[] = {{"num_ctx", true}, {"num_batch", true}, {"num_gpu", true}, {"main_gpu", false}, {"num_thread", false}, {"use_mmap", true}};
 
     for (size_t i = 0; i < CLI_COUNT(known); i++) {
-        const char *text = parameter_text(file, known[i].name);
+        const char *text = parameter_text(file, known[i].name), *odd;
         int64_t     value;
 
         if (text == NULL)
             continue;
-        if (ctxfit_modelfile_get_i64(file, known[i].name, &value) == CTXFIT_OK && value >= known[i].least && value <= (int64_t)UINT32_MAX) {
+        if (ctxfit_modelfile_get_i64(file, known[i].name, &value) == CTXFIT_OK) {
+            odd = odd_parameter(known[i].name, value);
             fprintf(stderr, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known[i].name, (long long)value,
-                    known[i].counted ? "counted under --engine ollama" : "not counted");
+                    odd != NULL ? odd : known[i].counted ? "counted under --engine ollama" : "not counted");
             continue;
         }
         fprintf(stderr, "ctxfit: note: PARAMETER %s '", known[i].name);
         cli_put(stderr, text);
-        fputs("' is no number in its range: not counted\n", stderr);
+        fputs("' is no whole number: not counted\n", stderr);
     }
 }
 
@@ -388,14 +401,14 @@ static ctxfit_modelfile *find_modelfile(const char *name)
     return file;
 }
 
-/* Between 0 and what 32 bits hold; false where the parameter is not there. */
-static bool read_parameter(const ctxfit_modelfile *file, const char *name, uint32_t *out)
+/* Between 0 and what 32 bits hold; false where the parameter is not there, is no number, or is below it. */
+static bool read_parameter(const ctxfit_modelfile *file, const char *name, int64_t least, uint32_t *out)
 {
     int64_t value;
 
-    if (ctxfit_modelfile_get_i64(file, name, &value) != CTXFIT_OK || value < 0 || value > (int64_t)UINT32_MAX)
+    if (ctxfit_modelfile_get_i64(file, name, &value) != CTXFIT_OK || value < least)
         return false;
-    *out = (uint32_t)value;
+    *out = value < 0 ? 0 : value < (int64_t)UINT32_MAX ? (uint32_t)value : UINT32_MAX;
     return true;
 }
 
@@ -407,13 +420,13 @@ void cli_apply_parameters(cli_request *r)
 
     if (file == NULL)
         return;
-    if (o->model_ctx_tokens == 0 && read_parameter(file, "num_ctx", &value))
-        o->model_ctx_tokens = value;
-    if (o->batch_tokens == 0 && read_parameter(file, "num_batch", &value))
+    if (o->ctx_tokens == 0 && o->model_ctx_tokens == 0 && read_parameter(file, "num_ctx", INT64_MIN, &value))
+        o->model_ctx_tokens = odd_parameter("num_ctx", value) == NULL ? value : OLLAMA_LEAST_CTX;
+    if (o->batch_tokens == 0 && read_parameter(file, "num_batch", 1, &value))
         o->batch_tokens = value;
-    if (o->gpu_layers == 0 && read_parameter(file, "num_gpu", &value))
-        o->gpu_layers = value == 0 ? CTXFIT_GPU_LAYERS_NONE : value;
-    if (o->mmap == CTXFIT_CHOICE_DEFAULT && read_parameter(file, "use_mmap", &value))
+    if (o->gpu_layers == 0 && read_parameter(file, "num_gpu", 0, &value))
+        o->gpu_layers = value == 0 ? CTXFIT_GPU_LAYERS_NONE : value < UINT32_MAX ? value : UINT32_MAX - 1;
+    if (o->mmap == CTXFIT_CHOICE_DEFAULT && read_parameter(file, "use_mmap", 0, &value))
         o->mmap = value != 0 ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
     ctxfit_modelfile_free(file);
 }

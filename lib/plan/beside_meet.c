@@ -22,6 +22,10 @@ static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *
         break;
     default: break;
     }
+    if (item->kind == CTXFIT_BESIDE_NEXTN && (cfi_ranks_engine(q->engine.id) || q->engine.id == CFI_ENGINE_EXLLAMAV3))
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED,
+                        "%s drafts with the model's own blocks where draft_tokens is set (--num-speculative-tokens), not beside the model",
+                        q->engine.info.name);
     return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s: what it does with a part of kind '%s' beside the model is not modelled",
                     q->engine.info.name, what);
 }

@@ -108,6 +108,11 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
         q->options.ctx_tokens > notes->ctx_tokens)
         warn(list, "%s cuts the context of %" PRIu64 " tokens to the %" PRIu64 " that the model is made for", s->engine.name,
              q->options.ctx_tokens, notes->ctx_tokens);
+    if (q->engine.id == CFI_ENGINE_OLLAMA && notes->ctx_source == CTXFIT_CTX_FROM_REQUEST && notes->ctx_tokens > q->options.ctx_tokens)
+        warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, q->options.ctx_tokens,
+             notes->ctx_tokens, (q->options.flags & CTXFIT_PLAN_F_VISION) != 0 ? " for a model that takes images" : "");
+    if (q->engine.id == CFI_ENGINE_OLLAMA && notes->ctx_tokens < s->n_ctx_seq)
+        warn(list, "requests have %" PRIu64 " tokens; the cache is padded to %" PRIu64, notes->ctx_tokens, s->n_ctx_seq);
     if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
         warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
              notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */

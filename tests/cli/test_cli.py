@@ -307,6 +307,20 @@ class ExitCodes(unittest.TestCase):
         self.assertIn("kv_unified", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "rtx-4090", "--engine", "ollama", "--kv-unified"))
         self.assertIn("multiple of 16", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "h100-sxm-80gb", "--engine", "vllm", "--block-size", "17"))
 
+    def test_options_that_nothing_takes_are_told(self):
+        def notes(*words):
+            return [x for x in run("plan", "qwen3-8b", "--quant", "Q4_K_M", "--hw", "rtx-4090", *words).stderr.decode().splitlines() if "without effect" in x]
+        for words, named in [(["--image", "640x480", "--image-max-tokens", "9"], ["--image", "--image-max-tokens", "--mmproj FILE"]),
+                             (["--draft-quant", "Q8_0", "--draft-max", "4"], ["--draft-quant", "--draft-max"]),
+                             (["--draft", "qwen3-0.6b", "--draft-quant", "Q8_0", "--mtp"], ["--mtp"])]:
+            text = " ".join(notes(*words))
+            for name in named:
+                self.assertIn(name, text)
+        self.assertEqual(notes("--draft", "qwen3-0.6b", "--draft-quant", "Q8_0", "--draft-max", "4", "-ngld", "3"), [])
+        for value in "lora.gguf", "lora.gguf:", "lora.gguf:x", ":1", "a.gguf:1,b.gguf":
+            self.assertIn("FILE:SCALE", self.check(USAGE, "plan", "qwen3-8b", "--hw", "rtx-4090", "--lora-scaled", value))
+        self.assertIn("--num-speculative-tokens", self.check(BAD_INPUT, "plan", "qwen3-next-80b-a3b", "--hw", "h200-sxm-141gb", "--engine", "vllm", "--mtp"))
+
     def test_suggestions_for_names(self):
         self.assertIn("qwen3-coder-30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
         self.assertIn("rtx-4090", self.check(BAD_INPUT, "hw", "rtx-4091"))
@@ -750,9 +764,22 @@ class Sources(unittest.TestCase):
     def test_which_parameters_count_is_said(self):
         (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx abc\nPARAMETER num_batch -5\nPARAMETER num_gpu -1\nPARAMETER num_thread 4\n")
         said = run("model", self.folder / "Modelfile", "--header-only").stderr
-        for words in (b"num_ctx 'abc' is no number in its range: not counted", b"num_batch '-5' is no", b"num_gpu -1: counted under --engine ollama",
+        for words in (b"num_ctx 'abc' is no whole number: not counted", b"num_batch -5: not counted", b"num_gpu -1: the layers on GPUs are chosen as",
                       b"num_thread 4: not counted"):
             self.assertIn(words, said)
+
+    def test_parameters_that_ollama_raises_or_leaves_out(self):
+        def resolved(text):
+            (self.folder / "Modelfile").write_text(f"FROM {HEADER}\n{text}\n")
+            return plan(self.folder / "Modelfile", "--header-only", "--hw", "rtx-4090 host:64GiB", "--engine", "ollama")[1]
+        plain = resolved("")
+        for number in -5, 0, 3:  # server/sched.go: opts.NumCtx < 4
+            self.assertEqual(resolved(f"PARAMETER num_ctx {number}")["decisions"]["ctx_tokens"], 4)
+        self.assertEqual(resolved("PARAMETER num_ctx 99999999999")["decisions"]["ctx_source"], "model")
+        self.assertEqual(resolved("PARAMETER num_batch 7")["resolved"]["n_batch"], 7)
+        for text in "num_batch 0", "num_batch -1", "num_gpu -7":
+            self.assertEqual(resolved(f"PARAMETER {text}")["resolved"], plain["resolved"])
+        self.assertEqual(resolved("PARAMETER num_gpu 0")["resolved"]["gpu_layers"], 0)
 
     def test_a_name_of_ollamas_store(self):
         done = run("model", "ollama:tiny", "--header-only", OLLAMA_MODELS="ollama")
