@@ -305,6 +305,22 @@ ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan
 /* The same where nothing is known of the machine but its devices. */
 ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error);
+/* How long a context the engine takes of the model, by what it reads of it. */
+typedef struct cfi_engine_length {
+    uint64_t by_default; /* where none is asked for; 0: nothing states one */
+    uint64_t most;       /* 0: no length is too long */
+} cfi_engine_length;
+
+cfi_engine_length cfi_engine_length_of(const ctxfit_model *model, cfi_engine_id id, uint32_t release);
+/* The window that config.json states for a model whose layers have none here, as they have none in llama.cpp. */
+typedef struct cfi_config_windows {
+    uint32_t tokens; /* 0: there is none */
+    bool     listed; /* the configuration says which layers have it, else all of them */
+    uint32_t layers; /* that have it */
+} cfi_config_windows;
+
+cfi_config_windows cfi_engine_config_windows(const ctxfit_model *model);
+bool cfi_engine_config_windowed(const ctxfit_model *model, const cfi_config_windows *windows, uint32_t layer);
 /* Device of a layer (or of the output layer, index info.layers + nextn_layers); device_count for the host. */
 uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer);
 /* The first layer behind `layer` that another device has; UINT32_MAX for none. */
@@ -382,6 +398,15 @@ void cfi_lmstudio_defaults(ctxfit_plan_options *options);
 /* ---- mlx-lm ---- */
 /* Tokens that the cache of a window layer holds at most. */
 uint64_t cfi_grown_window(const cfi_run *run, uint32_t window);
+/* Which of the model's windows have caches of their own. */
+typedef struct cfi_grown_windows {
+    bool               layers; /* those of the layers */
+    cfi_config_windows stated; /* and of the configuration */
+} cfi_grown_windows;
+
+cfi_grown_windows cfi_grown_windows_of(const ctxfit_model *model);
+/* The window of a layer's cache; 0: it holds the whole context. */
+uint32_t          cfi_grown_layer_window(const ctxfit_model *model, const cfi_grown_windows *windows, uint32_t layer);
 
 /* ---- ExLlamaV3 ---- */
 typedef enum cfi_exl3_change {
@@ -430,6 +455,7 @@ typedef enum cfi_vllm_change {
     CFI_VLLM_CHANGE_COUNT
 } cfi_vllm_change;
 
+bool cfi_vllm_changed(uint32_t release, cfi_vllm_change change);
 /* The part of a GPU's memory that it may use. */
 double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 

@@ -134,12 +134,13 @@ static ctxfit_status exl3_cache_bits(const ctxfit_plan_options *options, cfi_run
 /* cache_size and max_seq_len are one here: a request may take the whole cache. */
 static ctxfit_status exl3_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error)
 {
-    uint64_t tokens = options->ctx_tokens;
+    const uint64_t length = cfi_engine_length_of(model, run->id, run->release).by_default;
+    uint64_t       tokens = options->ctx_tokens;
 
     run->notes.ctx_source = CTXFIT_CTX_FROM_REQUEST;
     if (tokens == 0) {
-        run->notes.ctx_source = model->info.trained_tokens != 0 ? CTXFIT_CTX_FROM_MODEL : CTXFIT_CTX_FROM_SERVER;
-        tokens = model->info.trained_tokens != 0 ? model->info.trained_tokens : EXL3_CONTEXT;
+        run->notes.ctx_source = length != 0 ? CTXFIT_CTX_FROM_MODEL : CTXFIT_CTX_FROM_SERVER;
+        tokens = length != 0 ? length : EXL3_CONTEXT;
     }
     run->notes.ctx_tokens = tokens;
     if (tokens > UINT32_MAX / EXL3_PAGE * EXL3_PAGE)

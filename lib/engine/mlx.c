@@ -4,8 +4,41 @@
 #define MLX_CACHE_STEP     256u  /* KVCache.step */
 #define MLX_PREFILL_TOKENS 2048u /* prefill_step_size, generate.py:323 */
 
+cfi_grown_windows cfi_grown_windows_of(const ctxfit_model *model)
+{
+    static const struct {
+        char    arch[16];
+        uint8_t listed;
+    } rows[] = {
+#define CFI_MLX_WINDOWS(arch, listed, source) {arch, listed},
+#include "mlx_windows.def"
+#undef CFI_MLX_WINDOWS
+    };
+    cfi_grown_windows out = {false, {0, false, 0}};
+
+    for (size_t i = 0; i < CFI_COUNT(rows); i++) {
+        if (strcmp(model->arch_name, rows[i].arch) != 0)
+            continue;
+        out.layers = true;
+        if (rows[i].listed)
+            out.stated = cfi_engine_config_windows(model);
+    }
+    if (!out.stated.listed)
+        out.stated.tokens = 0;
+    return out;
+}
+
+uint32_t cfi_grown_layer_window(const ctxfit_model *model, const cfi_grown_windows *windows, uint32_t layer)
+{
+    if (windows->layers && cfi_engine_layer_windowed(&model->layer[layer]))
+        return model->layer[layer].window_tokens;
+    return cfi_engine_config_windowed(model, &windows->stated, layer) ? windows->stated.tokens : 0;
+}
+
 static ctxfit_status mlx_cache_bits(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t *out, ctxfit_error *error)
 {
+    const cfi_grown_windows windows = cfi_grown_windows_of(model);
+
     *out = 16;
     if (options->kv_key != options->kv_value)
         return cfi_fail(error, CTXFIT_E_REFUSED, "mlx-lm has one number of bits for K and V (--kv-bits)");
@@ -15,8 +48,8 @@ static ctxfit_status mlx_cache_bits(const ctxfit_model *model, const ctxfit_plan
         return cfi_fail(error, CTXFIT_E_REFUSED, "mlx-lm: cache type %s: expected 16 bits, 8 (q8_0) or 4 (q4_0)",
                         ctxfit_quant_name(options->kv_key));
     *out = options->kv_key == CTXFIT_QUANT_Q8_0 ? 8 : 4;
-    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i]) {
-        if (cfi_engine_layer_windowed(&model->layer[i]))
+    for (uint32_t i = 0; i < model->info.layers; i++) {
+        if (cfi_grown_layer_window(model, &windows, i) != 0)
             return cfi_fail(error, CTXFIT_E_REFUSED, "mlx-lm: RotatingKVCache Quantization NYI"); /* its own words, cache.py */
         if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
             return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "mlx-lm: quantized caches of latent attention are not modelled");
@@ -37,7 +70,8 @@ static void mlx_place(const ctxfit_model *model, uint32_t device_count, cfi_run 
 ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                      cfi_run *run, ctxfit_error *error)
 {
-    ctxfit_status status = CTXFIT_OK;
+    const cfi_grown_windows windows = cfi_grown_windows_of(model);
+    ctxfit_status           status = CTXFIT_OK;
 
     if (machine->count == 0 || machine->device[0].backend != CTXFIT_BACKEND_METAL)
         status = cfi_fail(error, CTXFIT_E_UNSUPPORTED, "mlx-lm: only the GPU of an Apple machine is modelled");
@@ -57,9 +91,12 @@ ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_pla
     run->type_k = options->kv_key != 0 ? options->kv_key : CTXFIT_QUANT_BF16;
     run->type_v = run->type_k;
     run->overrides = options->overrides;
-    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
-        if (cfi_engine_layer_windowed(&model->layer[i]))
-            run->swa_cells = cfi_max_u64(run->swa_cells, cfi_grown_window(run, model->layer[i].window_tokens));
+    for (uint32_t i = 0; i < model->info.layers; i++) {
+        uint32_t window = cfi_grown_layer_window(model, &windows, i);
+
+        if (window != 0)
+            run->swa_cells = cfi_max_u64(run->swa_cells, cfi_grown_window(run, window));
+    }
     mlx_place(model, machine->count, run);
     return CTXFIT_OK;
 }

@@ -101,11 +101,11 @@ void cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machin
 
 ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error)
 {
-    uint64_t trained = model->info.trained_tokens;
+    uint64_t length = cfi_engine_length_of(model, run->id, run->release).by_default;
     uint64_t tokens = options->ctx_tokens;
 
     run->notes.ctx_source = tokens != 0 ? CTXFIT_CTX_FROM_REQUEST : CTXFIT_CTX_FROM_MODEL;
-    tokens = tokens != 0 ? tokens : trained;
+    tokens = tokens != 0 ? tokens : length;
     if (tokens == 0)
         return cfi_fail(error, CTXFIT_E_REFUSED, "%s: the model states no length, and none was asked for", run->engine.name);
     if (tokens > UINT32_MAX)

@@ -136,6 +136,7 @@ typedef struct trtllm_cache {
     uint32_t            sixteen;    /* bytes of 16 elements */
     uint32_t            block_tokens;
     bool                windows;    /* max_attention_window is set, as the model has it */
+    cfi_config_windows  stated;     /* of the configuration */
 } trtllm_cache;
 
 /* KVCacheManager: heads are divided upwards, and K and V have one head size. */
@@ -148,8 +149,21 @@ static uint64_t trtllm_token_elements(const ctxfit_layer_info *layer, uint32_t r
     return 2 * heads * cfi_max_u64(layer->key_size, layer->value_size);
 }
 
-static ctxfit_status trtllm_add_layer(const trtllm_cache *c, const ctxfit_layer_info *layer, uint32_t stage, ctxfit_error *error)
+static uint32_t trtllm_window(const trtllm_cache *c, uint32_t index)
 {
+    const ctxfit_layer_info *layer = &c->model->layer[index];
+
+    if (!c->windows)
+        return 0;
+    if (cfi_engine_config_windowed(c->model, &c->stated, index))
+        return c->stated.tokens;
+    return layer->attention == CTXFIT_ATTENTION_SLIDING ? layer->window_tokens : 0;
+}
+
+static ctxfit_status trtllm_add_layer(const trtllm_cache *c, uint32_t index, uint32_t stage, ctxfit_error *error)
+{
+    const ctxfit_layer_info *layer = &c->model->layer[index];
+    const uint32_t window = trtllm_window(c, index);
     cfi_paged    *paged = &c->run->paged;
     cfi_page_spec spec = {CFI_PAGE_FULL, 1, 0, c->block_tokens, 0, 0, layer->attention == CTXFIT_ATTENTION_LATENT, 0};
     uint64_t      elements;
@@ -157,9 +171,9 @@ static ctxfit_status trtllm_add_layer(const trtllm_cache *c, const ctxfit_layer_
 
     if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
         return CTXFIT_OK;
-    if (c->windows && layer->attention == CTXFIT_ATTENTION_SLIDING && layer->window_tokens < c->run->n_ctx_seq) {
+    if (window != 0 && window < c->run->n_ctx_seq) {
         spec.kind = CFI_PAGE_SLIDING;
-        spec.window = layer->window_tokens;
+        spec.window = window;
     }
     elements = trtllm_token_elements(layer, paged->tensor_ranks);
     if (c->sixteen % 16 != 0 && elements % 16 != 0)
@@ -200,7 +214,7 @@ static ctxfit_status trtllm_add_layers(const trtllm_cache *c, uint32_t draft_tok
         if (!cfi_mul_u64(trtllm_state_bytes(&model->layer[i], paged->tensor_ranks), paged->batch_sequences, &state) ||
             !cfi_add_u64(paged->state_bytes[stage], state, &paged->state_bytes[stage]))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "tensorrt-llm: states of more than 64 bits");
-        status = trtllm_add_layer(c, &model->layer[i], stage, error);
+        status = trtllm_add_layer(c, i, stage, error);
         if (status != CTXFIT_OK)
             return status;
     }
@@ -262,9 +276,11 @@ static uint32_t trtllm_block(const ctxfit_model *model, const ctxfit_plan_option
 /* _init_max_seq_len(), pyexecutor/model_engine.py: a longer context than the configuration states is cut to it. */
 static void trtllm_cut_context(const ctxfit_model *model, cfi_run *run)
 {
-    if (model->info.trained_tokens == 0 || run->n_ctx_seq <= model->info.trained_tokens)
+    const uint64_t most = cfi_engine_length_of(model, run->id, run->release).most;
+
+    if (most == 0 || run->n_ctx_seq <= most)
         return;
-    run->n_ctx_seq = model->info.trained_tokens;
+    run->n_ctx_seq = most;
     run->n_ctx = run->n_ctx_seq * run->n_seq;
     run->kv_cells = run->n_ctx_seq;
     run->notes.ctx_source = CTXFIT_CTX_FROM_MODEL;
@@ -311,7 +327,7 @@ static void trtllm_settings(const ctxfit_model *model, const ctxfit_plan_options
 ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                         cfi_run *run, ctxfit_error *error)
 {
-    trtllm_cache  cache = {model, run, 0, 0, options->swa_full == CTXFIT_CHOICE_OFF};
+    trtllm_cache  cache = {model, run, 0, 0, options->swa_full == CTXFIT_CHOICE_OFF, cfi_engine_config_windows(model)};
     uint32_t      capability = 0;
     ctxfit_status status = CTXFIT_OK;
 

@@ -17,7 +17,7 @@ static const uint32_t vllm_changes[] = {
 #undef CFI_VLLM_CHANGE
 };
 
-static bool vllm_changed(uint32_t release, cfi_vllm_change change)
+bool cfi_vllm_changed(uint32_t release, cfi_vllm_change change)
 {
     return release >= vllm_changes[change];
 }
@@ -51,16 +51,16 @@ double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release)
 {
     if (options->memory_fraction > 0)
         return options->memory_fraction;
-    return vllm_changed(release, CFI_VLLM_UTILIZATION_92) ? 0.92 : 0.9;
+    return cfi_vllm_changed(release, CFI_VLLM_UTILIZATION_92) ? 0.92 : 0.9;
 }
 
 /* ---- batches: engine/arg_utils.py, get_batch_defaults() ---- */
 static void vllm_batches(const ctxfit_plan_options *options, const cfi_engine_machine *machine, uint64_t tokens, cfi_run *run)
 {
     const cfi_engine_memory *first = machine->memory;
-    bool                     small = first != NULL && first->capability == VLLM_GB10 && vllm_changed(run->release, CFI_VLLM_GB10_SMALL);
+    bool                     small = first != NULL && first->capability == VLLM_GB10 && cfi_vllm_changed(run->release, CFI_VLLM_GB10_SMALL);
     bool                     large = first != NULL && first->total_bytes >= 70 * GIB && !first->a100 && !small;
-    bool                     largest = large && first->total_bytes >= 160 * GIB && vllm_changed(run->release, CFI_VLLM_BATCH_16384);
+    bool                     largest = large && first->total_bytes >= 160 * GIB && cfi_vllm_changed(run->release, CFI_VLLM_BATCH_16384);
     uint64_t                 batch = options->batch_tokens, sequences = options->batch_sequences;
 
     if (sequences == 0)
@@ -83,7 +83,63 @@ typedef struct vllm_specs {
     uint32_t            draft_tokens;
     bool                sparse_fp8;
     bool                promote;       /* windows are cached as if they were the whole context */
+    cfi_config_windows  windows;       /* of the configuration, as far as vLLM follows them */
 } vllm_specs;
+
+/* ---- windows ---- */
+enum { FULL = 0, LAYERS, REFUSED };
+
+/* What it does with a model whose configuration names layers with the window and layers without. */
+static uint8_t vllm_mixed_windows(const char *arch)
+{
+    static const struct {
+        char    arch[16];
+        uint8_t mixed;
+    } rows[] = {
+#define CFI_VLLM_WINDOWS(arch, mixed, source) {arch, mixed},
+#include "vllm_windows.def"
+#undef CFI_VLLM_WINDOWS
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(rows); i++)
+        if (strcmp(arch, rows[i].arch) == 0)
+            return rows[i].mixed;
+    return FULL;
+}
+
+/* engine/arg_utils.py, create_engine_config(): one window for all layers (CacheConfig.sliding_window), else the model's own. */
+static ctxfit_status vllm_windows(vllm_specs *s, ctxfit_error *error)
+{
+    const uint32_t      layers = s->model->info.layers;
+    cfi_config_windows *w = &s->windows;
+
+    *w = cfi_engine_config_windows(s->model);
+    if (w->tokens == 0 || !w->listed)
+        return CTXFIT_OK;
+    if (w->layers == layers || (w->layers == 0 && !cfi_vllm_changed(s->run->release, CFI_VLLM_WINDOW_IF_ALL))) {
+        w->listed = false;
+        return CTXFIT_OK;
+    }
+    switch (w->layers != 0 ? vllm_mixed_windows(s->model->arch_name) : FULL) {
+    case LAYERS: break;
+    case REFUSED:
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "vllm: Sliding window for some but all layers is not supported (%lu of %lu layers of this model have one)",
+                        (unsigned long)w->layers, (unsigned long)layers);
+    default: w->tokens = 0; break;
+    }
+    return CTXFIT_OK;
+}
+
+/* The window of a layer's cache; 0: it holds the whole context. */
+static uint32_t vllm_window(const vllm_specs *s, uint32_t index)
+{
+    const ctxfit_layer_info *layer = &s->model->layer[index];
+
+    if (cfi_engine_layer_windowed(layer))
+        return layer->window_tokens;
+    return cfi_engine_config_windowed(s->model, &s->windows, index) ? s->windows.tokens : 0;
+}
 
 static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
@@ -156,9 +212,11 @@ static bool vllm_add_spec(const vllm_specs *s, uint32_t stage, const cfi_page_sp
     return true;
 }
 
-static bool vllm_add_layer(const vllm_specs *s, const ctxfit_layer_info *layer, uint32_t stage, uint64_t padded_state)
+static bool vllm_add_layer(const vllm_specs *s, uint32_t index, uint32_t stage, uint64_t padded_state)
 {
-    cfi_page_spec spec = {CFI_PAGE_FULL, 1, 0, s->block_tokens, 0, 0, layer->attention == CTXFIT_ATTENTION_LATENT, 0};
+    const ctxfit_layer_info *layer = &s->model->layer[index];
+    const uint32_t           window = s->promote ? 0 : vllm_window(s, index);
+    cfi_page_spec            spec = {CFI_PAGE_FULL, 1, 0, s->block_tokens, 0, 0, layer->attention == CTXFIT_ATTENTION_LATENT, 0};
 
     if (layer->state != CTXFIT_STATE_NONE) {
         cfi_page_spec state = {CFI_PAGE_STATE, 1, 0, s->block_tokens, 0, s->state_pages, false, padded_state};
@@ -168,11 +226,9 @@ static bool vllm_add_layer(const vllm_specs *s, const ctxfit_layer_info *layer, 
     }
     if (!vllm_attends(layer))
         return true;
-    if (layer->attention == CTXFIT_ATTENTION_SLIDING && !s->promote)
-        spec.kind = CFI_PAGE_SLIDING;
-    else if (layer->attention == CTXFIT_ATTENTION_CHUNKED && !s->promote)
-        spec.kind = CFI_PAGE_CHUNKED;
-    spec.window = spec.kind != CFI_PAGE_FULL ? layer->window_tokens : 0;
+    if (window != 0)
+        spec.kind = layer->attention == CTXFIT_ATTENTION_CHUNKED ? CFI_PAGE_CHUNKED : CFI_PAGE_SLIDING;
+    spec.window = window;
     spec.page_bytes = s->block_tokens * vllm_token_bytes(s, layer);
     if (!vllm_add_spec(s, stage, &spec))
         return false;
@@ -198,10 +254,19 @@ static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
             stage++;
         if (model->layer[i].compress_ratio != 0)
             return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "vLLM: the compressed caches of '%s' are not modelled", model->arch_name);
-        if (!vllm_add_layer(s, &model->layer[i], stage, padded))
+        if (!vllm_add_layer(s, i, stage, padded))
             return cfi_fail(error, CTXFIT_E_LIMIT, "vLLM: more than %u kinds of caches in one model", CFI_MAX_PAGE_SPECS);
     }
     return CTXFIT_OK;
+}
+
+/* kv_cache_planning.py, _promote_local_kv_cache_specs(): only beside layers that see everything. */
+static bool vllm_has_full_layers(const vllm_specs *s)
+{
+    for (uint32_t i = 0; i < s->model->info.layers; i++)
+        if (vllm_attends(&s->model->layer[i]) && vllm_window(s, i) == 0)
+            return true;
+    return false;
 }
 
 static uint32_t vllm_state_kind(const ctxfit_model *model)
@@ -232,8 +297,8 @@ static bool vllm_hopper_or_blackwell(uint32_t capability)
 static bool vllm_checkpoints(uint32_t kind, const cfi_engine_machine *machine, uint32_t release)
 {
     if (kind == CTXFIT_STATE_MAMBA2)
-        return vllm_changed(release, CFI_VLLM_CHECKPOINT_MAMBA2);
-    return kind == CTXFIT_STATE_DELTA_NET && vllm_changed(release, CFI_VLLM_CHECKPOINT_DELTA) &&
+        return cfi_vllm_changed(release, CFI_VLLM_CHECKPOINT_MAMBA2);
+    return kind == CTXFIT_STATE_DELTA_NET && cfi_vllm_changed(release, CFI_VLLM_CHECKPOINT_DELTA) &&
            (machine->memory == NULL || vllm_hopper_or_blackwell(machine->memory[0].capability));
 }
 
@@ -243,20 +308,20 @@ static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const
 {
     const uint32_t release = s->run->release, kind = vllm_state_kind(s->model);
     const bool     mamba = kind == CTXFIT_STATE_MAMBA || kind == CTXFIT_STATE_MAMBA2;
-    const bool     by_default = vllm_changed(release, CFI_VLLM_STATE_PREFIXES) && vllm_is_hybrid(s->model);
+    const bool     by_default = cfi_vllm_changed(release, CFI_VLLM_STATE_PREFIXES) && vllm_is_hybrid(s->model);
 
     s->state_pages = 1 + options->draft_tokens;
     s->state_tokens = s->block_tokens;
-    if (cfi_ranks_latent(s->model) && vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
+    if (cfi_ranks_latent(s->model) && cfi_vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
         s->state_tokens = s->state_tokens > VLLM_LATENT_STATE_BLOCK ? s->state_tokens : VLLM_LATENT_STATE_BLOCK;
     if (kind == CTXFIT_STATE_NONE || (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0 ||
         (!by_default && (options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) == 0))
         return CTXFIT_OK;
-    if (mamba && !vllm_changed(release, CFI_VLLM_STATE_ALL_GONE))
+    if (mamba && !cfi_vllm_changed(release, CFI_VLLM_STATE_ALL_GONE))
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED,
                         "vLLM before 0.28 caches the state of Mamba models at every block where it caches prefixes: not modelled; "
                         "--no-enable-prefix-caching plans without");
-    if (!vllm_changed(release, CFI_VLLM_STATE_ALIGNED)) /* turned off */
+    if (!cfi_vllm_changed(release, CFI_VLLM_STATE_ALIGNED)) /* turned off */
         return CTXFIT_OK;
     s->state_pages++;
     if (!vllm_checkpoints(kind, machine, release))
@@ -279,7 +344,7 @@ static ctxfit_status vllm_check_block(const ctxfit_model *model, const ctxfit_pl
         attends = attends || vllm_attends(&model->layer[i]);
     if (block == 0 || !attends)
         return CTXFIT_OK;
-    if (!vllm_changed(run->release, CFI_VLLM_BLOCK_NUMBER) && (block < 16 || block > 256 || (block & (block - 1)) != 0))
+    if (!cfi_vllm_changed(run->release, CFI_VLLM_BLOCK_NUMBER) && (block < 16 || block > 256 || (block & (block - 1)) != 0))
         return cfi_fail(error, CTXFIT_E_REFUSED, "vllm before 0.18: block_tokens %lu: expected 16, 32, 64, 128 or 256",
                         (unsigned long)block);
     if (block % VLLM_BLOCK_TOKENS != 0)
@@ -291,7 +356,8 @@ static ctxfit_status vllm_check_block(const ctxfit_model *model, const ctxfit_pl
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
-    vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false};
+    vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false,
+                            {0, false, 0}};
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
 
     if (status == CTXFIT_OK)
@@ -307,25 +373,28 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->type_k = options->kv_key != 0 ? options->kv_key : CTXFIT_QUANT_BF16;
     run->type_v = run->type_k;
     run->overrides = options->overrides;
-    run->paged.graphs = (options->flags & CTXFIT_PLAN_F_EAGER) == 0 && vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED);
-    run->paged.null_blocks = vllm_changed(run->release, CFI_VLLM_NULL_BLOCK) ? 1 : 0;
-    run->paged.tokens_by_groups = !vllm_changed(run->release, CFI_VLLM_TOKENS_BY_REQUEST);
+    run->paged.graphs = (options->flags & CTXFIT_PLAN_F_EAGER) == 0 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED);
+    run->paged.null_blocks = cfi_vllm_changed(run->release, CFI_VLLM_NULL_BLOCK) ? 1 : 0;
+    run->paged.tokens_by_groups = !cfi_vllm_changed(run->release, CFI_VLLM_TOKENS_BY_REQUEST);
     run->paged.cache_bytes = options->kv_cache_bytes;
     run->paged.profiled = true;
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
-    if (vllm_changed(run->release, CFI_VLLM_RUNNER_2))
+    if (cfi_vllm_changed(run->release, CFI_VLLM_RUNNER_2))
         run->paged.context_high += VLLM_RUNNER_2_BYTES;
     run->paged.drafts = options->draft_tokens > 0;
-    run->paged.logit_copies = vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
+    run->paged.logit_copies = cfi_vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);
     run->paged.peak_sequences = run->paged.batch_sequences;
     run->paged.in_flight = run->n_batch;
-    if (vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
+    if (cfi_vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
         run->paged.in_flight *= run->paged.stages + 1;
     specs.sparse_fp8 = specs.element_bytes == 1;
-    specs.promote = options->swa_full == CTXFIT_CHOICE_ON;
+    status = vllm_windows(&specs, error);
+    if (status != CTXFIT_OK)
+        return status;
+    specs.promote = options->swa_full == CTXFIT_CHOICE_ON && vllm_has_full_layers(&specs);
     specs.block_tokens = options->block_tokens != 0 ? options->block_tokens
                          : cfi_ranks_latent(model)  ? VLLM_LATENT_BLOCK_TOKENS
                                                     : VLLM_BLOCK_TOKENS;
@@ -335,5 +404,5 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status != CTXFIT_OK)
         return status;
     cfi_ranks_place(model, machine, run);
-    return cfi_pages_group(&run->paged.pages, vllm_changed(run->release, CFI_VLLM_PAGES_PADDED), error);
+    return cfi_pages_group(&run->paged.pages, cfi_vllm_changed(run->release, CFI_VLLM_PAGES_PADDED), error);
 }

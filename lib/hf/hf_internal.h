@@ -131,6 +131,8 @@ size_t cfi_hf_distance(const char *family, const char *ancestor);
 void cfi_hf_apply_rules(cfi_hf_line *line);
 /* What no row of hf_rules.def can say. */
 void cfi_hf_apply_special(cfi_hf_line *line);
+/* What engines of checkpoints read by themselves. */
+void cfi_hf_state(cfi_hf_line *line);
 
 /* `ARCH key=value ...` of docs/model-text.md, in the arena; NULL on failure, c->status says why. */
 const char *cfi_hf_config_line(cfi_hf_config *c);

@@ -94,6 +94,7 @@ const char *cfi_hf_config_line(cfi_hf_config *c)
         cfi_hf_apply_rules(line);
         cfi_hf_check_values(line);
         cfi_hf_apply_special(line);
+        cfi_hf_state(line);
         cfi_hf_check_needed(line);
         cfi_hf_write_notes(line);
         if (c->status != CTXFIT_OK)

@@ -1,6 +1,4 @@
 /* What a reading had to leave out or to guess, in sentences. */
-#include <stdlib.h>
-
 #include "hf_internal.h"
 
 void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...)
@@ -107,18 +105,10 @@ static void note_heads(cfi_hf_line *line)
         cfi_hf_note(line->c, "num_key_value_heads is missing: as many as attention heads are assumed, the most that a cache can need");
 }
 
-/* Of some classes llama.cpp's converter writes another length than the configuration has, by which other engines go. */
 static void note_length(cfi_hf_line *line)
 {
-    const char *written = cfi_hf_word_of(line, "context_length");
-    uint64_t    stated;
-
-    if (written == NULL)
+    if (cfi_hf_word_of(line, "context_length") == NULL)
         cfi_hf_note(line->c, "max_position_embeddings is missing: nothing says which length it is trained for");
-    else if (cfi_hf_get_stated(line->c, "max_position_embeddings") != NULL && cfi_hf_u64(line->c, "max_position_embeddings", &stated) &&
-             strtoull(written, NULL, 10) != stated)
-        cfi_hf_note(line->c, "max_position_embeddings is %llu; counted is the length that a GGUF of it has, %.20s: engines that read "
-                    "config.json stop at the former", (unsigned long long)stated, written);
 }
 
 /* The loader of these architectures has no windows: every layer caches the whole context there (lib/model/windows.def). */
@@ -129,7 +119,7 @@ static void note_window(cfi_hf_line *line)
     if (cfi_hf_word_of(line, "attention.sliding_window") == NULL && cfi_hf_u64(line->c, "sliding_window", &window) && window > 0 &&
         cfi_hf_get_stated(line->c, "sliding_window") != NULL &&
         (cfi_hf_get(line->c, "use_sliding_window") == NULL || cfi_hf_true(line->c, "use_sliding_window")))
-        cfi_hf_note(line->c, "sliding_window is %llu; llama.cpp's %s has no window, so every layer is counted with the whole context",
+        cfi_hf_note(line->c, "sliding_window is %llu; llama.cpp's %s has no window: there every layer caches the whole context",
                     (unsigned long long)window, line->c->arch);
 }
 

@@ -17,10 +17,12 @@ static bool grown_cache_bytes(const cfi_run *run, uint64_t elems, uint64_t token
 /* A cache grows by making a longer one and copying: while it does, one layer is there twice. */
 static bool grown_add_caches(const ctxfit_model *model, const cfi_run *run, cfi_memory_device *device, uint64_t *copied)
 {
+    const cfi_grown_windows windows = cfi_grown_windows_of(model);
+
     *copied = 0;
     for (uint32_t i = 0; i < model->info.layers; i++) {
         const ctxfit_layer_info *layer = &model->layer[i];
-        bool                     window = cfi_engine_layer_windowed(layer);
+        const uint32_t           window = cfi_grown_layer_window(model, &windows, i);
         uint64_t                 elems = (uint64_t)layer->cache_k_elems + layer->cache_v_elems, bytes;
         uint64_t                 state = ((uint64_t)layer->conv_state_elems * 2 + (uint64_t)layer->recurrent_elems * 4) * run->n_seq;
 
@@ -28,8 +30,8 @@ static bool grown_add_caches(const ctxfit_model *model, const cfi_run *run, cfi_
             return false;
         if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
             continue;
-        if (!grown_cache_bytes(run, elems, window ? cfi_grown_window(run, layer->window_tokens) : run->kv_cells, &bytes) ||
-            !cfi_add_u64(window ? device->kv_swa : device->kv, bytes, window ? &device->kv_swa : &device->kv))
+        if (!grown_cache_bytes(run, elems, window != 0 ? cfi_grown_window(run, window) : run->kv_cells, &bytes) ||
+            !cfi_add_u64(window != 0 ? device->kv_swa : device->kv, bytes, window != 0 ? &device->kv_swa : &device->kv))
             return false;
         if (!grown_cache_bytes(run, layer->indexer_size, run->kv_cells, &state) || !cfi_add_u64(device->kv_other, state, &device->kv_other))
             return false;

@@ -95,13 +95,23 @@ typedef enum cfi_fact {
 
 #define CFI_FACT_UNSTATED (-1.0)
 
+/* CFI_FACT_CONFIG_ROPE_TYPE: the kinds of rope scaling that engines of checkpoints tell apart. */
+typedef enum cfi_config_rope {
+    CFI_CONFIG_ROPE_OTHER = 0, /* linear, dynamic, ...: the length grows by the factor */
+    CFI_CONFIG_ROPE_LLAMA3,
+    CFI_CONFIG_ROPE_LONGROPE,
+    CFI_CONFIG_ROPE_YARN,
+    CFI_CONFIG_ROPE_YARN_LIKE  /* deepseek_yarn, deepseek_llama_scaling */
+} cfi_config_rope;
+
 typedef struct cfi_arch cfi_arch; /* arch_internal.h */
 
-/* What only the engine's graph asks of a layer. */
+/* What only the engine's graph asks of a layer, and engines of checkpoints. */
 enum {
     CFI_LAYER_CLAMPS_EXPERTS = 1u << 0, /* a limit of what enters the last matrix of the experts */
     CFI_LAYER_CLAMPS_DENSE   = 1u << 1, /* of the feed-forward without routing */
-    CFI_LAYER_STREAM         = 1u << 2  /* adds a part of the embedding rows */
+    CFI_LAYER_STREAM         = 1u << 2, /* adds a part of the embedding rows */
+    CFI_LAYER_CONFIG_WINDOW  = 1u << 3  /* named in CFI_FACT_CONFIG_WINDOW_LAYERS */
 };
 
 struct ctxfit_model {

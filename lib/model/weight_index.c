@@ -266,6 +266,23 @@ static void mark_layers_above(ctxfit_model *model, cfi_meta *meta, const char *k
         model->layer_marks[i] |= value > least ? mark : 0;
 }
 
+/* As lib/hf/hf_stated.c writes it. */
+static double config_rope_of(cfi_meta *meta, const char *key)
+{
+    static const struct {
+        char    name[24];
+        uint8_t kind;
+    } kinds[] = {{"llama3", CFI_CONFIG_ROPE_LLAMA3}, {"longrope", CFI_CONFIG_ROPE_LONGROPE}, {"yarn", CFI_CONFIG_ROPE_YARN},
+                 {"deepseek_yarn", CFI_CONFIG_ROPE_YARN_LIKE}, {"deepseek_llama_scaling", CFI_CONFIG_ROPE_YARN_LIKE}};
+    size_t      len;
+    const char *text = cfi_meta_string(meta, key, &len);
+
+    for (size_t i = 0; text != NULL && i < CFI_COUNT(kinds); i++)
+        if (len == strlen(kinds[i].name) && memcmp(text, kinds[i].name, len) == 0)
+            return kinds[i].kind;
+    return CFI_CONFIG_ROPE_OTHER;
+}
+
 void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
 {
     mark_layers_above(model, meta, "swiglu_clamp_exp", 1e-6, CFI_LAYER_CLAMPS_EXPERTS);
@@ -275,14 +292,17 @@ void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
     else
         mark_layers_above(model, meta, "swiglu_clamp_shexp", 1e-6, CFI_LAYER_CLAMPS_DENSE);
     mark_layers_above(model, meta, "deepstack_mapping", -1, CFI_LAYER_STREAM);
+    mark_layers_above(model, meta, "config.sliding_window_layers", 0, CFI_LAYER_CONFIG_WINDOW);
     for (size_t i = 0; i < CFI_FACT_COUNT; i++) {
         const char *key = fact_keys[i].text;
 
         model->fact[i] = CFI_FACT_UNSTATED;
         if (!cfi_meta_has(meta, key))
             continue;
-        if (i == CFI_FACT_ROPE_SECTIONS) /* a list: that it is there counts */
+        if (i == CFI_FACT_ROPE_SECTIONS || i == CFI_FACT_CONFIG_WINDOW_LAYERS) /* a list: that it is there counts */
             model->fact[i] = 1.0;
+        else if (i == CFI_FACT_CONFIG_ROPE_TYPE)
+            model->fact[i] = config_rope_of(meta, key);
         else
             model->fact[i] = is_flag(i) ? (cfi_meta_bool(meta, key, false) ? 1.0 : 0.0) : cfi_meta_f64(meta, key, CFI_FACT_UNSTATED);
     }

@@ -128,6 +128,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     if (q->engine.id == CFI_ENGINE_EXLLAMAV3 && q->options.kv_unified == CTXFIT_CHOICE_DEFAULT)
         q->options.kv_unified = CTXFIT_CHOICE_ON; /* cache_size is of all requests */
     q->model = model;
+    q->length = cfi_engine_length_of(model, q->engine.id, q->engine.release);
     q->hw = hw;
     q->device_count = cfi_memory_engine_devices(hw, q->engine_device);
     q->hw_device[q->device_count] = count - 1;

@@ -77,7 +77,7 @@ static void longest_words(difference_text *t)
         cfi_write(&t->text, "not looked for");
         return;
     case CTXFIT_LIMIT_TRAINED:
-        cfi_write(&t->text, "the trained length of %" PRIu64 " tokens", plan->model.trained_tokens);
+        cfi_write(&t->text, "the trained length of %" PRIu64 " tokens", plan->summary.max_ctx_seq_tokens);
         return;
     case CTXFIT_LIMIT_ENGINE:
         cfi_write(&t->text, "the most that %s counts, %" PRIu64 " tokens", plan->summary.engine.name, plan->summary.max_ctx_seq_tokens);

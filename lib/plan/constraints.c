@@ -84,15 +84,21 @@ static void add_setting(constraint_list *list, const cfi_engine_notes *notes)
     }
 }
 
-static void add_trained(constraint_list *list, const ctxfit_model_info *model)
+/* A GGUF may say another length than the config.json that the engine reads. */
+static void add_trained(constraint_list *list, const cfi_question *q, const ctxfit_model_info *model)
 {
+    const uint64_t     most = q->length.most;
     ctxfit_constraint *c;
 
-    if (model->trained_tokens != 0) {
-        c = add(list, CTXFIT_LIMIT_TRAINED, model->trained_tokens);
-        (void)snprintf(c->source, sizeof c->source, "the model is made for %" PRIu64 " tokens", model->trained_tokens);
+    if (most != 0) {
+        c = add(list, CTXFIT_LIMIT_TRAINED, most);
+        if (most == model->trained_tokens)
+            (void)snprintf(c->source, sizeof c->source, "the model is made for %" PRIu64 " tokens", most);
+        else
+            (void)snprintf(c->source, sizeof c->source, "%s takes at most %" PRIu64 " tokens, by the model's configuration",
+                           q->engine.info.name, most);
     }
-    if (model->rope_original_tokens != 0 && model->rope_original_tokens < model->trained_tokens) {
+    if (model->rope_original_tokens != 0 && model->rope_original_tokens < most) {
         c = add(list, CTXFIT_LIMIT_ROPE_SCALING, model->rope_original_tokens);
         (void)snprintf(c->source, sizeof c->source,
                        "pre-trained on %" PRIu64 " tokens; rope scaling stretches them, quality may fall beyond",
@@ -235,7 +241,7 @@ ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, con
     status = add_memories(&list, q, device_limit, error);
     if (status != CTXFIT_OK)
         return status;
-    add_trained(&list, &plan->model);
+    add_trained(&list, q, &plan->model);
     if (cfi_engine_traits_of(q->engine.id)->per_sequence ||
         (plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_REQUEST && plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_MODEL)) {
         if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)

@@ -184,7 +184,7 @@ ctxfit_status cfi_plan_device_limit(const cfi_question *q, uint32_t device, uint
 
     if (status != CTXFIT_OK || *out == CFI_NO_LIMIT || (q->options.flags & CTXFIT_PLAN_F_BOUND) != 0 || !cfi_plan_exact(q))
         return status;
-    if (*out >= q->model->info.trained_tokens && q->model->info.trained_tokens != 0) /* memory is not what limits: the bound will do */
+    if (*out >= q->length.most && q->length.most != 0) /* memory is not what limits: the bound will do */
         return status;
     s.mode = BY_LOW;
     status = search_all(&s, &ceiling);

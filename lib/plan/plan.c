@@ -169,7 +169,7 @@ static uint64_t planned_ctx(const cfi_question *q, uint32_t sequences, uint64_t 
 
 static uint64_t largest_ctx(const cfi_question *q, uint32_t sequences, uint64_t memory_limit)
 {
-    uint64_t trained = q->model->info.trained_tokens, most = cfi_min_u64(memory_limit, cfi_plan_most_ctx(q, sequences));
+    uint64_t trained = q->length.most, most = cfi_min_u64(memory_limit, cfi_plan_most_ctx(q, sequences));
 
     return trained != 0 ? cfi_min_u64(trained, most) : most;
 }
@@ -203,7 +203,7 @@ static ctxfit_status name_limits(ctxfit_plan *plan, const cfi_question *q, const
         plan->longest_kind = CTXFIT_LIMIT_DEVICE;
         plan->longest_device = i;
     }
-    if (longest == q->model->info.trained_tokens && longest != 0)
+    if (longest == q->length.most && longest != 0)
         plan->longest_kind = CTXFIT_LIMIT_TRAINED;
     status = cfi_plan_sequences_device(q, plan->summary.n_ctx_seq, plan->summary.max_sequences, &device, error);
     plan->sequences_kind = device != UINT32_MAX ? CTXFIT_LIMIT_DEVICE : CTXFIT_LIMIT_ENGINE;

@@ -47,6 +47,7 @@ typedef struct cfi_question {
     const ctxfit_hw    *hw;
     ctxfit_plan_options options;
     cfi_engine_choice   engine;
+    cfi_engine_length   length;                         /* that the engine takes of the model */
     uint32_t            device_count;                   /* without the host */
     cfi_engine_device   engine_device[CFI_MAX_DEVICES];
     cfi_engine_memory   engine_memory[CFI_MAX_DEVICES];

@@ -40,17 +40,18 @@ static const char *consent_to_longer(const cfi_question *q)
 static void warn_of_model(warning_list *list, const cfi_question *q)
 {
     const ctxfit_model_info *m = &q->model->info;
+    const uint64_t           most = q->length.most, step = cfi_engine_traits_of(q->engine.id)->ctx_step;
 
     for (size_t i = 0; i < CFI_MODEL_NOTES && q->model->note[i] != NULL; i++)
         warn(list, "%s", q->model->note[i]);
     if ((m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
         warn(list, "architecture '%s' is unknown: weights %s, caches follow the generic rule, compute is only a band", q->model->arch_name,
              (m->flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact" : "are those of a plain decoder");
-    if (m->trained_tokens == 0)
+    if (most == 0)
         warn(list, "the model states no trained length: nothing but memory limits the context here");
-    else if (list->plan->summary.n_ctx_seq > (m->trained_tokens + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP)
+    else if (list->plan->summary.n_ctx_seq > (most + step - 1) / step * step)
         warn(list, "the context of %" PRIu64 " tokens is beyond the %" PRIu64 " that the model is made for%s",
-             list->plan->summary.n_ctx_seq, m->trained_tokens, consent_to_longer(q));
+             list->plan->summary.n_ctx_seq, most, consent_to_longer(q));
 }
 
 /* Engines of GGUF files load another file than the checkpoint; the others what it has. */

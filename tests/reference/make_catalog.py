@@ -752,8 +752,25 @@ attention.value_length""".split()
 LAST = "vocab_size tie_word_embeddings".split()
 
 
+def windowed():
+    """Architectures that llama.cpp has windows for."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib", "model", "windows.def")
+    return set(re.findall(r'^CFI_WINDOW\("([^"]+)"', open(path, encoding="utf-8").read(), re.M))
+
+
+def state(arch, c, k):
+    """What engines of checkpoints read in the file where the converter writes something else, or nothing (lib/hf/hf_stated.c)."""
+    length = c.get("max_position_embeddings")
+    if length and length != k["context_length"]:
+        k["config.max_position_embeddings"] = length
+    asked = not c.get("model_type", "").startswith("qwen")
+    if c.get("sliding_window") and c.get("use_sliding_window", asked) and arch not in windowed():
+        k["config.sliding_window"] = c["sliding_window"]
+
+
 def finish(arch, c, k, tied):
     """Leaves out what the reader derives by itself, and states the output matrix."""
+    state(arch, c, k)
     k = {key: value for key, value in k.items() if value is not None}
     for key, value in k.items():
         if isinstance(value, list) and key.endswith(("head_count", "head_count_kv", "feed_forward_length")) and len(set(value)) == 1:
