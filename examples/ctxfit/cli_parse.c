@@ -91,8 +91,8 @@ bool cli_parse_bytes(const char *text, uint64_t *out)
     const char *end;
     double      value;
 
-    if (!parse_number(text, &end, &value))
-        return false;
+    if (!parse_number(text, &end, &value) || (*end == '\0' && floor(value) != value))
+        return false; /* half a byte: the unit was forgotten */
     for (size_t i = 0; i < CLI_COUNT(units); i++) {
         if (strcmp(end, units[i].name) == 0 && value * units[i].bytes < EXACT_LIMIT) {
             *out = (uint64_t)(value * units[i].bytes + 0.5);

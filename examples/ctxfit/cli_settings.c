@@ -288,7 +288,7 @@ static bool set_with_integrated(cli_request *r, const char *value)
 
 static bool set_kv_cache_bytes(cli_request *r, const char *value)
 {
-    return cli_parse_bytes(value, &r->options.kv_cache_bytes) || expected(r, "a size such as 8GiB");
+    return (cli_parse_bytes(value, &r->options.kv_cache_bytes) && r->options.kv_cache_bytes > 0) || expected(r, "a size such as 8GiB");
 }
 
 /* As vLLM spells them. */

@@ -185,6 +185,8 @@ static void raise_limits(ctxfit_plan *plan, const cfi_question *q, uint64_t *lim
         least = cfi_min_u64(least, limit[i]);
     }
     plan->summary.max_ctx_seq_tokens = largest_ctx(q, plan->summary.n_seq, least);
+    if (cfi_ranks_engine(q->engine.id) && q->options.batch_sequences != 0 && plan->summary.n_seq > q->options.batch_sequences)
+        return; /* the others wait, whatever fits */
     if (plan->summary.fit != CTXFIT_FIT_NONE && plan->summary.max_sequences < plan->summary.n_seq && !plan->summary.kv_unified)
         plan->summary.max_sequences = plan->summary.n_seq;
 }

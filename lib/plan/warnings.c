@@ -109,6 +109,9 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
         q->options.ctx_tokens > notes->ctx_tokens)
         warn(list, "%s cuts the context of %" PRIu64 " tokens to the %" PRIu64 " that the model is made for", s->engine.name,
              q->options.ctx_tokens, notes->ctx_tokens);
+    if (cfi_ranks_engine(q->engine.id) && q->options.batch_sequences != 0 && s->n_seq > q->options.batch_sequences)
+        warn(list, "%s runs %" PRIu32 " sequences at the same time (batch_sequences): the others of %" PRIu32 " wait", s->engine.name,
+             q->options.batch_sequences, s->n_seq);
     if (q->engine.id == CFI_ENGINE_OLLAMA && notes->ctx_source == CTXFIT_CTX_FROM_REQUEST && notes->ctx_tokens > q->options.ctx_tokens)
         warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, q->options.ctx_tokens,
              notes->ctx_tokens, (q->options.flags & CTXFIT_PLAN_F_VISION) != 0 ? " for a model that takes images" : "");

@@ -5,7 +5,8 @@
 
 /* Structs grow behind the release that brings them; until then the first size is that of today. All came with 0.1.0. */
 #define ASSERT_FIRST_SIZE(type, v1) \
-    _Static_assert((v1) % 8 == 0 && (CTXFIT_VERSION_NUMBER > 0x000100 ? sizeof(type) >= (v1) : sizeof(type) == (v1)), #type)
+    _Static_assert((v1) % 8 == 0 && (CTXFIT_VERSION_NUMBER > 0x000100 ? sizeof(type) >= (v1) : sizeof(type) == (v1)), \
+                   #type " has another size than base_internal.h says: " #v1)
 
 ASSERT_FIRST_SIZE(ctxfit_change, CFI_V1_CHANGE);
 ASSERT_FIRST_SIZE(ctxfit_check, CFI_V1_CHECK);
