@@ -29,7 +29,9 @@ typedef struct batch_store batch_store;
 
 batch_store  *batch_store_new(void); /* NULL without memory */
 void          batch_store_free(batch_store *store);
-ctxfit_status batch_model(batch_store *store, const cli_model_source *source, const ctxfit_model **out, ctxfit_error *error);
+/* With the files that come with it. */
+ctxfit_status batch_model(batch_store *store, const cli_model_source *source, const ctxfit_model **out, const cli_parts **out_parts,
+                          ctxfit_error *error);
 ctxfit_status batch_hw(batch_store *store, const char *spec, const ctxfit_hw **out, ctxfit_error *error);
 
 /* ---- batch_request.c ---- */

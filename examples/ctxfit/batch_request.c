@@ -4,6 +4,7 @@
 
 /* Numbers are read as their text, so that none is rounded: one reader of settings serves the command line and JSON. */
 #define NUMBER_TEXT_MAX 64u
+#define SETTINGS_MAX    128u
 
 void batch_fail(batch_fault *fault, ctxfit_status status, const char *key, const char *message)
 {
@@ -15,9 +16,9 @@ void batch_fail(batch_fault *fault, ctxfit_status status, const char *key, const
 
 static const cli_setting *find_key(const char *key, uint32_t *out_index)
 {
-    for (uint32_t i = 0; i < cli_setting_count(); i++) {
-        const cli_setting *s = cli_setting_at(i);
+    const cli_setting *s;
 
+    for (uint32_t i = 0; i < SETTINGS_MAX && (s = cli_setting_at(i)) != NULL; i++) {
         if (s->json != 0 && strcmp(s->key, key) == 0) {
             *out_index = i;
             return s;
@@ -32,7 +33,7 @@ static bool fail_unknown(batch_fault *fault, const char *key)
     char        names[192], message[320];
 
     cli_nearest_init(&nearest, key);
-    for (uint32_t i = 0; i < cli_setting_count(); i++)
+    for (uint32_t i = 0; cli_setting_at(i) != NULL; i++)
         if (cli_setting_at(i)->json != 0)
             cli_nearest_offer(&nearest, cli_setting_at(i)->key, strlen(cli_setting_at(i)->key));
     cli_nearest_write(&nearest, names, sizeof names);
@@ -126,7 +127,7 @@ bool batch_read_request(yyjson_val *object, cli_request *request, batch_fault *f
 {
     yyjson_obj_iter members = yyjson_obj_iter_with(object);
     yyjson_val     *name;
-    uint64_t        seen = 0;
+    bool            seen[SETTINGS_MAX] = {false};
     const char     *missing;
 
     cli_request_init(request);
@@ -141,11 +142,11 @@ bool batch_read_request(yyjson_val *object, cli_request *request, batch_fault *f
         s = strlen(key) == yyjson_get_len(name) ? find_key(key, &index) : NULL;
         if (s == NULL)
             return fail_unknown(fault, key);
-        if ((seen >> index & 1) != 0) {
+        if (seen[index]) {
             batch_fail(fault, CTXFIT_E_MALFORMED, s->key, "the key stands twice in the object");
             return false;
         }
-        seen |= UINT64_C(1) << index;
+        seen[index] = true;
         /* null is as good as absent */
         if (!yyjson_is_null(value) && !read_member(request, s, value, fault))
             return false;

@@ -12,6 +12,7 @@ typedef struct kept {
     uint64_t          used;   /* when, 0 = empty */
     ctxfit_model     *model;
     ctxfit_hw        *hw;
+    cli_parts        *parts;  /* that come with a model */
 } kept;
 
 struct batch_store {
@@ -30,6 +31,7 @@ static void forget(kept *k)
     free(k->name);
     ctxfit_model_free(k->model);
     ctxfit_hw_free(k->hw);
+    free(k->parts);
     memset(k, 0, sizeof *k);
 }
 
@@ -87,25 +89,35 @@ static ctxfit_status no_memory(ctxfit_error *error)
     return CTXFIT_E_NO_MEMORY;
 }
 
-ctxfit_status batch_model(batch_store *store, const cli_model_source *source, const ctxfit_model **out, ctxfit_error *error)
+ctxfit_status batch_model(batch_store *store, const cli_model_source *source, const ctxfit_model **out, const cli_parts **out_parts,
+                          ctxfit_error *error)
 {
-    kept         *k = find(store, store->models, source);
-    ctxfit_model *model;
-    ctxfit_status status;
+    kept            *k = find(store, store->models, source);
+    cli_model_source whole = *source;
+    ctxfit_model    *model;
+    ctxfit_status    status;
 
     *out = NULL;
     if (k == NULL) {
-        status = cli_open_model(source, &model, error);
-        if (status != CTXFIT_OK)
+        whole.parts = calloc(1, sizeof *whole.parts);
+        if (whole.parts == NULL)
+            return no_memory(error);
+        status = cli_open_model(&whole, &model, error);
+        if (status != CTXFIT_OK) {
+            free(whole.parts);
             return status;
+        }
         k = place(store, store->models, source);
         if (k == NULL) {
+            free(whole.parts);
             ctxfit_model_free(model);
             return no_memory(error);
         }
         k->model = model;
+        k->parts = whole.parts;
     }
     *out = k->model;
+    *out_parts = k->parts;
     return CTXFIT_OK;
 }
 

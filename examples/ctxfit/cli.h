@@ -34,6 +34,7 @@ typedef struct cli_beside {
 typedef struct cli_beside_list {
     ctxfit_beside *beside;
     ctxfit_model  *draft;
+    bool           has_projector;
 } cli_beside_list;
 
 /* Files that a model of Ollama brings along. */
@@ -84,7 +85,6 @@ struct cli_setting {
 };
 
 void               cli_request_init(cli_request *r);
-uint32_t           cli_setting_count(void);
 const cli_setting *cli_setting_at(uint32_t index); /* NULL past the end */
 /* False after r->expected was filled. */
 bool cli_set(cli_request *r, const cli_setting *setting, const char *value);
@@ -93,6 +93,8 @@ const char *cli_request_fault(cli_request *r);
 
 /* Whether the request is for that engine, by its own name and however it was spelled. */
 bool cli_engine_is(const cli_request *r, const char *name);
+/* Yes or no, as CTXFIT_CHOICE_*; false after r->expected was filled. */
+bool cli_read_choice(cli_request *r, const char *value, uint32_t *out);
 /* A cache type by name; false after r->expected was filled. */
 bool cli_read_cache_type(cli_request *r, const char *value, ctxfit_quant *out);
 
@@ -102,7 +104,18 @@ const cli_setting *cli_beside_setting_at(uint32_t index); /* NULL past the end *
 bool cli_counts_parts(const cli_request *r);
 /* Whether the command line names any. */
 bool cli_names_beside(const cli_request *r);
-/* Opens everything and fills the list; the exit code. cli_free_beside() follows in any case. */
+/* Why a list could not be filled. */
+typedef struct cli_beside_fault {
+    ctxfit_status status;
+    const char   *option;     /* of a command line, or what was opened */
+    const char   *key;        /* of a line of a batch; NULL: none */
+    char          name[256];  /* that was given */
+    ctxfit_error  error;
+} cli_beside_fault;
+/* Opens everything and fills the list; false after *fault was filled. cli_free_beside() follows in any case. */
+bool cli_open_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out,
+                     cli_beside_fault *fault);
+/* The same, with notes and the failure on standard error; the exit code. */
 int  cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out);
 void cli_free_beside(cli_beside_list *list);
 /* WIDTHxHEIGHT in pixels. */

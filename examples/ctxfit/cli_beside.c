@@ -65,8 +65,11 @@ static bool set_draft_layers(cli_request *r, const char *value)
 
 static bool set_draft_cpu_moe(cli_request *r, const char *value)
 {
-    (void)value;
-    r->beside.draft_options.cpu_expert_layers = CTXFIT_ALL_LAYERS;
+    uint32_t choice;
+
+    if (!cli_read_choice(r, value, &choice))
+        return false;
+    r->beside.draft_options.cpu_expert_layers = choice == CTXFIT_CHOICE_ON ? CTXFIT_ALL_LAYERS : 0;
     return true;
 }
 
@@ -173,14 +176,21 @@ static bool set_projector(cli_request *r, const char *value)
 
 static bool set_no_projector(cli_request *r, const char *value)
 {
-    (void)value;
-    r->beside.no_projector = 1;
+    uint32_t choice;
+
+    if (!cli_read_choice(r, value, &choice))
+        return false;
+    r->beside.no_projector = choice == CTXFIT_CHOICE_ON;
     return true;
 }
 
 static bool set_projector_offload(cli_request *r, const char *value)
 {
-    r->beside.projector_options.flags = strcmp(value, "1") == 0 ? 0 : CTXFIT_PROJECTOR_F_HOST;
+    uint32_t choice;
+
+    if (!cli_read_choice(r, value, &choice))
+        return false;
+    r->beside.projector_options.flags = choice == CTXFIT_CHOICE_ON ? 0 : CTXFIT_PROJECTOR_F_HOST;
     return true;
 }
 
@@ -227,29 +237,32 @@ static bool set_image(cli_request *r, const char *value)
     return cli_read_image(value, &o->image_width, &o->image_height) || wants(r, "pixels of an image, such as 1280x720");
 }
 
-#define BESIDE_SETTING(key, set) {key, 0, UINT32_MAX, 0, set}
+#define TEXT   CLI_JSON_TEXT
+#define NUMBER (CLI_JSON_NUMBER | CLI_JSON_TEXT)
+#define BOOL   (CLI_JSON_BOOL | CLI_JSON_NUMBER | CLI_JSON_TEXT)
+#define BESIDE_SETTING(key, json, set) {key, json, UINT32_MAX, 0, set}
 static const cli_setting beside_settings[] = {
-    BESIDE_SETTING("draft", set_draft),
-    BESIDE_SETTING("draft_quant", set_draft_type),
-    BESIDE_SETTING("draft_n_max", set_draft_tokens),
-    BESIDE_SETTING("draft_ctx", set_draft_ctx),
-    BESIDE_SETTING("draft_ngl", set_draft_layers),
-    BESIDE_SETTING("draft_cpu_moe", set_draft_cpu_moe),
-    BESIDE_SETTING("draft_n_cpu_moe", set_draft_n_cpu_moe),
-    BESIDE_SETTING("draft_type_k", set_draft_key),
-    BESIDE_SETTING("draft_type_v", set_draft_value),
-    BESIDE_SETTING("draft_overrides", set_draft_overrides),
-    BESIDE_SETTING("draft_devices", set_draft_devices),
-    BESIDE_SETTING("spec_type", set_spec_type),
-    BESIDE_SETTING("lora", set_lora),
-    BESIDE_SETTING("lora_scaled", set_lora_scaled),
-    BESIDE_SETTING("mmproj", set_projector),
-    BESIDE_SETTING("no_mmproj", set_no_projector),
-    BESIDE_SETTING("mmproj_offload", set_projector_offload),
-    BESIDE_SETTING("mmproj_device", set_projector_device),
-    BESIDE_SETTING("image", set_image),
-    BESIDE_SETTING("image_min_tokens", set_image_min),
-    BESIDE_SETTING("image_max_tokens", set_image_max),
+    BESIDE_SETTING("draft", TEXT, set_draft),
+    BESIDE_SETTING("draft_quant", TEXT, set_draft_type),
+    BESIDE_SETTING("draft_n_max", NUMBER, set_draft_tokens),
+    BESIDE_SETTING("draft_ctx", NUMBER, set_draft_ctx),
+    BESIDE_SETTING("draft_ngl", NUMBER, set_draft_layers),
+    BESIDE_SETTING("draft_cpu_moe", BOOL, set_draft_cpu_moe),
+    BESIDE_SETTING("draft_n_cpu_moe", NUMBER, set_draft_n_cpu_moe),
+    BESIDE_SETTING("draft_type_k", TEXT, set_draft_key),
+    BESIDE_SETTING("draft_type_v", TEXT, set_draft_value),
+    BESIDE_SETTING("draft_overrides", TEXT, set_draft_overrides),
+    BESIDE_SETTING("draft_devices", TEXT, set_draft_devices),
+    BESIDE_SETTING("spec_type", TEXT, set_spec_type),
+    BESIDE_SETTING("lora", TEXT, set_lora),
+    BESIDE_SETTING("lora_scaled", TEXT, set_lora_scaled),
+    BESIDE_SETTING("mmproj", TEXT, set_projector),
+    BESIDE_SETTING("no_mmproj", BOOL, set_no_projector),
+    BESIDE_SETTING("mmproj_offload", BOOL, set_projector_offload),
+    BESIDE_SETTING("mmproj_device", TEXT, set_projector_device),
+    BESIDE_SETTING("image", TEXT, set_image),
+    BESIDE_SETTING("image_min_tokens", NUMBER, set_image_min),
+    BESIDE_SETTING("image_max_tokens", NUMBER, set_image_max),
 };
 
 const cli_setting *cli_beside_setting_at(uint32_t index)
@@ -259,21 +272,21 @@ const cli_setting *cli_beside_setting_at(uint32_t index)
 
 /* ---- a list for the plan ---- */
 
-/* What is being gathered, and the first failure. */
+/* What is being gathered. */
 typedef struct gathering {
     const cli_request  *request;
     const ctxfit_model *model;
     const ctxfit_hw    *hw;
     cli_beside_list    *list;
-    int                 code;
-    bool                has_projector;
+    cli_beside_fault   *fault; /* the first failure; its status is OK before that */
 } gathering;
 
-static void refuse(gathering *g, const char *what, const char *name, ctxfit_status status, const ctxfit_error *error)
+static void fail_as(gathering *g, const char *option, const char *key, const char *name, ctxfit_status status)
 {
-    int code = cli_fail(what, name, status, error);
-
-    g->code = status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
+    g->fault->option = option;
+    g->fault->key = key;
+    (void)snprintf(g->fault->name, sizeof g->fault->name, "%s", name);
+    g->fault->status = status;
 }
 
 static bool same_name(const char *name, const char *text, size_t length)
@@ -305,11 +318,10 @@ static uint64_t device_bit(const ctxfit_plan *plan, const char *text, size_t len
 }
 
 /* Devices by name; "none" leaves 0. */
-static uint64_t device_bits(gathering *g, const char *option, const char *names)
+static uint64_t device_bits(gathering *g, const char *option, const char *key, const char *names)
 {
     ctxfit_plan_options options = g->request->options;
     ctxfit_plan        *plan;
-    ctxfit_error        error;
     uint64_t            bits = 0;
     ctxfit_status       status;
 
@@ -317,20 +329,20 @@ static uint64_t device_bits(gathering *g, const char *option, const char *names)
         return 0;
     options.flags |= CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND;
     options.ctx_tokens = 512;
-    status = ctxfit_plan_make(g->model, g->hw, &options, NULL, &plan, &error);
+    status = ctxfit_plan_make(g->model, g->hw, &options, NULL, &plan, &g->fault->error);
     if (status != CTXFIT_OK) {
-        refuse(g, "plan", g->request->model, status, &error);
+        fail_as(g, "plan", NULL, g->request->model, status);
         return 0;
     }
-    for (const char *p = names; *p != '\0' && g->code == CLI_FITS;) {
+    for (const char *p = names; *p != '\0' && g->fault->status == CTXFIT_OK;) {
         size_t   length = strcspn(p, ",");
         uint64_t bit = device_bit(plan, p, length);
 
         bits |= bit;
-        if (bit == 0) {
-            fprintf(stderr, "ctxfit: %s '%.80s': expected devices of the machine by the engine's names (CUDA0), or none\n", option, names);
-            g->code = CLI_USAGE;
-        }
+        if (bit == 0)
+            fail_as(g, option, key, names,
+                    cli_refuse(&g->fault->error, CTXFIT_E_INVALID_ARG,
+                               "expected devices of the machine by the engine's names (CUDA0), or none"));
         p += length + (p[length] == ',');
     }
     ctxfit_plan_free(plan);
@@ -341,32 +353,30 @@ static void gather_draft(gathering *g, const char *name)
 {
     ctxfit_draft_options o = g->request->beside.draft_options;
     cli_model_source     source = {name, g->request->beside.draft_type, g->request->header_only == CTXFIT_CHOICE_ON, NULL};
-    ctxfit_error         error;
-    ctxfit_status        status = cli_open_model(&source, &g->list->draft, &error);
+    ctxfit_status        status = cli_open_model(&source, &g->list->draft, &g->fault->error);
 
     if (status != CTXFIT_OK) {
-        refuse(g, "draft", name, status, &error);
+        fail_as(g, "draft", "draft", name, status);
         return;
     }
     if (g->request->beside.draft_devices != NULL) {
-        o.devices = device_bits(g, "-devd", g->request->beside.draft_devices);
-        if (g->code != CLI_FITS)
+        o.devices = device_bits(g, "-devd", "draft_devices", g->request->beside.draft_devices);
+        if (g->fault->status != CTXFIT_OK)
             return;
         if (o.devices == 0)
             o.devices = CTXFIT_DEVICES_NONE;
     }
-    status = ctxfit_beside_add_draft(g->list->beside, g->list->draft, &o, &error);
+    status = ctxfit_beside_add_draft(g->list->beside, g->list->draft, &o, &g->fault->error);
     if (status != CTXFIT_OK)
-        refuse(g, "draft", name, status, &error);
+        fail_as(g, "draft", "draft", name, status);
 }
 
 static void gather_blocks(gathering *g)
 {
-    ctxfit_error  error;
-    ctxfit_status status = ctxfit_beside_add_nextn(g->list->beside, &g->request->beside.draft_options, &error);
+    ctxfit_status status = ctxfit_beside_add_nextn(g->list->beside, &g->request->beside.draft_options, &g->fault->error);
 
     if (status != CTXFIT_OK)
-        refuse(g, "--spec-type", "draft-mtp", status, &error);
+        fail_as(g, "--spec-type", "spec_type", "draft-mtp", status);
 }
 
 static ctxfit_status open_header(const gathering *g, const char *path, ctxfit_gguf **out, ctxfit_error *error)
@@ -381,34 +391,32 @@ static void gather_projector(gathering *g, const char *path)
 {
     ctxfit_projector_options o = g->request->beside.projector_options;
     ctxfit_gguf             *gguf;
-    ctxfit_error             error;
-    ctxfit_status            status = open_header(g, path, &gguf, &error);
+    ctxfit_status            status = open_header(g, path, &gguf, &g->fault->error);
 
     if (status == CTXFIT_OK) {
         if (g->request->beside.projector_device != NULL) {
-            o.devices = device_bits(g, "--mmproj-device", g->request->beside.projector_device);
+            o.devices = device_bits(g, "--mmproj-device", "mmproj_device", g->request->beside.projector_device);
             o.flags |= o.devices == 0 ? CTXFIT_PROJECTOR_F_HOST : 0u;
         }
-        status = ctxfit_beside_add_projector(g->list->beside, gguf, &o, &error);
-        g->has_projector = true;
+        status = ctxfit_beside_add_projector(g->list->beside, gguf, &o, &g->fault->error);
+        g->list->has_projector = true;
         ctxfit_gguf_free(gguf);
     }
     if (status != CTXFIT_OK)
-        refuse(g, "projector", path, status, &error);
+        fail_as(g, "projector", "mmproj", path, status);
 }
 
 static void gather_adapter(gathering *g, const char *path)
 {
     ctxfit_gguf  *gguf;
-    ctxfit_error  error;
-    ctxfit_status status = open_header(g, path, &gguf, &error);
+    ctxfit_status status = open_header(g, path, &gguf, &g->fault->error);
 
     if (status == CTXFIT_OK) {
-        status = ctxfit_beside_add_adapter(g->list->beside, gguf, &error);
+        status = ctxfit_beside_add_adapter(g->list->beside, gguf, &g->fault->error);
         ctxfit_gguf_free(gguf);
     }
     if (status != CTXFIT_OK)
-        refuse(g, "adapter", path, status, &error);
+        fail_as(g, "adapter", "lora", path, status);
 }
 
 /* FILE[,FILE], each with :SCALE behind it where it is scaled. */
@@ -416,13 +424,12 @@ static void gather_adapters(gathering *g, const char *names, bool scaled)
 {
     char path[PATH_BYTES];
 
-    for (const char *p = names; *p != '\0' && g->code == CLI_FITS;) {
+    for (const char *p = names; *p != '\0' && g->fault->status == CTXFIT_OK;) {
         size_t length = strcspn(p, ",");
         char  *colon;
 
         if (length >= sizeof path) {
-            fprintf(stderr, "ctxfit: --lora: the name of a file is too long\n");
-            g->code = CLI_USAGE;
+            fail_as(g, "--lora", "lora", "", cli_refuse(&g->fault->error, CTXFIT_E_INVALID_ARG, "the name of a file is too long"));
             return;
         }
         memcpy(path, p, length);
@@ -442,7 +449,7 @@ static void gather_parts(gathering *g, const cli_parts *parts)
         fprintf(stderr, "ctxfit: note: the model's projector is counted (--no-mmproj leaves it out)\n");
         gather_projector(g, parts->projector);
     }
-    for (uint32_t i = 0; i < parts->adapter_count && g->code == CLI_FITS; i++) {
+    for (uint32_t i = 0; i < parts->adapter_count && g->fault->status == CTXFIT_OK; i++) {
         fprintf(stderr, "ctxfit: note: the model's adapter is counted\n");
         gather_adapter(g, parts->adapter[i]);
     }
@@ -474,9 +481,9 @@ static void say_idle(const named_setting *settings, size_t count, const char *wh
         fprintf(stderr, " (%s)\n", why);
 }
 
-static void say_unheard(const gathering *g)
+static void say_unheard(const cli_request *r, bool has_projector)
 {
-    const cli_beside               *b = &g->request->beside;
+    const cli_beside               *b = &r->beside;
     const ctxfit_draft_options     *d = &b->draft_options;
     const ctxfit_projector_options *p = &b->projector_options;
     const named_setting of_draft[] = {
@@ -500,34 +507,49 @@ static void say_unheard(const gathering *g)
         say_idle(&blocks, 1, "the model that --draft names drafts");
     if (b->draft == NULL && !b->own_blocks)
         say_idle(of_drafting, CLI_COUNT(of_drafting), "nothing drafts: --draft MODEL, --mtp");
-    if (!g->has_projector)
+    if (!has_projector)
         say_idle(of_projector, CLI_COUNT(of_projector), "there is no projector: --mmproj FILE");
     else if (b->projector != NULL)
         say_idle(&without, 1, "it keeps back a projector that is not named; --mmproj names one");
 }
 
-int cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out)
+bool cli_open_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out,
+                     cli_beside_fault *fault)
 {
-    gathering    g = {r, model, hw, out, CLI_FITS, false};
-    ctxfit_error error;
+    gathering g = {r, model, hw, out, fault};
 
     memset(out, 0, sizeof *out);
-    if (ctxfit_beside_new(NULL, &out->beside, &error) != CTXFIT_OK)
-        return cli_fail("plan", r->model, CTXFIT_E_NO_MEMORY, &error);
-    say_drafting(r);
+    memset(fault, 0, sizeof *fault);
+    fault->status = ctxfit_beside_new(NULL, &out->beside, &fault->error);
+    if (fault->status != CTXFIT_OK) {
+        fail_as(&g, "plan", NULL, r->model, fault->status);
+        return false;
+    }
     if (r->beside.draft != NULL)
         gather_draft(&g, r->beside.draft);
     else if (r->beside.own_blocks)
         gather_blocks(&g);
-    if (r->beside.projector != NULL && g.code == CLI_FITS)
+    if (r->beside.projector != NULL && fault->status == CTXFIT_OK)
         gather_projector(&g, r->beside.projector);
-    for (uint32_t i = 0; i < r->beside.adapter_count && g.code == CLI_FITS; i++)
+    for (uint32_t i = 0; i < r->beside.adapter_count && fault->status == CTXFIT_OK; i++)
         gather_adapters(&g, r->beside.adapter[i], r->beside.adapter_scaled[i] != 0);
-    if (g.code == CLI_FITS)
+    if (fault->status == CTXFIT_OK)
         gather_parts(&g, parts);
-    if (g.code == CLI_FITS)
-        say_unheard(&g);
-    return g.code;
+    return fault->status == CTXFIT_OK;
+}
+
+int cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out)
+{
+    cli_beside_fault fault;
+    int              code;
+
+    say_drafting(r);
+    if (cli_open_beside(r, parts, model, hw, out, &fault)) {
+        say_unheard(r, out->has_projector);
+        return CLI_FITS;
+    }
+    code = cli_fail(fault.option, fault.name, fault.status, &fault.error);
+    return fault.status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
 }
 
 void cli_free_beside(cli_beside_list *list)

@@ -419,7 +419,7 @@ static bool set_solve(cli_request *r, const char *value)
     return true;
 }
 
-static bool set_choice(cli_request *r, const char *value, uint32_t *out)
+bool cli_read_choice(cli_request *r, const char *value, uint32_t *out)
 {
     if (is_one_of(value, "1", "true", "on"))
         *out = CTXFIT_CHOICE_ON;
@@ -434,7 +434,7 @@ static bool set_flag(cli_request *r, const char *value, uint32_t flag)
 {
     uint32_t choice;
 
-    if (!set_choice(r, value, &choice))
+    if (!cli_read_choice(r, value, &choice))
         return false;
     r->options.flags = choice == CTXFIT_CHOICE_ON ? r->options.flags | flag : r->options.flags & ~flag;
     return true;
@@ -543,11 +543,6 @@ static const cli_setting settings[] = {
     {"json", 0, KIND_OTHER, 0, set_json},
 };
 
-uint32_t cli_setting_count(void)
-{
-    return (uint32_t)CLI_COUNT(settings);
-}
-
 const cli_setting *cli_setting_at(uint32_t index)
 {
     return index < CLI_COUNT(settings) ? &settings[index] : cli_beside_setting_at(index - (uint32_t)CLI_COUNT(settings));
@@ -587,7 +582,7 @@ bool cli_set(cli_request *r, const cli_setting *setting, const char *value)
         *(uint32_t *)target = (uint32_t)n;
         return true;
     case KIND_CHOICE:
-        return set_choice(r, value, target);
+        return cli_read_choice(r, value, target);
     case KIND_FORMAT:
         return cli_read_cache_type(r, value, target);
     case KIND_REAL:

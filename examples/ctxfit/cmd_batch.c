@@ -47,6 +47,26 @@ static void fail_with(batch_fault *fault, ctxfit_status status, const char *key,
     batch_fail(fault, status, key, error->message);
 }
 
+/* What runs beside the model; false after *fault was filled. */
+static bool plan_request(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw,
+                         ctxfit_plan **out, batch_fault *fault)
+{
+    cli_beside_list  list;
+    cli_beside_fault beside;
+    ctxfit_error     error;
+    ctxfit_status    status = CTXFIT_OK;
+    const bool       opened = cli_open_beside(request, parts, model, hw, &list, &beside);
+
+    if (!opened)
+        fail_with(fault, beside.status, beside.key, &beside.error);
+    else
+        status = ctxfit_plan_make_beside(model, hw, &request->options, list.beside, NULL, out, &error);
+    if (status != CTXFIT_OK)
+        fail_with(fault, status, NULL, &error);
+    cli_free_beside(&list);
+    return opened && status == CTXFIT_OK;
+}
+
 /* Plans a request and writes the answer; false after *fault was filled and nothing was written. */
 static bool answer_request(batch_store *store, const cli_request *request, const char *id_json, batch_fault *fault, FILE *out)
 {
@@ -56,7 +76,8 @@ static bool answer_request(batch_store *store, const cli_request *request, const
     ctxfit_check        check = CTXFIT_CHECK_INIT;
     ctxfit_error        error;
     cli_model_source    source = cli_source_of(request);
-    ctxfit_status       status = batch_model(store, &source, &model, &error);
+    const cli_parts     nothing = {{0}, {{0}}, 0}, *parts = &nothing;
+    ctxfit_status       status = batch_model(store, &source, &model, &parts, &error);
 
     if (status != CTXFIT_OK) {
         fail_with(fault, status, "model", &error);
@@ -67,11 +88,8 @@ static bool answer_request(batch_store *store, const cli_request *request, const
         fail_with(fault, status, "hw", &error);
         return false;
     }
-    status = ctxfit_plan_make(model, hw, &request->options, NULL, &plan, &error);
-    if (status != CTXFIT_OK) {
-        fail_with(fault, status, NULL, &error);
+    if (!plan_request(request, cli_counts_parts(request) ? parts : &nothing, model, hw, &plan, fault))
         return false;
-    }
     if (request->has_check)
         status = ctxfit_plan_check(plan, &request->check, &check);
     if (status == CTXFIT_OK && !cli_write_plan_json(plan, id_json != NULL ? id_json : "null", request->has_check ? &check : NULL, out))

@@ -1021,6 +1021,33 @@ class Beside(unittest.TestCase):
         done = run("plan", self.folder / "Modelfile", "--header-only", "--hw", "host:8GiB", "--engine", "vllm")
         self.assertIn(b"an adapter comes on top: lora.gguf", done.stderr)
 
+    def test_a_line_of_a_batch_takes_them_as_the_command_line_does(self):
+        if not has_batch():
+            raise unittest.SkipTest("built without yyjson")
+        lora, where = str(self.adapter()), {"model": "qwen3-14b", "quant": "Q4_K_M", "n_ctx": 8192, "hw": "2*rtx-4090 host:64GiB"}
+        eyes = str(self.eyes())
+        for keys, words in (
+                ({"draft": "qwen3-0.6b", "draft_quant": "Q8_0"}, ["--draft", "qwen3-0.6b", "--draft-quant", "Q8_0"]),
+                ({"draft": "qwen3-0.6b", "draft_n_max": 9, "draft_type_k": "q8_0", "draft_devices": "CUDA1", "draft_ngl": 4},
+                 ["-md", "qwen3-0.6b", "--draft-max", "9", "-ctkd", "q8_0", "-devd", "CUDA1", "-ngld", "4"]),
+                ({"lora": f"{lora},{lora}"}, ["--lora", f"{lora},{lora}"]), ({"lora_scaled": f"{lora}:0.5"}, ["--lora-scaled", f"{lora}:0.5"]),
+                ({"mmproj": eyes}, ["--mmproj", eyes]), ({"mmproj": eyes, "mmproj_offload": False}, ["--mmproj", eyes, "--no-mmproj-offload"]),
+                ({"mmproj": eyes, "mmproj_device": "CUDA1", "image": "640x480", "image_max_tokens": 64},
+                 ["--mmproj", eyes, "-mmdev", "CUDA1", "--image", "640x480", "--image-max-tokens", "64"]),
+                ({"mmproj": eyes, "no_mmproj": False}, ["--mmproj", eyes])):
+            code, answers = batch({**where, **keys})
+            expected = plan(*self.MODEL, "--hw", where["hw"], *words)[1]
+            self.assertEqual(code, FITS, answers)
+            answers[0].pop("id")
+            self.assertEqual(answers[0], expected, keys)
+            self.assertGreater(expected["beside"][0]["total_bytes"], 0)
+        for keys, status, key in (({"draft": "gemma-3-1b"}, "REFUSED", None), ({"draft": 7}, "TYPE", "draft"), ({"mmproj": "no.gguf"}, "IO", "mmproj"),
+                                  ({"lora": eyes}, "UNSUPPORTED", "lora"), ({"draft": "qwen3-0.6b", "draft_devices": "CUDA7"}, "INVALID_ARG", "draft_devices"),
+                                  ({"draft": "nobody/nothing"}, "NOT_FOUND", "draft"), ({"spec_type": "guess"}, "INVALID_ARG", "spec_type"),
+                                  ({"draft_n_max": 0}, "INVALID_ARG", "draft_n_max")):
+            error = batch({**where, **keys})[1][0]["error"]
+            self.assertEqual((error["status"], error["key"]), ("CTXFIT_E_" + status, key), error)
+
     def test_a_placement_says_that_it_does_not_count_them(self):
         done = run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", "--draft", "qwen3-0.6b")
         self.assertIn(b"not counted here", done.stderr)
