@@ -80,12 +80,20 @@ void cfi_hf_expect_object(cfi_hf_config *c, const char *key)
     cfi_hf_fail(c, CTXFIT_E_TYPE, "'%s' is %s: expected an object", key, shown);
 }
 
-static void refuse_size(cfi_hf_config *c, const struct size_fact *fact, const char *key, const cfi_json_value *value)
+/* What a class that is not known makes of a value is its own matter, unless no model is without it. */
+static void refuse_size(cfi_hf_line *line, const struct size_fact *fact, const char *key, const cfi_json_value *value)
 {
     char shown[CFI_HF_SHOWN];
 
     cfi_hf_show(value, shown);
-    cfi_hf_fail(c, CTXFIT_E_MALFORMED, "'%s' is %s: expected a whole number from %u to %u", key, shown, fact->least, fact->most);
+    if (!line->c->known && !fact->needed) {
+        cfi_hf_note(line->c, "'%s' is %s: not counted", key, shown);
+        cfi_hf_set(line, fact->key, NULL);
+        if (strcmp(fact->key, "attention.key_length") == 0)
+            cfi_hf_set(line, "attention.value_length", NULL);
+        return;
+    }
+    cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "'%s' is %s: expected a whole number from %u to %u", key, shown, fact->least, fact->most);
 }
 
 /* Lists go on for the blocks for next tokens that stand behind the trunk. */
@@ -117,13 +125,19 @@ static void check_value(cfi_hf_line *line, const struct size_fact *fact)
         return;
     if (cfi_json_kind_of(source.value) != CFI_JSON_ARRAY) {
         if (!cfi_json_as_u64(source.value, &number) || number < fact->least || number > fact->most)
-            refuse_size(line->c, fact, source.key, source.value);
+            refuse_size(line, fact, source.key, source.value);
+        return;
+    }
+    if (!line->c->known && !fits_layers(line->c, cfi_json_count(source.value))) {
+        cfi_hf_note(line->c, "'%s' has %zu entries, not one for each of %u layers: it is not counted", source.key,
+                    cfi_json_count(source.value), line->c->layers);
+        cfi_hf_set(line, fact->key, NULL);
         return;
     }
     check_length(line->c, source.key, cfi_json_count(source.value));
     for (cfi_json_iter it = cfi_json_items(source.value); cfi_json_next(&it);)
         if (cfi_json_kind_of(it.value) != CFI_JSON_NULL && (!cfi_json_as_u64(it.value, &number) || number > fact->most))
-            refuse_size(line->c, fact, source.key, it.value);
+            refuse_size(line, fact, source.key, it.value);
 }
 
 /* ---- values that do not go together ---- */
@@ -135,7 +149,7 @@ static const char *stated_key(const cfi_hf_line *line, const char *key, cfi_hf_s
 
 static void check_heads(cfi_hf_line *line)
 {
-    cfi_hf_source of_heads, of_kv, of_width;
+    cfi_hf_source of_heads, of_kv;
     uint64_t      heads, kv, width;
 
     if (!cfi_hf_word_u64(line, "attention.head_count", &heads) || heads == 0 ||
@@ -144,13 +158,8 @@ static void check_heads(cfi_hf_line *line)
     if (cfi_hf_word_u64(line, "attention.head_count_kv", &kv) && kv > 0 && heads % kv != 0)
         cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "'%s' is %llu and '%s' is %llu: expected heads that divide by the KV heads", of_heads.key,
                     (unsigned long long)heads, stated_key(line, "attention.head_count_kv", &of_kv), (unsigned long long)kv);
-    if (cfi_hf_word_of(line, "attention.key_length") != NULL || !cfi_hf_word_u64(line, "embedding_length", &width) || width % heads == 0)
-        return;
-    if (line->c->known)
-        cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "'%s' is %llu and '%s' is %llu: expected a width that divides by the heads, or 'head_dim'",
-                    stated_key(line, "embedding_length", &of_width), (unsigned long long)width, of_heads.key, (unsigned long long)heads);
-    else
-        cfi_hf_note(line->c, "head_dim is missing, and %llu wide does not divide by %llu heads: %llu each are assumed",
+    if (cfi_hf_word_of(line, "attention.key_length") == NULL && cfi_hf_word_u64(line, "embedding_length", &width) && width % heads != 0)
+        cfi_hf_note(line->c, "head_dim is missing, and a width of %llu does not divide by %llu heads: %llu each are assumed",
                     (unsigned long long)width, (unsigned long long)heads, (unsigned long long)(width / heads));
 }
 

@@ -31,11 +31,21 @@ static const struct default_texts {
     ""
 };
 
-/* A row of hf_classes.def whose column (0: class, 1: model_type) is `wanted`, NULL if there is none. */
-static const char *find_class(const char *wanted, int column)
+/* The row of hf_classes.def of a class, of several the one of the model_type, NULL if there is none. */
+static const char *find_class(const char *name, const char *model_type)
 {
-    for (const char *row = (const char *)&class_texts; *row != '\0'; row = cfi_hf_column(row, 5))
-        if (strcmp(column == 0 ? row : cfi_hf_column(row, 1), wanted) == 0)
+    const char *found = NULL;
+
+    for (const char *row = (const char *)&class_texts; *row != '\0' && *name != '\0'; row = cfi_hf_column(row, 5))
+        if (strcmp(row, name) == 0 && (found == NULL || strcmp(cfi_hf_column(row, 1), model_type) == 0))
+            found = row;
+    return found;
+}
+
+static const char *find_type(const char *model_type)
+{
+    for (const char *row = (const char *)&class_texts; *row != '\0' && *model_type != '\0'; row = cfi_hf_column(row, 5))
+        if (strcmp(cfi_hf_column(row, 1), model_type) == 0)
             return row;
     return NULL;
 }
@@ -172,14 +182,12 @@ static const cfi_json_value *find_inner(const cfi_json_value *outer)
  * be no model of llama.cpp does it speak for its decoder. */
 static const char *find_class_row(const cfi_hf_config *c, const char *outer_class, const char *inner_class)
 {
-    const char *outer = *outer_class != '\0' ? find_class(outer_class, 0) : NULL;
-    const char *inner = *inner_class != '\0' ? find_class(inner_class, 0) : NULL;
+    const char *outer = find_class(outer_class, c->model_type);
+    const char *inner = find_class(inner_class, c->model_type);
 
     if (outer != NULL && (inner == NULL || *cfi_hf_column(outer, 2) == '~'))
         return outer;
-    if (inner == NULL && *c->model_type != '\0' && (*outer_class == '\0' || c->inner != NULL))
-        inner = find_class(c->model_type, 1);
-    return inner;
+    return inner != NULL ? inner : find_type(c->model_type);
 }
 
 static void find_class_of(cfi_hf_config *c)
@@ -198,9 +206,11 @@ static void find_class_of(cfi_hf_config *c)
     }
     c->arch = cfi_hf_column(row, 2);
     c->family = cfi_hf_column(c->arch, 1);
-    c->known = *c->arch != '~';
-    c->headless = strcmp(cfi_hf_column(c->family, 1), "none") == 0;
-    if (!c->known)
+    c->headless = strcmp(row, c->class_name) == 0 && strcmp(cfi_hf_column(c->family, 1), "none") == 0;
+    /* A class of its own may change its model_type's shape: a decoder within a larger model, which states none, does not. */
+    c->class_known = c->inner != NULL || *c->class_name == '\0' || strcmp(row, c->class_name) == 0;
+    c->known = *c->arch != '~' && c->class_known;
+    if (*c->arch == '~')
         c->arch++;
     if (*c->model_type == '\0' && strcmp(cfi_hf_column(row, 1), "-") != 0)
         c->model_type = cfi_hf_column(row, 1);
@@ -226,17 +236,21 @@ static ctxfit_status open_defaults(cfi_hf_config *c)
     return status;
 }
 
+/* Of several ropes that of layers that see the whole context: "compress" in DeepSeek-V4 (transformers 5.23.0
+ * configuration_deepseek_v4.py). */
 static void find_rope(cfi_hf_config *c)
 {
+    static const char     parts[][16] = {"full_attention", "compress"};
     const cfi_json_value *rope = cfi_hf_get(c, "rope_parameters");
-    const cfi_json_value *full;
 
     cfi_hf_expect_object(c, "rope_parameters");
     cfi_hf_expect_object(c, "rope_scaling");
     if (cfi_json_kind_of(rope) != CFI_JSON_OBJECT)
         rope = cfi_hf_get(c, "rope_scaling");
-    full = cfi_json_get(rope, "full_attention");
-    c->rope = cfi_json_kind_of(full) == CFI_JSON_OBJECT ? full : rope;
+    c->rope = rope;
+    for (size_t i = 0; i < CFI_COUNT(parts); i++)
+        if (cfi_json_kind_of(cfi_json_get(rope, parts[i])) == CFI_JSON_OBJECT)
+            c->rope = cfi_json_get(rope, parts[i]);
 }
 
 ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len, cfi_arena *arena, ctxfit_error *error)

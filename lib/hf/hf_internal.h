@@ -22,6 +22,7 @@ typedef struct cfi_hf_config {
     const char           *arch;         /* hf_classes.def; "llama" where nothing is known of the class */
     const char           *family;
     bool                  known;
+    bool                  class_known;  /* else the model_type is what is known */
     bool                  headless;     /* the class has no output matrix */
     uint32_t              note_count;
     const char           *note[CFI_HF_NOTES]; /* what was guessed or left out */

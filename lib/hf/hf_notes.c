@@ -77,6 +77,8 @@ static void note_unknown(cfi_hf_config *c)
 
     if (strcmp(c->family, "generic") == 0)
         cfi_hf_note(c, "model_type '%s' is not known: its keys are read as those of a plain transformer", name);
+    else if (!c->class_known)
+        cfi_hf_note(c, "class '%s' is not known: it is read as one of its model_type '%s', %s", c->class_name, name, c->arch);
     else
         cfi_hf_note(c, "llama.cpp knows no '%s': it is read as %s, whose shape it has", name, c->arch);
     note_unread_keys(c, c->inner != NULL ? c->inner : c->outer);

@@ -231,19 +231,28 @@ static bool item_is(const cfi_json_value *item, const char *wanted)
     return false;
 }
 
+/* Both values of `?a:b`; false, with a failure, where one of them is not there. */
+static bool take_choice(cfi_hf_line *line, const char *choice, uint64_t *yes, uint64_t *no)
+{
+    const char *otherwise = strchr(choice, ':');
+
+    if (evaluate(line->c, choice + 1, yes) && evaluate(line->c, otherwise + 1, no))
+        return true;
+    cfi_hf_fail(line->c, CTXFIT_E_INCOMPLETE, "'%.*s' is missing, or no whole number", (int)strcspn(choice + 1, "|:"), choice + 1);
+    return false;
+}
+
 /* KEY=ITEM?a:b */
 static void apply_where(cfi_hf_line *line, const char *key, const char *rule)
 {
     const char           *equals = strchr(rule, '=');
     const char           *item = equals + 1;
-    const char           *then = strchr(item, '?');
-    const char           *otherwise = strchr(then, ':');
     const cfi_json_value *array = plain_value(line->c, rule);
     uint64_t              yes = 0, no = 0;
     uint64_t             *list;
     uint32_t              count = 0;
 
-    if (cfi_json_kind_of(array) != CFI_JSON_ARRAY || !evaluate(line->c, then + 1, &yes) || !evaluate(line->c, otherwise + 1, &no))
+    if (cfi_json_kind_of(array) != CFI_JSON_ARRAY || !take_choice(line, strchr(item, '?'), &yes, &no))
         return;
     list = new_list(line, cfi_json_count(array));
     if (list == NULL)
@@ -253,6 +262,36 @@ static void apply_where(cfi_hf_line *line, const char *key, const char *rule)
     if (line->c->layers > 0 && count > line->c->layers)
         count = line->c->layers;
     cfi_hf_set_list(line, key, list, count);
+}
+
+/* KEY?a:b */
+static void apply_at(cfi_hf_line *line, const char *key, const char *rule)
+{
+    const char           *at = rule;
+    char                  name[CFI_HF_KEY];
+    const cfi_json_value *array;
+    uint64_t              yes = 0, no = 0, layer;
+    uint64_t             *list;
+
+    take_path(&at, name);
+    array = cfi_hf_get(line->c, name);
+    if (cfi_json_kind_of(array) != CFI_JSON_ARRAY || line->c->layers == 0 || !take_choice(line, at, &yes, &no))
+        return;
+    list = new_list(line, line->c->layers);
+    if (list == NULL)
+        return;
+    for (uint32_t i = 0; i < line->c->layers; i++)
+        list[i] = no;
+    for (cfi_json_iter it = cfi_json_items(array); cfi_json_next(&it);)
+        if (cfi_json_as_u64(it.value, &layer) && layer < line->c->layers)
+            list[layer] = yes;
+        else {
+            char shown[CFI_HF_SHOWN];
+
+            cfi_hf_show(it.value, shown);
+            cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "'%s' has %s: expected layers from 0 to %u", name, shown, line->c->layers - 1);
+        }
+    cfi_hf_set_list(line, key, list, line->c->layers);
 }
 
 /* PERIOD,OFFSET?a:b */
@@ -266,7 +305,7 @@ static void apply_every(cfi_hf_line *line, const char *key, const char *rule)
 
     at++;
     if (!take_factor(line->c, &at, &offset) || !found || !(period >= 1 && period <= CFI_HF_MAX_LAYERS) || line->c->layers == 0 ||
-        !evaluate(line->c, at + 1, &yes) || !evaluate(line->c, strchr(at, ':') + 1, &no))
+        !take_choice(line, at, &yes, &no))
         return;
     list = new_list(line, line->c->layers);
     if (list == NULL)
@@ -306,6 +345,8 @@ static void apply(cfi_hf_line *line, const char *key, const char *operation, con
         cfi_hf_set(line, key, expression);
     else if (strcmp(operation, "WHERE") == 0)
         apply_where(line, key, expression);
+    else if (strcmp(operation, "AT") == 0)
+        apply_at(line, key, expression);
     else if (strcmp(operation, "EVERY") == 0)
         apply_every(line, key, expression);
     else if (strcmp(operation, "FIRST") == 0)

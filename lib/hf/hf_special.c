@@ -224,6 +224,57 @@ static uint64_t number_or(const cfi_hf_config *c, const char *key, uint64_t fall
     return cfi_hf_u64(c, key, &value) ? value : fallback;
 }
 
+/* What single layers have otherwise, as transformers 5 writes it: {"05": {"head_dim": 512, "num_key_value_heads": 2}}. */
+static void set_of_layers(cfi_hf_line *line, const char *name, const char *key)
+{
+    const uint32_t layers = line->c->layers;
+    uint64_t       usual, layer, number;
+    uint64_t      *list = NULL;
+
+    for (cfi_json_iter it = cfi_json_items(cfi_hf_get_stated(line->c, "per_layer_config")); cfi_json_next(&it);) {
+        const char *end;
+
+        if (!cfi_json_as_u64(cfi_json_get(it.value, name), &number))
+            continue;
+        if (!cfi_parse_u64(it.key, &end, &layer) || *end != '\0' || layer >= layers) {
+            cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "'per_layer_config' has '%.20s': expected layers from 0 to %u", it.key, layers - 1);
+            return;
+        }
+        if (list == NULL) {
+            list = cfi_hf_word_u64(line, key, &usual) ? layer_list(line, layers) : NULL;
+            if (list == NULL)
+                return;
+            for (uint32_t i = 0; i < layers; i++)
+                list[i] = usual;
+        }
+        list[layer] = number;
+    }
+    if (list != NULL)
+        set_same(line, key, list, layers);
+}
+
+static void read_layers_of_their_own(cfi_hf_line *line)
+{
+    const cfi_json_value *layers = cfi_hf_get_stated(line->c, "per_layer_config");
+    const bool            full_width = strcmp(line->c->family, "gemma4") == 0; /* layers with full attention have a head_dim of their own */
+    uint64_t              width;
+
+    if (cfi_json_count(layers) == 0 || line->c->layers == 0)
+        return;
+    set_of_layers(line, "num_attention_heads", "attention.head_count");
+    set_of_layers(line, "num_key_value_heads", "attention.head_count_kv");
+    for (cfi_json_iter it = cfi_json_items(layers); cfi_json_next(&it);)
+        for (cfi_json_iter of = cfi_json_items(it.value); cfi_json_next(&of);)
+            if (full_width && is_text(of.key, "head_dim") && cfi_json_as_u64(of.value, &width)) {
+                cfi_hf_set_u64(line, "attention.key_length", width);
+                cfi_hf_set_u64(line, "attention.value_length", width);
+                cfi_hf_set_u64(line, "rope.dimension_count", width);
+            } else if (!is_text(of.key, "num_attention_heads") && !is_text(of.key, "num_key_value_heads")) {
+                cfi_hf_note(line->c, "per_layer_config has '%.40s' of layer %.20s, which is not counted", of.key, it.key);
+                return;
+            }
+}
+
 /* ---- families ---- */
 
 /* Layers beyond the list of full layers keep a state: their KV heads are 0. Layers are counted from 1 there. */
@@ -274,7 +325,8 @@ static void special_nemotron_h(cfi_hf_line *line)
     uint64_t       count = *letters != '\0' ? strlen(letters) : it.left;
     bool           moe = has_expert_block(letters, it);
     uint64_t       width = number_or(c, moe ? "moe_intermediate_size" : "intermediate_size", 0);
-    uint64_t       heads = number_or(c, "num_key_value_heads", 0);
+    uint64_t       heads = number_or(c, "num_key_value_heads", number_or(c, "num_attention_heads", 0));
+    bool           mlp = false;
     uint64_t      *ff = count > 0 ? layer_list(line, count) : NULL;
     uint64_t      *kv = ff != NULL ? layer_list(line, count) : NULL;
 
@@ -289,6 +341,7 @@ static void special_nemotron_h(cfi_hf_line *line)
 
         ff[i] = block == '-' || block == 'E' ? width : 0;
         kv[i] = block == '*' ? heads : 0;
+        mlp = mlp || block == '-';
         if (strchr("M*E-", block) == NULL)
             cfi_hf_fail(c, CTXFIT_E_MALFORMED, "'hybrid_override_pattern' has '%c' for layer %llu: expected M, *, E or -", block,
                         (unsigned long long)i);
@@ -300,6 +353,8 @@ static void special_nemotron_h(cfi_hf_line *line)
     cfi_hf_set_u64(line, "block_count", count);
     set_same(line, "feed_forward_length", ff, count);
     set_same(line, "attention.head_count_kv", kv, count);
+    if (moe && mlp)
+        cfi_hf_note(c, "blocks without experts stand beside some with experts: llama.cpp has no such model, all are counted with experts");
     if (moe) {
         c->arch = "nemotron_h_moe";
         cfi_hf_set_u64(line, "expert_feed_forward_length", width);
@@ -379,27 +434,59 @@ static void special_step35(cfi_hf_line *line)
     cfi_json_iter        kinds = cfi_json_items(cfi_hf_get(c, "layer_types"));
     const char          *enumerated = cfi_hf_text(c, "moe_layers_enum");
     const char          *end;
+    cfi_json_iter        behind = cfi_json_items(cfi_hf_get(c, "mtp_layer_types"));
     uint64_t             dense = number_or(c, "first_k_dense_replace", 0);
     uint64_t             heads = number_or(c, "num_attention_heads", 0);
+    uint64_t             window_heads = number_or(c, "num_sliding_attention_heads", heads);
     uint64_t             kv = number_or(c, "num_attention_groups", number_or(c, "num_key_value_heads", heads));
 
     if (list == NULL)
         return;
+    (void)cfi_hf_word_u64(line, "leading_dense_block_count", &dense);
     if (cfi_parse_u64(enumerated, &end, &dense))
         cfi_hf_set_u64(line, "leading_dense_block_count", dense);
     for (uint64_t i = 0; i < count; i++) {
-        const char *kind = cfi_json_next(&kinds) ? cfi_json_as_text(kinds.value, NULL) : NULL;
+        cfi_json_iter *of = kinds.left > 0 ? &kinds : &behind; /* transformers 5 has the blocks behind the trunk in a list of their own */
+        const char    *kind = cfi_json_next(of) ? cfi_json_as_text(of->value, NULL) : NULL;
         bool        window = kind != NULL && is_text(kind, "sliding_attention");
 
         list[i] = window;
         list[count + i] = i >= dense && i < trunk;
-        list[2 * count + i] = window ? number_or(c, "attention_other_setting.num_attention_heads", heads) : heads;
+        list[2 * count + i] = window ? number_or(c, "attention_other_setting.num_attention_heads", window_heads) : heads;
         list[3 * count + i] = window ? number_or(c, "attention_other_setting.num_attention_groups", kv) : kv;
     }
     set_same(line, "attention.sliding_window_pattern", list, count);
     set_same(line, "expert_layers", list + count, count);
     set_same(line, "attention.head_count", list + 2 * count, count);
     set_same(line, "attention.head_count_kv", list + 3 * count, count);
+}
+
+/* One KV head, whatever num_kv_heads says: transformers 5.23.0 modeling_falcon.py FalconAttention. Files of the former class (RW) have
+ * n_head_kv instead. */
+static void special_falcon(cfi_hf_line *line)
+{
+    const cfi_hf_config *c = line->c;
+
+    if (cfi_hf_true(c, "multi_query") && !cfi_hf_true(c, "new_decoder_architecture") && cfi_hf_get_stated(c, "n_head_kv") == NULL)
+        cfi_hf_set_u64(line, "attention.head_count_kv", 1);
+    if (number_or(c, "num_ln_in_parallel_attn", 2) == 1) /* Falcon-11B */
+        cfi_hf_set(line, "attention.norm_2", NULL);
+}
+
+/* Models whose layers all attend are of the architecture without states. */
+static void special_granite_hybrid(cfi_hf_line *line)
+{
+    static const char of_states[][24] = {"ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank", "ssm.group_count",
+                                         "rope.scaling.finetuned"};
+    uint64_t          every, length;
+
+    if (!cfi_hf_word_u64(line, "attention.head_count_kv", &every) || every == 0)
+        return;
+    line->c->arch = cfi_hf_true(line->c, "num_experts_per_tok") ? "granitemoe" : "granite";
+    for (size_t i = 0; i < CFI_COUNT(of_states); i++)
+        cfi_hf_set(line, of_states[i], NULL);
+    if (cfi_hf_u64(line->c, "max_position_embeddings", &length))
+        cfi_hf_set_u64(line, "context_length", length);
 }
 
 /* Two thirds of the width, rounded up: transformers 5 modeling_lfm2.py Lfm2MLP. */
@@ -470,6 +557,34 @@ static void special_mamba(cfi_hf_line *line)
         cfi_hf_set_u64(line, "vocab_size", vocabulary);
 }
 
+/* transformers 5 writes kinds of layers in the place of ratios, and kinds of experts in that of num_hash_layers: 5.23.0
+ * configuration_deepseek_v4.py. */
+static void special_deepseek4(cfi_hf_line *line)
+{
+    const cfi_hf_config *c = line->c;
+    const uint64_t       sparse = number_or(c, "compress_rates.compressed_sparse_attention", 4);
+    const uint64_t       heavy = number_or(c, "compress_rates.heavily_compressed_attention", 128);
+    cfi_json_iter        kinds = cfi_json_items(cfi_hf_get_stated(c, "layer_types"));
+    uint64_t             hashed = 0, layers = 0;
+    uint64_t            *list = cfi_hf_get_stated(c, "compress_ratios") == NULL && kinds.left > 0 ? layer_list(line, kinds.left) : NULL;
+
+    for (; list != NULL && layers < c->layers && cfi_json_next(&kinds); layers++) {
+        const char *kind = cfi_json_as_text(kinds.value, NULL);
+
+        list[layers] = kind == NULL || is_text(kind, "sliding_attention") ? 0
+                       : is_text(kind, "compressed_sparse_attention") ? sparse : heavy;
+    }
+    if (list != NULL)
+        set_same(line, "attention.compress_ratios", list, layers);
+    for (cfi_json_iter it = cfi_json_items(cfi_hf_get_stated(c, "mlp_layer_types")); cfi_json_next(&it);) {
+        const char *kind = cfi_json_as_text(it.value, NULL);
+
+        hashed += kind != NULL && is_text(kind, "hash_moe");
+    }
+    if (cfi_hf_get_stated(c, "num_hash_layers") == NULL && hashed > 0)
+        cfi_hf_set_u64(line, "hash_layer_count", hashed);
+}
+
 /* Only some layers have an indexer of their own; blocks behind the trunk have one each. */
 static void special_deepseek32(cfi_hf_line *line)
 {
@@ -492,32 +607,39 @@ static void special_deepseek32(cfi_hf_line *line)
     set_same(line, "attention.indexer.types", list, total);
 }
 
-/* The interval may be stated as a list of kinds alone. */
+static bool is_full(const char *kind) { return kind != NULL && (is_text(kind, "full_attention") || is_text(kind, "attention")); }
+
+/* A list of kinds comes before the interval, as in transformers; llama.cpp knows the interval alone. */
 static void special_qwen_next(cfi_hf_line *line)
 {
-    uint64_t place = 1;
+    const cfi_json_value *kinds = cfi_hf_get(line->c, "layer_types");
+    uint64_t              place = 1, interval = 0;
 
-    if (cfi_hf_get(line->c, "full_attention_interval") != NULL)
+    for (cfi_json_iter it = cfi_json_items(kinds); interval == 0 && cfi_json_next(&it); place++)
+        if (is_full(cfi_json_as_text(it.value, NULL)))
+            interval = place;
+    if (kinds == NULL || line->c->layers == 0)
         return;
-    for (cfi_json_iter it = cfi_json_items(cfi_hf_get(line->c, "layer_types")); cfi_json_next(&it); place++) {
-        const char *kind = cfi_json_as_text(it.value, NULL);
-
-        if (kind != NULL && is_text(kind, "full_attention")) {
-            cfi_hf_set_u64(line, "full_attention_interval", place);
+    cfi_hf_set_u64(line, "full_attention_interval", interval > 0 ? interval : line->c->layers + 1u);
+    place = 1;
+    for (cfi_json_iter it = cfi_json_items(kinds); interval > 0 && cfi_json_next(&it); place++)
+        if (is_full(cfi_json_as_text(it.value, NULL)) != (place % interval == 0)) {
+            cfi_hf_note(line->c, "layer_types is not full attention in every %lluth layer, as llama.cpp's %s has and as is counted",
+                        (unsigned long long)interval, line->c->arch);
             return;
         }
-    }
 }
 
 static const struct special {
     char family[16];
     void (*apply)(cfi_hf_line *line);
 } specials[] = {
-    {"deci", special_deci},         {"deepseek32", special_deepseek32}, {"gemma4", special_gemma4},
-    {"hunyuan", special_hunyuan},   {"hunyuan_moe", special_hunyuan},   {"kimi_linear", special_kimi_linear},
-    {"lfm2", special_lfm2},         {"mamba", special_mamba},           {"mimo2", special_mimo2},       {"minicpm3", special_longrope},
-    {"nemotron_h", special_nemotron_h}, {"phi3", special_longrope},     {"qwen_next", special_qwen_next},
-    {"step35", special_step35},
+    {"deci", special_deci},               {"deepseek32", special_deepseek32},         {"deepseek4", special_deepseek4},
+    {"falcon", special_falcon},           {"gemma4", special_gemma4},                 {"granite_hybrid", special_granite_hybrid},
+    {"hunyuan", special_hunyuan},         {"hunyuan_moe", special_hunyuan},           {"kimi_linear", special_kimi_linear},
+    {"lfm2", special_lfm2},               {"mamba", special_mamba},                   {"mimo2", special_mimo2},
+    {"minicpm3", special_longrope},       {"nemotron_h", special_nemotron_h},         {"phi3", special_longrope},
+    {"qwen_next", special_qwen_next},     {"step35", special_step35},
 };
 
 void cfi_hf_apply_special(cfi_hf_line *line)
@@ -533,6 +655,7 @@ void cfi_hf_apply_special(cfi_hf_line *line)
         read_dense_layers(line);
     read_precision(line);
     read_name(line);
+    read_layers_of_their_own(line);
     for (size_t i = 0; i < CFI_COUNT(specials) && line->c->status == CTXFIT_OK; i++)
         if (strcmp(specials[i].family, line->c->family) == 0)
             specials[i].apply(line);

@@ -128,7 +128,8 @@ typedef enum cfi_shared_rule {
 typedef enum cfi_beside_rule {
     CFI_BESIDE_NONE = 0,
     CFI_BESIDE_DENSE,    /* experts and a dense part of feed_forward_length side by side (gemma4) */
-    CFI_BESIDE_EMBEDDING /* the dense part is as wide as the model (arctic) */
+    CFI_BESIDE_EMBEDDING, /* the dense part is as wide as the model (arctic) */
+    CFI_BESIDE_STATED    /* one of feed_forward_length where experts have a width of their own (Grok-2 has one, Grok-1 none) */
 } cfi_beside_rule;
 
 struct cfi_arch {

@@ -66,6 +66,16 @@ static uint32_t shared_width(cfi_layout *l, const feed_keys *keys, uint32_t widt
     }
 }
 
+static uint32_t beside_width(const cfi_layout *l, const feed_keys *keys, uint32_t dense)
+{
+    switch (l->arch->beside) {
+    case CFI_BESIDE_DENSE: return dense;
+    case CFI_BESIDE_EMBEDDING: return l->info->embedding;
+    case CFI_BESIDE_STATED: return keys->width > 0 ? dense : 0;
+    default: return 0;
+    }
+}
+
 static void set_experts(cfi_layout *l, ctxfit_layer_info *layer, const feed_keys *keys)
 {
     uint32_t dense = layer->ff_width;
@@ -75,7 +85,7 @@ static void set_experts(cfi_layout *l, ctxfit_layer_info *layer, const feed_keys
     layer->experts_used = keys->used;
     layer->expert_width = expert_width(l, keys, dense);
     layer->shared_width = shared_width(l, keys, layer->expert_width, dense);
-    layer->ff_width = l->arch->beside == CFI_BESIDE_DENSE ? dense : l->arch->beside == CFI_BESIDE_EMBEDDING ? l->info->embedding : 0;
+    layer->ff_width = beside_width(l, keys, dense);
     if ((l->arch->flags & CFI_ARCH_PLAIN_FF) != 0)
         layer->flags |= CTXFIT_LAYER_F_PLAIN_EXPERTS;
 }

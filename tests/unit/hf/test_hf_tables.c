@@ -54,7 +54,7 @@ static void classes_are_sorted_and_name_architectures_with_a_recipe(void **state
     for (size_t i = 0; i < CFI_COUNT(classes); i++) {
         const char *arch = classes[i].arch + (classes[i].arch[0] == '~');
 
-        if (i > 0 && strcmp(classes[i - 1].name, classes[i].name) >= 0)
+        if (i > 0 && strcmp(classes[i - 1].name, classes[i].name) > 0)
             fail_msg("%s is not behind %s", classes[i].name, classes[i - 1].name);
         if (cfi_recipe_find(arch) == NULL || cfi_arch_find(arch) == NULL)
             fail_msg("%s: no architecture %s", classes[i].name, arch);
@@ -62,6 +62,9 @@ static void classes_are_sorted_and_name_architectures_with_a_recipe(void **state
             fail_msg("%s: no family %s", classes[i].name, classes[i].family);
         if (strcmp(classes[i].head, "-") != 0 && strcmp(classes[i].head, "none") != 0)
             fail_msg("%s: head is %s", classes[i].name, classes[i].head);
+        if (i > 0 && strcmp(classes[i - 1].name, classes[i].name) == 0 &&
+            (strcmp(classes[i].type, "-") == 0 || strcmp(classes[i - 1].type, "-") == 0))
+            fail_msg("%s stands twice, without a model_type", classes[i].name);
         for (size_t k = 0; k < i; k++)
             if (strcmp(classes[i].type, "-") != 0 && strcmp(classes[i].type, classes[k].type) == 0)
                 fail_msg("model_type %s stands twice", classes[i].type);
@@ -90,7 +93,7 @@ static void every_family_comes_from_base(void **state)
 
 static bool is_operation(const char *name)
 {
-    static const char *const names[] = {"VALUE", "FLAG", "BOOL", "WORD", "WHERE", "EVERY", "FIRST", "NONE"};
+    static const char *const names[] = {"VALUE", "FLAG", "BOOL", "WORD", "WHERE", "AT", "EVERY", "FIRST", "NONE"};
 
     for (size_t i = 0; i < CFI_COUNT(names); i++)
         if (strcmp(names[i], name) == 0)
