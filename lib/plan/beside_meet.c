@@ -12,8 +12,8 @@ static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *
     switch (q->engine.id) {
     case CFI_ENGINE_LLAMACPP:
     case CFI_ENGINE_LMSTUDIO: return CTXFIT_OK;
-    case CFI_ENGINE_OLLAMA:
-        if (item->kind == CTXFIT_BESIDE_ADAPTER || item->kind == CTXFIT_BESIDE_PROJECTOR)
+    case CFI_ENGINE_OLLAMA: /* `draft_num_predict` runs the model's own blocks: llm/llama_server.go:807, hasMTPDraft */
+        if (item->kind != CTXFIT_BESIDE_DRAFT)
             return CTXFIT_OK;
         break;
     case CFI_ENGINE_MLX: /* 0.32.2 generate.py, speculative_generate_step */

@@ -119,28 +119,42 @@ def mlx(ctxfit):
     return table(("model, 4 bits", "prompt, tokens", "peak, GB", "band, GB"), lines)
 
 
-def llamacpp(ctxfit):
-    """Each buffer that the log prints and the row can tell, device by device; what a row leaves out depends on the types of its file."""
+def printed_of(p, what):
+    """What a plan has for a word of a row: `0.kv`, `host.compute` (MiB of a device), or a decision (`n_batch`)."""
+    place, dot, kind = what.partition(".")
+    if not dot:
+        return str(p["resolved"][place])
+    device = p["devices"][-1 if place == "host" else int(place)]
+    bytes_ = device[f"{kind}_bytes"] + (device["kv_swa_bytes"] if kind == "kv" else 0)
+    return f"{bytes_ / (1 << 20):.2f}"
+
+
+def held(ctxfit, name, engine, version):
+    """Each word that a log prints and its row can tell; what a row leaves out depends on the types of its file."""
     lines, equal, count = [], 0, 0
-    for r in rows_of("llamacpp.csv"):
-        p = plan(ctxfit, r["model"], "--quant", r["quant"] or "Q4_K_M", "--hw", r["hw"], "--engine", f"llama.cpp@{r['build']}", *r["options"].split())
+    for r in rows_of(name):
+        p = plan(ctxfit, r["model"], "--quant", r["quant"] or "Q4_K_M", "--hw", r["hw"], "--engine", f"{engine}@{r[version]}", *r["options"].split())
         differ, printed = [], r["printed"].split()
         for word in printed:
-            what, _, mib = word.partition("=")
-            place, _, kind = what.partition(".")
-            device = p["devices"][-1 if place == "host" else int(place)]
-            bytes_ = device[f"{kind}_bytes"] + (device["kv_swa_bytes"] if kind == "kv" else 0)
-            got = f"{bytes_ / (1 << 20):.2f}"
-            if abs(float(got) - float(mib)) > 0.0101:
-                differ.append(f"{what}: {mib}, predicted {got}")
+            what, _, said = word.partition("=")
+            got = printed_of(p, what)
+            if said != got and ("." not in what or abs(float(said) - float(got)) > 0.0101):
+                differ.append(f"{what}: {said}, predicted {got}")
         equal += len(printed) - len(differ)
         count += len(printed)
-        exact = "" if p["resolved"].get("compute_exact", p.get("compute_exact", True)) else " (bound)"
-        lines.append((r["id"], r["build"], r["model"], f"{len(printed) - len(differ)} of {len(printed)}", "; ".join(differ) + exact))
-    return [f"{equal} of {count} buffers of {len(lines)} logs are equal.", ""] + table(("log", "build", "model", "buffers equal", "what differs"), lines)
+        lines.append((r["id"], r[version], r["model"], f"{len(printed) - len(differ)} of {len(printed)}", "; ".join(differ)))
+    return [f"{equal} of {count} figures of {len(lines)} logs are equal.", ""] + table(("log", version, "model", "equal", "what differs"), lines)
 
 
-PARTS = {"llamacpp": llamacpp, "vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
+def llamacpp(ctxfit):
+    return held(ctxfit, "llamacpp.csv", "llama.cpp", "build")
+
+
+def ollama(ctxfit):
+    return held(ctxfit, "ollama.csv", "ollama", "version")
+
+
+PARTS = {"llamacpp": llamacpp, "ollama": ollama, "vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
 
 
 def made(ctxfit, text):

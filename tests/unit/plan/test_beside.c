@@ -230,6 +230,37 @@ static void own_blocks_draft_with_their_weights_and_a_cache_of_theirs(void **sta
     ctxfit_model_free(model);
 }
 
+/* `draft_num_predict` of a Modelfile: v0.33.0-rc2 llm/llama_server.go:807. Logs of b9849 (docs/accuracy.md) have three states a slot. */
+static void ollama_drafts_with_own_blocks_and_with_no_other_model(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3.6-27b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q4_K_M");
+    ctxfit_hw           *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options  options = options_with(8192, 1);
+    ctxfit_draft_options two = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside = besides();
+    ctxfit_plan         *with, *without;
+    ctxfit_error         error;
+
+    (void)state;
+    memcpy(options.engine, "ollama@0.31.0", sizeof "ollama@0.31.0");
+    two.draft_tokens = 2;
+    assert_int_equal(ctxfit_beside_add_nextn(beside, &two, NULL), CTXFIT_OK);
+    with = planned_beside(model, hw, &options, beside);
+    without = planned(model, hw, &options);
+    assert_int_equal(summary_of(with).recurrent_bytes, 3 * summary_of(without).recurrent_bytes);
+    assert_int_equal(entry_of(with, 0, UINT32_MAX).kv_bytes, UINT64_C(8192) * 4096);
+    ctxfit_plan_free(with);
+    ctxfit_plan_free(without);
+    ctxfit_beside_free(beside);
+    beside = besides();
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_UNSUPPORTED);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
 static void models_without_own_blocks_do_not_draft_by_themselves(void **state)
 {
     ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *glm = catalog_model("glm-4.5-air", "Q4_K_M");
@@ -646,6 +677,7 @@ int main(void)
         cmocka_unit_test(a_draft_is_where_its_options_put_it),
         cmocka_unit_test(a_draft_that_cannot_draft_is_refused),
         cmocka_unit_test(own_blocks_draft_with_their_weights_and_a_cache_of_theirs),
+        cmocka_unit_test(ollama_drafts_with_own_blocks_and_with_no_other_model),
         cmocka_unit_test(models_without_own_blocks_do_not_draft_by_themselves),
         cmocka_unit_test(without_a_context_older_builds_give_a_draft_its_own),
         cmocka_unit_test(mlx_drafts_with_the_cache_type_of_the_model),
