@@ -396,6 +396,39 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
+func TestOpenCheckpoint(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	header := `{"model.embed_tokens.weight": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}}`
+	write("config.json", `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
+		"num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 256, "max_position_embeddings": 128}`)
+	write("hf_quant_config.json", `{"quantization": {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}}`)
+	write("model-00001-of-00002.safetensors", string(rune(len(header)))+"\x00\x00\x00\x00\x00\x00\x00"+header+strings.Repeat("\x00", 12))
+	m, err := ctxfit.OpenCheckpoint(folder, ctxfit.FileTypeDefault)
+	if errors.Is(err, ctxfit.ErrUnsupported) {
+		t.Skip("built without JSON")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	c := must(m.Checkpoint())(t)
+	if c.Measured || !c.Incomplete || c.Bytes != 0 || c.Quant != ctxfit.CheckpointQuantNVFP4 || c.KVQuant.String() != "FP8_E4M3" {
+		t.Errorf("%+v", c)
+	}
+	if notes := strings.Join(m.Notes(), "\n"); !strings.Contains(notes, "1 of 2 files are missing") {
+		t.Errorf("%s", notes)
+	}
+	if _, err := ctxfit.OpenCheckpoint(filepath.Join(folder, "none"), ctxfit.FileTypeDefault); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Errorf("no folder: %v", err)
+	}
+}
+
 func TestModelfile(t *testing.T) {
 	m, err := ctxfit.ParseModelfile([]byte("FROM ./a.gguf\nADAPTER b.gguf\nPARAMETER num_ctx 8192\nPARAMETER stop x\n"))
 	if err != nil {

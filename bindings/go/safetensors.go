@@ -240,7 +240,9 @@ func (q CheckpointQuant) MarshalText() ([]byte, error) { return []byte(q.String(
 
 // Checkpoint is what a model was made of, in its own format.
 type Checkpoint struct {
-	Measured       bool            `json:"measured"` // the bytes were read from the files' headers
+	Measured       bool            `json:"measured"`   // the bytes were read from the files' headers
+	Incomplete     bool            `json:"incomplete"` // files are missing, or shorter than their headers say
+	Differs        bool            `json:"differs"`    // the files hold something else than config.json describes, see [Model.Notes]
 	Quant          CheckpointQuant `json:"quant"`
 	QuantBits      int             `json:"quant_bits"`   // of a quantized weight, 0 = unknown or none
 	QuantGroup     int             `json:"quant_group"`  // elements along a row that share a scale
@@ -256,6 +258,7 @@ type Checkpoint struct {
 	OtherBytes     uint64          `json:"other_bytes"`     // eyes, ears
 	BitsPerWeight  float64         `json:"bits_per_weight"` // EXL3: on average; else 0
 	OutputBits     int             `json:"output_bits"`     // EXL3: of the output matrix; else 0
+	KVQuant        Quant           `json:"kv_quant"`        // of the cache that it is made for; [QuantDefault] = none
 }
 
 // Checkpoint is what the model was made of; [ErrNotFound] where that was no config.json.
@@ -270,7 +273,8 @@ func (m *Model) Checkpoint() (Checkpoint, error) {
 	if status := C.ctxfit_model_get_checkpoint(model, &c); status != C.CTXFIT_OK {
 		return Checkpoint{}, statusError(status, "the checkpoint of a model")
 	}
-	return Checkpoint{Measured: c.flags&C.CTXFIT_CHECKPOINT_F_MEASURED != 0, Quant: CheckpointQuant(c.quant), QuantBits: int(c.quant_bits),
+	return Checkpoint{Measured: c.flags&C.CTXFIT_CHECKPOINT_F_MEASURED != 0, Incomplete: c.flags&C.CTXFIT_CHECKPOINT_F_INCOMPLETE != 0,
+		Differs: c.flags&C.CTXFIT_CHECKPOINT_F_DIFFERS != 0, KVQuant: Quant(c.kv_quant), Quant: CheckpointQuant(c.quant), QuantBits: int(c.quant_bits),
 		QuantGroup: int(c.quant_group), QuantMethod: C.GoString(&c.quant_method[0]), Shards: int(c.shards), Tensors: uint64(c.tensors),
 		Bytes: uint64(c.total_bytes), LayerBytes: uint64(c.layer_bytes), ExpertBytes: uint64(c.expert_bytes),
 		EmbeddingBytes: uint64(c.embedding_bytes), OutputBytes: uint64(c.output_bytes), NextNBytes: uint64(c.nextn_bytes),
@@ -305,6 +309,23 @@ func FromCheckpoint(config []byte, weights *Safetensors, fileType FileType) (*Mo
 	var e C.ctxfit_error
 	status := C.ctxfit_model_from_hf((*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(config)), w, C.ctxfit_file_type(fileType), nil, &c, &e)
 	if status != C.CTXFIT_OK {
+		return nil, failure(status, &e)
+	}
+	return newModel(c), nil
+}
+
+// OpenCheckpoint makes a model of the folder of a checkpoint, a file of its weights, or their index: config.json, the headers of the
+// weights, and the file beside them that says how they are quantized, if config.json does not. A download that did not end is a model
+// still: [Model.Checkpoint] and [Model.Notes] say what is missing, and where the files are of another model than config.json describes.
+func OpenCheckpoint(path string, fileType FileType) (*Model, error) {
+	p, err := cString("the path", path)
+	if err != nil {
+		return nil, err
+	}
+	defer freeString(p)
+	var c *C.ctxfit_model
+	var e C.ctxfit_error
+	if status := C.ctxfit_model_open_checkpoint(p, C.ctxfit_file_type(fileType), nil, &c, &e); status != C.CTXFIT_OK {
 		return nil, failure(status, &e)
 	}
 	return newModel(c), nil

@@ -172,9 +172,8 @@ func openStored(name string, options []GGUFOption) (*Model, error) {
 	}
 	defer found.Close()
 	path := found.Parts(PartModel)[0]
-	config, err := os.ReadFile(filepath.Join(path, "config.json"))
-	if err == nil {
-		return FromConfig(config, FileTypeDefault)
+	if _, err := os.Stat(filepath.Join(path, "config.json")); err == nil {
+		return OpenCheckpoint(path, FileTypeDefault)
 	}
 	header, err := OpenGGUF(path, options...)
 	if err != nil {

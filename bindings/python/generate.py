@@ -274,7 +274,7 @@ def record_type(struct: Struct, m: Member) -> Tuple[str, str]:
         return kind, f"known({kind}, {value})"
     if m.ctype == "ctxfit_file_type":
         return "Optional[str]", f"file_type_name({value})"
-    if m.ctype == "ctxfit_quant":
+    if m.ctype == "ctxfit_quant" or m.note.startswith("ctxfit_quant of "):  # hf.h stands below quant.h
         return "Optional[str]", f"format_name(lib.ctxfit_quant_name, {value})"
     if m.ctype in RECORDS:
         return RECORDS[m.ctype], f"{RECORDS[m.ctype]}._of({value})"

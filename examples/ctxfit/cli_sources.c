@@ -63,78 +63,18 @@ static char *read_whole(const char *path, size_t *size, ctxfit_error *error)
 
 /* ---- checkpoints ---- */
 
-/* weights: the headers of its files, "" to do without */
-static ctxfit_status open_checkpoint(const char *config, const char *weights, ctxfit_file_type file_type, ctxfit_model **out,
-                                     ctxfit_error *error)
+/* The configuration alone, as it was named. */
+static ctxfit_status open_config(const char *path, ctxfit_file_type file_type, ctxfit_model **out, ctxfit_error *error)
 {
-    ctxfit_safetensors *tensors = NULL;
-    size_t              size;
-    char               *text = read_whole(config, &size, error);
-    ctxfit_status       status;
+    size_t        size;
+    char         *text = read_whole(path, &size, error);
+    ctxfit_status status;
 
     if (text == NULL)
         return error->status;
-    if (*weights != '\0' && ctxfit_safetensors_open(weights, NULL, &tensors, error) != CTXFIT_OK) {
-        /* A download under way: a plan for a file type needs no more than the configuration. */
-        cli_clean(error->message);
-        fprintf(stderr, "ctxfit: note: %s; bytes of the checkpoint are not counted\n", error->message);
-    }
-    status = ctxfit_model_from_hf(text, size, tensors, file_type, NULL, out, error);
-    ctxfit_safetensors_free(tensors);
+    status = ctxfit_model_from_config(text, size, file_type, NULL, out, error);
     free(text);
     return status;
-}
-
-/* The folder of a checkpoint, whose name may end in a slash. */
-static ctxfit_status open_folder(const char *folder, size_t len, ctxfit_file_type file_type, ctxfit_model **out, ctxfit_error *error)
-{
-    char config[PATH_BYTES], weights[PATH_BYTES];
-
-    if (!find_in(folder, len, "config.json", config))
-        return cli_refuse(error, CTXFIT_E_NOT_FOUND, "there is no config.json beside it");
-    if (!find_in(folder, len, "model.safetensors.index.json", weights) && !find_in(folder, len, "model.safetensors", weights))
-        weights[0] = '\0';
-    return open_checkpoint(config, weights, file_type, out, error);
-}
-
-/* How many files there are of "model-00001-of-00002.safetensors"; 1 where the name says nothing of it. */
-static unsigned long count_shards(const char *path, size_t *prefix_len)
-{
-    static const char form[] = "-00000-of-00000.safetensors";
-    size_t            len = strlen(path);
-    const char       *end = path + len - (sizeof form - 1);
-
-    if (len < sizeof form - 1)
-        return 1;
-    for (size_t i = 0; form[i] != '\0'; i++)
-        if (form[i] == '0' ? end[i] < '0' || end[i] > '9' : end[i] != form[i])
-            return 1;
-    *prefix_len = (size_t)(end - path);
-    return strtoul(end + sizeof "-00000-of-" - 1, NULL, 10);
-}
-
-/* A file of safetensors, or one of several with their index, with the config.json beside it. */
-static ctxfit_status open_weights(const char *path, ctxfit_file_type file_type, ctxfit_model **out, ctxfit_error *error)
-{
-    ctxfit_safetensors *tensors;
-    char                config[PATH_BYTES], index[PATH_BYTES], message[96];
-    size_t              len = 0;
-    unsigned long       shards = count_shards(path, &len);
-    ctxfit_status       status;
-
-    if (shards > 1) {
-        (void)snprintf(message, sizeof message, "it is one of %lu files; the index is not beside it", shards);
-        if (snprintf(index, sizeof index, "%.*s.safetensors.index.json", (int)len, path) >= (int)sizeof index || !cli_is_readable(index))
-            return cli_refuse(error, CTXFIT_E_INCOMPLETE, message);
-        path = index;
-    }
-    status = ctxfit_safetensors_open(path, NULL, &tensors, error);
-    if (status != CTXFIT_OK)
-        return status; /* it was asked for by name */
-    ctxfit_safetensors_free(tensors);
-    if (!find_in(path, folder_length(path), "config.json", config))
-        return cli_refuse(error, CTXFIT_E_NOT_FOUND, "there is no config.json beside it, which says what the tensors are");
-    return open_checkpoint(config, path, file_type, out, error);
 }
 
 /* ---- stores, and Modelfiles ---- */
@@ -305,7 +245,7 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
     take_companions(file, base, base_len, source->parts);
     part.name = from;
     if (absolute && find_in(from, strlen(from), "config.json", path))
-        return open_folder(from, strlen(from), source->file_type, out, error);
+        return ctxfit_model_open_checkpoint(from, source->file_type, NULL, out, error);
     if (!absolute && find_in(base, base_len, from, path))
         part.name = path;
     if (cli_is_readable(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
@@ -374,11 +314,9 @@ ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out
         return cli_refuse(error, CTXFIT_E_UNSUPPORTED, "the command reads files; the Python and Go packages read remote headers");
     if (is_modelfile(name))
         return open_modelfile(source, out, error);
-    if (cli_ends_with(name, ".safetensors") || cli_ends_with(name, ".safetensors.index.json"))
-        return open_weights(name, source->file_type, out, error);
-    if (cli_ends_with(name, ".json"))
-        return open_checkpoint(name, "", source->file_type, out, error);
-    return open_folder(name, strlen(name), source->file_type, out, error);
+    if (cli_ends_with(name, ".json") && !cli_ends_with(name, ".safetensors.index.json"))
+        return open_config(name, source->file_type, out, error);
+    return ctxfit_model_open_checkpoint(name, source->file_type, NULL, out, error);
 }
 
 /* ---- parameters of a model in Ollama ---- */

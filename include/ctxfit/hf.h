@@ -22,7 +22,8 @@ typedef struct ctxfit_safetensors ctxfit_safetensors;
 
 /** Types of elements. Numbers are for ever. */
 enum {
-    CTXFIT_DTYPE_UNKNOWN = 0, CTXFIT_DTYPE_BOOL = 1, CTXFIT_DTYPE_U8 = 2, CTXFIT_DTYPE_I8 = 3, CTXFIT_DTYPE_U16 = 4, CTXFIT_DTYPE_I16 = 5,
+    CTXFIT_DTYPE_UNKNOWN = 0, /* of no tensor: a header with another type is refused */
+    CTXFIT_DTYPE_BOOL = 1, CTXFIT_DTYPE_U8 = 2, CTXFIT_DTYPE_I8 = 3, CTXFIT_DTYPE_U16 = 4, CTXFIT_DTYPE_I16 = 5,
     CTXFIT_DTYPE_U32 = 6, CTXFIT_DTYPE_I32 = 7, CTXFIT_DTYPE_U64 = 8, CTXFIT_DTYPE_I64 = 9, CTXFIT_DTYPE_F16 = 10, CTXFIT_DTYPE_BF16 = 11,
     CTXFIT_DTYPE_F32 = 12, CTXFIT_DTYPE_F64 = 13, CTXFIT_DTYPE_C64 = 14, CTXFIT_DTYPE_F8_E4M3 = 15, CTXFIT_DTYPE_F8_E5M2 = 16,
     CTXFIT_DTYPE_F8_E8M0 = 17, CTXFIT_DTYPE_F6_E2M3 = 18, CTXFIT_DTYPE_F6_E3M2 = 19, CTXFIT_DTYPE_F4 = 20, CTXFIT_DTYPE_F8_E4M3FNUZ = 21,
@@ -58,7 +59,9 @@ enum {
 
 /** Flags of #ctxfit_checkpoint_info. */
 enum {
-    CTXFIT_CHECKPOINT_F_MEASURED = 1u << 0 /**< the bytes were read from the files' headers; without it all are 0 */
+    CTXFIT_CHECKPOINT_F_MEASURED   = 1u << 0, /**< the bytes were read from the files' headers; without it all are 0 */
+    CTXFIT_CHECKPOINT_F_INCOMPLETE = 1u << 1, /**< files are missing, or shorter than their headers say: a download that did not end */
+    CTXFIT_CHECKPOINT_F_DIFFERS    = 1u << 2  /**< the files hold something else than config.json describes; notes say what */
 };
 
 /** The checkpoint that a model was made of, in its own format. @since 0.1.0 */
@@ -80,8 +83,10 @@ typedef struct ctxfit_checkpoint_info {
     char     quant_method[32]; /**< as the configuration states it, "" for none */
     uint32_t quant_bits_hundredths; /**< EXL3: bits of a weight on average, 425 for 4.25; else 0 */
     uint32_t output_bits;           /**< EXL3: bits of the output matrix; else 0 */
+    uint32_t kv_quant;              /**< ctxfit_quant of the cache that it is calibrated for, which is then the default; 0 = none */
+    uint32_t reserved0;             /**< 0 */
 } ctxfit_checkpoint_info;
-#define CTXFIT_CHECKPOINT_INFO_INIT { (uint32_t)sizeof(ctxfit_checkpoint_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0 }
+#define CTXFIT_CHECKPOINT_INFO_INIT { (uint32_t)sizeof(ctxfit_checkpoint_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, 0 }
 
 /** What one layer holds in a checkpoint, bytes. @since 0.1.0 */
 typedef struct ctxfit_checkpoint_layer {
@@ -97,9 +102,9 @@ typedef struct ctxfit_checkpoint_layer {
  * @param data       first `size` bytes of the file
  * @param file_bytes whole file size if known: data is checked against it; 0 = unknown
  * @return OK; E_TRUNCATED (`detail`: prefix length wanted, 8 for less than that, else the header's end); E_MALFORMED (no JSON, an offset
- *         outside, holes or overlaps, a size that shape and type contradict, a name that stands twice); E_UNSUPPORTED (more than 8
- *         dimensions; a library without JSON); E_LIMIT (a header of more than 64 MiB or 4,194,304 values); E_OVERFLOW; E_NO_MEMORY;
- *         E_INVALID_ARG.
+ *         outside, holes or overlaps, bytes behind the last tensor, a size that shape and type contradict, a name that stands twice,
+ *         metadata that is no text); E_UNSUPPORTED (a type that the format does not have; more than 8 dimensions; a library without
+ *         JSON); E_LIMIT (a header of more than 64 MiB or 4,194,304 values); E_OVERFLOW; E_NO_MEMORY; E_INVALID_ARG.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_safetensors_parse(const void *data, size_t size, uint64_t file_bytes, const ctxfit_allocator *allocator,

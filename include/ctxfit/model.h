@@ -198,6 +198,22 @@ CTXFIT_API ctxfit_status ctxfit_model_from_hf(const char *json, size_t size, con
                                               ctxfit_error *error);
 
 /**
+ * The same, of the folder of a checkpoint: config.json, the headers of its weights, and hf_quant_config.json (ModelOpt),
+ * quantize_config.json (GPTQ) or quant_config.json (AWQ) where config.json states no quantization. Weights are the files that
+ * model.safetensors.index.json names, without one all *.safetensors but adapters, and consolidated*.safetensors where there are no others.
+ *
+ * A download that did not end is a model still: where a file is missing or its header is cut off, weights are counted as config.json
+ * describes them; where only its data are cut off, by its header. Either way, and where the files disagree with config.json,
+ * ctxfit_model_note() says what with both figures, and ctxfit_checkpoint_info.flags has it.
+ * @param path the folder, one file of the weights (of several that belong together all are read), or their index; encoding of fopen()
+ * @return as ctxfit_model_from_config(), and as ctxfit_safetensors_open() for what is no safetensors file; E_NOT_FOUND (no such folder, or
+ *         no config.json in it).
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_model_open_checkpoint(const char *path, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
+                                                      ctxfit_model **out, ctxfit_error *error);
+
+/**
  * Makes a model from a caller's own description. Needed in `info`: embedding, vocabulary; trained_tokens, embedding_inputs,
  * per_layer_embedding and flags (TIED) are taken; the rest is derived. Layers are taken as they are: one with
  * CTXFIT_LAYER_F_CACHE states what it caches, one with a state what that keeps. `arch` names the recipe for the tensors ("llama"), with

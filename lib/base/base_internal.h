@@ -94,7 +94,7 @@ enum {
     CFI_V1_GGUF_KEY       = 40,
     CFI_V1_TENSOR_INFO    = 72,
     CFI_V1_HF_TENSOR      = 96,
-    CFI_V1_CHECKPOINT     = 128,
+    CFI_V1_CHECKPOINT     = 136,
     CFI_V1_CHECKPOINT_LAYER = 24,
     CFI_V1_COMPANION      = 136,
     CFI_V1_STORED         = 24,

@@ -274,10 +274,25 @@ ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len,
     return c->status;
 }
 
+ctxfit_status cfi_hf_config_add_quant(cfi_hf_config *c, const char *name, const char *json, size_t len)
+{
+    ctxfit_error found = {0};
+
+    c->quant_name = name;
+    c->status = cfi_json_read(json, len, NULL, &c->arena->allocator, &c->quant_doc, &found);
+    if (c->status != CTXFIT_OK)
+        return cfi_fail_at(c->error, c->status, found.offset, found.detail, "%s: %s", name, found.message);
+    if (cfi_json_kind_of(cfi_json_root(c->quant_doc)) != CFI_JSON_OBJECT)
+        return cfi_fail(c->error, CTXFIT_E_TYPE, "%s: %s, expected an object", name, cfi_json_kind_name(cfi_json_root(c->quant_doc)));
+    return CTXFIT_OK;
+}
+
 void cfi_hf_config_close(cfi_hf_config *c)
 {
     cfi_json_free(c->doc);
     cfi_json_free(c->defaults_doc);
+    cfi_json_free(c->quant_doc);
+    c->quant_doc = NULL;
     c->doc = NULL;
     c->defaults_doc = NULL;
 }

@@ -5,7 +5,7 @@
 #include "base/json_read.h"
 #include "ctxfit/hf.h"
 
-#define CFI_HF_NOTES 8u
+#define CFI_HF_NOTES 16u
 #define CFI_HF_MAX_LAYERS 4096u /* as a model may have: longer lists are not read */
 
 /* A configuration that was opened. Keys are looked up in the text decoder's part, then around it, then among the defaults of the class. */
@@ -16,6 +16,8 @@ typedef struct cfi_hf_config {
     const cfi_json_value *outer;
     const cfi_json_value *inner;        /* the text decoder within a model of several parts, or NULL */
     const cfi_json_value *defaults;
+    cfi_json_doc         *quant_doc;    /* NULL: nothing beside it says how the weights are quantized */
+    const char           *quant_name;   /* of that file */
     const cfi_json_value *rope;         /* parameters of the rope of full-attention layers, or NULL */
     const char           *class_name;   /* "" if unstated */
     const char           *model_type;   /* of the text decoder, "" if unstated */
@@ -55,6 +57,15 @@ bool                  cfi_hf_number(const cfi_hf_config *c, const char *path, do
 bool                  cfi_hf_true(const cfi_hf_config *c, const char *path);
 const char           *cfi_hf_text(const cfi_hf_config *c, const char *path); /* "" when absent or no text */
 
+typedef enum cfi_hf_cache {
+    CFI_HF_CACHE_PLAIN,
+    CFI_HF_CACHE_FP8,
+    CFI_HF_CACHE_NVFP4
+} cfi_hf_cache;
+
+/* Takes in the text of a file that says how weights are quantized. Statuses as of opening. */
+ctxfit_status cfi_hf_config_add_quant(cfi_hf_config *c, const char *name, const char *json, size_t len);
+
 /* How the weights are quantized. */
 typedef struct cfi_hf_quant {
     uint32_t    kind;   /* CTXFIT_CHECKPOINT_QUANT_* */
@@ -63,9 +74,12 @@ typedef struct cfi_hf_quant {
     const char *method; /* as stated, "" for none; lives as long as the configuration */
     uint32_t    hundredths;  /* EXL3: bits on average */
     uint32_t    output_bits; /* EXL3 */
+    cfi_hf_cache cache; /* that it is calibrated for */
 } cfi_hf_quant;
 
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q);
+/* Where the two files disagree, or modules have several formats. */
+void cfi_hf_note_quant(cfi_hf_config *c);
 
 /* ---- the line that is made of it ---- */
 #define CFI_HF_MAX_WORDS 128u
@@ -92,6 +106,7 @@ void        cfi_hf_fail(cfi_hf_config *c, ctxfit_status status, const char *fmt,
 /* As vsnprintf. */
 void cfi_hf_format(char *out, size_t cap, const char *fmt, va_list args) CFI_PRINTF(3, 0);
 void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3);
+void cfi_hf_note_files(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3); /* of the weights beside it */
 void cfi_hf_write_notes(cfi_hf_line *line);
 
 /* Where a fact of the line comes from. */

@@ -1,13 +1,14 @@
 /* What a reading had to leave out or to guess, in sentences. */
 #include "hf_internal.h"
 
-void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...)
+static void add_note(cfi_hf_config *c, const char *source, const char *fmt, va_list args) CFI_PRINTF(3, 0);
+
+static void add_note(cfi_hf_config *c, const char *source, const char *fmt, va_list args)
 {
     const size_t cap = 512;
     char        *text;
     cfi_writer   w;
     char         message[448];
-    va_list      args;
 
     if (c->note_count == CFI_HF_NOTES)
         return;
@@ -16,14 +17,30 @@ void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...)
         cfi_hf_fail(c, CTXFIT_E_NO_MEMORY, "out of memory");
         return;
     }
-    va_start(args, fmt);
     cfi_hf_format(message, sizeof message, fmt, args);
-    va_end(args);
     cfi_writer_init(&w, text, cap);
-    cfi_write(&w, "config.json: %s", message);
+    cfi_write(&w, "%s: %s", source, message);
     (void)cfi_writer_finish(&w, NULL);
     cfi_make_printable(text);
     c->note[c->note_count++] = text;
+}
+
+void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add_note(c, "config.json", fmt, args);
+    va_end(args);
+}
+
+void cfi_hf_note_files(cfi_hf_config *c, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add_note(c, "checkpoint", fmt, args);
+    va_end(args);
 }
 
 /* ---- an unknown class ---- */

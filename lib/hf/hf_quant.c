@@ -1,7 +1,9 @@
-/* How the weights of a checkpoint are quantized: `quantization_config` (transformers), or `quantization` (MLX).
+/* How the weights of a checkpoint are quantized: `quantization_config` (transformers), `quantization` (MLX), or a file beside config.json.
  * Source: transformers 5.23 utils/quantization_config.py (2026-11), and the files that compressed-tensors, ModelOpt and MLX wrote
  * (tests/data/models/configs.tar.xz; lib/quant/formats.def names the formats' own). */
 #include "hf_internal.h"
+
+#include <inttypes.h>
 
 static uint32_t small(const cfi_json_value *object, const char *key, uint32_t fallback)
 {
@@ -45,7 +47,7 @@ static void read_compressed(const cfi_json_value *config, cfi_hf_quant *q)
         set(q, CTXFIT_CHECKPOINT_QUANT_INTEGER, bits, group);
 }
 
-/* Of mixed formats the narrowest: it has most of the weights. */
+/* Of the formats of config_groups the narrowest: it has most of the weights. */
 static bool has_fp4_group(const cfi_json_value *config)
 {
     for (cfi_json_iter it = cfi_json_items(cfi_json_get(config, "config_groups")); cfi_json_next(&it);)
@@ -54,12 +56,90 @@ static bool has_fp4_group(const cfi_json_value *config)
     return false;
 }
 
+/* ---- ModelOpt ---- */
+
+static const struct algo_row {
+    char     name[28];
+    uint16_t kind;
+    uint8_t  bits;
+    uint8_t  group; /* where the file states none */
+} algos[] = {
+#define CFI_MODELOPT_ALGO(name, kind, bits, group) {name, CTXFIT_CHECKPOINT_QUANT_##kind, bits, group},
+#include "modelopt_algos.def"
+#undef CFI_MODELOPT_ALGO
+};
+
+/* Letters in any case, as engines read them. */
+static const struct algo_row *find_algo(const char *name)
+{
+    for (size_t i = 0; i < CFI_COUNT(algos); i++)
+        if (cfi_equal_nocase(algos[i].name, name))
+            return &algos[i];
+    return NULL;
+}
+
+/* The older form has all in an object, and a list of modules that stay as they are under another name. */
+static const cfi_json_value *modelopt_part(const cfi_json_value *config)
+{
+    const cfi_json_value *part = cfi_json_get(config, "quantization");
+
+    return cfi_json_kind_of(part) == CFI_JSON_OBJECT ? part : config;
+}
+
+/* Modules by their formats: the format that most of them have, as every expert is one. */
+static const struct algo_row *most_common(const cfi_json_value *layers, uint64_t *of_it, uint64_t *all)
+{
+    uint64_t                count[CFI_COUNT(algos)] = {0};
+    const struct algo_row  *most = NULL;
+
+    *of_it = 0;
+    *all = 0;
+    for (cfi_json_iter it = cfi_json_items(layers); cfi_json_next(&it);) {
+        const struct algo_row *row = find_algo(text_or_empty(it.value, "quant_algo"));
+
+        ++*all;
+        if (row != NULL && ++count[row - algos] > *of_it) {
+            *of_it = count[row - algos];
+            most = row;
+        }
+    }
+    return most;
+}
+
 static void read_modelopt(const cfi_json_value *config, cfi_hf_quant *q)
 {
-    if (strstr(text_or_empty(config, "quant_algo"), "FP4") != NULL || has_fp4_group(config))
-        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, small(config, "group_size", 16));
-    else
+    const cfi_json_value  *part = modelopt_part(config);
+    const struct algo_row *row = find_algo(text_or_empty(part, "quant_algo"));
+    uint64_t               of_it, all;
+
+    if (row == NULL)
+        row = most_common(cfi_json_get(part, "quantized_layers"), &of_it, &all);
+    if (row != NULL)
+        set(q, row->kind, row->bits, small(part, "group_size", row->group));
+    else if (has_fp4_group(part))
+        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, small(part, "group_size", 16));
+    else if (*text_or_empty(part, "quant_algo") == '\0' || cfi_json_get(part, "config_groups") != NULL)
         set(q, CTXFIT_CHECKPOINT_QUANT_FP8, 8, 0);
+    else
+        set(q, CTXFIT_CHECKPOINT_QUANT_OTHER, 0, 0);
+}
+
+/* The cache that the file's scales are for. ModelOpt: a word, or since 0.31 what compressed-tensors has. */
+static cfi_hf_cache read_cache(const cfi_json_value *config)
+{
+    const cfi_json_value *part = modelopt_part(config);
+    const cfi_json_value *scheme = cfi_json_get(part, "kv_cache_scheme");
+    const char           *word = cfi_json_as_text(scheme, NULL);
+
+    if (cfi_json_kind_of(scheme) == CFI_JSON_OBJECT) {
+        if (strcmp(text_or_empty(scheme, "type"), "float") != 0)
+            return CFI_HF_CACHE_PLAIN;
+        return small(scheme, "num_bits", 0) == 8 ? CFI_HF_CACHE_FP8 : small(scheme, "num_bits",
+                                                                            0) == 4 ? CFI_HF_CACHE_NVFP4 : CFI_HF_CACHE_PLAIN;
+    }
+    if (word == NULL)
+        word = text_or_empty(part, "kv_cache_quant_algo");
+    return cfi_equal_nocase(word, "FP8") ? CFI_HF_CACHE_FP8 : cfi_equal_nocase(word, "NVFP4") ? CFI_HF_CACHE_NVFP4 : CFI_HF_CACHE_PLAIN;
 }
 
 static void read_block_size(const cfi_json_value *config, cfi_hf_quant *q)
@@ -167,13 +247,46 @@ static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
         read_exl3(config, q);
     } else if (strcmp(method, "compressed-tensors") == 0) {
         read_compressed(config, q);
-    } else if (strcmp(method, "modelopt") == 0 || strcmp(method, "modelopt_fp4") == 0) {
+    } else if (strncmp(method, "modelopt", 8) == 0) {
         read_modelopt(config, q);
     } else {
         read_other(config, q);
     }
 }
 
+/* Where the method is not named. */
+static const char *find_method(const cfi_json_value *config, const char *file)
+{
+    const char *method = text_or_empty(config, "quant_method");
+
+    if (*method != '\0')
+        return method;
+    if (strcmp(file, "quantize_config.json") == 0)
+        return "gptq";
+    if (strcmp(file, "quant_config.json") == 0)
+        return "awq";
+    if (*text_or_empty(modelopt_part(config), "quant_algo") != '\0' ||
+        strcmp(text_or_empty(cfi_json_get(config, "producer"), "name"), "modelopt") == 0)
+        return "modelopt";
+    if (cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) || cfi_json_is_true(cfi_json_get(config, "load_in_8bit")))
+        return "bitsandbytes"; /* before methods had names */
+    return cfi_json_get(config, "config_groups") != NULL ? "compressed-tensors" : "";
+}
+
+static void read_config(const cfi_json_value *config, const char *file, cfi_hf_quant *q)
+{
+    q->method = find_method(config, file);
+    read_method(config, q);
+    if (strncmp(q->method, "modelopt", 8) == 0 || strcmp(q->method, "compressed-tensors") == 0)
+        q->cache = read_cache(config);
+}
+
+static bool states_something(const cfi_json_value *config)
+{
+    return cfi_json_kind_of(config) == CFI_JSON_OBJECT && cfi_json_count(config) > 0;
+}
+
+/* config.json comes first, as in vLLM and SGLang. */
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
 {
     const cfi_json_value *config = cfi_hf_get(c, "quantization_config");
@@ -184,15 +297,50 @@ void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
     if (cfi_json_kind_of(mlx) == CFI_JSON_OBJECT && small(mlx, "bits", 0) > 0) {
         q->method = "mlx";
         set(q, CTXFIT_CHECKPOINT_QUANT_MLX, small(mlx, "bits", 0), small(mlx, "group_size", 64));
-    } else if (cfi_json_kind_of(config) == CFI_JSON_OBJECT && cfi_json_items(config).left > 0) {
-        q->method = text_or_empty(config, "quant_method");
-        if (*q->method == '\0' && *text_or_empty(config, "quant_algo") != '\0')
-            q->method = "modelopt";
-        if (*q->method == '\0' && (cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) ||
-                                   cfi_json_is_true(cfi_json_get(config, "load_in_8bit"))))
-            q->method = "bitsandbytes"; /* before methods had names */
-        if (*q->method == '\0' && cfi_json_get(config, "config_groups") != NULL)
-            q->method = "compressed-tensors";
-        read_method(config, q);
+    } else if (states_something(config)) {
+        read_config(config, "", q);
+    } else if (states_something(cfi_hf_get(c, "compression_config"))) { /* compressed-tensors before it had its place */
+        read_config(cfi_hf_get(c, "compression_config"), "", q);
+    } else if (states_something(cfi_json_root(c->quant_doc))) {
+        read_config(cfi_json_root(c->quant_doc), c->quant_name, q);
     }
+}
+
+static void note_mixed(cfi_hf_config *c, const cfi_json_value *config)
+{
+    const cfi_json_value  *part = modelopt_part(config);
+    const struct algo_row *row;
+    uint64_t               of_it, all;
+
+    if (find_algo(text_or_empty(part, "quant_algo")) != NULL || !states_something(cfi_json_get(part, "quantized_layers")))
+        return;
+    row = most_common(cfi_json_get(part, "quantized_layers"), &of_it, &all);
+    if (row != NULL && of_it < all)
+        cfi_hf_note_files(c,
+                          "of %" PRIu64 " quantized modules %" PRIu64 " are %s, the others are not: where no file says it, all "
+                          "are counted so", all, of_it, row->name);
+}
+
+void cfi_hf_note_quant(cfi_hf_config *c)
+{
+    const cfi_json_value *beside = cfi_json_root(c->quant_doc);
+    cfi_hf_quant          inside, other = {.method = ""};
+
+    cfi_hf_read_quant(c, &inside);
+    if (states_something(cfi_hf_get(c, "quantization_config")))
+        note_mixed(c, cfi_hf_get(c, "quantization_config"));
+    else if (states_something(beside))
+        note_mixed(c, beside);
+    if (!states_something(beside))
+        return;
+    if (inside.kind != CTXFIT_CHECKPOINT_QUANT_NONE && strcmp(c->quant_name, "hf_quant_config.json") != 0 &&
+        !states_something(cfi_hf_get(c, "quantization_config")) && !states_something(cfi_hf_get(c, "quantization")))
+        cfi_hf_note_files(c, "%s alone says how weights are quantized (%s, %" PRIu32 " bits): vLLM reads it with --quantization",
+                          c->quant_name,
+                          inside.method, inside.bits);
+    read_config(beside, c->quant_name, &other);
+    if (other.kind != inside.kind || other.bits != inside.bits || other.cache != inside.cache)
+        cfi_hf_note_files(c,
+                          "config.json states %.30s of %" PRIu32 " bits, %s %.30s of %" PRIu32 ": the former counts; TensorRT-LLM goes by "
+                          "the latter", inside.method, inside.bits, c->quant_name, other.method, other.bits);
 }

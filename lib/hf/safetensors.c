@@ -45,13 +45,40 @@ static ctxfit_status join(ctxfit_safetensors *whole, const ctxfit_safetensors *c
     ctxfit_status status = CTXFIT_OK;
 
     for (size_t i = 0; i < count; i++)
-        total += parts[i]->count; /* each is an array in memory */
+        total += parts[i] != NULL ? parts[i]->count : 0; /* each is an array in memory */
     whole->entry = cfi_arena_array(&whole->arena, (size_t)total, sizeof *whole->entry);
     if (whole->entry == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for %llu tensors", (unsigned long long)total);
     for (size_t i = 0; i < count && status == CTXFIT_OK; i++)
-        status = copy_part(whole, parts[i], error);
-    return status == CTXFIT_OK ? cfi_safetensors_finish(whole, error) : status;
+        if (parts[i] != NULL)
+            status = copy_part(whole, parts[i], error);
+    return status;
+}
+
+static int by_name_and_shard(const void *a, const void *b)
+{
+    const cfi_hf_entry *x = a, *y = b;
+    int                 diff = strcmp(x->name, y->name);
+
+    return diff != 0 ? diff : (x->info.shard > y->info.shard) - (x->info.shard < y->info.shard);
+}
+
+ctxfit_status cfi_safetensors_join_once(ctxfit_safetensors *whole, ctxfit_safetensors *const *part, size_t count, uint64_t *twice,
+                                        ctxfit_error *error)
+{
+    ctxfit_status status = join(whole, (const ctxfit_safetensors *const *)part, count, error);
+    uint64_t      kept = 0;
+
+    if (status != CTXFIT_OK)
+        return status;
+    if (whole->count > 1)
+        qsort(whole->entry, (size_t)whole->count, sizeof *whole->entry, by_name_and_shard);
+    for (uint64_t i = 0; i < whole->count; i++)
+        if (kept == 0 || strcmp(whole->entry[kept - 1].name, whole->entry[i].name) != 0)
+            whole->entry[kept++] = whole->entry[i];
+    *twice = whole->count - kept;
+    whole->count = kept;
+    return cfi_safetensors_finish(whole, error);
 }
 
 ctxfit_status ctxfit_safetensors_join(const ctxfit_safetensors *const *parts, size_t count, const ctxfit_allocator *allocator,
@@ -71,6 +98,8 @@ ctxfit_status ctxfit_safetensors_join(const ctxfit_safetensors *const *parts, si
     if (whole == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
     status = join(whole, parts, count, error);
+    if (status == CTXFIT_OK)
+        status = cfi_safetensors_finish(whole, error);
     if (status != CTXFIT_OK) {
         ctxfit_safetensors_free(whole);
         return status;

@@ -40,7 +40,8 @@ static unsigned char *read_prefix(FILE *file, uint64_t wanted, cfi_arena *arena,
     return data;
 }
 
-static ctxfit_status parse_open_file(FILE *file, const ctxfit_allocator *allocator, ctxfit_safetensors **out, ctxfit_error *error)
+static ctxfit_status parse_open_file(FILE *file, bool *cut, const ctxfit_allocator *allocator, ctxfit_safetensors **out,
+                                     ctxfit_error *error)
 {
     const uint64_t file_bytes = bytes_of_file(file);
     uint64_t       wanted = 8;
@@ -57,33 +58,48 @@ static ctxfit_status parse_open_file(FILE *file, const ctxfit_allocator *allocat
         if (data == NULL)
             status = cfi_fail(&found, CTXFIT_E_NO_MEMORY, "out of memory for a header of %llu bytes", (unsigned long long)wanted);
         else
-            status = ctxfit_safetensors_parse(data, size, file_bytes, allocator, out, &found);
+            status = cfi_safetensors_parse(data, size, file_bytes, cut, allocator, out, &found);
         cfi_arena_free(&arena);
         if (status != CTXFIT_E_TRUNCATED)
             break;
         wanted = found.detail;
     }
-    if (status == CTXFIT_E_TRUNCATED)
+    if (status == CTXFIT_E_TRUNCATED) {
         status = cfi_fail(&found, CTXFIT_E_MALFORMED, "the file ends within its header");
+        if (cut != NULL)
+            *cut = true;
+    }
     if (status != CTXFIT_OK && error != NULL)
         *error = found;
     return status;
 }
 
-static ctxfit_status open_one(const char *path, ctxfit_status unopened, const ctxfit_allocator *allocator, ctxfit_safetensors **out,
-                              ctxfit_error *error)
+ctxfit_status cfi_safetensors_open_file(const char *path, ctxfit_status unopened, bool *cut, const ctxfit_allocator *allocator,
+                                        ctxfit_safetensors **out, ctxfit_error *error)
 {
     FILE         *file = fopen(path, "rb");
     ctxfit_status status;
 
+    *out = NULL;
+    if (cut != NULL)
+        *cut = false;
     if (file == NULL)
         return not_opened(error, unopened, path);
-    status = parse_open_file(file, allocator, out, error);
+    status = parse_open_file(file, cut, allocator, out, error);
     (void)fclose(file);
     return status;
 }
 
 /* ---- an index: weight_map says which file holds a tensor ---- */
+
+size_t cfi_folder_length(const char *path)
+{
+    size_t len = strlen(path);
+
+    while (len > 0 && path[len - 1] != '/' && path[len - 1] != '\\')
+        len--;
+    return len;
+}
 
 static int compare_texts(const void *a, const void *b)
 {
@@ -136,87 +152,83 @@ static ctxfit_status check_map(const cfi_json_value *map, const ctxfit_safetenso
     return CTXFIT_OK;
 }
 
-static ctxfit_status open_files(const char *path, const cfi_json_value *map, const char *const *names, size_t count, cfi_arena *arena,
-                                const ctxfit_allocator *allocator, ctxfit_safetensors **out, ctxfit_error *error)
+static ctxfit_status open_files(const char *path, const cfi_hf_index *index, cfi_arena *arena, const ctxfit_allocator *allocator,
+                                ctxfit_safetensors **out, ctxfit_error *error)
 {
-    const char          *slash = strrchr(path, '/'), *backslash = strrchr(path, '\\');
-    const char          *last = slash != NULL && (backslash == NULL || slash > backslash) ? slash : backslash;
-    const size_t         folder = last != NULL ? (size_t)(last - path) + 1 : 0;
+    const size_t         folder = cfi_folder_length(path), count = index->count;
     ctxfit_safetensors **parts = cfi_arena_array(arena, count, sizeof *parts);
     ctxfit_status        status = parts != NULL ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for %zu files", count);
 
     for (size_t i = 0; i < count && status == CTXFIT_OK; i++) {
-        char *name = cfi_arena_alloc(arena, folder + strlen(names[i]) + 1);
+        char *name = cfi_arena_alloc(arena, folder + strlen(index->name[i]) + 1);
 
         if (name == NULL) {
             status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for the name of a file");
             break;
         }
         memcpy(name, path, folder);
-        memcpy(name + folder, names[i], strlen(names[i]));
-        status = open_one(name, CTXFIT_E_NOT_FOUND, allocator, &parts[i], error);
+        memcpy(name + folder, index->name[i], strlen(index->name[i]));
+        status = cfi_safetensors_open_file(name, CTXFIT_E_NOT_FOUND, NULL, allocator, &parts[i], error);
     }
     if (status == CTXFIT_OK)
         status = ctxfit_safetensors_join((const ctxfit_safetensors *const *)parts, count, allocator, out, error);
     if (status == CTXFIT_OK)
-        status = check_map(map, *out, error);
+        status = check_map(index->map, *out, error);
     for (size_t i = 0; parts != NULL && i < count; i++)
         ctxfit_safetensors_free(parts[i]);
     return status;
 }
 
-static ctxfit_status open_index(const char *path, FILE *file, const ctxfit_allocator *allocator, ctxfit_safetensors **out,
-                                ctxfit_error *error)
+ctxfit_status cfi_safetensors_read_index(const char *path, cfi_arena *arena, cfi_hf_index *out, ctxfit_error *error)
 {
     const cfi_json_limits limits = {MAX_INDEX_BYTES, (uint64_t)4 << 20, 8};
-    const uint64_t        bytes = cfi_min_u64(bytes_of_file(file), MAX_INDEX_BYTES + 1);
-    cfi_arena             arena;
-    cfi_json_doc         *doc = NULL;
-    const cfi_json_value *map = NULL;
-    const char          **names = NULL;
+    FILE                 *file = fopen(path, "rb");
     unsigned char        *text;
-    size_t                size, count = 0;
+    size_t                size;
     ctxfit_status         status;
 
+    memset(out, 0, sizeof *out);
+    if (file == NULL)
+        return not_opened(error, CTXFIT_E_IO, path);
+    text = read_prefix(file, cfi_min_u64(bytes_of_file(file), MAX_INDEX_BYTES + 1), arena, &size);
+    (void)fclose(file);
+    if (text == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an index");
+    status = cfi_json_read((const char *)text, size, &limits, &arena->allocator, &out->doc, error);
+    if (status != CTXFIT_OK)
+        return status;
+    out->map = cfi_json_get(cfi_json_root(out->doc), "weight_map");
+    (void)cfi_json_as_u64(cfi_json_get(cfi_json_get(cfi_json_root(out->doc), "metadata"), "total_size"), &out->total_bytes);
+    if (cfi_json_kind_of(out->map) != CFI_JSON_OBJECT)
+        return cfi_fail(error, CTXFIT_E_MALFORMED, "index: weight_map is %s, expected an object", cfi_json_kind_name(out->map));
+    return list_files(out->map, arena, &out->name, &out->count, error);
+}
+
+static ctxfit_status open_index(const char *path, const ctxfit_allocator *allocator, ctxfit_safetensors **out, ctxfit_error *error)
+{
+    cfi_arena     arena;
+    cfi_hf_index  index;
+    ctxfit_status status;
+
     cfi_arena_init(&arena, allocator);
-    text = read_prefix(file, bytes, &arena, &size);
-    status = text != NULL ? cfi_json_read((const char *)text, size, &limits, allocator, &doc, error)
-                          : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for an index");
-    if (status == CTXFIT_OK) {
-        map = cfi_json_get(cfi_json_root(doc), "weight_map");
-        if (cfi_json_kind_of(map) != CFI_JSON_OBJECT)
-            status = cfi_fail(error, CTXFIT_E_MALFORMED, "index: weight_map is %s, expected an object", cfi_json_kind_name(map));
-    }
+    status = cfi_safetensors_read_index(path, &arena, &index, error);
     if (status == CTXFIT_OK)
-        status = list_files(map, &arena, &names, &count, error);
-    if (status == CTXFIT_OK)
-        status = open_files(path, map, names, count, &arena, allocator, out, error);
+        status = open_files(path, &index, &arena, allocator, out, error);
     if (status != CTXFIT_OK) {
         ctxfit_safetensors_free(*out);
         *out = NULL;
     }
-    cfi_json_free(doc);
+    cfi_json_free(index.doc);
     cfi_arena_free(&arena);
     return status;
 }
 
 ctxfit_status ctxfit_safetensors_open(const char *path, const ctxfit_allocator *allocator, ctxfit_safetensors **out, ctxfit_error *error)
 {
-    size_t        len;
-    FILE         *file;
-    ctxfit_status status;
-
     if (out != NULL)
         *out = NULL;
     if (path == NULL || out == NULL || !cfi_allocator_valid(allocator))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctxfit_safetensors_open: path and out must not be NULL");
-    len = strlen(path);
-    if (len < 5 || strcmp(path + len - 5, ".json") != 0)
-        return open_one(path, CTXFIT_E_IO, allocator, out, error);
-    file = fopen(path, "rb");
-    if (file == NULL)
-        return not_opened(error, CTXFIT_E_IO, path);
-    status = open_index(path, file, allocator, out, error);
-    (void)fclose(file);
-    return status;
+    return cfi_ends_with(path, ".json") ? open_index(path, allocator, out, error)
+                                        : cfi_safetensors_open_file(path, CTXFIT_E_IO, NULL, allocator, out, error);
 }

@@ -62,7 +62,7 @@ char *cfi_path_join2(cfi_arena *arena, const char *folder, const char *name)
     return cfi_path_join(arena, parts, 2);
 }
 
-ctxfit_status cfi_read_small(const char *path, cfi_arena *arena, char **out, size_t *out_size, ctxfit_error *error)
+ctxfit_status cfi_read_text(const char *path, size_t most, cfi_arena *arena, char **out, size_t *out_size, ctxfit_error *error)
 {
     FILE         *file = cfi_path_look(path, NULL) == CFI_PATH_FILE ? fopen(path, "rb") : NULL; /* a pipe would make us wait */
     size_t        cap = 16384;
@@ -80,11 +80,16 @@ ctxfit_status cfi_read_small(const char *path, cfi_arena *arena, char **out, siz
             status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
         else if (ferror(file) != 0)
             status = cfi_fail(error, CTXFIT_E_IO, "cannot read '%s'", path);
-        else if (more && cap >= CFI_STORE_MAX_TEXT)
-            status = cfi_fail(error, CTXFIT_E_LIMIT, "'%s': more than 4 MiB", path);
+        else if (more && cap >= most)
+            status = cfi_fail(error, CTXFIT_E_LIMIT, "'%s': more than %zu MiB", path, most >> 20);
     }
     (void)fclose(file);
     return status;
+}
+
+ctxfit_status cfi_read_small(const char *path, cfi_arena *arena, char **out, size_t *out_size, ctxfit_error *error)
+{
+    return cfi_read_text(path, CFI_STORE_MAX_TEXT, arena, out, out_size, error);
 }
 
 /* ---- listings ---- */

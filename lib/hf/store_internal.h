@@ -43,7 +43,9 @@ ctxfit_status cfi_store_add_file(cfi_store_files *files, const cfi_store_file *f
 /* "a/b/c" in the arena; NULL: out of memory */
 char *cfi_path_join(cfi_arena *arena, const char *const *parts, size_t count);
 char *cfi_path_join2(cfi_arena *arena, const char *folder, const char *name);
-/* The text of a small file, with a NUL behind it. E_NOT_FOUND (`detail` is errno), E_IO, E_LIMIT, E_NO_MEMORY. */
+/* The text of a file of at most about `most` bytes, with a NUL behind it; a small one is within CFI_STORE_MAX_TEXT. E_NOT_FOUND (`detail`
+ * is errno), E_IO, E_LIMIT, E_NO_MEMORY. */
+ctxfit_status cfi_read_text(const char *path, size_t most, cfi_arena *arena, char **out, size_t *out_size, ctxfit_error *error);
 ctxfit_status cfi_read_small(const char *path, cfi_arena *arena, char **out, size_t *out_size, ctxfit_error *error);
 
 /* ---- store_choice.c: which of several files is meant ---- */

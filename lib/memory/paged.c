@@ -139,8 +139,7 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
             return false;
     }
     /* Eyes and ears are on the first stage, divided as what is behind them. */
-    if (cfi_model_stored(model) == CFI_STORED_MEASURED &&
-        !add_to_stage(paged, 0, model->checkpoint->other_bytes / paged->tensor_ranks, out))
+    if (!add_to_stage(paged, 0, cfi_model_towers_bytes(model) / paged->tensor_ranks, out))
         return false;
     /* A tied output is the same tensor on one stage, a copy on the last of several. */
     return model->has_output || model->token_embd == NULL || last == 0 ||

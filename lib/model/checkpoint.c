@@ -1,23 +1,15 @@
 /* Which part of a model a tensor of a checkpoint belongs to, by its name: names follow the modules of transformers.
  * Source: transformers 5.23 modeling_<model>.py (2026-11); MLX keeps its names. */
+#include <inttypes.h>
+
 #include "checkpoint_internal.h"
-
-#include "hf/safetensors.h"
-
-typedef enum checkpoint_part {
-    PART_LAYER,
-    PART_EMBEDDING,
-    PART_OUTPUT,
-    PART_NEXTN,
-    PART_OTHER
-} checkpoint_part;
 
 static bool has(const char *name, const char *part) { return strstr(name, part) != NULL; }
 
 /* The number behind the last part of a path that lists blocks: "model.layers.7.mlp.up_proj.weight" is 7. */
 static bool find_block(const char *name, uint64_t *out)
 {
-    static const char lists[][10] = {"layers.", "blocks.", "h."};
+    static const char lists[][10] = {"layers.", "blocks.", "h.", "block.", "layer."}; /* T5 has layers within its blocks */
 
     for (size_t i = 0; i < CFI_COUNT(lists); i++)
         for (const char *at = strstr(name, lists[i]); at != NULL; at = strstr(at + 1, lists[i])) {
@@ -31,8 +23,8 @@ static bool find_block(const char *name, uint64_t *out)
 
 static bool is_of_a_tower(const char *name)
 {
-    static const char towers[][20] = {"vision", "visual", "audio", "multi_modal", "mm_projector", "vpm.", "resampler", "aligner", "speech",
-                                      "talker", "token2wav", "patch_embed", "img_", "image_", "mlp1."};
+    static const char towers[][20] = {"vision", "visual", "audio", "multi_modal", "projector", "connector", "vpm.", "resampler", "aligner",
+                                      "speech", "talker", "token2wav", "patch_embed", "img_", "image_", "mlp1."};
 
     for (size_t i = 0; i < CFI_COUNT(towers); i++)
         if (has(name, towers[i]))
@@ -40,43 +32,45 @@ static bool is_of_a_tower(const char *name)
     return false;
 }
 
-static checkpoint_part part_of(const char *name, uint32_t layers, uint64_t *block)
+cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, uint64_t *block)
 {
-    static const char embeddings[][24] = {"embed_tokens", "wte.", "word_embeddings", "tok_embeddings", "embed_in.", "embeddings.weight"};
+    /* positions and types of tokens, and what is looked up for each layer, stand beside the embeddings in a recipe, too */
+    static const char embeddings[][16] = {"embed_tokens", "wte.", "wpe.", "embeddings.", "embedding.", "tok_embeddings", "embed_in.",
+                                          "embed_positions", "shared.weight"};
 
     if (is_of_a_tower(name))
-        return PART_OTHER;
+        return CFI_CHECKPOINT_OTHER;
     if (has(name, "mtp.") || has(name, "nextn") || has(name, "mtp_"))
-        return PART_NEXTN;
+        return CFI_CHECKPOINT_NEXTN;
     if (find_block(name, block))
-        return *block < layers ? PART_LAYER : PART_NEXTN; /* DeepSeek and GLM count on behind the trunk */
+        return *block < layers ? CFI_CHECKPOINT_LAYER : CFI_CHECKPOINT_NEXTN; /* DeepSeek and GLM count on behind the trunk */
     for (size_t i = 0; i < CFI_COUNT(embeddings); i++)
         if (has(name, embeddings[i]))
-            return PART_EMBEDDING;
-    return PART_OUTPUT;
+            return CFI_CHECKPOINT_EMBEDDING;
+    return CFI_CHECKPOINT_OUTPUT;
 }
 
 /* Routed ones; shared experts are used by every token. */
-static bool is_routed_expert(const char *name) { return has(name, ".experts."); }
+bool cfi_checkpoint_is_expert(const char *name) { return has(name, ".experts."); }
 
 static bool count_tensor(ctxfit_checkpoint_info *info, ctxfit_checkpoint_layer *layer, const cfi_hf_entry *e, uint32_t layers)
 {
     uint64_t  block = 0;
     uint64_t *sum = &info->other_bytes;
 
-    switch (part_of(e->name, layers, &block)) {
-    case PART_LAYER: {
-        bool      expert = is_routed_expert(e->name);
+    switch (cfi_checkpoint_part_of(e->name, layers, &block)) {
+    case CFI_CHECKPOINT_LAYER: {
+        bool      expert = cfi_checkpoint_is_expert(e->name);
         uint64_t *of_layer = expert ? &layer[block].expert_bytes : &layer[block].dense_bytes;
 
         *of_layer += e->info.bytes; /* at most the sum of all, which fits */
         sum = expert ? &info->expert_bytes : &info->layer_bytes;
         break;
     }
-    case PART_EMBEDDING: sum = &info->embedding_bytes; break;
-    case PART_OUTPUT: sum = &info->output_bytes; break;
-    case PART_NEXTN: sum = &info->nextn_bytes; break;
-    case PART_OTHER: break;
+    case CFI_CHECKPOINT_EMBEDDING: sum = &info->embedding_bytes; break;
+    case CFI_CHECKPOINT_OUTPUT: sum = &info->output_bytes; break;
+    case CFI_CHECKPOINT_NEXTN: sum = &info->nextn_bytes; break;
+    case CFI_CHECKPOINT_OTHER: break;
     }
     return cfi_add_u64(*sum, e->info.bytes, sum);
 }
@@ -97,10 +91,32 @@ static ctxfit_status measure_checkpoint(ctxfit_model *model, const ctxfit_safete
     for (uint64_t i = 0; i < weights->count; i++)
         if (!count_tensor(info, model->checkpoint_layer, &weights->entry[i], model->info.layers))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
-    return CTXFIT_OK;
+    return cfi_model_share_stored(model, error);
 }
 
-ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, const cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error)
+/* What the configuration alone makes of it stands beside what is missing. */
+static ctxfit_status take_weights(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error)
+{
+    ctxfit_checkpoint_info *info = model->checkpoint;
+    ctxfit_status           status = CTXFIT_OK;
+
+    if (!model->as_stored && weights->count == 0 && !weights->cut) /* a file type is planned of a configuration alone: nothing is missing */
+        return CTXFIT_OK;
+    for (uint32_t i = 0; i < weights->note_count; i++)
+        cfi_hf_note_files(c, "%s", weights->note[i]);
+    info->flags |= weights->cut ? CTXFIT_CHECKPOINT_F_INCOMPLETE : 0;
+    if (weights->unknown) {
+        if (model->as_stored)
+            cfi_hf_note_files(c, "weights are counted as config.json describes them, %" PRIu64 " bytes", cfi_model_all_stored_bytes(model));
+    } else {
+        status = measure_checkpoint(model, weights, error);
+        if (status == CTXFIT_OK)
+            status = cfi_checkpoint_compare(model, c, weights, error);
+    }
+    return status == CTXFIT_OK ? c->status : status;
+}
+
+ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error)
 {
     cfi_hf_quant quant;
     cfi_writer   w;
@@ -115,9 +131,13 @@ ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, const cfi_hf_config 
     model->checkpoint->quant_group = quant.group;
     model->checkpoint->quant_bits_hundredths = quant.hundredths;
     model->checkpoint->output_bits = quant.output_bits;
+    model->checkpoint->kv_quant = quant.cache == CFI_HF_CACHE_FP8     ? CFI_QUANT_FP8_E4M3
+                                  : quant.cache == CFI_HF_CACHE_NVFP4 ? CFI_QUANT_NVFP4_G16
+                                                                      : CTXFIT_QUANT_DEFAULT;
     cfi_writer_init(&w, model->checkpoint->quant_method, sizeof model->checkpoint->quant_method);
     cfi_write(&w, "%s", quant.method);
     (void)cfi_writer_finish(&w, NULL);
     cfi_make_printable(model->checkpoint->quant_method);
-    return weights != NULL ? measure_checkpoint(model, weights, error) : CTXFIT_OK;
+    cfi_hf_note_quant(c);
+    return weights != NULL ? take_weights(model, c, weights, error) : CTXFIT_OK;
 }

@@ -3,9 +3,28 @@
 #define CFI_CHECKPOINT_INTERNAL_H
 
 #include "hf/hf_internal.h"
+#include "hf/safetensors.h"
 #include "model_internal.h"
 
-/* weights NULL: what the configuration says alone. E_NO_MEMORY, E_OVERFLOW. */
-ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, const cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error);
+/* weights NULL: what the configuration says alone. What disagrees with it becomes notes of `c`. E_NO_MEMORY, E_OVERFLOW. */
+ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error);
+
+typedef enum cfi_checkpoint_part {
+    CFI_CHECKPOINT_LAYER,
+    CFI_CHECKPOINT_EMBEDDING,
+    CFI_CHECKPOINT_OUTPUT,
+    CFI_CHECKPOINT_NEXTN,
+    CFI_CHECKPOINT_OTHER
+} cfi_checkpoint_part;
+
+/* Of a model with so many layers, by a tensor's name; *block is set for LAYER and where NEXTN has one, else untouched. */
+cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, uint64_t *block);
+bool cfi_checkpoint_is_expert(const char *name);
+/* Holds the tensors of the files against what config.json describes: layers, widths, formats. E_NO_MEMORY. */
+ctxfit_status cfi_checkpoint_compare(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error);
+/* Divides the files' bytes, part by part, among the tensors of the recipe. E_NO_MEMORY. */
+ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error);
+/* Of all tensors of the recipe, as engines of checkpoints load them. */
+uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model);
 
 #endif

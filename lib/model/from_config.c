@@ -1,5 +1,6 @@
 /* A model from config.json: its facts in the words of the text form (lib/hf), which the same reader takes. */
 #include "checkpoint_internal.h"
+#include "hf/checkpoint_files.h"
 #include "recipe_internal.h"
 
 _Static_assert(CFI_HF_NOTES <= CFI_MODEL_NOTES, "a model keeps the notes of its configuration");
@@ -17,13 +18,14 @@ static ctxfit_status make_unknown(ctxfit_model *model, const cfi_hf_config *c, c
     return CTXFIT_OK;
 }
 
-static ctxfit_status make_from_config(ctxfit_model *model, const char *json, size_t size, const ctxfit_safetensors *weights,
-                                      ctxfit_file_type file_type, ctxfit_error *error)
+static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *files, ctxfit_file_type file_type, ctxfit_error *error)
 {
     cfi_hf_config c;
     const char   *line;
-    ctxfit_status status = cfi_hf_config_open(&c, json, size, &model->arena, error);
+    ctxfit_status status = cfi_hf_config_open(&c, files->config, files->config_size, &model->arena, error);
 
+    if (status == CTXFIT_OK && files->quant != NULL)
+        status = cfi_hf_config_add_quant(&c, files->quant_name, files->quant, files->quant_size);
     if (status == CTXFIT_OK && file_type == 0) {
         cfi_hf_quant quant;
 
@@ -36,19 +38,36 @@ static ctxfit_status make_from_config(ctxfit_model *model, const char *json, siz
     }
     if (status == CTXFIT_OK && !c.known)
         status = make_unknown(model, &c, error);
-    if (status == CTXFIT_OK)
-        status = cfi_model_set_checkpoint(model, &c, weights, error);
     model->as_stored = file_type == 0;
+    if (status == CTXFIT_OK)
+        status = cfi_model_set_checkpoint(model, &c, files->weights, error);
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
     cfi_hf_config_close(&c);
     return status;
 }
 
+static ctxfit_status model_from_files(const cfi_hf_files *files, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
+                                      ctxfit_model **out, ctxfit_error *error)
+{
+    ctxfit_model *model = cfi_model_new(allocator);
+    ctxfit_status status;
+
+    if (model == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
+    status = make_from_config(model, files, file_type, error);
+    if (status != CTXFIT_OK) {
+        ctxfit_model_free(model);
+        return status;
+    }
+    *out = model;
+    return CTXFIT_OK;
+}
+
 ctxfit_status ctxfit_model_from_hf(const char *json, size_t size, const ctxfit_safetensors *weights, ctxfit_file_type file_type,
                                    const ctxfit_allocator *allocator, ctxfit_model **out, ctxfit_error *error)
 {
-    ctxfit_model *model;
-    ctxfit_status status;
+    const cfi_hf_files files = {.config = json, .config_size = size, .weights = weights};
+    ctxfit_status      status;
 
     if (out != NULL)
         *out = NULL;
@@ -56,18 +75,31 @@ ctxfit_status ctxfit_model_from_hf(const char *json, size_t size, const ctxfit_s
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "a model from config.json: %s",
                         json == NULL ? "json is NULL" : out == NULL ? "out is NULL" : "the allocator lacks a function");
     status = cfi_model_check_file_type(file_type, error);
+    return status == CTXFIT_OK ? model_from_files(&files, file_type, allocator, out, error) : status;
+}
+
+ctxfit_status ctxfit_model_open_checkpoint(const char *path, ctxfit_file_type file_type, const ctxfit_allocator *allocator,
+                                           ctxfit_model **out, ctxfit_error *error)
+{
+    cfi_arena           arena;
+    cfi_hf_files        files = {0};
+    ctxfit_safetensors *weights = NULL;
+    ctxfit_status       status;
+
+    if (out != NULL)
+        *out = NULL;
+    if (path == NULL || out == NULL || !cfi_allocator_valid(allocator))
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctxfit_model_open_checkpoint: path and out must not be NULL");
+    status = cfi_model_check_file_type(file_type, error);
     if (status != CTXFIT_OK)
         return status;
-    model = cfi_model_new(allocator);
-    if (model == NULL)
-        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
-    status = make_from_config(model, json, size, weights, file_type, error);
-    if (status != CTXFIT_OK) {
-        ctxfit_model_free(model);
-        return status;
-    }
-    *out = model;
-    return CTXFIT_OK;
+    cfi_arena_init(&arena, allocator);
+    status = cfi_hf_open_files(path, &arena, &files, &weights, error);
+    if (status == CTXFIT_OK)
+        status = model_from_files(&files, file_type, allocator, out, error);
+    ctxfit_safetensors_free(weights);
+    cfi_arena_free(&arena);
+    return status;
 }
 
 ctxfit_status ctxfit_model_from_config(const char *json, size_t size, ctxfit_file_type file_type, const ctxfit_allocator *allocator,

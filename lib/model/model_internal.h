@@ -8,7 +8,7 @@
 #include "quant/quant_internal.h"
 
 #define CFI_MAX_LAYERS  4096u
-#define CFI_MODEL_NOTES 8u
+#define CFI_MODEL_NOTES 16u
 
 /* Where llama.cpp keeps a tensor (b10472 src/llama-arch.cpp:635, LLM_TENSOR_INFOS): beside the input, in its block, at the output. */
 typedef enum cfi_tensor_role {
@@ -146,6 +146,7 @@ struct ctxfit_model {
     cfi_model_extent   extent;
     ctxfit_checkpoint_info  *checkpoint;        /* NULL: made of something else */
     ctxfit_checkpoint_layer *checkpoint_layer;  /* info.layers, NULL: not measured */
+    uint64_t                *stored;            /* bytes of each tensor in the files, NULL: not measured */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
@@ -158,6 +159,8 @@ const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cf
 /* Bytes of a tensor in the checkpoint that the model is, those of the tensor itself for all other models. At most 2^64 with those of every
  * other tensor, as the files' sums are. */
 uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
+/* What the files have beside the decoder, eyes and ears; 0 where they were not read. */
+uint64_t cfi_model_towers_bytes(const ctxfit_model *model);
 /* How these are known. */
 typedef enum cfi_stored {
     CFI_STORED_PLAIN,     /* not quantized, or not as a checkpoint */

@@ -1,6 +1,6 @@
 /* Bytes of tensors as a checkpoint stores them, which is what engines of checkpoints load: measured where the headers of its files were
  * read, else by what its quantization_config says. */
-#include "model_internal.h"
+#include "checkpoint_internal.h"
 
 #define MOST_BITS 16u /* of a stored weight; what is said above it is no statement */
 
@@ -14,7 +14,7 @@ static double weight_bytes(const ctxfit_checkpoint_info *c)
     if (bits == 0)
         return 0;
     switch (c->quant) {
-    case CTXFIT_CHECKPOINT_QUANT_FP8: return bits / 8 + (group > 0 ? 4 / (group * group) : 0);
+    case CTXFIT_CHECKPOINT_QUANT_FP8: return bits / 8 + (group == 32 ? 1.0 / 32 : group > 0 ? 4 / (group * group) : 0); /* 32: MXFP8 */
     case CTXFIT_CHECKPOINT_QUANT_MXFP4: return bits / 8 + 1.0 / 32;
     case CTXFIT_CHECKPOINT_QUANT_NVFP4: return bits / 8 + 1.0 / 16;
     case CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES: return bits / 8 + (group > 0 ? 4 / group : 0);
@@ -49,44 +49,115 @@ static uint64_t whole(double bytes)
     return bytes < most ? (uint64_t)bytes : UINT64_MAX / 2;
 }
 
-static uint64_t part_of_stored(uint64_t bytes, uint64_t stored, uint64_t have)
+static uint64_t estimated_bytes(const ctxfit_model *model, const cfi_tensor *tensor)
 {
-    return have > 0 ? whole((double)bytes * ((double)stored / (double)have)) : bytes;
+    const double each = weight_bytes(model->checkpoint);
+
+    return each > 0 && is_stored_narrow(model, tensor) ? whole((double)tensor->bytes / 2 * each) : tensor->bytes;
 }
 
-/* Of a layer's bytes in the files each tensor has the part that it has in the recipe, routed experts by themselves. */
-static uint64_t measured_bytes(const ctxfit_model *model, const cfi_tensor *tensor)
+/* ---- by the headers ---- */
+
+/* Tensors of the recipe that together are what a part of the files holds. */
+typedef struct stored_part {
+    uint64_t have;   /* bytes by the recipe */
+    uint64_t stored; /* in the files */
+    uint64_t before; /* of the tensors that had their share, by the recipe */
+    uint64_t given;  /* to them */
+} stored_part;
+
+/* In proportion, and all of it when the last one came. */
+static uint64_t next_share(stored_part *part, uint64_t bytes)
 {
-    const ctxfit_checkpoint_info *c = model->checkpoint;
+    uint64_t until, share;
+
+    part->before += bytes;
+    until = part->before >= part->have ? part->stored : whole((double)part->stored * ((double)part->before / (double)part->have));
+    share = until > part->given ? until - part->given : 0;
+    part->given += share;
+    return share;
+}
+
+/* Two for each layer: the rest, and routed experts unless the names did not tell them apart. */
+static void fill_layer_parts(const ctxfit_model *model, stored_part *part)
+{
+    for (uint32_t i = 0; i < model->info.layers; i++) {
+        const ctxfit_checkpoint_layer *layer = &model->checkpoint_layer[i];
+        const uint64_t                *have = model->layer_sums[i].bytes;
+
+        if ((layer->expert_bytes == 0) != (have[1] == 0)) {
+            part[2 * i].have = have[0] + have[1]; /* sums of one file, and of one model */
+            part[2 * i].stored = layer->dense_bytes + layer->expert_bytes;
+            continue;
+        }
+        part[2 * i].have = have[0];
+        part[2 * i].stored = layer->dense_bytes;
+        part[2 * i + 1].have = have[1];
+        part[2 * i + 1].stored = layer->expert_bytes;
+    }
+}
+
+/* The part that a tensor is of; NULL: the files have nothing that it could be of. */
+static stored_part *part_of(const ctxfit_model *model, const cfi_tensor *tensor, stored_part *part)
+{
+    stored_part *found = NULL;
 
     if (tensor->layer >= 0 && (uint32_t)tensor->layer < model->info.layers) {
-        const ctxfit_checkpoint_layer *layer = &model->checkpoint_layer[tensor->layer];
-        const uint64_t                *have = model->layer_sums[tensor->layer].bytes;
-        bool                           expert = (tensor->flags & CFI_TENSOR_F_EXPERT) != 0;
+        const uint32_t layer = (uint32_t)tensor->layer;
 
-        if ((layer->expert_bytes == 0) != (have[1] == 0)) /* the names did not tell them apart */
-            return part_of_stored(tensor->bytes, layer->dense_bytes + layer->expert_bytes, have[0] + have[1]); /* sums of one file */
-        return part_of_stored(tensor->bytes, expert ? layer->expert_bytes : layer->dense_bytes, have[expert]);
+        if (model->checkpoint_layer[layer].dense_bytes == 0 && model->checkpoint_layer[layer].expert_bytes == 0)
+            return NULL; /* a note says so */
+        found = &part[2 * layer + ((tensor->flags & CFI_TENSOR_F_EXPERT) != 0 && part[2 * layer + 1].have > 0)];
+        return found->have > 0 ? found : NULL;
     }
-    if (tensor == model->token_embd && c->embedding_bytes > 0)
-        return c->embedding_bytes;
-    if (tensor->role == CFI_ROLE_OUTPUT && c->output_bytes > 0)
-        return part_of_stored(tensor->bytes, c->output_bytes, model->output_sums.bytes[0]);
-    return tensor->bytes;
+    if (tensor->role == CFI_ROLE_INPUT)
+        found = &part[2 * model->info.layers];
+    else if (tensor->role == CFI_ROLE_OUTPUT)
+        found = &part[2 * model->info.layers + 1];
+    return found != NULL && found->have > 0 && found->stored > 0 ? found : NULL;
+}
+
+ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error)
+{
+    stored_part *part = cfi_arena_array(&model->arena, 2 * (size_t)model->info.layers + 2, sizeof *part);
+
+    model->stored = cfi_arena_array(&model->arena, (size_t)model->info.tensor_count, sizeof *model->stored);
+    if (part == NULL || model->stored == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
+    fill_layer_parts(model, part);
+    part[2 * model->info.layers].have = model->input_sums.bytes[0];
+    part[2 * model->info.layers].stored = model->checkpoint->embedding_bytes;
+    part[2 * model->info.layers + 1].have = model->output_sums.bytes[0];
+    part[2 * model->info.layers + 1].stored = model->checkpoint->output_bytes;
+    for (uint64_t i = 0; i < model->info.tensor_count; i++) {
+        const cfi_tensor *tensor = &model->tensor[i];
+        stored_part      *of = part_of(model, tensor, part);
+
+        model->stored[i] = of != NULL ? next_share(of, tensor->bytes) : estimated_bytes(model, tensor);
+    }
+    return CTXFIT_OK;
 }
 
 uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *tensor)
 {
-    double each;
-
     if (!model->as_stored || model->checkpoint == NULL)
         return tensor->bytes;
-    if (model->checkpoint_layer != NULL)
-        return measured_bytes(model, tensor);
-    each = weight_bytes(model->checkpoint);
-    if (each == 0 || !is_stored_narrow(model, tensor))
-        return tensor->bytes;
-    return whole((double)tensor->bytes / 2 * each);
+    return model->stored != NULL ? model->stored[tensor - model->tensor] : estimated_bytes(model, tensor);
+}
+
+uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < model->info.tensor_count; i++)
+        if (!cfi_add_u64(sum, cfi_model_stored_bytes(model, &model->tensor[i]), &sum))
+            return UINT64_MAX;
+    return sum;
+}
+
+uint64_t cfi_model_towers_bytes(const ctxfit_model *model)
+{
+    return model->as_stored && model->stored != NULL ? model->checkpoint->other_bytes : 0;
 }
 
 cfi_stored cfi_model_stored(const ctxfit_model *model)

@@ -9,7 +9,7 @@
 #include "speed/speed_internal.h"
 
 #define CFI_MAX_PLAN_DEVICES (CFI_MAX_DEVICES + 1)
-#define CFI_MAX_WARNINGS 16u
+#define CFI_MAX_WARNINGS 32u
 #define CFI_NO_LIMIT UINT64_MAX
 
 /* ---- what runs beside a model ---- */

@@ -722,39 +722,55 @@ class Sources(unittest.TestCase):
         size = max([t["data_offsets"][1] for t in tensors.values()])
         (self.folder / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
 
+    def words_of(self, *arguments):
+        done = run("model", *arguments)
+        self.assertEqual(done.returncode, FITS, done.stderr)
+        return b" ".join(done.stdout.split())
+
     def test_a_folder_shows_the_bytes_of_its_checkpoint(self):
         config = {**Config.LLAMA, "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
         (self.folder / "config.json").write_text(json.dumps(config))
         self.write("model.safetensors", **{"model.embed_tokens.weight": {"dtype": "F16", "shape": [8], "data_offsets": [0, 16]},
                                            "model.layers.3.mlp.up_proj.qweight": {"dtype": "I32", "shape": [4], "data_offsets": [16, 32]}})
         for name in (self.folder, self.folder / "model.safetensors"):
-            done = run("model", name)
-            self.assertEqual(done.returncode, FITS, done.stderr)
-            self.assertIn(b"awq, 4 bits, groups of 128", done.stdout)
-            self.assertIn(b"32 bytes", done.stdout)
+            words = self.words_of(name)
+            self.assertIn(b"awq, 4 bits, groups of 128", words)
+            self.assertIn(b"32 bytes", words)
+            self.assertIn(b"config.json says 32 layers, the files have tensors of 1 of them, none of layer 0", words)
         (self.folder / "model.safetensors").write_bytes(b"\x40" + bytes(20))
-        self.assertEqual(run("model", self.folder / "model.safetensors").returncode, BAD_INPUT)
-        done = run("model", self.folder)  # a download under way: the configuration is enough
-        self.assertEqual(done.returncode, FITS)
-        self.assertIn(b"note:", done.stderr)
+        for name in (self.folder, self.folder / "model.safetensors"):  # a download under way: the configuration is enough
+            self.assertIn(b"1 of 1 files end within their header (the first: 'model.safetensors')", self.words_of(name))
+        warnings = plan(self.folder, "--hw", "h100-80gb host:64GiB", "--engine", "vllm", "-c", "4096")[1]["warnings"]
+        self.assertTrue(any("weights are counted as config.json describes them" in w for w in warnings), warnings)
         (self.folder / "config.json").unlink()
         self.write("model.safetensors", **{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}})
         self.assertIn(b"no config.json", run("model", self.folder / "model.safetensors").stderr)
 
-    def test_one_file_of_several_is_not_the_checkpoint(self):
+    def test_what_is_no_safetensors_file_is_refused(self):
+        (self.folder / "config.json").write_text(json.dumps(Config.LLAMA))
+        for tensor, more, words in (({"dtype": "WAT", "shape": [2], "data_offsets": [0, 4]}, b"", b"dtype 'WAT' is none that safetensors has"),
+                                    ({"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}, b"1234567", b"7 bytes behind the last that belong to none")):
+            self.write("model.safetensors", a=tensor)
+            with open(self.folder / "model.safetensors", "ab") as file:
+                file.write(more)
+            for name in (self.folder, self.folder / "model.safetensors"):
+                done = run("model", name)
+                self.assertEqual(done.returncode, BAD_INPUT)
+                self.assertIn(words, done.stderr)
+
+    def test_one_file_of_several_is_the_checkpoint(self):
         (self.folder / "config.json").write_text(json.dumps(Config.LLAMA))
         for i, size in ((1, 16), (2, 32)):
             self.write(f"model-0000{i}-of-00002.safetensors", **{f"model.layers.{i}.mlp.up_proj.weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})
         first = self.folder / "model-00001-of-00002.safetensors"
-        done = run("model", first)
-        self.assertEqual(done.returncode, BAD_INPUT)
-        self.assertIn(b"one of 2 files; the index is not beside it [CTXFIT_E_INCOMPLETE]", done.stderr)
+        self.assertIn(b"48 bytes", self.words_of(first))  # its name says that there are two
         names = {f"model.layers.{i}.mlp.up_proj.weight": f"model-0000{i}-of-00002.safetensors" for i in (1, 2)}
         (self.folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": 48}, "weight_map": names}))
-        done = run("model", first)
-        self.assertEqual(done.returncode, FITS, done.stderr)
-        self.assertEqual(done.stdout, run("model", self.folder).stdout)
-        self.assertIn(b"48 bytes", done.stdout)
+        self.assertIn(b"48 bytes", self.words_of(first))
+        self.assertEqual(self.words_of(first), self.words_of(self.folder))
+        (self.folder / "model-00002-of-00002.safetensors").unlink()
+        for name in (first, self.folder, self.folder / "model.safetensors.index.json"):
+            self.assertIn(b"1 of 2 files are missing (the first: 'model-00002-of-00002.safetensors')", self.words_of(name))
 
     def test_a_folder_without_a_model_says_what_it_lacks(self):
         done = run("model", self.folder)

@@ -93,6 +93,24 @@ def test_a_checkpoint(tmp_path: Path) -> None:
     assert ctxfit.Model.from_catalog("qwen3-8b").checkpoint is None
     assert ctxfit.Model.from_config(CONFIG).checkpoint_layers == ()
 
+    quantized = {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}, "producer": {"name": "modelopt"}}
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps(quantized))
+    for name in (tmp_path, tmp_path / "model.safetensors.index.json"):
+        folder = ctxfit.Model.open(name)
+        found = folder.checkpoint
+        assert found is not None
+        assert (found.total_bytes, found.quant, found.kv_quant) == (16, ctxfit.CheckpointQuant.FP8, "FP8_E4M3")
+        assert any(note.startswith("checkpoint: config.json says") for note in folder.notes)
+    (tmp_path / "b.safetensors").unlink()
+    half = ctxfit.Model.open_checkpoint(tmp_path)
+    assert half.checkpoint is not None and half.checkpoint.total_bytes == 0
+    assert any("1 of 2 files are missing (the first: 'b.safetensors')" in note for note in half.notes)
+    assert ctxfit.Model.open_checkpoint(tmp_path, "Q4_K_M").file_type == "Q4_K_M"
+    (tmp_path / "a.safetensors").write_bytes(first + bytes(13))
+    with pytest.raises(ctxfit.Malformed, match="1 bytes behind the last"):
+        ctxfit.Model.open_checkpoint(tmp_path)
+
 
 def test_a_modelfile(tmp_path: Path) -> None:
     file = ctxfit.Modelfile.parse("FROM ./a.gguf\nADAPTER b.gguf\nPARAMETER num_ctx 8192\nPARAMETER stop x\n")

@@ -159,6 +159,10 @@ class CheckpointFlags(enum.IntFlag):
 
     #: the bytes were read from the files' headers; without it all are 0
     MEASURED = 1
+    #: files are missing, or shorter than their headers say: a download that did not end
+    INCOMPLETE = 2
+    #: the files hold something else than config.json describes; notes say what
+    DIFFERS = 4
 
 
 class Attention(enum.IntEnum):

@@ -120,6 +120,8 @@ CTXFIT_CHECKPOINT_QUANT_MLX = 8
 CTXFIT_CHECKPOINT_QUANT_OTHER = 9
 CTXFIT_CHECKPOINT_QUANT_EXL3 = 10
 CTXFIT_CHECKPOINT_F_MEASURED = 1
+CTXFIT_CHECKPOINT_F_INCOMPLETE = 2
+CTXFIT_CHECKPOINT_F_DIFFERS = 4
 CTXFIT_ATTENTION_NONE = 0
 CTXFIT_ATTENTION_FULL = 1
 CTXFIT_ATTENTION_SLIDING = 2
@@ -455,6 +457,8 @@ class ctxfit_checkpoint_info(ctypes.Structure):
     quant_method: bytes
     quant_bits_hundredths: int
     output_bits: int
+    kv_quant: int
+    reserved0: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -473,6 +477,8 @@ class ctxfit_checkpoint_info(ctypes.Structure):
         ("quant_method", ctypes.c_char * 32),
         ("quant_bits_hundredths", ctypes.c_uint32),
         ("output_bits", ctypes.c_uint32),
+        ("kv_quant", ctypes.c_uint32),
+        ("reserved0", ctypes.c_uint32),
     ]
 
 
@@ -1605,6 +1611,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_model_from_text": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_config": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_hf": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_model_open_checkpoint": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_from_layers": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_model_requantize": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_companion_from_gguf": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_companion), ctypes.POINTER(ctxfit_error)]),

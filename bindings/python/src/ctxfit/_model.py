@@ -52,9 +52,9 @@ class Model(Handle):
         timeout: float = 30.0,
         retries: SupportsIndex = 3,
     ) -> Model:
-        """A model from a GGUF file: a path, https://..., or hf://organisation/repository/file.gguf[@revision]; or from a config.json, or a
-        folder that holds one; or what "hf:organisation/repository[:tag]", "lmstudio:publisher/model[@quantization]" or "ollama:name[:tag]"
-        means on this disk (Modelfile.look_up()).
+        """A model from a GGUF file: a path, https://..., or hf://organisation/repository/file.gguf[@revision]; or from a config.json, or the
+        folder of a checkpoint (open_checkpoint()), or its .safetensors; or what "hf:organisation/repository[:tag]",
+        "lmstudio:publisher/model[@quantization]" or "ollama:name[:tag]" means on this disk (Modelfile.look_up()).
 
         Of a split file name the first shard. Of a remote file only the header is transferred. With `fetch(offset, length)`, which
         returns bytes, `source` is only a name. `quant` quantizes what was read to another file type.
@@ -62,11 +62,12 @@ class Model(Handle):
         if fetch is None and _is_stored(_convert.path(source, "source")):
             with Modelfile.look_up(os.fsdecode(_convert.path(source, "source"))) as stored:
                 source = stored.model
-        folder_config = _config_file(_convert.path(source, "source")) if fetch is None else None
-        if folder_config is not None:
-            with open(folder_config, "rb") as file:
-                return cls.from_config(file.read(), quant)
+        if fetch is None and _is_checkpoint(_convert.path(source, "source")):
+            return cls.open_checkpoint(source, quant)
         name = os.fsdecode(_convert.path(source, "source"))
+        if fetch is None and "://" not in name and _is_config(name):
+            with open(name, "rb") as file:
+                return cls.from_config(file.read(), quant)
         if fetch is None and "://" in name and name.partition("@")[0].lower().endswith(".json"):
             from . import _remote
 
@@ -124,6 +125,17 @@ class Model(Handle):
         if not isinstance(weights, Safetensors):
             raise TypeError(f"weights: expected Safetensors, not {type(weights).__name__}")
         return cls._wrap(cls._make(lib.ctxfit_model_from_hf, config, len(config), weights._handle(), wanted))
+
+    @classmethod
+    def open_checkpoint(cls, path: Source, quant: Optional[str] = None) -> Model:
+        """A model from the folder of a checkpoint, a file of its weights, or their index: config.json, the headers of the weights, and the
+        file beside them that says how they are quantized, if config.json does not.
+
+        A download that did not end is a model still: `checkpoint.flags` and `notes` say what is missing, and where the files are of another
+        model than config.json describes.
+        """
+        place = os.fsencode(_convert.path(path, "path"))
+        return cls._wrap(cls._make(lib.ctxfit_model_open_checkpoint, place, _convert.file_type(quant, "quant")))
 
     @classmethod
     def from_layers(
@@ -264,15 +276,16 @@ class Model(Handle):
         return f"<Model {self.name or self.arch}, {info.file_type or 'mixed'}, {info.parameters / 1e9:.2f} B parameters>"
 
 
-def _config_file(source: Source) -> Optional[str]:
-    """The config.json that a path names, itself or by its folder."""
+def _is_checkpoint(source: Source) -> bool:
+    """A folder with a config.json, weights, or their index."""
     name = os.fsdecode(source)
     if "://" in name or "\0" in name:
-        return None
-    if name.lower().endswith(".json"):
-        return name
-    inside = os.path.join(name, "config.json")
-    return inside if os.path.isfile(inside) else None
+        return False
+    return name.lower().endswith((".safetensors", ".safetensors.index.json")) or os.path.isfile(os.path.join(name, "config.json"))
+
+
+def _is_config(name: str) -> bool:
+    return "\0" not in name and name.lower().endswith(".json")
 
 
 def _is_stored(source: Union[str, bytes]) -> bool:
@@ -287,7 +300,7 @@ def as_model(value: Union[Model, str], quant: Optional[str] = None) -> Model:
         return value if quant is None else value.requantize(quant)
     if not isinstance(value, str):
         raise TypeError(f"model: expected Model or str, not {type(value).__name__}")
-    if "://" in value or _is_stored(value) or value.lower().endswith(".gguf") or _config_file(value) is not None:
+    if "://" in value or _is_stored(value) or value.lower().endswith(".gguf") or _is_config(value) or _is_checkpoint(value):
         return Model.open(value, quant=quant)
     return Model.from_catalog(value, quant)
 

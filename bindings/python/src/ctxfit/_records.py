@@ -226,6 +226,8 @@ class Checkpoint:
     quant_bits_hundredths: int
     #: EXL3: bits of the output matrix; else 0
     output_bits: int
+    #: ctxfit_quant of the cache that it is calibrated for, which is then the default; 0 = none
+    kv_quant: Optional[str]
 
     @classmethod
     def _of(cls, s: L.ctxfit_checkpoint_info) -> Checkpoint:
@@ -246,6 +248,7 @@ class Checkpoint:
             s.quant_method.decode("utf-8", "replace"),
             s.quant_bits_hundredths,
             s.output_bits,
+            format_name(lib.ctxfit_quant_name, s.kv_quant),
         )
 
 
