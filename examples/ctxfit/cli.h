@@ -104,6 +104,8 @@ const cli_setting *cli_beside_setting_at(uint32_t index); /* NULL past the end *
 bool cli_counts_parts(const cli_request *r);
 /* Whether the command line names any. */
 bool cli_names_beside(const cli_request *r);
+/* The note of commands that do not count it. */
+void cli_say_beside_left_out(void);
 /* Why a list could not be filled. */
 typedef struct cli_beside_fault {
     ctxfit_status status;

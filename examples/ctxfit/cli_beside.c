@@ -563,6 +563,11 @@ bool cli_counts_parts(const cli_request *r)
     return cli_engine_is(r, "llama.cpp") || cli_engine_is(r, "ollama") || cli_engine_is(r, "lm-studio");
 }
 
+void cli_say_beside_left_out(void)
+{
+    fputs("ctxfit: note: what runs beside the model is not counted here: keep room with --reserve; `ctxfit plan` counts it\n", stderr);
+}
+
 bool cli_names_beside(const cli_request *r)
 {
     return r->beside.draft != NULL || r->beside.own_blocks || r->beside.projector != NULL || r->beside.adapter_count > 0;

@@ -281,6 +281,8 @@ static bool parse_words(int argc, char **argv, bool lists, cli_request *out)
             return bad_value("argument", argv[i], "one model only; quote a machine of several parts: --hw \"2*rtx-4090 host:64GiB\"");
         }
     }
+    if (out->with[0] == '\0' && out->with_file_type != 0) /* of one engine the last counts, as of every option */
+        out->file_type = out->with_file_type;
     fault = cli_request_fault(out);
     if (fault != NULL) {
         fprintf(stderr, "ctxfit: %.*s: expected %s\n", (int)strcspn(option_of(fault), " "), option_of(fault), out->expected);

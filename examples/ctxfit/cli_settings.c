@@ -599,6 +599,10 @@ const char *cli_request_fault(cli_request *r)
         (void)expected(r, "no model and no request: all models of the catalog are listed");
         return "model";
     }
+    if (r->lists && r->with[0] != '\0') {
+        (void)expected(r, "one engine");
+        return "engine";
+    }
     if (r->options.ctx_tokens == CTXFIT_CTX_LARGEST && r->lists) {
         (void)expected(r, "tokens: models are listed for a context");
         return "n_ctx";

@@ -94,7 +94,7 @@ static bool read_sizes(const char *text, uint64_t *least, uint64_t *most)
         *most = *least;
         return n > 0;
     }
-    return (text[n + 1] == '\0' && n > 0) || cli_parse_bytes(text + n + 1, most);
+    return (text[n + 1] == '\0' && n > 0) || (cli_parse_bytes(text + n + 1, most) && *least <= *most);
 }
 
 static bool read_price(const char *text, ctxfit_hw_filter *filter)
@@ -124,7 +124,8 @@ static const char *take_filter(ctxfit_hw_filter *f, const char *name, const char
         return cli_read_form(value, &f->form)
                    ? NULL : "card, datacenter, soc, igpu, cpu, npu, desktop, laptop, server, embedded, tablet or cluster";
     if (strcmp(name, "--memory") == 0)
-        return read_sizes(value, &f->memory_least_bytes, &f->memory_most_bytes) ? NULL : "sizes such as 24GiB, 24GiB-, 24GiB-48GiB";
+        return read_sizes(value, &f->memory_least_bytes, &f->memory_most_bytes)
+                   ? NULL : "sizes such as 24GiB, 24GiB-, 24GiB-48GiB, the smaller first";
     if (strcmp(name, "--price") == 0)
         return read_price(value, f) ? NULL : "the most US$, such as 2000";
     *known = false;
@@ -189,6 +190,8 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
             r->spec = argv[i];
         } else if (strcmp(argv[i], "--about") == 0 && i + 1 < argc) {
             r->about = argv[++i];
+            if (*r->about == '\0')
+                return bad_hw_value("--about", "", "a name");
         } else if (strcmp(argv[i], "--hw-file") == 0 && i + 1 < argc) {
             r->file = argv[++i];
         } else if (!take_flag(r, argv[i])) {
@@ -197,8 +200,10 @@ static bool parse_hw(int argc, char **argv, hw_request *r)
             expected = take_filter(&r->filter, argv[i], value, &filter);
             if (!filter)
                 expected = take_detection(&r->detect, argv[i], value, &detection);
-            if ((!filter && !detection) || i + 1 == argc)
-                return hw_usage();
+            if (!filter && !detection && strcmp(argv[i], "--about") != 0 && strcmp(argv[i], "--hw-file") != 0)
+                return bad_hw_value("option", argv[i], "an option of hw: ctxfit --help");
+            if (i + 1 == argc)
+                return bad_hw_value("option", argv[i], "a value behind it");
             if (expected != NULL)
                 return bad_hw_value(argv[i], value, expected);
             r->filtered = r->filtered || filter;

@@ -149,6 +149,34 @@ static void print_models_head(const cli_request *request, const ctxfit_hw *hw, c
     putchar('\n');
 }
 
+/* Of the options of a listing those that the engine does not have, as the plan of one row says. */
+static void say_unheard(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    ctxfit_plan_options options = request->options;
+    ctxfit_plan        *plan;
+    const char         *warning;
+
+    options.flags |= CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND;
+    if (ctxfit_plan_make(model, hw, &options, NULL, &plan, NULL) == CTXFIT_OK) {
+        for (uint32_t i = 0; (warning = ctxfit_plan_warning(plan, i)) != NULL; i++)
+            if (strstr(warning, "no such setting") != NULL)
+                fprintf(stderr, "ctxfit: note: %s\n", warning);
+        ctxfit_plan_free(plan);
+    }
+    if (cli_names_beside(request))
+        cli_say_beside_left_out();
+}
+
+static void say_unheard_of_row(const cli_request *request, const ctxfit_hw *hw, const listing *l)
+{
+    ctxfit_model *model = NULL;
+
+    if (l->count > 0 && ctxfit_model_from_catalog(ctxfit_model_catalog_id(l->rows[0].place), l->rows[0].file_type, NULL, &model, NULL) ==
+                            CTXFIT_OK)
+        say_unheard(request, model, hw);
+    ctxfit_model_free(model);
+}
+
 static int list_models(const cli_request *request, const list_words *words, const ctxfit_hw *hw)
 {
     listing          l = {NULL, 0, 0};
@@ -158,8 +186,7 @@ static int list_models(const cli_request *request, const list_words *words, cons
     ctxfit_error     error;
     ctxfit_status    status;
 
-    if (!read_top(words->top, &top))
-        return CLI_USAGE;
+    (void)read_top(words->top, &top); /* it was read before */
     if (!make_listing(&l, room))
         return CLI_BAD_INPUT;
     status = ctxfit_rank_models(hw, request->file_type, least, &request->options, NULL, l.rows, room, &l.count, &error);
@@ -173,6 +200,7 @@ static int list_models(const cli_request *request, const list_words *words, cons
         }
         for (size_t i = 0; i < l.shown && request->json; i++)
             write_row_json("model", ctxfit_model_catalog_id(l.rows[i].place), &l.rows[i]);
+        say_unheard_of_row(request, hw, &l);
     }
     free(l.rows);
     if (status != CTXFIT_OK) {
@@ -188,9 +216,10 @@ static int list_words_of(int argc, char **argv, list_words *words)
     ctxfit_hw    *hw;
     ctxfit_error  error;
     ctxfit_status status;
+    uint64_t      top;
     int           code;
 
-    if (!take_list_words(argc, argv, words) || !cli_parse_listing(words->argc, words->argv, &request))
+    if (!take_list_words(argc, argv, words) || !cli_parse_listing(words->argc, words->argv, &request) || !read_top(words->top, &top))
         return CLI_USAGE;
     if (words->local && (words->top != NULL || words->least != 0 || request.file_type != 0)) {
         fputs("ctxfit: list --local: expected no --top, --least or --quant: all models are listed as they are stored\n", stderr);
@@ -246,6 +275,7 @@ static int rank_for(const cli_request *request, const ctxfit_hw_filter *filter, 
 {
     listing       l = {NULL, 0, 0};
     size_t        room = ctxfit_hw_catalog_count();
+    ctxfit_hw    *hw = NULL;
     ctxfit_error  error;
     ctxfit_status status;
 
@@ -258,6 +288,9 @@ static int rank_for(const cli_request *request, const ctxfit_hw_filter *filter, 
             print_machines(request, model, &l);
         for (size_t i = 0; i < l.shown && request->json; i++)
             write_row_json("hw", ctxfit_hw_catalog_id(l.rows[i].place), &l.rows[i]);
+        if (l.count > 0 && ctxfit_hw_parse(ctxfit_hw_catalog_id(l.rows[0].place), NULL, &hw, NULL) == CTXFIT_OK)
+            say_unheard(request, model, hw);
+        ctxfit_hw_free(hw);
         if (!request->json && l.shown < l.count)
             printf("  ... and %zu more: --top 0\n", l.count - l.shown);
     }
@@ -281,6 +314,10 @@ int cli_list_machines(const ctxfit_hw_filter *filter, const char *top_text, int 
 
     if (!read_top(top_text, &top) || !cli_parse_plan(argc, argv, &request))
         return CLI_USAGE;
+    if (request.with[0] != '\0') {
+        fprintf(stderr, "ctxfit: --engine '%s': expected one engine\n", request.with);
+        return CLI_USAGE;
+    }
     if (request.hw != NULL || request.has_detect || request.has_check) {
         fputs("ctxfit: hw --for: expected no machine and no request: all machines of the catalog are listed\n", stderr);
         return CLI_USAGE;

@@ -261,10 +261,15 @@ static bool print_companion(const char *path, uint32_t width, uint32_t height)
     return true;
 }
 
+static int model_fault(const char *name, const char *value, const char *expected)
+{
+    fprintf(stderr, "ctxfit: %s '%.80s': expected %s\n", name, value, expected);
+    return CLI_USAGE;
+}
+
 int cli_model(int argc, char **argv)
 {
     cli_model_source  source = {NULL, 0, false, NULL};
-    const char       *bad = NULL;
     bool              tensors = false;
     uint32_t          image[2] = {0, 0};
     ctxfit_model     *model;
@@ -272,24 +277,26 @@ int cli_model(int argc, char **argv)
     ctxfit_error      error;
     ctxfit_status     status;
 
-    for (int i = 0; i < argc && bad == NULL; i++) {
+    for (int i = 0; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+
         if (strcmp(argv[i], "--tensors") == 0)
             tensors = true;
-        else if (strcmp(argv[i], "--quant") == 0 && i + 1 < argc)
-            bad = (source.file_type = ctxfit_file_type_from_name(argv[++i])) == 0 ? argv[i] : NULL;
+        else if (strcmp(argv[i], "--quant") == 0 && (source.file_type = ctxfit_file_type_from_name(value)) == 0)
+            return model_fault(argv[i], value, "a file type such as Q4_K_M (ctxfit quant lists them)");
+        else if (strcmp(argv[i], "--image") == 0 && !cli_read_image(value, &image[0], &image[1]))
+            return model_fault(argv[i], value, "pixels of an image, such as 1280x720");
+        else if (strcmp(argv[i], "--quant") == 0 || strcmp(argv[i], "--image") == 0)
+            i++;
         else if (strcmp(argv[i], "--header-only") == 0)
             source.header_only = true;
-        else if (strcmp(argv[i], "--image") == 0 && i + 1 < argc)
-            bad = cli_read_image(argv[++i], &image[0], &image[1]) ? NULL : argv[i];
         else if (argv[i][0] != '-' && source.name == NULL)
             source.name = argv[i];
         else
-            bad = argv[i];
+            return model_fault("argument", argv[i], "[MODEL] [--quant Q4_K_M] [--tensors] [--header-only] [--image 1280x720]");
     }
-    if (bad != NULL) {
-        fprintf(stderr, "ctxfit: '%s': usage: ctxfit model [MODEL] [--quant Q4_K_M] [--tensors] [--header-only] [--image 1280x720]\n", bad);
-        return CLI_USAGE;
-    }
+    if (source.name == NULL && argc > 0)
+        return model_fault("model", "", "MODEL before its options; without any the catalog is listed");
     if (source.name == NULL)
         return list_models();
     status = cli_open_model(&source, &model, &error);
@@ -297,6 +304,8 @@ int cli_model(int argc, char **argv)
         return CLI_FITS;
     if (status != CTXFIT_OK)
         return cli_fail("model", source.name, status, &error);
+    if (image[0] != 0)
+        fputs("ctxfit: note: without effect: --image (this is no projector)\n", stderr);
     (void)ctxfit_model_get_info(model, &info);
     print_info(model, &info);
     print_checkpoint(model);

@@ -107,7 +107,7 @@ static bool read_own(place_request *r, const char *name, const char *value, bool
         r->goal.worst_cache_type = ctxfit_quant_from_name(value);
         return r->goal.worst_cache_type != 0 || place_fault(name, value, "f16, q8_0 or q4_0");
     case 7: r->text = value; return true;
-    case 8: r->program = value; return true;
+    case 8: r->program = value; return *value != '\0' || place_fault(name, value, "a program, such as llama-server");
     case 9: r->path = value; return true;
     default:
         if (r->also_count == CLI_COUNT(r->also))
@@ -173,7 +173,7 @@ static bool read_arguments(int argc, char **argv, place_request *r)
     }
     good = good && cli_parse_plan(count, rest, &r->plan);
     if (good && cli_names_beside(&r->plan))
-        fputs("ctxfit: note: what runs beside the model is not counted here: keep room with --reserve; `ctxfit plan` counts it\n", stderr);
+        cli_say_beside_left_out();
     if (good && r->text != NULL)
         take_pasted(r);
     free(rest);
@@ -435,6 +435,8 @@ int cli_place(int argc, char **argv)
 
     if (!read_arguments(argc, argv, &request))
         return CLI_USAGE;
+    if (request.plan.with[0] != '\0')
+        return place_fault("--engine", request.plan.with, "one engine") ? CLI_FITS : CLI_USAGE;
     source = cli_source_of(&request.plan);
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)

@@ -82,8 +82,6 @@ int cli_plan(int argc, char **argv)
 
     if (!cli_parse_plan(argc, argv, &request))
         return CLI_USAGE;
-    if (request.with[0] == '\0' && request.with_file_type != 0) /* of one engine the last counts, as of every option */
-        request.file_type = request.with_file_type;
     source = cli_source_of(&request);
     source.parts = cli_counts_parts(&request) ? &parts : NULL;
     status = cli_open_model(&source, &model, &error);

@@ -60,7 +60,7 @@ static int list_sizes(const char *name)
 int cli_quant(int argc, char **argv)
 {
     if (argc > 1 || (argc == 1 && argv[0][0] == '-')) {
-        fputs("ctxfit: usage: ctxfit quant [MODEL]\n", stderr);
+        fprintf(stderr, "ctxfit: argument '%.80s': expected one model or nothing: ctxfit quant [MODEL]\n", argv[argc - 1]);
         return CLI_USAGE;
     }
     if (argc == 1)

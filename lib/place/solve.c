@@ -161,6 +161,8 @@ ctxfit_status cfi_wish_check(cfi_wish *wish, ctxfit_error *error)
         if (goal->objective == CTXFIT_OBJECTIVE_DEFAULT)
             goal->objective = CTXFIT_OBJECTIVE_LARGEST_CONTEXT;
     }
+    if (engine.id != CFI_ENGINE_LLAMACPP && engine.id != CFI_ENGINE_OLLAMA && engine.id != CFI_ENGINE_LMSTUDIO)
+        return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s: placements are searched for llama.cpp, Ollama and LM Studio", engine.info.name);
     if (engine.id != CFI_ENGINE_LLAMACPP && (goal->open & SOLVE_PLACEMENT) != 0)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "%s places a model by itself: where its tensors go is not open", engine.info.name);
     solve_default_open(wish, engine.id == CFI_ENGINE_LLAMACPP);

@@ -321,6 +321,26 @@ class ExitCodes(unittest.TestCase):
             self.assertIn("FILE:SCALE", self.check(USAGE, "plan", "qwen3-8b", "--hw", "rtx-4090", "--lora-scaled", value))
         self.assertIn("--num-speculative-tokens", self.check(BAD_INPUT, "plan", "qwen3-next-80b-a3b", "--hw", "h200-sxm-141gb", "--engine", "vllm", "--mtp"))
 
+    def test_every_command_names_the_word_at_fault(self):
+        for words, named in [(["model", "--tensors"], "MODEL"), (["model", "qwen3-8b", "--quant", "zz"], "--quant 'zz'"),
+                             (["model", "qwen3-8b", "--image", "0x0"], "--image '0x0'"), (["model", "a", "b"], "'b'"), (["quant", "a", "b"], "'b'"),
+                             (["hw", "--foo"], "'--foo'"), (["hw", "--about"], "a value behind it"), (["hw", "--about", ""], "--about"),
+                             (["hw", "--list", "--memory", "24GiB-8GiB"], "--memory"), (["list", "--top", "-1"], "--top '-1'"),
+                             (["list", "--hw", "rtx-4090", "--engine", "vllm", "--engine", "ollama"], "one engine"),
+                             (["hw", "--for", "qwen3-8b", "--engine", "vllm", "--engine", "ollama"], "one engine"),
+                             (["place", "qwen3-8b", "--hw", "rtx-4090", "--engine", "vllm", "--engine", "ollama"], "one engine"),
+                             (["place", "qwen3-8b", "--hw", "rtx-4090", "--program", ""], "--program"),
+                             (["plan", "qwen3-8b", "--hw", "rtx-4090", "--reserve", "1.5"], "--reserve '1.5'"),
+                             (["plan", "qwen3-8b", "--hw", "rtx-4090", "--kv-cache-memory-bytes", "0"], "--kv-cache-memory-bytes '0'")]:
+            self.assertIn(named, self.check(USAGE, *words), words)
+        self.assertIn("placements are searched", self.check(BAD_INPUT, "place", "qwen3-8b", "--hw", "rtx-4090", "--engine", "vllm"))
+        for words in ["list", "--hw", "rtx-4090", "-c", "4k", "--top", "1"], ["hw", "--for", "qwen3-8b", "-c", "4k", "--top", "1"]:
+            said = run(*words, "-tp", "2", "--draft", "qwen3-0.6b").stderr.decode()
+            self.assertIn("without effect: tensor_parallel", said)
+            self.assertIn("beside the model is not counted", said)
+        last = ["qwen3-8b", "--hw", "rtx-4090", "-c", "4k", "--quant", "Q4_K_M", "--quant", "Q8_0"]
+        self.assertEqual([run(command, *last).stdout.decode().splitlines()[1].split(",")[1].split()[0] for command in ("plan", "place")], ["Q8_0", "Q8_0"])
+
     def test_suggestions_for_names(self):
         self.assertIn("qwen3-coder-30b", self.check(BAD_INPUT, "plan", "qwen3-coder:40b", "--hw", "host:64GiB"))
         self.assertIn("rtx-4090", self.check(BAD_INPUT, "hw", "rtx-4091"))
