@@ -29,3 +29,12 @@ bool cfi_engine_config_windowed(const ctxfit_model *model, const cfi_config_wind
     return windows->tokens != 0 && layer < model->info.layers && model->layer[layer].attention == CTXFIT_ATTENTION_FULL &&
            (!windows->listed || (model->layer_marks[layer] & CFI_LAYER_CONFIG_WINDOW) != 0);
 }
+
+uint32_t cfi_engine_stated_window(const ctxfit_model *model, const ctxfit_layer_info *layer)
+{
+    const double chunk = model->fact[CFI_FACT_CONFIG_CHUNK];
+
+    if (layer->attention == CTXFIT_ATTENTION_CHUNKED && chunk != CFI_FACT_UNSTATED)
+        return (uint32_t)chunk;
+    return cfi_engine_layer_windowed(layer) ? layer->window_tokens : 0;
+}

@@ -321,6 +321,20 @@ typedef struct cfi_config_windows {
 
 cfi_config_windows cfi_engine_config_windows(const ctxfit_model *model);
 bool cfi_engine_config_windowed(const ctxfit_model *model, const cfi_config_windows *windows, uint32_t layer);
+/* The window or chunk of a layer as engines of checkpoints have it; 0: none. */
+uint32_t cfi_engine_stated_window(const ctxfit_model *model, const ctxfit_layer_info *layer);
+
+/* How an engine of checkpoints lays out the K and V of a model. */
+typedef enum cfi_cache_form {
+    CFI_CACHE_AS_LAYER = 0, /* as the descriptor has it */
+    CFI_CACHE_HEADS,
+    CFI_CACHE_PADDED,
+    CFI_CACHE_LATENT
+} cfi_cache_form;
+
+cfi_cache_form cfi_engine_cache_form(const ctxfit_model *model, cfi_engine_id id, uint32_t release);
+/* Elements of a token in a layer, of which a rank has so many KV heads. */
+uint64_t       cfi_engine_cache_elems(const ctxfit_layer_info *layer, cfi_cache_form form, uint32_t kv_heads);
 /* Device of a layer (or of the output layer, index info.layers + nextn_layers); device_count for the host. */
 uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer);
 /* The first layer behind `layer` that another device has; UINT32_MAX for none. */

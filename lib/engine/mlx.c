@@ -31,7 +31,7 @@ cfi_grown_windows cfi_grown_windows_of(const ctxfit_model *model)
 uint32_t cfi_grown_layer_window(const ctxfit_model *model, const cfi_grown_windows *windows, uint32_t layer)
 {
     if (windows->layers && cfi_engine_layer_windowed(&model->layer[layer]))
-        return model->layer[layer].window_tokens;
+        return cfi_engine_stated_window(model, &model->layer[layer]);
     return cfi_engine_config_windowed(model, &windows->stated, layer) ? windows->stated.tokens : 0;
 }
 
@@ -51,7 +51,8 @@ static ctxfit_status mlx_cache_bits(const ctxfit_model *model, const ctxfit_plan
     for (uint32_t i = 0; i < model->info.layers; i++) {
         if (cfi_grown_layer_window(model, &windows, i) != 0)
             return cfi_fail(error, CTXFIT_E_REFUSED, "mlx-lm: RotatingKVCache Quantization NYI"); /* its own words, cache.py */
-        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT)
+        if (model->layer[i].attention == CTXFIT_ATTENTION_LATENT &&
+            cfi_engine_cache_form(model, CFI_ENGINE_MLX, 0) != CFI_CACHE_HEADS)
             return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "mlx-lm: quantized caches of latent attention are not modelled");
     }
     return CTXFIT_OK;

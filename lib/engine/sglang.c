@@ -52,6 +52,11 @@ static uint32_t sglang_prefill_graphs(uint32_t most)
     return count;
 }
 
+static bool sglang_latent(const ctxfit_model *model)
+{
+    return cfi_ranks_latent(model) || cfi_engine_cache_form(model, CFI_ENGINE_SGLANG, 0) == CFI_CACHE_LATENT;
+}
+
 /* arg_groups/memory_hook.py:281; MiB there as here. Rounded to three digits. */
 double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options *options, uint64_t total_bytes)
 {
@@ -64,7 +69,7 @@ double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options 
         return options->memory_fraction;
     if ((options->flags & CTXFIT_PLAN_F_EAGER) == 0) {
         reserved += sglang_graphs(options, total_bytes) * 2.0;
-        reserved += cfi_ranks_latent(model) ? 1.5 * 1024 : sglang_prefill_graphs(chunk) * 8.0;
+        reserved += sglang_latent(model) ? 1.5 * 1024 : sglang_prefill_graphs(chunk) * 8.0;
     }
     if (mib > 60 * 1024 && reserved < 10 * 1024)
         reserved = 10 * 1024;
@@ -79,6 +84,7 @@ double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options 
 typedef struct sglang_cache {
     uint32_t ranks;
     uint32_t element_bytes;
+    cfi_cache_form form;
     bool     window_pool; /* window layers have a pool of their own */
     bool     scaled;      /* sparse latent caches in FP8: scales beside the latents, rotated parts in 16 bits */
 } sglang_cache;
@@ -131,11 +137,7 @@ static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, const sglang
 
     if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
         return 0;
-    if (layer->attention == CTXFIT_ATTENTION_LATENT)
-        bytes = (uint64_t)layer->cache_k_elems * cache->element_bytes;
-    else
-        bytes = (uint64_t)cfi_ranks_kv_heads(layer, cache->ranks) * ((uint64_t)layer->key_size + layer->value_size) *
-                cache->element_bytes;
+    bytes = cfi_engine_cache_elems(layer, cache->form, cfi_ranks_kv_heads(layer, cache->ranks)) * cache->element_bytes;
     if (layer->attention == CTXFIT_ATTENTION_LATENT && cache->scaled)
         bytes += layer->kv_rank / SGLANG_QUANT_BLOCK * 4 + (layer->cache_k_elems - layer->kv_rank);
     bytes += layer->indexer_size != 0 ? layer->indexer_size + layer->indexer_size / SGLANG_QUANT_BLOCK * 4 : 0;
@@ -182,7 +184,7 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
                                         cfi_run *run, ctxfit_error *error)
 {
     uint64_t      total = 0;
-    sglang_cache  cache = {1, 2, sglang_window_pool(model), false};
+    sglang_cache  cache = {1, 2, cfi_engine_cache_form(model, run->id, run->release), sglang_window_pool(model), false};
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
 
     if (status == CTXFIT_OK)

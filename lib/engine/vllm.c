@@ -83,6 +83,7 @@ typedef struct vllm_specs {
     uint32_t            draft_tokens;
     bool                sparse_fp8;
     bool                promote;       /* windows are cached as if they were the whole context */
+    cfi_cache_form      form;
     cfi_config_windows  windows;       /* of the configuration, as far as vLLM follows them */
 } vllm_specs;
 
@@ -137,17 +138,15 @@ static uint32_t vllm_window(const vllm_specs *s, uint32_t index)
     const ctxfit_layer_info *layer = &s->model->layer[index];
 
     if (cfi_engine_layer_windowed(layer))
-        return layer->window_tokens;
+        return cfi_engine_stated_window(s->model, layer);
     return cfi_engine_config_windowed(s->model, &s->windows, index) ? s->windows.tokens : 0;
 }
 
 static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
-    uint64_t heads = cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks);
-
-    if (layer->attention == CTXFIT_ATTENTION_LATENT)
-        return s->sparse_fp8 && layer->indexer_size != 0 ? VLLM_SPARSE_LATENT_BYTES : (uint64_t)layer->cache_k_elems * s->element_bytes;
-    return heads * ((uint64_t)layer->key_size + layer->value_size) * s->element_bytes;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT && s->sparse_fp8 && layer->indexer_size != 0)
+        return VLLM_SPARSE_LATENT_BYTES;
+    return cfi_engine_cache_elems(layer, s->form, cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks)) * s->element_bytes;
 }
 
 /* Width of the convolution's state that a rank has: groups that do not divide are repeated (extra_groups_for_head_shards). */
@@ -357,7 +356,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
                                       cfi_run *run, ctxfit_error *error)
 {
     vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false,
-                            {0, false, 0}};
+                            cfi_engine_cache_form(model, run->id, run->release), {0, false, 0}};
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
 
     if (status == CTXFIT_OK)

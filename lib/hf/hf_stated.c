@@ -136,8 +136,21 @@ static void state_windows(cfi_hf_line *line)
     state_window_layers(line, rule);
 }
 
+/* llama.cpp takes 8192 whatever the file says; null is no chunk. */
+static void state_chunk(cfi_hf_line *line)
+{
+    static const char     key[] = "config.attention_chunk_size";
+    const cfi_json_value *own = cfi_json_get(line->c->inner != NULL ? line->c->inner : line->c->outer, key + strlen("config."));
+    uint64_t              tokens = 0;
+
+    if (own != NULL && strcmp(line->c->arch, "llama4") == 0 && (cfi_json_kind_of(own) == CFI_JSON_NULL || cfi_json_as_u64(own, &tokens)) &&
+        tokens <= UINT32_MAX)
+        cfi_hf_set_u64(line, key, tokens);
+}
+
 void cfi_hf_state(cfi_hf_line *line)
 {
+    state_chunk(line);
     state_lengths(line);
     state_rope(line);
     state_windows(line);

@@ -18,6 +18,7 @@ static bool grown_cache_bytes(const cfi_run *run, uint64_t elems, uint64_t token
 static bool grown_add_caches(const ctxfit_model *model, const cfi_run *run, cfi_memory_device *device, uint64_t *copied)
 {
     const cfi_grown_windows windows = cfi_grown_windows_of(model);
+    const cfi_cache_form    form = cfi_engine_cache_form(model, run->id, run->release);
 
     *copied = 0;
     for (uint32_t i = 0; i < model->info.layers; i++) {
@@ -30,10 +31,14 @@ static bool grown_add_caches(const ctxfit_model *model, const cfi_run *run, cfi_
             return false;
         if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
             continue;
+        if (form != CFI_CACHE_AS_LAYER)
+            elems = cfi_engine_cache_elems(layer, form, layer->kv_heads);
         if (!grown_cache_bytes(run, elems, window != 0 ? cfi_grown_window(run, window) : run->kv_cells, &bytes) ||
             !cfi_add_u64(window != 0 ? device->kv_swa : device->kv, bytes, window != 0 ? &device->kv_swa : &device->kv))
             return false;
-        if (!grown_cache_bytes(run, layer->indexer_size, run->kv_cells, &state) || !cfi_add_u64(device->kv_other, state, &device->kv_other))
+        /* Indexer of models/deepseek_v32.py: values as wide as the keys, of zeros. */
+        if (!grown_cache_bytes(run, 2 * (uint64_t)layer->indexer_size, run->kv_cells, &state) ||
+            !cfi_add_u64(device->kv_other, state, &device->kv_other))
             return false;
         *copied = cfi_max_u64(*copied, bytes);
     }

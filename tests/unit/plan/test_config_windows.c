@@ -126,6 +126,20 @@ static void mlx_rotates_where_its_models_do(void **state)
                      UINT64_C(32) * 32768 * 8 * 256 * 2);
 }
 
+#define LLAMA4 "{\"architectures\": [\"Llama4ForCausalLM\"], \"model_type\": \"llama4_text\", \"hidden_size\": 4096, " \
+               "\"num_hidden_layers\": 8, \"num_attention_heads\": 32, \"num_key_value_heads\": 8, \"head_dim\": 128, " \
+               "\"vocab_size\": 32000, \"max_position_embeddings\": 32768"
+
+/* Six layers of chunks and two that see everything: three groups of chunks. With two batches of 2048 in flight a chunk of 4096 takes
+ * (4096 + 4096) / 16 blocks, one of 8192 takes (8192 + 4096) / 16. */
+static void chunks_are_as_long_as_the_file_says(void **state)
+{
+    (void)state;
+    assert_int_equal(vllm_cache(LLAMA4 ", \"attention_chunk_size\": 4096}", "vllm@0.33.0"), 2 * BLOCK * (2048 + 3 * 512 + 1));
+    assert_int_equal(vllm_cache(LLAMA4 "}", "vllm@0.33.0"), 2 * BLOCK * (2048 + 3 * 768 + 1));
+    assert_int_equal(vllm_cache(LLAMA4 ", \"attention_chunk_size\": null}", "vllm@0.33.0"), 8 * BLOCK * (2048 + 1));
+}
+
 /* Granite 4: llama.cpp's converter writes 1048576. */
 static void the_limit_is_what_the_engine_reads(void **state)
 {
@@ -153,7 +167,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stated_window_is_that_of_every_layer), cmocka_unit_test(qwen_asks_for_its_window),
-        cmocka_unit_test(layer_types_name_the_layers),            cmocka_unit_test(mlx_rotates_where_its_models_do),
+        cmocka_unit_test(layer_types_name_the_layers),            cmocka_unit_test(chunks_are_as_long_as_the_file_says),
+        cmocka_unit_test(mlx_rotates_where_its_models_do),
         cmocka_unit_test(the_limit_is_what_the_engine_reads),
     };
 

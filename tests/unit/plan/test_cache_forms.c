@@ -1,0 +1,86 @@
+/* Caches that engines lay out otherwise than llama.cpp: bytes by the sources that lib/engine/cache_forms.def names, worked out from the
+ * models' published shapes. */
+#include "plan_fixture.h"
+
+static ctxfit_plan_options under(const char *engine, uint64_t ctx)
+{
+    ctxfit_plan_options o = options_with(ctx, 1);
+
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
+    return o;
+}
+
+static uint64_t kv_of(const char *name, const char *engine, const char *hardware, const char *type)
+{
+    ctxfit_model       *model = catalog_model(name, "BF16");
+    ctxfit_hw          *hw = machine(hardware);
+    ctxfit_plan_options o = under(engine, 4096);
+    ctxfit_plan        *plan;
+    ctxfit_plan_device  d = CTXFIT_PLAN_DEVICE_INIT;
+
+    if (type != NULL)
+        o.kv_key = o.kv_value = ctxfit_quant_from_name(type);
+    plan = planned(model, hw, &o);
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &d), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return d.kv_bytes;
+}
+
+/* deepseek_v2.py: K of 128 + 64 and V of 128 for each of 16 heads; deepseek_v3.py: 512 + 64. */
+static void mlx_keeps_the_heads_of_deepseek_2(void **state)
+{
+    (void)state;
+    assert_int_equal(kv_of("deepseek-v2-lite", "mlx-lm", "mac-studio-m3-ultra-512gb", NULL), UINT64_C(27) * 4096 * 16 * (192 + 128) * 2);
+    assert_int_equal(kv_of("deepseek-v2-lite", "mlx-lm", "mac-studio-m3-ultra-512gb", "Q8_0"),
+                     UINT64_C(27) * 4096 * 16 * (192 + 128) * 17 / 16);
+    assert_int_equal(kv_of("deepseek-v3", "mlx-lm", "mac-studio-m3-ultra-512gb", NULL), UINT64_C(61) * 4096 * 576 * 2);
+    assert_int_equal(kv_of("deepseek-v2-lite", "sglang", "h200 host:256GiB", NULL), UINT64_C(27) * 4096 * 576 * 2);
+}
+
+/* 62 layers, 40 heads of 64 + 32, V of 64; latents of 256 + 32 */
+static void minicpm3_is_padded_in_vllm_and_latent_in_sglang(void **state)
+{
+    (void)state;
+    assert_int_equal(kv_of("minicpm3-4b", "vllm@0.33.0", "h200 host:256GiB", NULL), UINT64_C(62) * (4096 + 16) * 40 * (96 + 96) * 2);
+    assert_int_equal(kv_of("minicpm3-4b", "sglang", "h200 host:256GiB", NULL), UINT64_C(62) * 4096 * 288 * 2);
+    assert_int_equal(kv_of("minicpm3-4b", "mlx-lm", "mac-studio-m3-ultra-512gb", NULL), UINT64_C(62) * 4096 * 40 * (96 + 64) * 2);
+}
+
+static uint64_t blocks_of(const ctxfit_model *model, const char *engine)
+{
+    ctxfit_hw          *hw = machine("8*h200 host:2TiB");
+    ctxfit_plan_options o = under(engine, 4096);
+    ctxfit_plan        *plan;
+    ctxfit_plan_engine  e = CTXFIT_PLAN_ENGINE_INIT;
+
+    o.tensor_parallel = 4;
+    o.kv_cache_bytes = UINT64_C(1) << 34;
+    plan = planned(model, hw, &o);
+    assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    return e.pool_blocks;
+}
+
+/* K of 192 and V of 128, which 0.19 made as wide. */
+static void values_of_mimo_have_their_own_width_since_0_20(void **state)
+{
+    ctxfit_model *model = catalog_model("mimo-v2-flash", "BF16");
+
+    (void)state;
+    assert_near((double)blocks_of(model, "vllm@0.20.0") / (double)blocks_of(model, "vllm@0.19.1"), 384.0 / 320.0, 0.001);
+    ctxfit_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mlx_keeps_the_heads_of_deepseek_2),
+        cmocka_unit_test(minicpm3_is_padded_in_vllm_and_latent_in_sglang),
+        cmocka_unit_test(values_of_mimo_have_their_own_width_since_0_20),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
