@@ -7,8 +7,7 @@
 #define MOST_DRAFT_TOKENS 64u
 #define MOST_BLOCK_TOKENS 65536u
 #define MOST_BATCH_SEQUENCES (UINT32_MAX / 2)
-
-enum { ANY = UINT32_MAX };
+#define ANY UINT32_MAX /* value */
 
 /* Columns of the table. */
 enum { H, S, Z, T, R };

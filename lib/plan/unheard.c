@@ -119,6 +119,24 @@ static void say_overrides(cfi_warning_list *list, const cfi_question *q)
     }
 }
 
+/* Of a draft's own options. */
+static void say_drafts(cfi_warning_list *list, const cfi_question *q)
+{
+    for (uint32_t i = 0; q->beside != NULL && i < q->beside->count; i++) {
+        const cfi_beside_item      *item = &q->beside->item[i];
+        const ctxfit_draft_options *o = &item->draft_options;
+
+        if (item->kind != CTXFIT_BESIDE_DRAFT)
+            continue;
+        if (q->engine.id == CFI_ENGINE_MLX && o->draft_tokens != 0)
+            say(list, "draft_tokens of the draft (--num-draft-tokens)", "no size depends on it");
+        if (q->device_count == 0 && (o->gpu_layers != 0 || o->cpu_expert_layers != 0 || o->devices != 0 || o->overrides[0] != '\0'))
+            say(list, "gpu_layers, cpu_expert_layers, devices and overrides of the draft", "the machine has no GPU");
+        else if (o->cpu_expert_layers != 0 && item->draft->info.experts == 0)
+            say(list, "cpu_expert_layers of the draft (-ncmoed)", "it has no experts");
+    }
+}
+
 void cfi_plan_warn_of_settings(cfi_warning_list *list, const cfi_question *q)
 {
     static const struct {
@@ -151,4 +169,5 @@ void cfi_plan_warn_of_settings(cfi_warning_list *list, const cfi_question *q)
     say_beyond(list, q, o->tensor_split, sizeof o->tensor_split[0], "tensor_split");
     say_beyond(list, q, o->device_reserve_bytes, sizeof o->device_reserve_bytes[0], "device_reserve_bytes");
     say_overrides(list, q);
+    say_drafts(list, q);
 }

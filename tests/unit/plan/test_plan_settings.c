@@ -96,21 +96,40 @@ static const probe probes[] = {
     {MEMBER(reserved0), 1, 0, NULL},
 };
 
-static void set(ctxfit_plan_options *o, const probe *p)
+#define OF_DRAFT(member) #member, offsetof(ctxfit_draft_options, member), sizeof((ctxfit_draft_options *)NULL)->member
+
+static const probe draft_probes[] = {
+    {OF_DRAFT(draft_tokens), 7, 0, NULL},
+    {OF_DRAFT(ctx_tokens), 2048, 0, NULL},
+    {OF_DRAFT(devices), CTXFIT_DEVICES_NONE, 0, NULL},
+    {OF_DRAFT(gpu_layers), 3, 0, NULL},
+    {OF_DRAFT(cpu_expert_layers), 2, 0, NULL},
+    {OF_DRAFT(kv_key), CTXFIT_QUANT_Q8_0, 0, NULL},
+    {OF_DRAFT(kv_value), CTXFIT_QUANT_Q8_0, 0, NULL},
+    {OF_DRAFT(overrides), 0, 0, "blk\\.1\\..*=CPU"},
+};
+
+static void set_bytes(void *options, const probe *p)
 {
-    unsigned char *at = (unsigned char *)o + p->offset;
+    unsigned char *at = (unsigned char *)options + p->offset;
     uint32_t       number = (uint32_t)p->number;
 
     if (p->text != NULL)
         memcpy(at, p->text, strlen(p->text) + 1);
     else if (p->real > 0)
         memcpy(at, &p->real, sizeof p->real);
-    else if (p->offset == offsetof(ctxfit_plan_options, flags))
-        o->flags |= number;
     else if (p->size == sizeof number)
         memcpy(at, &number, sizeof number);
     else
         memcpy(at, &p->number, sizeof p->number);
+}
+
+static void set(ctxfit_plan_options *o, const probe *p)
+{
+    if (p->offset == offsetof(ctxfit_plan_options, flags))
+        o->flags |= (uint32_t)p->number;
+    else
+        set_bytes(o, p);
 }
 
 /* ---- what a plan says ---- */
@@ -258,17 +277,86 @@ static void every_setting_is_heard_or_told_or_refused_by_every_engine(void **sta
     assert_false(bad);
 }
 
+static void assert_covered(unsigned char *covered, size_t size, const probe *list, size_t count, const char *name)
+{
+    memset(covered, 1, sizeof(uint32_t)); /* struct_size */
+    for (size_t p = 0; p < count; p++)
+        memset(covered + list[p].offset, 1, list[p].size);
+    for (size_t i = 0; i < size; i++)
+        if (!covered[i])
+            fail_msg("byte %lu of %s: a member without a probe", (unsigned long)i, name);
+}
+
 static void every_byte_of_the_options_has_a_probe(void **state)
 {
-    static unsigned char covered[sizeof(ctxfit_plan_options)];
+    static unsigned char of_plan[sizeof(ctxfit_plan_options)], of_draft[sizeof(ctxfit_draft_options)];
 
     (void)state;
-    memset(covered, 1, sizeof(uint32_t)); /* struct_size */
-    for (size_t p = 0; p < sizeof probes / sizeof probes[0]; p++)
-        memset(covered + probes[p].offset, 1, probes[p].size);
-    for (size_t i = 0; i < sizeof covered; i++)
-        if (!covered[i])
-            fail_msg("byte %lu of ctxfit_plan_options: a member without a probe", (unsigned long)i);
+    assert_covered(of_plan, sizeof of_plan, probes, sizeof probes / sizeof probes[0], "ctxfit_plan_options");
+    assert_covered(of_draft, sizeof of_draft, draft_probes, sizeof draft_probes / sizeof draft_probes[0], "ctxfit_draft_options");
+}
+
+/* ---- options of a draft ---- */
+
+/* NULL: the engine does not run it so. */
+static ctxfit_plan *with_draft(const char *engine, const ctxfit_model *draft, const char *spec, const probe *p)
+{
+    ctxfit_model        *model = catalog_model("qwen3-32b", "Q4_K_M");
+    ctxfit_hw           *hw = machine(spec);
+    ctxfit_plan_options  o = options_with(8192, 0);
+    ctxfit_draft_options d = CTXFIT_DRAFT_OPTIONS_INIT;
+    ctxfit_beside       *beside;
+    ctxfit_plan         *plan = NULL;
+
+    o.flags = CTXFIT_PLAN_F_NO_LIMITS;
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
+    if (p != NULL)
+        set_bytes(&d, p);
+    assert_int_equal(ctxfit_beside_new(NULL, &beside, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, &d, NULL), CTXFIT_OK);
+    (void)ctxfit_plan_make_beside(model, hw, &o, beside, NULL, &plan, NULL);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return plan;
+}
+
+/* Whether the option changes the plan, or is refused; a warning where it does not. */
+static bool draft_hears(const char *engine, const ctxfit_model *draft, const char *spec, const probe *p)
+{
+    static char  before[TEXT_BYTES], after[TEXT_BYTES];
+    ctxfit_plan *base = with_draft(engine, draft, spec, NULL), *plan;
+    bool         heard = true;
+
+    assert_non_null(base);
+    plan = with_draft(engine, draft, spec, p);
+    if (plan != NULL) {
+        fingerprint(base, before);
+        fingerprint(plan, after);
+        heard = strcmp(before, after) != 0;
+        if (!heard && new_warning(plan, base) == NULL)
+            fail_msg("%s on %s: %s of a draft is silent", engine, spec, p->name);
+        if (heard && new_warning(plan, base) != NULL && strncmp(new_warning(plan, base), "without effect", 14) == 0)
+            fail_msg("%s on %s: %s of a draft is not without effect", engine, spec, p->name);
+    }
+    ctxfit_plan_free(plan);
+    ctxfit_plan_free(base);
+    return heard;
+}
+
+static void every_option_of_a_draft_is_heard_or_told_or_refused(void **state)
+{
+    ctxfit_model *experts = catalog_model("qwen3-coder:30b", "Q4_K_M"), *dense = catalog_model("qwen3-0.6b", "Q8_0");
+
+    (void)state;
+    for (size_t p = 0; p < sizeof draft_probes / sizeof draft_probes[0]; p++) {
+        assert_true(draft_hears("llama.cpp", experts, "2*rtx-4090 host:128GiB", &draft_probes[p]));
+        (void)draft_hears("mlx-lm", dense, "mac-studio-m2-ultra-64gb", &draft_probes[p]);
+        (void)draft_hears("llama.cpp", dense, "rtx-4090 host:128GiB", &draft_probes[p]);
+        (void)draft_hears("lm-studio", dense, "host:128GiB", &draft_probes[p]);
+    }
+    ctxfit_model_free(experts);
+    ctxfit_model_free(dense);
 }
 
 static void every_flag_has_a_probe(void **state)
@@ -299,6 +387,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_is_heard_or_told_or_refused_by_every_engine),
+        cmocka_unit_test(every_option_of_a_draft_is_heard_or_told_or_refused),
         cmocka_unit_test(every_byte_of_the_options_has_a_probe),
         cmocka_unit_test(every_flag_has_a_probe),
     };
