@@ -445,7 +445,10 @@ bool          cfi_ranks_latent(const ctxfit_model *model);
 ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                  cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error);
-ctxfit_status cfi_ranks_element_bytes(const ctxfit_plan_options *options, const cfi_run *run, uint32_t *out, ctxfit_error *error);
+/* What is asked for, or the cache that the checkpoint states, where the engine heeds it; CTXFIT_QUANT_DEFAULT: 16 bits. */
+ctxfit_quant  cfi_ranks_cache_type(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run);
+ctxfit_status cfi_ranks_element_bytes(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run, uint32_t *out,
+                                      ctxfit_error *error);
 void          cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run);
 uint32_t      cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks);
 

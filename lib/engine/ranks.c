@@ -22,11 +22,35 @@ uint32_t cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks)
     return heads > 0 ? heads : 1;
 }
 
-ctxfit_status cfi_ranks_element_bytes(const ctxfit_plan_options *options, const cfi_run *run, uint32_t *out, ctxfit_error *error)
+/* The cache that a checkpoint has scales for is its default. vLLM 0.33.0: resolve_kv_cache_dtype_string() of utils/torch_utils.py for
+ * ModelOpt, layers/attention/attention.py for compressed-tensors; what it makes of NVFP4 is not modelled, and a warning says so. SGLang
+ * 0.5.23: configure_kv_cache_dtype() takes FP8 of ModelOpt. TensorRT-LLM: validate_and_set_kv_cache_quant() keeps what ModelOpt stated. */
+ctxfit_quant cfi_ranks_cache_type(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run)
+{
+    const ctxfit_checkpoint_info *c = model->checkpoint;
+    bool                          modelopt;
+
+    if (options->kv_key != CTXFIT_QUANT_DEFAULT || c == NULL || !model->as_stored || c->kv_quant == CTXFIT_QUANT_DEFAULT)
+        return options->kv_key;
+    modelopt = strncmp(c->quant_method, "modelopt", 8) == 0;
+    switch (run->id) {
+    case CFI_ENGINE_VLLM:
+        if (c->kv_quant != CFI_QUANT_FP8_E4M3)
+            return CTXFIT_QUANT_DEFAULT;
+        return cfi_vllm_changed(run->release, modelopt ? CFI_VLLM_CACHE_OF_MODELOPT : CFI_VLLM_CACHE_OF_SCHEME) ? c->kv_quant
+                                                                                                                 : CTXFIT_QUANT_DEFAULT;
+    case CFI_ENGINE_SGLANG: return modelopt && c->kv_quant == CFI_QUANT_FP8_E4M3 ? c->kv_quant : CTXFIT_QUANT_DEFAULT;
+    case CFI_ENGINE_TRTLLM: return modelopt ? c->kv_quant : CTXFIT_QUANT_DEFAULT;
+    default: return CTXFIT_QUANT_DEFAULT;
+    }
+}
+
+ctxfit_status cfi_ranks_element_bytes(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run, uint32_t *out,
+                                      ctxfit_error *error)
 {
     if (options->kv_key != options->kv_value)
         return cfi_fail(error, CTXFIT_E_REFUSED, "%s has one type for K and V (--kv-cache-dtype)", run->engine.name);
-    switch (options->kv_key) {
+    switch (cfi_ranks_cache_type(model, options, run)) {
     case CTXFIT_QUANT_DEFAULT:
     case CTXFIT_QUANT_F16:
     case CTXFIT_QUANT_BF16:

@@ -190,7 +190,7 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
-        status = cfi_ranks_element_bytes(options, run, &cache.element_bytes, error);
+        status = cfi_ranks_element_bytes(model, options, run, &cache.element_bytes, error);
     if (status != CTXFIT_OK)
         return status;
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
@@ -199,7 +199,8 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     total = machine->memory != NULL ? machine->memory[0].total_bytes : machine->device[0].free_bytes;
     run->flash = true;
     run->kv_offload = true;
-    run->type_k = options->kv_key != 0 ? options->kv_key : CTXFIT_QUANT_BF16;
+    run->type_k = cfi_ranks_cache_type(model, options, run);
+    run->type_k = run->type_k != CTXFIT_QUANT_DEFAULT ? run->type_k : CTXFIT_QUANT_BF16;
     run->type_v = run->type_k;
     run->overrides = options->overrides;
     run->n_batch = sglang_chunk(options, total);

@@ -111,12 +111,12 @@ static ctxfit_status trtllm_check(const ctxfit_model *model, uint32_t capability
 
 /* ---- the cache ---- */
 /* Bytes of 16 elements. */
-static ctxfit_status trtllm_cache_type(const ctxfit_plan_options *options, const cfi_run *run, uint32_t capability, uint32_t *out,
-                                       ctxfit_error *error)
+static ctxfit_status trtllm_cache_type(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run,
+                                       uint32_t capability, uint32_t *out, ctxfit_error *error)
 {
     ctxfit_status status;
 
-    if (options->kv_key == options->kv_value && options->kv_key == CFI_QUANT_NVFP4_G16) {
+    if (options->kv_key == options->kv_value && cfi_ranks_cache_type(model, options, run) == CFI_QUANT_NVFP4_G16) {
         if (capability != 0 && (capability < 100 || capability >= 120)) /* docs/source/features/quantization.md */
             return cfi_fail(error, CTXFIT_E_REFUSED, "tensorrt-llm: a cache of NVFP4 needs sm_100; this GPU is sm_%lu",
                             (unsigned long)capability);
@@ -125,7 +125,7 @@ static ctxfit_status trtllm_cache_type(const ctxfit_plan_options *options, const
         *out = 9; /* two elements a byte, an FP8 scale for 16 */
         return CTXFIT_OK;
     }
-    status = cfi_ranks_element_bytes(options, run, out, error);
+    status = cfi_ranks_element_bytes(model, options, run, out, error);
     *out *= 16;
     return status;
 }
@@ -300,7 +300,8 @@ static void trtllm_settings(const ctxfit_model *model, const ctxfit_plan_options
 
     run->flash = true;
     run->kv_offload = true;
-    run->type_k = options->kv_key != 0 ? options->kv_key : CTXFIT_QUANT_BF16;
+    run->type_k = cfi_ranks_cache_type(model, options, run);
+    run->type_k = run->type_k != CTXFIT_QUANT_DEFAULT ? run->type_k : CTXFIT_QUANT_BF16;
     run->type_v = run->type_k;
     run->overrides = options->overrides;
     paged->batch_sequences = options->batch_sequences != 0 ? options->batch_sequences : TRTLLM_BATCH_SEQUENCES;
@@ -346,7 +347,7 @@ ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_
     trtllm_cut_context(model, run);
     status = trtllm_check(model, capability, error);
     if (status == CTXFIT_OK)
-        status = trtllm_cache_type(options, run, capability, &cache.sixteen, error);
+        status = trtllm_cache_type(model, options, run, capability, &cache.sixteen, error);
     if (status != CTXFIT_OK)
         return status;
     trtllm_settings(model, options, run);

@@ -362,14 +362,15 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
-        status = cfi_ranks_element_bytes(options, run, &specs.element_bytes, error);
+        status = cfi_ranks_element_bytes(model, options, run, &specs.element_bytes, error);
     if (status == CTXFIT_OK)
         status = vllm_check_block(model, options, run, error);
     if (status != CTXFIT_OK)
         return status;
     run->flash = true;
     run->kv_offload = true;
-    run->type_k = options->kv_key != 0 ? options->kv_key : CTXFIT_QUANT_BF16;
+    run->type_k = cfi_ranks_cache_type(model, options, run);
+    run->type_k = run->type_k != CTXFIT_QUANT_DEFAULT ? run->type_k : CTXFIT_QUANT_BF16;
     run->type_v = run->type_k;
     run->overrides = options->overrides;
     run->paged.graphs = (options->flags & CTXFIT_PLAN_F_EAGER) == 0 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED);

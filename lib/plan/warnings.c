@@ -54,6 +54,24 @@ static void warn_of_model(warning_list *list, const cfi_question *q)
              list->plan->summary.n_ctx_seq, most, consent_to_longer(q));
 }
 
+/* Of the cache that the checkpoint has scales for. */
+static void warn_of_stated_cache(warning_list *list, const cfi_question *q)
+{
+    const ctxfit_checkpoint_info *c = q->model->checkpoint;
+    const cfi_run                *run = &list->plan->answer.run;
+
+    if (c == NULL || !q->model->as_stored || c->kv_quant == CTXFIT_QUANT_DEFAULT || q->options.kv_key != CTXFIT_QUANT_DEFAULT ||
+        run->paged.tensor_ranks == 0)
+        return;
+    if (run->type_k == c->kv_quant)
+        warn(list, "the cache is of %s, as the checkpoint states%s", ctxfit_quant_name(c->kv_quant),
+             q->engine.id == CFI_ENGINE_TRTLLM ? "" : ": --kv-cache-dtype bfloat16 keeps 16 bits");
+    else
+        warn(list, "the checkpoint states a cache of %s: counted are 16 bits, as %s has it%s", ctxfit_quant_name(c->kv_quant),
+             list->plan->summary.engine.name,
+             q->engine.id == CFI_ENGINE_VLLM && c->kv_quant != CFI_QUANT_FP8_E4M3 ? " where it does not know that type" : "");
+}
+
 /* Engines of GGUF files load another file than the checkpoint; the others what it has. */
 static void warn_of_checkpoint(warning_list *list, const cfi_question *q)
 {
@@ -255,6 +273,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     cfi_plan_warn_of_settings(&list, q);
     warn_of_model(&list, q);
     warn_of_checkpoint(&list, q);
+    warn_of_stated_cache(&list, q);
     warn_of_hardware(&list, q);
     warn_of_repacking(&list, q);
     warn_of_beside(&list, q);

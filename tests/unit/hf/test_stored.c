@@ -175,6 +175,53 @@ static void notes_of_a_configuration_are_warnings_of_its_plan(void **state)
     ctxfit_model_free(model);
 }
 
+#define MODELOPT "\"quantization_config\": {\"quant_method\": \"modelopt\", \"quant_algo\": \"FP8\""
+#define SCHEME ", \"kv_cache_scheme\": {\"dynamic\": false, \"num_bits\": 8, \"type\": \"float\"}}"
+#define COMPRESSED "\"quantization_config\": {\"quant_method\": \"compressed-tensors\", \"config_groups\": {\"group_0\": {\"weights\": " \
+                   "{\"num_bits\": 8, \"type\": \"float\"}}}"
+
+/* One sequence of 4,096 tokens of Qwen3-8B: 36 layers of 2 x 8 heads of 128. */
+static void the_cache_that_a_checkpoint_states_is_the_default(void **state)
+{
+    static const uint64_t sixteen = (uint64_t)4096 * 36 * 2 * 8 * 128 * 2;
+    static const struct {
+        const char *quantization, *engine;
+        bool        half;
+        const char *words;
+    } cases[] = {
+        {MODELOPT SCHEME, "vllm", true, "the cache is of FP8_E4M3, as the checkpoint states"},
+        {MODELOPT SCHEME, "vllm@0.14.0", true, "as the checkpoint states"},
+        {MODELOPT SCHEME, "vllm@0.12.0", false, "states a cache of FP8_E4M3: counted are 16 bits"},
+        {MODELOPT SCHEME, "sglang", true, "as the checkpoint states"},
+        {MODELOPT SCHEME, "tensorrt-llm", true, "as the checkpoint states"},
+        {MODELOPT "}", "vllm", false, NULL},
+        {MODELOPT ", \"kv_cache_quant_algo\": \"NVFP4\"}", "vllm", false, "states a cache of NVFP4_G16: counted are 16 bits"},
+        {COMPRESSED SCHEME, "vllm", true, "as the checkpoint states"},
+        {COMPRESSED SCHEME, "vllm@0.14.0", false, "counted are 16 bits"},
+        {COMPRESSED SCHEME, "sglang", false, "counted are 16 bits"},
+        {COMPRESSED SCHEME, "tensorrt-llm", false, "counted are 16 bits"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model       *model = with(cases[i].quantization, 0);
+        ctxfit_model       *asked = with(cases[i].quantization, ctxfit_file_type_from_name("BF16"));
+        ctxfit_plan        *plan = planned_for(model, cases[i].engine, "h200 host:64GiB");
+        ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
+        const uint64_t      wanted = cases[i].half ? sixteen / 2 : sixteen;
+
+        assert_int_equal(ctxfit_plan_get_summary(plan, &summary), CTXFIT_OK);
+        if (summary.kv_bytes < wanted || summary.kv_bytes > wanted / 100 * 101)
+            fail_msg("%s: %s: %llu bytes", cases[i].quantization, cases[i].engine, (unsigned long long)summary.kv_bytes);
+        if (cases[i].words != NULL)
+            assert_true(warns_of(model, cases[i].engine, cases[i].words));
+        assert_false(warns_of(asked, cases[i].engine, "the checkpoint states"));
+        ctxfit_plan_free(plan);
+        ctxfit_model_free(asked);
+        ctxfit_model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_file_type_takes_the_place_of_the_checkpoint),
         cmocka_unit_test(headers_say_it_exactly),
         cmocka_unit_test(notes_of_a_configuration_are_warnings_of_its_plan),
+        cmocka_unit_test(the_cache_that_a_checkpoint_states_is_the_default),
     };
     ctxfit_model *model = NULL;
 
