@@ -131,6 +131,26 @@ static void read_precision(cfi_hf_line *line)
         cfi_hf_note(line->c, "dtype '%.40s' is none that weights are stored in: bfloat16 is counted", type);
 }
 
+/* gpt-oss and DeepSeek-V4 are published with experts in MXFP4; copies that were made plain, or quantized otherwise, have none, and engines
+ * and converters take them as they are (llama.cpp b10472 conversion/base.py:827, conversion/deepseek.py:782). */
+static void read_mxfp4(cfi_hf_line *line)
+{
+    const cfi_hf_config *c = line->c;
+    const char          *experts = cfi_hf_text(c, "expert_dtype");
+    cfi_hf_quant         quant;
+    bool                 packed;
+
+    cfi_hf_read_quant(c, &quant);
+    if (strcmp(c->family, "gpt_oss") == 0)
+        packed = quant.kind == CTXFIT_CHECKPOINT_QUANT_MXFP4 || quant.kind == CTXFIT_CHECKPOINT_QUANT_MLX;
+    else if (strcmp(c->family, "deepseek4") == 0)
+        packed = *experts != '\0' ? is_text(experts, "fp4") : quant.kind != CTXFIT_CHECKPOINT_QUANT_NONE;
+    else
+        return;
+    if (!packed)
+        cfi_hf_set(line, "mxfp4_experts", "false");
+}
+
 /* Where a file was saved from, or its type: a name for people. Names with blanks would need quotes; there are none on the hub. */
 static void read_name(cfi_hf_line *line)
 {
@@ -654,6 +674,7 @@ void cfi_hf_apply_special(cfi_hf_line *line)
     if (cfi_hf_word_of(line, "expert_count") != NULL)
         read_dense_layers(line);
     read_precision(line);
+    read_mxfp4(line);
     read_name(line);
     read_layers_of_their_own(line);
     for (size_t i = 0; i < CFI_COUNT(specials) && line->c->status == CTXFIT_OK; i++)

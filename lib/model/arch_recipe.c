@@ -268,6 +268,7 @@ ctxfit_status cfi_recipe_make_tensors(const cfi_recipe *recipe, cfi_meta *meta, 
     run.features = read_features(recipe, meta, &model->info);
     if (!as_published)
         run.features &= ~bit(CFI_BIT_Q8_MATRICES);
+    model->plain_experts = (run.features & bit(CFI_BIT_MXFP4_EXPERTS)) == 0;
     cfi_recipe_read_keys(&run.keys, model, run.layers, meta);
     status = read_ratios(&run);
     if (status == CTXFIT_OK && meta != NULL)

@@ -18,6 +18,32 @@ static ctxfit_status make_unknown(ctxfit_model *model, const cfi_hf_config *c, c
     return CTXFIT_OK;
 }
 
+static bool sees_a_window(const ctxfit_layer_info *layer)
+{
+    return layer->attention == CTXFIT_ATTENTION_SLIDING || layer->attention == CTXFIT_ATTENTION_CHUNKED;
+}
+
+/* Some architectures of llama.cpp have windows at fixed places. A model without any is told of elsewhere (lib/hf/hf_notes.c). */
+static void note_fixed_windows(const ctxfit_model *model, cfi_hf_config *c)
+{
+    cfi_json_iter kinds = cfi_json_items(cfi_hf_get_stated(c, "layer_types"));
+    uint32_t      layer = 0;
+    bool          any = false;
+
+    for (uint32_t i = 0; i < model->info.layers; i++)
+        any = any || sees_a_window(&model->layer[i]);
+    for (; any && c->known && layer < model->info.layers && cfi_json_next(&kinds); layer++) {
+        const char *kind = cfi_json_as_text(kinds.value, NULL);
+        bool        stated = kind != NULL && (strcmp(kind, "sliding_attention") == 0 || strcmp(kind, "chunked_attention") == 0);
+
+        if (stated != sees_a_window(&model->layer[layer])) {
+            cfi_hf_note(c, "layer_types has '%s' for layer %u; counted is what llama.cpp's %s always has there, %s",
+                        kind != NULL ? kind : "", layer, c->arch, stated ? "the whole context" : "a window");
+            return;
+        }
+    }
+}
+
 static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *files, ctxfit_file_type file_type, ctxfit_error *error)
 {
     cfi_hf_config c;
@@ -36,6 +62,8 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
         line = cfi_hf_config_line(&c);
         status = line != NULL ? cfi_model_make_from_text(model, line, file_type, error) : c.status;
     }
+    if (status == CTXFIT_OK)
+        note_fixed_windows(model, &c);
     if (status == CTXFIT_OK && !c.known)
         status = make_unknown(model, &c, error);
     model->as_stored = file_type == 0;

@@ -102,6 +102,14 @@ static bool is_float(ctxfit_quant quant)
     return format != NULL && (format->flags & CTXFIT_QUANT_F_FLOAT) != 0;
 }
 
+static bool has_mxfp4(const ctxfit_model *model)
+{
+    for (uint64_t n = 0; n < model->info.tensor_count; n++)
+        if (model->tensor[n].quant == CTXFIT_QUANT_MXFP4)
+            return true;
+    return false;
+}
+
 ctxfit_status cfi_model_build(ctxfit_model *model, const cfi_recipe *recipe, cfi_meta *meta, ctxfit_file_type published,
                               ctxfit_file_type file_type, ctxfit_error *error)
 {
@@ -121,7 +129,7 @@ ctxfit_status cfi_model_build(ctxfit_model *model, const cfi_recipe *recipe, cfi
     if (status != CTXFIT_OK)
         return status;
     if (file_type == 0)
-        file_type = cfi_recipe_publishes_mxfp4(recipe) ? CFI_FILE_MXFP4_MOE : published;
+        file_type = has_mxfp4(model) ? CFI_FILE_MXFP4_MOE : published;
     model->info.file_type = file_type;
     return cfi_model_finish(model, error);
 }

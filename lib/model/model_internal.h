@@ -138,6 +138,7 @@ struct ctxfit_model {
     double             fact[CFI_FACT_COUNT];
     uint64_t           alignment;   /* of tensor data in the file */
     bool               has_output;  /* an output matrix of its own */
+    bool               plain_experts; /* published with experts in another form than the architecture's usual MXFP4 */
     bool               as_stored;   /* no file type was asked for: engines of checkpoints load what the checkpoint has */
     uint32_t           stated_heads;      /* attention heads of the first block as its file says: llama-quantize goes by them, */
     uint32_t           stated_kv_heads;   /* though the block may not attend */

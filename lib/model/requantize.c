@@ -3,7 +3,7 @@
 /* What a tensor is in full precision: matrices are F16 (or still F32, in a file of that type), vectors and tables as they are, and
  * experts that were published in MXFP4 are so there too. llama-quantize also quantizes a few that conversion keeps in F32: the recipe
  * knows them. */
-static ctxfit_quant full_precision(const cfi_tensor *tensor, const cfi_recipe *recipe)
+static ctxfit_quant full_precision(const cfi_tensor *tensor, const cfi_recipe *recipe, bool plain_experts)
 {
     const cfi_quant_format *format = cfi_quant_format_of(tensor->quant);
     const cfi_quant_format *mxfp4 = cfi_quant_format_of(CTXFIT_QUANT_MXFP4);
@@ -16,7 +16,7 @@ static ctxfit_quant full_precision(const cfi_tensor *tensor, const cfi_recipe *r
         return CTXFIT_QUANT_F16;
     if (cfi_recipe_is_vector(recipe, tensor->name))
         return CTXFIT_QUANT_F32;
-    if (expert && cfi_recipe_publishes_mxfp4(recipe) && tensor->dims[0] % mxfp4->block_elems == 0)
+    if (expert && !plain_experts && cfi_recipe_publishes_mxfp4(recipe) && tensor->dims[0] % mxfp4->block_elems == 0)
         return CTXFIT_QUANT_MXFP4;
     return CTXFIT_QUANT_F16;
 }
@@ -56,6 +56,7 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
     memcpy(copy->layer, model->layer, count * sizeof *copy->layer);
     memcpy(copy->layer_marks, model->layer_marks, count * sizeof *copy->layer_marks);
     copy->info = model->info;
+    copy->plain_experts = model->plain_experts;
     copy->info.tensor_bytes = 0;
     copy->info.data_bytes = 0;
     copy->info.parameters = 0;
@@ -100,7 +101,7 @@ static ctxfit_status make_copy(ctxfit_model *copy, const ctxfit_model *model, ct
     if (status != CTXFIT_OK)
         return status;
     for (uint64_t n = 0; n < copy->info.tensor_count; n++)
-        copy->tensor[n].quant = full_precision(&copy->tensor[n], recipe);
+        copy->tensor[n].quant = full_precision(&copy->tensor[n], recipe, copy->plain_experts);
     status = cfi_model_apply_file_type(copy, file_type, source, error);
     if (status != CTXFIT_OK)
         return status;

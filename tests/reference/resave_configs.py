@@ -34,13 +34,16 @@ DROPPED = ("quantization_config", "auto_map")
 def resaved(path, folder):
     from transformers import AutoConfig
 
-    stated = {k: v for k, v in json.loads(path.read_text(encoding="utf-8")).items() if k not in DROPPED}
+    published = json.loads(path.read_text(encoding="utf-8"))
+    stated = {k: v for k, v in published.items() if k not in DROPPED}
     Path(folder, "config.json").write_text(json.dumps(stated), encoding="utf-8")
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if type(config).__name__ == "PreTrainedConfig":
         raise LookupError("no class")
     again = json.loads(config.to_json_string(use_diff=True))
     again["architectures"] = stated.get("architectures")
+    if "quantization_config" in published:  # transformers asks for the packages of some methods
+        again["quantization_config"] = published["quantization_config"]
     return json.dumps(again, sort_keys=True) + "\n"
 
 

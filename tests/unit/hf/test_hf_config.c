@@ -386,6 +386,38 @@ static void grok_has_a_dense_part_where_experts_have_a_width(void **state)
     ctxfit_model_free(model);
 }
 
+/* gpt-oss-20b is published in MXFP4; copies in BF16 have 20.9 billion parameters in 2 bytes each, for every engine and as a GGUF. */
+static void experts_of_gpt_oss_are_plain_where_nothing_is_packed(void **state)
+{
+    static const char gpt_oss[] = "{\"architectures\": [\"GptOssForCausalLM\"], \"model_type\": \"gpt_oss\", \"hidden_size\": 2880, "
+                                  "\"intermediate_size\": 2880, \"num_hidden_layers\": 24, \"num_attention_heads\": 64, "
+                                  "\"num_key_value_heads\": 8, \"head_dim\": 64, \"vocab_size\": 201088, \"num_local_experts\": 32, "
+                                  "\"num_experts_per_tok\": 4, \"sliding_window\": 128, \"max_position_embeddings\": 131072%s}";
+    static const struct {
+        const char *more;
+        double      least, most;
+        const char *type;
+    } cases[] = {
+        {", \"quantization_config\": {\"quant_method\": \"mxfp4\"}", 13e9, 14e9, "MXFP4_MOE"},
+        {"", 41.7e9, 41.9e9, "BF16"},
+        {", \"quantization_config\": {\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true}", 41.7e9, 41.9e9, "BF16"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char              json[1024];
+        ctxfit_model     *model;
+        ctxfit_model_info info;
+
+        (void)snprintf(json, sizeof json, gpt_oss, cases[i].more);
+        model = open_text(json);
+        info = info_of(model);
+        assert_true((double)info.data_bytes > cases[i].least && (double)info.data_bytes < cases[i].most);
+        assert_string_equal(ctxfit_file_type_name(info.file_type), cases[i].type);
+        ctxfit_model_free(model);
+    }
+}
+
 /* transformers' FalconAttention: num_kv_heads counts in the later form alone. */
 static void falcons_multi_query_is_one_kv_head(void **state)
 {
@@ -432,6 +464,9 @@ static void what_is_read_as_something_else_is_noted(void **state)
         {"{\"model_type\": \"novel\", \"num_key_value_heads\": 8, \"head_dim\": 0, " SHAPE "}", "'head_dim' is 0: not counted"},
         {"{\"architectures\": [\"LlamaForRewardModel\"], \"model_type\": \"llama\", " SHAPE "}",
          "class 'LlamaForRewardModel' is not known: it is read as one of its model_type 'llama'"},
+        {"{\"architectures\": [\"Gemma2ForCausalLM\"], \"model_type\": \"gemma2\", \"head_dim\": 256, \"sliding_window\": 1024, "
+         "\"layer_types\": [\"sliding_attention\", \"sliding_attention\", \"full_attention\", \"full_attention\"], " SHAPE "}",
+         "layer_types has 'sliding_attention' for layer 1; counted is what llama.cpp's gemma2 always has there, the whole context"},
         {QWEN3NEXT ", \"layer_types\": [\"linear_attention\", \"full_attention\", \"linear_attention\", \"linear_attention\"]}",
          "layer_types is not full attention in every 2th layer"},
         {LLAMA ", \"rope_scaling\": {\"type\": \"spiral\", \"factor\": 4}}", "rope type 'spiral'"},
@@ -601,6 +636,7 @@ int main(void)
         cmocka_unit_test(layers_with_attention_may_be_counted_up),
         cmocka_unit_test(a_class_may_wrap_decoders_of_several_architectures),
         cmocka_unit_test(grok_has_a_dense_part_where_experts_have_a_width),
+        cmocka_unit_test(experts_of_gpt_oss_are_plain_where_nothing_is_packed),
         cmocka_unit_test(falcons_multi_query_is_one_kv_head),
         cmocka_unit_test(sizes_that_only_the_class_gives_are_noted),
         cmocka_unit_test(what_is_read_as_something_else_is_noted),
