@@ -324,6 +324,9 @@ bool cfi_engine_config_windowed(const ctxfit_model *model, const cfi_config_wind
 /* The window or chunk of a layer as engines of checkpoints have it; 0: none. */
 uint32_t cfi_engine_stated_window(const ctxfit_model *model, const ctxfit_layer_info *layer);
 
+/* Blocks of a checkpoint that draft and are not among the model's layers: each is like the last layer, with a projection of two inputs. */
+uint32_t cfi_engine_dropped_nextn(const ctxfit_model *model);
+
 /* How an engine of checkpoints lays out the K and V of a model. */
 typedef enum cfi_cache_form {
     CFI_CACHE_AS_LAYER = 0, /* as the descriptor has it */

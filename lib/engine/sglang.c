@@ -147,7 +147,7 @@ static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, const sglang
 /* Blocks that draft are priced as full layers of the trunk: pool_configurator.py, eagle_draft_num_layers. */
 static uint64_t sglang_draft_tenths(const ctxfit_model *model, uint64_t tenths, uint32_t layers)
 {
-    return layers > 0 ? tenths / 10 * model->info.nextn_layers / layers * 10 : 0;
+    return layers > 0 ? tenths / 10 * (model->info.nextn_layers + (uint64_t)cfi_engine_dropped_nextn(model)) / layers * 10 : 0;
 }
 
 /* One spec, whose page is that of all layers of the largest stage. */

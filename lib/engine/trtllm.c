@@ -218,6 +218,12 @@ static ctxfit_status trtllm_add_layers(const trtllm_cache *c, uint32_t draft_tok
         if (status != CTXFIT_OK)
             return status;
     }
+    for (uint32_t i = draft_tokens > 0 ? cfi_engine_dropped_nextn(model) : 0; i > 0; i--) {
+        ctxfit_status status = trtllm_add_layer(c, model->info.layers - 1, paged->stages - 1, error);
+
+        if (status != CTXFIT_OK)
+            return status;
+    }
     return CTXFIT_OK;
 }
 

@@ -243,6 +243,7 @@ static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
 {
     const ctxfit_model *model = s->model;
     const uint32_t      end = model->info.layers + (s->run->paged.drafts ? model->info.nextn_layers : 0);
+    const uint32_t      dropped = s->run->paged.drafts ? cfi_engine_dropped_nextn(model) : 0;
     uint64_t            padded;
     uint32_t            stage = 0;
 
@@ -256,6 +257,9 @@ static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
         if (!vllm_add_layer(s, i, stage, padded))
             return cfi_fail(error, CTXFIT_E_LIMIT, "vLLM: more than %u kinds of caches in one model", CFI_MAX_PAGE_SPECS);
     }
+    for (uint32_t i = 0; i < dropped; i++)
+        if (!vllm_add_layer(s, model->info.layers - 1, s->run->paged.stages - 1, padded))
+            return cfi_fail(error, CTXFIT_E_LIMIT, "vLLM: more than %u kinds of caches in one model", CFI_MAX_PAGE_SPECS);
     return CTXFIT_OK;
 }
 

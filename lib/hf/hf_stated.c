@@ -148,8 +148,19 @@ static void state_chunk(cfi_hf_line *line)
         cfi_hf_set_u64(line, key, tokens);
 }
 
+/* Of DeepSeek-V3 and its kin the converter leaves the blocks out that draft. */
+static void state_nextn(cfi_hf_line *line)
+{
+    uint64_t blocks;
+
+    if (cfi_hf_word_of(line, "nextn_predict_layers") == NULL && cfi_hf_u64(line->c, "num_nextn_predict_layers", &blocks) && blocks > 0 &&
+        blocks <= STATED_MAX_LAYERS)
+        cfi_hf_set_u64(line, "config.nextn_predict_layers", blocks);
+}
+
 void cfi_hf_state(cfi_hf_line *line)
 {
+    state_nextn(line);
     state_chunk(line);
     state_lengths(line);
     state_rope(line);

@@ -120,6 +120,28 @@ static bool add_to_stage(const cfi_paged *paged, uint32_t stage, uint64_t bytes,
     return true;
 }
 
+/* Blocks that draft and are none of the layers: the tensors of the last one, two norms, the head's norm and the projection, whole and in
+ * 16 bits; on several stages the embeddings too. vLLM 0.33.0 model_executor/models/deepseek_mtp.py. */
+static bool add_dropped_nextn(const ctxfit_model *model, const cfi_paged *paged, cfi_memory *out)
+{
+    const uint32_t dropped = paged->drafts ? cfi_engine_dropped_nextn(model) : 0, last = paged->stages - 1;
+    const uint64_t width = model->info.embedding;
+    uint64_t       one = 2 * (2 * width + 3) * width, all; /* 32 bits each */
+
+    if (dropped == 0)
+        return true;
+    if (paged->stages > 1 && model->token_embd != NULL && !cfi_add_u64(one, rank_share(model, model->token_embd, paged), &one))
+        return false;
+    for (uint64_t i = 0; i < model->info.tensor_count; i++) {
+        const cfi_tensor *tensor = &model->tensor[i];
+
+        if (tensor->layer >= 0 && (uint32_t)tensor->layer + 1 == model->info.layers && is_loaded(model, tensor, paged) &&
+            !cfi_add_u64(one, rank_share(model, tensor, paged), &one))
+            return false;
+    }
+    return cfi_mul_u64(one, dropped, &all) && add_to_stage(paged, last, all, out);
+}
+
 static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
     const cfi_paged *paged = &run->paged;
@@ -138,6 +160,8 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
         if (!add_to_stage(paged, stage, rank_share(model, tensor, paged), out))
             return false;
     }
+    if (!add_dropped_nextn(model, paged, out))
+        return false;
     /* Eyes and ears are on the first stage, divided as what is behind them. */
     if (!add_to_stage(paged, 0, cfi_model_towers_bytes(model) / paged->tensor_ranks, out))
         return false;

@@ -149,8 +149,10 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
         if (list->plan->summary.weights_bytes > list->plan->device[0].capacity_bytes / 10 * 9) /* generate.py:255 */
             warn(list, "the weights are more than 90 %% of the GPU's budget: %s warns that this can be slow", s->engine.name);
     }
-    if (list->plan->answer.run.paged.drafts && q->model->info.nextn_layers == 0)
+    if (list->plan->answer.run.paged.drafts && q->model->info.nextn_layers == 0 && cfi_engine_dropped_nextn(q->model) == 0)
         warn(list, "'%s' has no blocks here that draft: neither weights nor a cache of a draft are counted", q->model->name);
+    else if (list->plan->answer.run.paged.drafts && q->model->info.nextn_layers == 0)
+        warn(list, "blocks of '%s' that draft are counted by its last layer: a GGUF of it does not have them", q->model->name);
     if (list->plan->answer.run.exllama.history > 0)
         warn(list, "of a draft only the states that it needs are counted: its weights and its cache come on top");
     if (list->plan->answer.run.exllama.k_bits > 0)

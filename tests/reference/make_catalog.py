@@ -763,6 +763,8 @@ def state(arch, c, k):
     length = c.get("max_position_embeddings")
     if length and length != k["context_length"]:
         k["config.max_position_embeddings"] = length
+    if c.get("num_nextn_predict_layers") and "nextn_predict_layers" not in k:
+        k["config.nextn_predict_layers"] = c["num_nextn_predict_layers"]
     asked = not c.get("model_type", "").startswith("qwen")
     if c.get("sliding_window") and c.get("use_sliding_window", asked) and arch not in windowed():
         k["config.sliding_window"] = c["sliding_window"]

@@ -48,6 +48,34 @@ static void minicpm3_is_padded_in_vllm_and_latent_in_sglang(void **state)
     assert_int_equal(kv_of("minicpm3-4b", "mlx-lm", "mac-studio-m3-ultra-512gb", NULL), UINT64_C(62) * 4096 * 40 * (96 + 64) * 2);
 }
 
+/* DeepSeek-V3: the module that drafts has 11.5 billion parameters of its own (README of the model) and one more layer of the cache. A row
+ * of 1 GiB holds blocks of 64 tokens of 576 in 61 layers, or 62. */
+static void blocks_that_the_converter_leaves_out_draft(void **state)
+{
+    ctxfit_model       *model = catalog_model("deepseek-v3", "BF16");
+    ctxfit_hw          *hw = machine("8*h200 host:2TiB");
+    ctxfit_plan_options o = under("vllm@0.33.0", 4096);
+    ctxfit_plan_device  d[2] = {CTXFIT_PLAN_DEVICE_INIT, CTXFIT_PLAN_DEVICE_INIT};
+    ctxfit_plan_engine  e[2] = {CTXFIT_PLAN_ENGINE_INIT, CTXFIT_PLAN_ENGINE_INIT};
+
+    (void)state;
+    o.kv_cache_bytes = UINT64_C(1) << 30;
+    for (uint32_t draft = 0; draft < 2; draft++) {
+        ctxfit_plan *plan;
+
+        o.draft_tokens = draft;
+        plan = planned(model, hw, &o);
+        assert_int_equal(ctxfit_plan_get_device(plan, 0, &d[draft]), CTXFIT_OK);
+        assert_int_equal(ctxfit_plan_get_engine(plan, &e[draft]), CTXFIT_OK);
+        ctxfit_plan_free(plan);
+    }
+    assert_near((double)(d[1].weights_bytes - d[0].weights_bytes) / 2 / 1e9, 11.5, 0.15);
+    assert_int_equal(e[0].pool_blocks, (UINT64_C(1) << 30) / (61 * 64 * 576 * 2));
+    assert_int_equal(e[1].pool_blocks, (UINT64_C(1) << 30) / (62 * 64 * 576 * 2));
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static uint64_t blocks_of(const ctxfit_model *model, const char *engine)
 {
     ctxfit_hw          *hw = machine("8*h200 host:2TiB");
@@ -79,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mlx_keeps_the_heads_of_deepseek_2),
         cmocka_unit_test(minicpm3_is_padded_in_vllm_and_latent_in_sglang),
+        cmocka_unit_test(blocks_that_the_converter_leaves_out_draft),
         cmocka_unit_test(values_of_mimo_have_their_own_width_since_0_20),
     };
 
