@@ -1,12 +1,15 @@
 package ctxfit
 
 /*
+#include <stdlib.h>
+
 #include <ctxfit.h>
 */
 import "C"
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"unsafe"
 )
@@ -178,6 +181,24 @@ func (b *Beside) AddProjector(header *GGUF, how Projector) error {
 	return b.add(header, func(c *C.ctxfit_beside, h *C.ctxfit_gguf, e *C.ctxfit_error) C.ctxfit_status {
 		return C.ctxfit_beside_add_projector(c, h, &o, e)
 	})
+}
+
+// SetName names an entry for plans, by its place in the list: by its file, say.
+func (b *Beside) SetName(index int, name string) error {
+	c := b.enter()
+	if c == nil {
+		return ErrClosed
+	}
+	defer b.handle.leave()
+	if index < 0 || index >= MaxBeside || strings.IndexByte(name, 0) >= 0 {
+		return invalid("SetName: %d, %q", index, name)
+	}
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var e C.ctxfit_error
+	return failure(C.ctxfit_beside_set_name(c, C.uint32_t(index), text, &e), &e)
 }
 
 func (b *Beside) add(header *GGUF, add func(*C.ctxfit_beside, *C.ctxfit_gguf, *C.ctxfit_error) C.ctxfit_status) error {

@@ -57,6 +57,16 @@ func TestBeside(t *testing.T) {
 	if err := beside.AddProjector(adapterOf(t, "qwen3", 1), ctxfit.Projector{}); !errors.Is(err, ctxfit.ErrUnsupported) {
 		t.Errorf("an adapter as projector: %v", err)
 	}
+	if err := beside.SetName(1, "lora.gguf"); err != nil {
+		t.Fatal(err)
+	}
+	if err := beside.SetName(2, "x"); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Errorf("a name of no entry: %v", err)
+	}
+	place := must(ctxfit.SolveBeside(model, h, beside, ctxfit.Goal{}, ctxfit.WithContext(8192)))(t)
+	if s, entries := place.Summary(), place.Plan().Beside(); !s.Found || len(entries) != 2 || entries[1].Name != "lora.gguf" {
+		t.Errorf("a placement: %+v, %+v", s, entries)
+	}
 	p := must(ctxfit.NewPlanBeside(model, h, beside, ctxfit.WithContext(8192), ctxfit.WithGPULayers(31)))(t)
 	small := must(ctxfit.NewPlan(draft, h, ctxfit.WithContext(8192)))(t)
 	all, host := p.Beside(), p.BesideOn(1)

@@ -129,6 +129,19 @@ func freePlace(p unsafe.Pointer) { C.ctxfit_place_free((*C.ctxfit_place)(p)) }
 
 // Solve chooses how to run a model on a machine. Options state what is fixed. "Nothing fits" is an answer.
 func Solve(model *Model, hardware *Hardware, goal Goal, options ...Option) (*Place, error) {
+	return solve(model, hardware, nil, goal, options)
+}
+
+// SolveBeside is [Solve] with what runs beside the model: every placement that is tried counts it.
+func SolveBeside(model *Model, hardware *Hardware, beside *Beside, goal Goal, options ...Option) (p *Place, err error) {
+	err = beside.held(func(c *C.ctxfit_beside) (err error) {
+		p, err = solve(model, hardware, c, goal, options)
+		return err
+	})
+	return p, err
+}
+
+func solve(model *Model, hardware *Hardware, beside *C.ctxfit_beside, goal Goal, options []Option) (*Place, error) {
 	c, err := newCall(options)
 	if err != nil {
 		return nil, err
@@ -146,7 +159,12 @@ func Solve(model *Model, hardware *Hardware, goal Goal, options ...Option) (*Pla
 	defer hardware.handle.leave()
 	g := goal.c()
 	var place *C.ctxfit_place
-	status := C.ctxfit_place_solve(m, h, (*C.ctxfit_plan_options)(&c.options), &g, nil, &place, &c.err)
+	var status C.ctxfit_status
+	if beside == nil {
+		status = C.ctxfit_place_solve(m, h, (*C.ctxfit_plan_options)(&c.options), &g, nil, &place, &c.err)
+	} else {
+		status = C.ctxfit_place_solve_beside(m, h, (*C.ctxfit_plan_options)(&c.options), &g, beside, nil, &place, &c.err)
+	}
 	if status != C.CTXFIT_OK {
 		return nil, failure(status, &c.err)
 	}

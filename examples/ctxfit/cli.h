@@ -120,6 +120,8 @@ bool cli_open_beside(const cli_request *r, const cli_parts *parts, const ctxfit_
 /* The same, with notes and the failure on standard error; the exit code. */
 int  cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out);
 void cli_free_beside(cli_beside_list *list);
+/* The arguments of llama-server that run it, each with a space before it. */
+void cli_write_beside_words(const cli_request *r, FILE *out);
 /* WIDTHxHEIGHT in pixels. */
 bool cli_read_image(const char *text, uint32_t *width, uint32_t *height);
 void cli_render_beside(const ctxfit_plan *plan, FILE *out);

@@ -406,6 +406,17 @@ static void gather_projector(gathering *g, const char *path)
         fail_as(g, "projector", "mmproj", path, status);
 }
 
+/* The last part of a path. */
+static const char *file_name(const char *path)
+{
+    const char *name = path;
+
+    for (const char *p = path; *p != '\0'; p++)
+        if ((*p == '/' || *p == '\\') && p[1] != '\0')
+            name = p + 1;
+    return name;
+}
+
 static void gather_adapter(gathering *g, const char *path)
 {
     ctxfit_gguf  *gguf;
@@ -414,6 +425,8 @@ static void gather_adapter(gathering *g, const char *path)
     if (status == CTXFIT_OK) {
         status = ctxfit_beside_add_adapter(g->list->beside, gguf, &g->fault->error);
         ctxfit_gguf_free(gguf);
+        if (status == CTXFIT_OK)
+            status = ctxfit_beside_set_name(g->list->beside, ctxfit_beside_count(g->list->beside) - 1, file_name(path), &g->fault->error);
     }
     if (status != CTXFIT_OK)
         fail_as(g, "adapter", "lora", path, status);
@@ -556,6 +569,87 @@ void cli_free_beside(cli_beside_list *list)
 {
     ctxfit_beside_free(list->beside);
     ctxfit_model_free(list->draft);
+}
+
+static void put_word(const char *name, const char *value, FILE *out)
+{
+    const bool plain = value[strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:,=+@%")] == '\0';
+
+    fprintf(out, " %s ", name);
+    if (!plain)
+        fputc('\'', out);
+    for (const char *p = value; *p != '\0'; p++) {
+        if (*p == '\'')
+            fputs("'\\'", out); /* ends the quotes, is itself, and begins them anew */
+        fputc(*p, out);
+    }
+    if (!plain)
+        fputc('\'', out);
+}
+
+static void put_number(const char *name, uint64_t value, FILE *out)
+{
+    if (value != 0)
+        fprintf(out, " %s %llu", name, (unsigned long long)value);
+}
+
+static void put_layers(const char *name, uint32_t layers, FILE *out)
+{
+    if (layers == CTXFIT_GPU_LAYERS_NONE)
+        fprintf(out, " %s 0", name);
+    else
+        put_number(name, layers, out);
+}
+
+/* "q8_0" */
+static void put_type(const char *name, ctxfit_quant type, FILE *out)
+{
+    if (type == 0)
+        return;
+    fprintf(out, " %s ", name);
+    for (const char *p = ctxfit_quant_name(type); *p != '\0'; p++)
+        fputc(*p >= 'A' && *p <= 'Z' ? *p + ('a' - 'A') : *p, out);
+}
+
+static void put_draft(const cli_beside *b, FILE *out)
+{
+    const ctxfit_draft_options *o = &b->draft_options;
+
+    if (b->draft == NULL && !b->own_blocks)
+        return;
+    if (b->draft != NULL)
+        put_word("-md", cli_ends_with(b->draft, ".gguf") ? b->draft : "DRAFT.gguf", out);
+    put_word("--spec-type", b->draft != NULL ? "draft-simple" : "draft-mtp", out);
+    put_number("--spec-draft-n-max", o->draft_tokens, out);
+    put_layers("-ngld", o->gpu_layers, out);
+    if (o->cpu_expert_layers == CTXFIT_ALL_LAYERS)
+        fputs(" -cmoed", out);
+    else
+        put_number("-ncmoed", o->cpu_expert_layers, out);
+    if (b->draft_devices != NULL)
+        put_word("-devd", b->draft_devices, out);
+    put_type("-ctkd", o->kv_key, out);
+    put_type("-ctvd", o->kv_value, out);
+    if (o->overrides[0] != '\0')
+        put_word("-otd", o->overrides, out);
+}
+
+void cli_write_beside_words(const cli_request *r, FILE *out)
+{
+    const cli_beside *b = &r->beside;
+
+    put_draft(b, out);
+    for (uint32_t i = 0; i < b->adapter_count; i++)
+        put_word(b->adapter_scaled[i] ? "--lora-scaled" : "--lora", b->adapter[i], out);
+    if (b->projector == NULL)
+        return;
+    put_word("--mmproj", b->projector, out);
+    if ((b->projector_options.flags & CTXFIT_PROJECTOR_F_HOST) != 0)
+        fputs(" --no-mmproj-offload", out);
+    if (b->projector_device != NULL)
+        put_word("--mmproj-device", b->projector_device, out);
+    put_number("--image-min-tokens", b->projector_options.image_min_tokens, out);
+    put_number("--image-max-tokens", b->projector_options.image_max_tokens, out);
 }
 
 bool cli_counts_parts(const cli_request *r)

@@ -172,8 +172,6 @@ static bool read_arguments(int argc, char **argv, place_request *r)
         count++;
     }
     good = good && cli_parse_plan(count, rest, &r->plan);
-    if (good && cli_names_beside(&r->plan))
-        cli_say_beside_left_out();
     if (good && r->text != NULL)
         take_pasted(r);
     free(rest);
@@ -189,7 +187,11 @@ static void print_line(const char *heading, const ctxfit_plan_options *options, 
     if (path == NULL && strstr(r->plan.model, ".gguf") != NULL)
         path = r->plan.model;
     if (ctxfit_place_write_line(options, r->program, path, text, sizeof text, NULL) == CTXFIT_OK)
-        printf("%s\n  %s\n", heading, text);
+        printf("%s\n  %s", heading, text);
+    else
+        return;
+    cli_write_beside_words(&r->plan, stdout);
+    fputc('\n', stdout);
 }
 
 static void print_reasons(const ctxfit_place *place)
@@ -232,7 +234,7 @@ static void print_as_it_stands(const place_request *r, const ctxfit_model *model
     ctxfit_estimate     rate = CTXFIT_ESTIMATE_INIT;
     ctxfit_error        error;
 
-    if (ctxfit_plan_make(model, hw, &r->plan.options, NULL, &plan, &error) != CTXFIT_OK) {
+    if (ctxfit_plan_make_beside(model, hw, &r->plan.options, r->plan.beside_list, NULL, &plan, &error) != CTXFIT_OK) {
         printf("As it stands: %s\n", error.message);
         return;
     }
@@ -292,13 +294,26 @@ static int place_on(place_request *r, const ctxfit_model *model, const ctxfit_hw
         fixed.overrides[0] = '\0';
         memset(fixed.tensor_split, 0, sizeof fixed.tensor_split);
     }
-    status = ctxfit_place_solve(model, hw, &fixed, &r->goal, NULL, &place, &error);
+    status = ctxfit_place_solve_beside(model, hw, &fixed, &r->goal, r->plan.beside_list, NULL, &place, &error);
     if (status != CTXFIT_OK) {
         code = cli_fail("place", r->plan.model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
     }
     code = report_place(r, model, hw, place);
     ctxfit_place_free(place);
+    return code;
+}
+
+/* With what runs beside the model. */
+static int place_with(place_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw)
+{
+    cli_beside_list list;
+    int             code = cli_gather_beside(&r->plan, parts, model, hw, &list);
+
+    r->plan.beside_list = ctxfit_beside_count(list.beside) > 0 ? list.beside : NULL;
+    if (code == CLI_FITS)
+        code = place_on(r, model, hw);
+    cli_free_beside(&list);
     return code;
 }
 
@@ -394,6 +409,10 @@ static int solve_members(const set_member *members, uint32_t count, const ctxfit
         options[i] = members[i].request.plan.options;
         goals[i] = members[i].request.goal;
     }
+    for (uint32_t i = 0; i < count; i++)
+        if (cli_names_beside(&members[i].request.plan))
+            fprintf(stderr, "ctxfit: note: of several models what runs beside %s is not counted: keep room with --reserve\n",
+                    members[i].request.plan.model);
     status = ctxfit_place_solve_set(models, count, hw, options, goals, NULL, &set, &error);
     if (status != CTXFIT_OK) {
         code = cli_fail("place", error.detail < count ? members[error.detail].request.plan.model : "", status, &error);
@@ -426,6 +445,7 @@ static int place_several(const place_request *first, const ctxfit_model *model, 
 int cli_place(int argc, char **argv)
 {
     place_request    request;
+    cli_parts        parts = {{0}, {{0}}, 0};
     cli_model_source source;
     ctxfit_model    *model;
     ctxfit_hw       *hw;
@@ -438,6 +458,7 @@ int cli_place(int argc, char **argv)
     if (request.plan.with[0] != '\0')
         return place_fault("--engine", request.plan.with, "one engine") ? CLI_FITS : CLI_USAGE;
     source = cli_source_of(&request.plan);
+    source.parts = request.also_count == 0 && cli_counts_parts(&request.plan) ? &parts : NULL;
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.plan.model, status, &error);
@@ -446,7 +467,7 @@ int cli_place(int argc, char **argv)
         ctxfit_model_free(model);
         return cli_fail("hardware", request.plan.hw != NULL ? request.plan.hw : "this machine", status, &error);
     }
-    code = request.also_count > 0 ? place_several(&request, model, hw) : place_on(&request, model, hw);
+    code = request.also_count > 0 ? place_several(&request, model, hw) : place_with(&request, &parts, model, hw);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
     return code;

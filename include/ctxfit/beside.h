@@ -100,6 +100,14 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, cons
                                                      const ctxfit_projector_options *options, ctxfit_error *error);
 
 /**
+ * Names an entry for plans, where two of a kind would look alike: by its file, say. Entries have a name without it.
+ * @param index of the entry, in the order in which entries were added
+ * @param name  copied; bytes past the 63rd are left out
+ * @return OK, E_NOT_FOUND (past the last entry), E_INVALID_ARG (NULL, an empty name). @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_set_name(ctxfit_beside *beside, uint32_t index, const char *name, ctxfit_error *error);
+
+/**
  * Plans a run with what runs beside it.
  * @param beside NULL = nothing: ctxfit_plan_make()
  * @return as ctxfit_plan_make(), and: E_REFUSED (the engine does not run the model with this: a draft with another vocabulary, an adapter
@@ -133,7 +141,8 @@ typedef struct ctxfit_plan_beside {
     uint64_t compute_low_bytes; /**< lower end of the band */
     uint64_t output_bytes;      /**< of a draft: logits, on the host */
     uint64_t total_bytes;       /**< sum of the parts above, with `compute_bytes` */
-    char     name[64];          /**< of the draft, type of the projector, architecture of the adapter */
+    char     name[64];          /**< as ctxfit_beside_set_name() says; otherwise of the draft, type of the projector, architecture of the
+                                     adapter */
 } ctxfit_plan_beside;
 #define CTXFIT_PLAN_BESIDE_INIT { (uint32_t)sizeof(ctxfit_plan_beside), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0} }
 

@@ -21,6 +21,7 @@
 #ifndef CTXFIT_PLACE_H
 #define CTXFIT_PLACE_H
 
+#include "ctxfit/beside.h"
 #include "ctxfit/plan.h"
 
 #ifdef __cplusplus
@@ -83,6 +84,16 @@ typedef struct ctxfit_goal {
 CTXFIT_API ctxfit_status ctxfit_place_solve(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                             const ctxfit_goal *goal, const ctxfit_allocator *allocator, ctxfit_place **out,
                                             ctxfit_error *error);
+
+/**
+ * Chooses with what runs beside the model: every placement that is tried, its plan, reasons and changes count it. What is chosen is of the
+ * model alone; a draft's own layers and experts are as its options say.
+ * @param beside NULL = nothing: ctxfit_place_solve()
+ * @return as ctxfit_place_solve() and ctxfit_plan_make_beside(). @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_place_solve_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                                   const ctxfit_goal *goal, const ctxfit_beside *beside,
+                                                   const ctxfit_allocator *allocator, ctxfit_place **out, ctxfit_error *error);
 
 /** Frees a placement; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_place_free(ctxfit_place *place);

@@ -64,6 +64,8 @@ static ctxfit_status nodes_alone(ctxfit_place *place, const cfi_wish *wish, ctxf
     ctxfit_hw_free(hw);
     if (status == CTXFIT_E_REFUSED || status == CTXFIT_E_OVERFLOW)
         return CTXFIT_OK;
+    if (status == CTXFIT_E_INVALID_ARG && wish->beside != NULL) /* a device that only all machines together have */
+        return CTXFIT_OK;
     if (status != CTXFIT_OK)
         return status;
     place->summary.evaluations += choice.evaluations;

@@ -77,7 +77,7 @@ static ctxfit_status place_fill(ctxfit_place *place, const cfi_wish *wish, const
     ctxfit_status       status;
 
     place_complete_options(place, &choice->placed, model);
-    status = ctxfit_plan_make(model, wish->hw, &place->options, &wish->allocator, &place->plan, error);
+    status = ctxfit_plan_make_beside(model, wish->hw, &place->options, wish->beside, &wish->allocator, &place->plan, error);
     if (status != CTXFIT_OK)
         return status;
     place_fill_summary(place, wish, choice);
@@ -104,7 +104,14 @@ static ctxfit_status place_read_wish(cfi_wish *wish, const ctxfit_plan_options *
 ctxfit_status ctxfit_place_solve(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                  const ctxfit_goal *goal, const ctxfit_allocator *allocator, ctxfit_place **out, ctxfit_error *error)
 {
-    cfi_wish      wish = {.model = model, .hw = hw};
+    return ctxfit_place_solve_beside(model, hw, options, goal, NULL, allocator, out, error);
+}
+
+ctxfit_status ctxfit_place_solve_beside(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
+                                        const ctxfit_goal *goal, const ctxfit_beside *beside, const ctxfit_allocator *allocator,
+                                        ctxfit_place **out, ctxfit_error *error)
+{
+    cfi_wish      wish = {.model = model, .hw = hw, .beside = beside};
     cfi_choice    choice;
     ctxfit_place *place;
     ctxfit_status status;

@@ -130,6 +130,7 @@ typedef struct cfi_solver {
     ctxfit_goal  goal;  /* defaults filled in */
     uint32_t     evaluations;
     bool         rates_known;
+    const ctxfit_beside *beside; /* NULL: nothing */
 } cfi_solver;
 
 /* Takes a model: makes its tables. The question's machine and fixed options must be there. */
@@ -164,6 +165,7 @@ typedef struct cfi_wish {
     ctxfit_plan_options  options; /* what is fixed */
     ctxfit_goal          goal;    /* defaults filled in */
     ctxfit_allocator     allocator;
+    const ctxfit_beside *beside; /* NULL: nothing */
 } cfi_wish;
 
 typedef struct cfi_choice {

@@ -35,6 +35,9 @@ ctxfit_status cfi_solver_take(cfi_solver *s, const ctxfit_model *model, ctxfit_e
     ctxfit_status status;
 
     s->q.model = model;
+    status = cfi_plan_meet_beside(&s->q, s->beside, &s->arena, error); /* tensors of adapters belong to the model */
+    if (status != CTXFIT_OK)
+        return status;
     status = cfi_ledger_init(&s->ledger, &s->arena, &s->q, may_move, error);
     if (status != CTXFIT_OK)
         return status;
@@ -57,9 +60,17 @@ ctxfit_status cfi_solver_take(cfi_solver *s, const ctxfit_model *model, ctxfit_e
 }
 
 /* ---- one evaluation ---- */
+/* Bytes of a device that are neither weights nor caches of the model. */
+static uint64_t placement_held(const cfi_memory_device *m)
+{
+    uint64_t held;
+
+    return cfi_add_u64(m->compute, m->beside, &held) ? held : UINT64_MAX;
+}
+
 typedef struct placement_state {
     const ctxfit_plan_options *options;
-    uint64_t                   peak[CFI_MAX_DEVICES];  /* compute buffers, the largest of all rounds */
+    uint64_t                   peak[CFI_MAX_DEVICES];  /* compute buffers and what runs beside, the largest of all rounds */
     uint64_t                   extra[CFI_MAX_DEVICES]; /* what earlier rounds showed to be missing in the sums */
     cfi_answer                 answer;                 /* the last evaluation */
     int64_t                    margin;
@@ -128,7 +139,7 @@ static void placement_rate(cfi_solver *s, cfi_placed *placed)
 static void placement_set_budgets(cfi_solver *s, placement_state *state, int round)
 {
     for (uint32_t d = 0; d < s->q.device_count; d++) {
-        uint64_t usable = s->q.usable[d], used = state->answer.memory.device[d].compute;
+        uint64_t usable = s->q.usable[d], used = placement_held(&state->answer.memory.device[d]);
 
         if (round > 0)
             state->peak[d] = cfi_max_u64(state->peak[d], used);
@@ -203,9 +214,9 @@ static void placement_learn(cfi_solver *s, placement_state *state, const cfi_mem
     for (uint32_t d = 0; d < s->q.device_count; d++) {
         int64_t  slack = cfi_plan_slack(&s->q, &state->answer.memory, d);
         uint64_t missing = slack < 0 ? (uint64_t)-slack : 0;
-        uint64_t grown = state->answer.memory.device[d].compute;
+        uint64_t grown = placement_held(&state->answer.memory.device[d]), held = placement_held(&before->device[d]);
 
-        grown = grown > before->device[d].compute ? grown - before->device[d].compute : 0;
+        grown = grown > held ? grown - held : 0;
         if (missing > grown)
             state->extra[d] += missing - grown; /* far below 64 bits: both are parts of a device */
     }
@@ -294,7 +305,7 @@ static ctxfit_status placement_press(cfi_solver *s, placement_state *state, cfi_
             cfi_divide_device *device = &s->divide.device[d];
             uint64_t           more = placement_largest_piece(s, device->padding) >> press;
 
-            device->budget = cfi_min_u64(s->q.usable[d], s->q.usable[d] - from.device[d].compute + more);
+            device->budget = cfi_min_u64(s->q.usable[d], s->q.usable[d] - placement_held(&from.device[d]) + more);
         }
         if (!placement_divide(s, state) || placement_is_same(&out->options, &state->written))
             continue;
@@ -379,7 +390,7 @@ static bool placement_may_bridge(const cfi_solver *s, const cfi_placed *placed, 
     double         compute = 0;
 
     for (uint32_t d = 0; d < s->q.device_count; d++)
-        compute += (double)placed->answer.memory.device[d].compute;
+        compute += (double)placement_held(&placed->answer.memory.device[d]);
     return all_on_devices && !placed->found && s->q.device_count > 1 && (s->goal.open & needed) == needed &&
            s->q.options.split_mode != CTXFIT_SPLIT_NONE && placed->surplus + compute > 0;
 }

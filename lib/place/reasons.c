@@ -82,7 +82,8 @@ static void reasons_context(reason_list *list)
 {
     const cfi_run    *run = &list->choice->placed.answer.run;
     const cfi_placed *placed = &list->choice->placed;
-    uint64_t          trained = list->wish->model->info.trained_tokens;
+    uint64_t            trained = list->wish->model->info.trained_tokens;
+    const ctxfit_model *model = list->choice->model != NULL ? list->choice->model : list->wish->model;
     cfi_question      q;
     cfi_answer        answer;
 
@@ -93,7 +94,8 @@ static void reasons_context(reason_list *list)
         return;
     }
     q.options = placed->options;
-    if (cfi_plan_question(&q, list->choice->model != NULL ? list->choice->model : list->wish->model, list->wish->hw, NULL) != CTXFIT_OK ||
+    if (cfi_plan_question(&q, model, list->wish->hw, NULL) != CTXFIT_OK ||
+        cfi_plan_meet_beside(&q, list->wish->beside, &list->place->arena, NULL) != CTXFIT_OK ||
         cfi_plan_answer(&q, cfi_plan_whole_ctx(&q, run->n_ctx_seq + CFI_CTX_STEP, run->n_seq), run->n_seq, &answer, NULL) != CTXFIT_OK)
         return;
     for (uint32_t d = 0; d <= q.device_count; d++) {

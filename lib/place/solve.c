@@ -338,6 +338,7 @@ ctxfit_status cfi_wish_solve(const cfi_wish *wish, cfi_choice *out, ctxfit_error
     memset(out, 0, sizeof *out);
     cfi_arena_init(&solver.arena, &wish->allocator);
     solver.goal = wish->goal;
+    solver.beside = wish->beside;
     solver.q.options = wish->options;
     cfi_arena_init(&solver.scratch, &wish->allocator);
     status = cfi_plan_question(&solver.q, wish->model, wish->hw, error);

@@ -37,6 +37,20 @@ const char *ctxfit_beside_name(uint32_t kind)
     return "unknown";
 }
 
+ctxfit_status ctxfit_beside_set_name(ctxfit_beside *beside, uint32_t index, const char *name, ctxfit_error *error)
+{
+    size_t length;
+
+    if (beside == NULL || name == NULL || name[0] == '\0')
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and name must not be NULL, nor the name empty");
+    if (index >= beside->count)
+        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "entry %u of %u", (unsigned)index, (unsigned)beside->count);
+    length = cfi_min_u64(strlen(name), sizeof beside->item[index].name - 1);
+    memcpy(beside->item[index].name, name, length);
+    beside->item[index].name[length] = '\0';
+    return CTXFIT_OK;
+}
+
 static bool drafts(uint32_t kind)
 {
     return kind == CTXFIT_BESIDE_DRAFT || kind == CTXFIT_BESIDE_NEXTN;

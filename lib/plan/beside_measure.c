@@ -229,6 +229,8 @@ static void fill_entry(const cfi_question *q, const cfi_beside_item *item, const
         name = item->projector.info.name;
     if (name[0] == '\0' && drafter != NULL)
         name = drafter->arch_name;
+    if (item->name[0] != '\0')
+        name = item->name;
     out->struct_size = (uint32_t)sizeof *out;
     out->kind = item->kind;
     out->device = device;

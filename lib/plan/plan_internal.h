@@ -33,6 +33,7 @@ typedef struct cfi_beside_item {
     ctxfit_projector_options projector_options;
     cfi_beside_pair     *pair;                      /* of an adapter, by name */
     uint32_t             pair_count;
+    char                 name[64];                  /* "": as the entry itself says */
 } cfi_beside_item;
 
 struct ctxfit_beside {

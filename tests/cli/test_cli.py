@@ -1035,7 +1035,7 @@ class Beside(unittest.TestCase):
         hw = ["--hw", "rtx-4090 host:64GiB"]
         p = plan(*self.MODEL, *hw, "--lora", f"{lora},{lora}")[1]
         self.assertEqual([b["weights_bytes"] for b in p["beside"]], [40 * 2 * self.WIDTH * self.RANK * 4] * 2)
-        self.assertEqual(plan(*self.MODEL, *hw, "--lora-scaled", f"{lora}:0.5")[1]["beside"][0]["name"], "qwen3")
+        self.assertEqual(plan(*self.MODEL, *hw, "--lora-scaled", f"{lora}:0.5")[1]["beside"][0]["name"], "lora.gguf")
         for words, reason in ((["--lora", eyes], b"expected an adapter"), (["--mmproj", lora], b"rojector"), (["--lora", self.folder / "no"], b"no"),
                               (["--lora", self.adapter("l.gguf", "llama")], b"arch mismatch"), (["--draft", "gemma-3-1b"], b"vocab"),
                               (["--mtp"], b"MTP layers"), (["--draft", lora], b"adapter")):
@@ -1084,9 +1084,20 @@ class Beside(unittest.TestCase):
             error = batch({**where, **keys})[1][0]["error"]
             self.assertEqual((error["status"], error["key"]), ("CTXFIT_E_" + status, key), error)
 
-    def test_a_placement_says_that_it_does_not_count_them(self):
-        done = run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", "--draft", "qwen3-0.6b")
-        self.assertIn(b"not counted here", done.stderr)
+    def test_a_placement_counts_them_and_its_line_has_them(self):
+        lora, eyes = self.adapter("my lora.gguf"), self.eyes()
+        words = ["--draft", "qwen3-0.6b", "--draft-quant", "Q8_0", "-ctkd", "q8_0", "-ngld", "0", "--lora", lora, "--mmproj", eyes, "--no-mmproj-offload"]
+        done = run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", *words)
+        self.assertEqual((done.returncode, done.stderr), (FITS, b""))
+        line = done.stdout.decode().rsplit("Line\n", 1)[1].strip()
+        self.assertIn(f"-md DRAFT.gguf --spec-type draft-simple -ngld 0 -ctkd q8_0 --lora '{lora}' --mmproj {eyes} --no-mmproj-offload", line)
+        placed = json.loads(run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", *words, "--json").stdout)
+        expected = plan(*self.MODEL, "--hw", "rtx-4090 host:64GiB", *words)[1]
+        self.assertEqual(placed["plan"]["beside"], expected["beside"])
+        self.assertEqual([b["name"] for b in expected["beside"]], ["Qwen3-0.6B", "qwen3vl_merger", "my lora.gguf"])
+        self.assertIn(b"vocab", run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", "--draft", "gemma-3-1b").stderr)
+        done = run("place", *self.MODEL, "--hw", "2*rtx-4090 host:64GiB", "--draft", "qwen3-0.6b", "--and", "qwen3-8b --quant Q4_K_M -c 8k")
+        self.assertIn(b"of several models what runs beside qwen3-14b is not counted", done.stderr)
 
 
 class Batch(unittest.TestCase):

@@ -80,11 +80,18 @@ def test_a_draft_counts_with_the_context_of_the_model(model: ctxfit.Model, draft
 def test_an_adapter_and_a_projector_lie_where_they_are_put(model: ctxfit.Model) -> None:
     eyes = gguf(EYES, [("v.blk.0.ffn_up.weight", 1152, 4304)])
     beside = ctxfit.Beside().add_adapter(adapter("qwen3", range(40))).add_projector(eyes, host=True)
+    beside.set_name(0, "lora.gguf")
+    placed = ctxfit.place(model, HW, ctx=8192, beside=beside)
+    assert [entry.name for entry in placed.plan.beside] == ["lora.gguf", placed.plan.beside[1].name] and placed.summary.found
+    with pytest.raises(ctxfit.NotFound):
+        beside.set_name(2, "x")
+    with pytest.raises(TypeError):
+        ctxfit.place(model, HW, beside="lora.gguf")  # type: ignore[arg-type]
     plan = ctxfit.plan(model, HW, ctx=8192, gpu_layers=31, beside=beside)
     pair = 2 * WIDTH * RANK * 4
     assert [part[0].weights_bytes for part in map(plan.beside_on, range(2))] == [30 * pair, 10 * pair]
     assert [part[1].weights_bytes for part in map(plan.beside_on, range(2))] == [0, 1152 * 4304 * 4]
-    assert [b.name for b in plan.beside] == ["qwen3", "gemma3"]
+    assert [b.name for b in plan.beside] == ["lora.gguf", "gemma3"]
 
 
 def test_a_projector_is_measured_alone(model: ctxfit.Model) -> None:

@@ -20,7 +20,7 @@ _MOST_64 = ctypes.c_uint64(-1).value
 
 
 class Beside(Handle):
-    """A list of what runs beside a model, for plan(). Draft models are kept as long as the list is."""
+    """A list of what runs beside a model, for plan() and place(). Draft models are kept as long as the list is."""
 
     __slots__ = ("_drafts", "_lock")
     _free = lib.ctxfit_beside_free
@@ -129,6 +129,11 @@ class Beside(Handle):
         if device is not None:
             o.devices = 1 << _convert.whole(device, "device", 0, 63)
         self._add(lib.ctxfit_beside_add_projector, _header(gguf)._handle(), ctypes.byref(o))
+        return self
+
+    def set_name(self, index: SupportsIndex, name: str) -> Beside:
+        """Names an entry for plans, by its place in the list: by its file, say."""
+        self._add(lib.ctxfit_beside_set_name, _convert.whole(index, "index", 0, _MOST_32 - 1), _convert.encoded(name, "name"))
         return self
 
     def __repr__(self) -> str:

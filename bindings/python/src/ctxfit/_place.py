@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Sup
 
 from . import _convert
 from . import _layout as L
+from ._beside import Beside
 from ._enums import Argument, ChangeKind, GoalFlags, Objective, Open, SetVerdict, Split
 from ._errors import InvalidArgument
 from ._hardware import Hardware, as_hardware
@@ -127,6 +128,7 @@ def place(
     worst_file_type: Optional[str] = None,
     worst_cache_type: Optional[str] = None,
     changes: bool = True,
+    beside: Optional[Beside] = None,
     **options: Any,
 ) -> Place:
     """Chooses how to run a model on a machine. "Nothing fits" is an answer.
@@ -138,6 +140,7 @@ def place(
     depth           tokens in the context when decode is judged; None: all of it
     worst_file_type, worst_cache_type   down to which these are chosen; None: "Q4_K_M" and "q8_0"
     changes         False: where nothing fits, do not look for what would help (fastest)
+    beside          what runs beside the model: every placement that is tried counts it
     options         what is fixed: arguments of plan()
     """
     unknown = set(options) - set(_SETTERS)
@@ -148,9 +151,13 @@ def place(
     goal = _goal(objective, open, least_context, least_rate, depth, worst_file_type, worst_cache_type, changes)
     fixed = plan_options({name: value for name, value in options.items() if value is not None})
     machine = as_hardware(hw)
-    return Place._wrap(
-        Place._make(lib.ctxfit_place_solve, model._handle(), machine._handle(), ctypes.byref(fixed), ctypes.byref(goal))
-    )
+    given = (model._handle(), machine._handle(), ctypes.byref(fixed), ctypes.byref(goal))
+    if beside is None:
+        return Place._wrap(Place._make(lib.ctxfit_place_solve, *given))
+    if not isinstance(beside, Beside):
+        raise TypeError(f"beside: expected Beside, not {type(beside).__name__}")
+    with beside._held() as held:
+        return Place._wrap(Place._make(lib.ctxfit_place_solve_beside, *given, held))
 
 
 # ---- several models on one machine --------------------------------------------------------------------------------------------

@@ -1192,7 +1192,7 @@ class PlanBeside:
     output_bytes: int
     #: sum of the parts above, with compute_bytes
     total_bytes: int
-    #: of the draft, type of the projector, architecture of the adapter
+    #: as ctxfit_beside_set_name() says; otherwise of the draft, type of the projector, architecture of the adapter
     name: str
 
     @classmethod
