@@ -81,7 +81,7 @@ typedef struct vllm_specs {
     uint32_t            state_tokens;  /* of which the blocks of hybrid models are multiples */
     uint32_t            state_pages;
     uint32_t            draft_tokens;
-    bool                sparse_fp8;
+    uint32_t            sparse_bytes; /* of a token in each layer where latent attention is sparse and packed, 0: it is not */
     bool                promote;       /* windows are cached as if they were the whole context */
     cfi_cache_form      form;
     cfi_config_windows  windows;       /* of the configuration, as far as vLLM follows them */
@@ -142,10 +142,28 @@ static uint32_t vllm_window(const vllm_specs *s, uint32_t index)
     return cfi_engine_config_windowed(s->model, &s->windows, index) ? s->windows.tokens : 0;
 }
 
+/* Attention is sparse in all layers where one has an indexer, as others take its choice (models/deepseek_v2.py, is_v32). FlashMLA packs
+ * FP8 with scales, FlashInfer of compute capability 10 and ROCm's kernels do not (platforms/cuda.py; mla_attention.py,
+ * _canonicalize_sparse_mla_kv_cache_dtype). */
+static uint32_t vllm_sparse_bytes(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                  uint32_t element_bytes, uint32_t release)
+{
+    const uint32_t major = machine->memory != NULL ? machine->memory[0].capability / 10 : 0;
+    bool           sparse = false;
+
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
+        sparse |= model->layer[i].attention == CTXFIT_ATTENTION_LATENT && model->layer[i].indexer_size != 0;
+    if (!sparse || machine->device[0].backend != CTXFIT_BACKEND_CUDA)
+        return 0;
+    if (major == 12 && options->kv_key == CTXFIT_QUANT_DEFAULT && cfi_vllm_changed(release, CFI_VLLM_SPARSE_SM120))
+        return VLLM_SPARSE_LATENT_BYTES;
+    return element_bytes != 1 || (major == 10 && cfi_vllm_changed(release, CFI_VLLM_SPARSE_RAW)) ? 0 : VLLM_SPARSE_LATENT_BYTES;
+}
+
 static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
-    if (layer->attention == CTXFIT_ATTENTION_LATENT && s->sparse_fp8 && layer->indexer_size != 0)
-        return VLLM_SPARSE_LATENT_BYTES;
+    if (layer->attention == CTXFIT_ATTENTION_LATENT && s->sparse_bytes != 0)
+        return s->sparse_bytes;
     return cfi_engine_cache_elems(layer, s->form, cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks)) * s->element_bytes;
 }
 
@@ -394,7 +412,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.in_flight = run->n_batch;
     if (cfi_vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
         run->paged.in_flight *= run->paged.stages + 1;
-    specs.sparse_fp8 = specs.element_bytes == 1;
+    specs.sparse_bytes = vllm_sparse_bytes(model, options, machine, specs.element_bytes, run->release);
     status = vllm_windows(&specs, error);
     if (status != CTXFIT_OK)
         return status;

@@ -361,10 +361,47 @@ static void what_cannot_run_is_refused(void **state)
     ctxfit_model_free(model);
 }
 
+/* GLM-5.2: 78 layers, indexers of 128 elements and a scale in 21. AMD counts 47,700 bytes (its recipe of GLM-5.3 on vLLM 0.28: 78 x 576 +
+ * 21 x 132); FlashMLA packs 656 in every layer, as those without an indexer attend to what another chose. */
+static void all_layers_are_sparse_where_one_has_an_indexer(void **state)
+{
+    static const struct {
+        const char *version, *spec;
+        bool        fp8;
+        uint64_t    bytes;
+    } cases[] = {
+        {"0.33.0", "8*h200 host:2TiB", true, 78 * 656 + 21 * 132},
+        {"0.33.0", "8*b200 host:2TiB", true, 78 * 576 + 21 * 132},
+        {"0.14.0", "8*b200 host:2TiB", true, 78 * 656 + 21 * 132},
+        {"0.28.0", "8*mi300x host:2TiB", true, 78 * 576 + 21 * 132},
+        {"0.33.0", "8*rtx-pro-6000-workstation host:2TiB", false, 78 * 656 + 21 * 132},
+        {"0.33.0", "8*h200 host:2TiB", false, 78 * 576 * 2 + 21 * 132},
+    };
+    ctxfit_model *model = catalog_model("glm-5.2", "BF16");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_hw          *hw = machine(cases[i].spec);
+        ctxfit_plan_engine  e;
+
+        o.tensor_parallel = 8;
+        o.ctx_tokens = 4096;
+        o.kv_cache_bytes = UINT64_C(1) << 34;
+        if (cases[i].fp8)
+            o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
+        e = pool_of(model, hw, &o);
+        assert_int_equal(e.block_bytes, cases[i].bytes * e.block_tokens);
+        ctxfit_hw_free(hw);
+    }
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_and_tokens_of_a_byte_budget_are_those_of_the_log),
+        cmocka_unit_test(all_layers_are_sparse_where_one_has_an_indexer),
         cmocka_unit_test(weights_of_a_rank_are_near_what_was_loaded),
         cmocka_unit_test(the_largest_context_is_the_longest_request),
         cmocka_unit_test(stages_divide_the_layers),
