@@ -426,7 +426,7 @@ ctxfit_status cfi_hf_open_files(const char *path, cfi_arena *arena, cfi_hf_files
         return no_memory_for_it(error);
     out->weights = *weights;
     if (cfi_path_look(folder, NULL) != CFI_PATH_FOLDER)
-        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "no folder '%s'", folder);
+        return cfi_fail(error, CTXFIT_E_NOT_FOUND, "no file or folder '%s'", folder);
     status = open_weights(folder, is_file ? path + len : "", arena, *weights, error);
     if (status == CTXFIT_OK && cfi_path_look(config, NULL) != CFI_PATH_FILE)
         status = cfi_fail(error, CTXFIT_E_NOT_FOUND, "there is no config.json beside it, which says what the tensors are");

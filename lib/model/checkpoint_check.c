@@ -22,6 +22,7 @@ typedef struct checkpoint_look {
     const cfi_hf_entry *beyond;    /* of the highest block behind the trunk */
     uint64_t            highest;   /* that block */
     uint64_t            packed_bytes;
+    uint64_t            wide_bytes; /* in 32 bits a weight */
     const cfi_hf_entry *packed;
 } checkpoint_look;
 
@@ -66,6 +67,8 @@ static void look_at(checkpoint_look *look, const cfi_hf_entry *e, uint32_t layer
 {
     uint64_t block = UINT64_MAX;
 
+    if (e->info.dtype == CTXFIT_DTYPE_F32)
+        look->wide_bytes += e->info.bytes;
     if (!is_real(e->info.dtype)) {
         look->packed_bytes += e->info.bytes; /* at most the sum of all */
         if (look->packed == NULL || e->info.bytes > look->packed->info.bytes)
@@ -220,6 +223,7 @@ static ctxfit_status compare_sizes(ctxfit_model *model, cfi_hf_config *c, const 
 static void compare_formats(ctxfit_model *model, cfi_hf_config *c, const checkpoint_look *look, const ctxfit_safetensors *weights)
 {
     const bool quantized = model->checkpoint->quant != CTXFIT_CHECKPOINT_QUANT_NONE;
+    const bool wide = model->info.file_type == CFI_FILE_F32;
 
     if (!quantized && look->packed != NULL && look->packed_bytes > weights->bytes / 4) {
         differs(model);
@@ -231,6 +235,10 @@ static void compare_formats(ctxfit_model *model, cfi_hf_config *c, const checkpo
         differs(model);
         cfi_hf_note_files(c, "config.json states a quantization (%s, %" PRIu32 " bits), the files have all weights in 16 bits or more",
                           model->checkpoint->quant_method, model->checkpoint->quant_bits);
+    } else if (!quantized && model->as_stored && weights->bytes > 0 && wide != (look->wide_bytes > weights->bytes / 2)) {
+        differs(model);
+        cfi_hf_note_files(c, "config.json means %d bits a weight, the files have %" PRIu64 " of %" PRIu64 " bytes in F32: their bytes are "
+                          "counted, though an engine may convert them", wide ? 32 : 16, look->wide_bytes, weights->bytes);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "ctxfit/hf.h"
 #include "ctxfit/model.h"
+#include "hf/safetensors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +44,22 @@ static void make_model(const ctxfit_safetensors *tensors)
     ctxfit_model_free(model);
 }
 
+/* As a whole file, which may be cut off: then the header still gives tensors, or is not whole. */
+static void parse_file(const uint8_t *data, size_t size)
+{
+    ctxfit_safetensors *strict = NULL, *tensors = NULL;
+    bool                cut = false;
+    ctxfit_status       status = ctxfit_safetensors_parse(data, size, size, NULL, &strict, NULL);
+
+    require(status != CTXFIT_E_TRUNCATED);
+    require(cfi_safetensors_parse(data, size, size, &cut, NULL, &tensors, NULL) == status || (cut && status == CTXFIT_E_MALFORMED));
+    require((strict != NULL) == (status == CTXFIT_OK) && (strict == NULL || (tensors != NULL && !cut)));
+    if (tensors != NULL)
+        make_model(tensors);
+    ctxfit_safetensors_free(tensors);
+    ctxfit_safetensors_free(strict);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ctxfit_safetensors *tensors = NULL;
@@ -51,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
+    parse_file(data, size);
     status = ctxfit_safetensors_parse(data, size, 0, NULL, &tensors, &error);
     if (status == CTXFIT_OK) {
         check_tensors(tensors);
