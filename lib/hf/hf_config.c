@@ -178,16 +178,14 @@ static const cfi_json_value *find_inner(const cfi_json_value *outer)
     return NULL;
 }
 
-/* Class before model_type, and the decoder's own before those of the whole: a LLaVA says what it wraps. Only where the whole is known to
- * be no model of llama.cpp does it speak for its decoder. */
+/* Class before model_type, and that of the whole before its decoder's, where it is known: it may be built otherwise (DeepSeek-OCR has
+ * DeepSeek-V2's class without latent attention). A LLaVA is not: it says what it wraps. */
 static const char *find_class_row(const cfi_hf_config *c, const char *outer_class, const char *inner_class)
 {
     const char *outer = find_class(outer_class, c->model_type);
     const char *inner = find_class(inner_class, c->model_type);
 
-    if (outer != NULL && (inner == NULL || *cfi_hf_column(outer, 2) == '~'))
-        return outer;
-    return inner != NULL ? inner : find_type(c->model_type);
+    return outer != NULL ? outer : inner != NULL ? inner : find_type(c->model_type);
 }
 
 static void find_class_of(cfi_hf_config *c)

@@ -282,6 +282,10 @@ static void a_list_of_layers_that_does_not_fit_is_refused(void **state)
          "\"layers_block_type\": [\"mamba\", \"sliding\", \"moe\", \"mlp\"], " SHAPE "}", "\"sliding\" for layer 1"},
         {"{\"architectures\": [\"NemotronHForCausalLM\"], \"model_type\": \"nemotron_h\", \"num_key_value_heads\": 8, " SHAPE "}",
          "'hybrid_override_pattern' or 'layers_block_type' is missing"},
+        {"{\"architectures\": [\"NemotronHForCausalLM\"], \"model_type\": \"nemotron_h\", \"num_key_value_heads\": 8, "
+         "\"hybrid_override_pattern\": \"M*\\u00e9-\", " SHAPE "}", "'hybrid_override_pattern' has '?' for layer 2"},
+        {LLAMA ", \"num_key_value_heads\": 8, \"per_layer_config\": {\"07\": {\"num_key_value_heads\": 4}}}",
+         "'per_layer_config' has '07': expected layers from 0 to 3"},
     };
     ctxfit_error error = {0};
 
@@ -362,6 +366,25 @@ static void a_class_may_wrap_decoders_of_several_architectures(void **state)
     assert_string_equal(ctxfit_model_arch(model), "mistral4");
     assert_true(fabs((double)info_of(model).parameters / 119e9 - 1) < 0.005);
     assert_int_equal(layer_of(model, 0).cache_k_elems, 256 + 64);
+    ctxfit_model_free(model);
+}
+
+/* DeepSeek-OCR: 3.34 billion parameters are published, of which 0.4 are the eyes'. */
+static void a_whole_may_be_built_otherwise_than_its_decoders_class(void **state)
+{
+    ctxfit_model *model = open_text(
+        "{\"architectures\": [\"DeepseekOCRForCausalLM\"], \"model_type\": \"deepseek_vl_v2\", \"language_config\": {"
+        "\"architectures\": [\"DeepseekV2ForCausalLM\"], \"model_type\": \"deepseek_v2\", \"use_mla\": false, \"kv_lora_rank\": null, "
+        "\"q_lora_rank\": null, \"qk_nope_head_dim\": 0, \"qk_rope_head_dim\": 0, \"v_head_dim\": 0, \"hidden_size\": 1280, "
+        "\"num_hidden_layers\": 12, \"num_attention_heads\": 10, \"num_key_value_heads\": 10, \"intermediate_size\": 6848, "
+        "\"moe_intermediate_size\": 896, \"n_routed_experts\": 64, \"n_shared_experts\": 2, \"num_experts_per_tok\": 6, "
+        "\"first_k_dense_replace\": 1, \"vocab_size\": 129280, \"max_position_embeddings\": 8192}}");
+
+    (void)state;
+    assert_string_equal(ctxfit_model_arch(model), "deepseek2-ocr");
+    assert_true(fabs((double)info_of(model).parameters / 2.935e9 - 1) < 0.001);
+    assert_int_equal(layer_of(model, 0).cache_k_elems, 1280);
+    assert_int_equal(layer_of(model, 0).attention, CTXFIT_ATTENTION_FULL);
     ctxfit_model_free(model);
 }
 
@@ -635,6 +658,7 @@ int main(void)
         cmocka_unit_test(both_names_of_a_kind_of_layer_are_one),
         cmocka_unit_test(layers_with_attention_may_be_counted_up),
         cmocka_unit_test(a_class_may_wrap_decoders_of_several_architectures),
+        cmocka_unit_test(a_whole_may_be_built_otherwise_than_its_decoders_class),
         cmocka_unit_test(grok_has_a_dense_part_where_experts_have_a_width),
         cmocka_unit_test(experts_of_gpt_oss_are_plain_where_nothing_is_packed),
         cmocka_unit_test(falcons_multi_query_is_one_kv_head),
