@@ -112,7 +112,7 @@ cfi_node *cfi_clip_ffn(cfi_clip_build *b, cfi_node *x, const char *up, const cha
     return cfi_clip_linear(b, x, down);
 }
 
-cfi_node *cfi_clip_block_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
+static cfi_node *plain_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
 {
     bool       old  = swapped(b, layer);
     block_name up   = named_block(b, layer, old ? "ffn_down" : "ffn_up");
@@ -120,6 +120,41 @@ cfi_node *cfi_clip_block_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
     block_name down = named_block(b, layer, old ? "ffn_up" : "ffn_down");
 
     return cfi_clip_ffn(b, x, up.text, gate.text, down.text, 0);
+}
+
+/* build_moe_ffn: experts by a sigmoid, weighted by their shares. */
+static cfi_node *expert_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
+{
+    cfi_net  *net    = b->net;
+    cfi_node *probs  = cfi_op_same(net, CFI_OP_UNARY, cfi_clip_mm(b, cfi_clip_block(b, layer, "ffn_gate_inp.weight"), x));
+    uint64_t  tokens = x->ne[1], experts = probs->ne[0], used = cfi_min_u64(b->clip->sense->value[CFI_CLIP_EXPERTS_USED], experts);
+    cfi_node *chosen, *weights, *gate, *sum = NULL;
+
+    if (used == 0 || used > 64)
+        return cfi_missing(net);
+    chosen  = cfi_top_k(net, cfi_clip_plus(b, probs, cfi_clip_block(b, layer, "exp_probs_b.weight")), used);
+    weights = cfi_reshape_2d(net, cfi_get_rows(net, cfi_reshape_3d(net, probs, 1, experts, tokens), chosen), used, tokens);
+    weights = cfi_op_pair(net, CFI_OP_DIV, weights, cfi_sum_rows(net, weights));
+    weights = cfi_reshape_3d(net, weights, 1, used, tokens);
+    x       = cfi_reshape_3d(net, x, x->ne[0], 1, tokens);
+    gate    = cfi_mul_mat_id(net, cfi_clip_block(b, layer, "ffn_gate_exps.weight"), x, chosen);
+    x       = cfi_mul_mat_id(net, cfi_clip_block(b, layer, "ffn_up_exps.weight"), x, chosen);
+    x       = cfi_mul(net, cfi_op_same(net, CFI_OP_UNARY, gate), x);
+    x       = cfi_mul_mat_id(net, cfi_clip_block(b, layer, "ffn_down_exps.weight"), x, chosen);
+    x       = cfi_mul(net, x, weights);
+    for (uint64_t i = 0; i < used; i++) {
+        cfi_node *one = cfi_view_2d(net, x, x->ne[0], tokens, x->nb[2]);
+
+        sum = sum != NULL ? cfi_add(net, sum, one) : one;
+    }
+    return used == 1 ? cfi_cont(net, sum) : sum;
+}
+
+cfi_node *cfi_clip_block_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
+{
+    if (cfi_clip_block(b, layer, "ffn_gate_exps.weight") != NULL)
+        return expert_ffn(b, x, layer);
+    return plain_ffn(b, x, layer);
 }
 
 cfi_node *cfi_clip_block_norm(cfi_clip_build *b, cfi_node *x, cfi_op op, uint32_t layer, const char *name)
@@ -253,7 +288,7 @@ static void own_parts(cfi_clip_build *b, const vit_layer *l, cfi_node *x, cfi_no
 
 static cfi_node *mask_of(const cfi_clip_build *b, uint32_t layer)
 {
-    if (b->mask == NULL || layer + 1 == b->clip->layers || (layer + 1) % b->mask_every == 0)
+    if (b->mask_every > 0 && (layer + 1 == b->clip->layers || (layer + 1) % b->mask_every == 0))
         return NULL;
     return b->mask;
 }

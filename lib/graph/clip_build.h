@@ -16,12 +16,13 @@ struct cfi_clip_build {
     uint64_t        images;    /* encoded at once */
     uint64_t        px, py;    /* patches a row, rows */
     uint64_t        patches;
+    bool            overview;  /* the whole image, of those of which tiles come too */
     bool            flash;
     bool            clamped;   /* every product is clamped before and behind */
     bool            values_normed;
     const char     *last_norm; /* of the layers; NULL: the usual one */
-    cfi_node       *mask;      /* of the layers, but every mask_every-th and the last; NULL: none */
-    uint32_t        mask_every;
+    cfi_node       *mask;      /* of the layers; NULL: none */
+    uint32_t        mask_every; /* so many layers one sees all, and the last; 0: none */
     cfi_node       *sinks;     /* of the attention that is built */
     cfi_node       *position[2]; /* what rotations go by */
 };
@@ -53,6 +54,7 @@ cfi_node *cfi_clip_raw(cfi_clip_build *b, uint64_t channels);
 cfi_node *cfi_clip_patches(cfi_clip_build *b, cfi_node *raw);                     /* build_inp: [width, patches, images] */
 cfi_node *cfi_clip_patches_plain(cfi_clip_build *b, cfi_node *raw);               /* without a bias */
 cfi_node *cfi_clip_paired_patches(cfi_clip_build *b);                             /* two frames, patches of four neighbours in a row */
+cfi_node *cfi_clip_mask_of(cfi_clip_build *b, uint64_t positions);
 cfi_node *cfi_clip_mask(cfi_clip_build *b);                                       /* of all patches */
 cfi_node *cfi_clip_window_mask(cfi_clip_build *b);
 bool      cfi_clip_lists(const cfi_clip_list *list, uint32_t number);
@@ -71,6 +73,8 @@ cfi_node *cfi_im2col(cfi_net *net, const cfi_node *kernel, cfi_node *source, cfi
                      uint32_t quant);
 cfi_node *cfi_conv_2d(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad);
 cfi_node *cfi_conv_2d_dw(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad);
+cfi_node *cfi_conv_2d_direct(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad);    /* NULL: missing */
+cfi_node *cfi_conv_2d_dw_direct(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad);
 cfi_node *cfi_conv_1d_ph(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride);
 cfi_node *cfi_pool_2d(cfi_net *net, cfi_node *x, uint64_t width, uint64_t height);
 cfi_node *cfi_upscale(cfi_net *net, cfi_node *x, uint64_t ne0, uint64_t ne1, uint64_t ne2, uint64_t ne3);

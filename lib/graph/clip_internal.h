@@ -24,6 +24,7 @@ enum {
     CFI_CLIP_MADE_FIXED,      /* a square of one size */
     CFI_CLIP_MADE_PINPOINTS,  /* the same, or tiles of it in one of the file's arrangements */
     CFI_CLIP_MADE_UHD,        /* an overview and slices */
+    CFI_CLIP_MADE_UHD_FITTED, /* the same; a small image keeps its ratio where two patches a side become one */
     CFI_CLIP_MADE_TILES_OF_3, /* of at most three tiles */
     CFI_CLIP_MADE_GRID,       /* of as many tiles as the file says */
     CFI_CLIP_MADE_LONG_TILES, /* tiles of an image whose longest edge is given */
@@ -31,12 +32,17 @@ enum {
     CFI_CLIP_MADE_DYNAMIC,    /* one of its own size, between least and most pixels */
     CFI_CLIP_MADE_LONGEST,    /* one whose longest edge is given */
     CFI_CLIP_MADE_STEP3,      /* an overview and windows */
+    CFI_CLIP_MADE_OCR_ROWS,   /* an overview of 1024 and rows of tiles of 640 */
+    CFI_CLIP_MADE_OCR_TILES,  /* an overview of 1024 and tiles of 768 */
     CFI_CLIP_MADE_YOUTU,      /* one, in steps of 2 % less until it is within the most */
     CFI_CLIP_MADE_GLIMMER,    /* one, of whole tokens at about its ratio */
     CFI_CLIP_MADE_BLOCK,      /* one whose block of tokens is within the most */
     CFI_CLIP_MADE_CHUNKS,     /* sound: 30 seconds at once, of which one is added behind */
     CFI_CLIP_MADE_HALF_MINUTES, /* sound: 30 seconds at once, the last as long as it is */
     CFI_CLIP_MADE_MINUTES,    /* the same, 60 seconds */
+    CFI_CLIP_MADE_WHOLE,      /* sound: all at once */
+    CFI_CLIP_MADE_WHOLE_PAIRS, /* the same, two frames as one */
+    CFI_CLIP_MADE_WAVE,       /* the same, pieces of the wave as frames */
     CFI_CLIP_MADE_HUNDREDS    /* sound: 8 seconds at once, in hundreds of frames */
 };
 enum {
@@ -61,7 +67,11 @@ enum {
     CFI_CLIP_COUNTED_SIDE,
     CFI_CLIP_COUNTED_CELLS,
     CFI_CLIP_COUNTED_BLOCK,
-    CFI_CLIP_COUNTED_EIGHTHS
+    CFI_CLIP_COUNTED_EIGHTHS,
+    CFI_CLIP_COUNTED_OCR_ROWS,
+    CFI_CLIP_COUNTED_OCR_TILES,
+    CFI_CLIP_COUNTED_SIXTY_FOUR,
+    CFI_CLIP_COUNTED_WINDOWS
 };
 /* What sets a kind apart. */
 enum {
@@ -69,7 +79,7 @@ enum {
     CFI_CLIP_OLD,      /* files of old converters have the two matrices of a feed-forward under each other's name */
     CFI_CLIP_TOGETHER, /* pictures of one size are encoded at once (support_batch) */
     CFI_CLIP_HALVED,   /* two frames leave the layers as one (audio_has_avgpool) */
-    CFI_CLIP_BARE,     /* no layers: of images one convolution, which merges; of sound the wave itself */
+    CFI_CLIP_BARE,     /* no layers: of images convolutions, of which the first merges; of sound the wave itself */
     CFI_CLIP_DEAF      /* what a file has for sound is not used */
 };
 
@@ -120,6 +130,8 @@ bool          cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t heigh
 bool          cfi_clip_make_own(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
 /* Tokens of one picture; 0: not known. */
 uint64_t      cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height);
+/* The same of the overview of an image, which some kinds mark. */
+uint64_t      cfi_clip_overview_tokens(const cfi_clip *clip, uint64_t width, uint64_t height);
 
 typedef struct cfi_clip_setup {
     const cfi_clip *clip;
@@ -128,6 +140,7 @@ typedef struct cfi_clip_setup {
     uint64_t        width;
     uint64_t        height;
     uint64_t        images;
+    bool            overview; /* as cfi_clip_tokens() */
     cfi_arena      *scratch;
 } cfi_clip_setup;
 

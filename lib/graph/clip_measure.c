@@ -46,8 +46,9 @@ static ctxfit_status build_graph(const cfi_clip_setup *s, bool flash, cfi_alloca
     cfi_padding       pads[2]  = {clip_padding(s->backend), CFI_PADDING_32};
     uint32_t          host     = has_device(s) ? 1 : 0;
     cfi_schedule      schedule = {.devices = &device, .padding = host == 1 ? pads : &pads[1], .build = s->clip->build, .host = host,
-                                  .used = host, .copies = 1, .op_offload = true};
-    cfi_clip_build    b        = {.clip = s->clip, .nx = s->width, .ny = s->height, .images = s->images, .flash = flash};
+                                  .used = host, .copies = 1, .op_offload = true, .encoder = true};
+    cfi_clip_build    b        = {.clip = s->clip, .nx = s->width, .ny = s->height, .images = s->images, .overview = s->overview,
+                              .flash = flash};
     ctxfit_status     status   = CTXFIT_OK;
     cfi_net           net;
 

@@ -21,24 +21,6 @@ static cfi_node *stage_tensor(cfi_clip_build *b, const mobile_block *block, cons
     return cfi_clip_tensor(b, full);
 }
 
-/* Convolved in place of columns (ggml_conv_2d_direct). */
-static cfi_node *direct(cfi_clip_build *b, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad)
-{
-    cfi_node *node;
-    uint64_t  ne[4];
-
-    if (kernel == NULL || x->ne[0] + 2 * pad < kernel->ne[0] || x->ne[1] + 2 * pad < kernel->ne[1])
-        return cfi_missing(b->net);
-    for (uint32_t i = 0; i < 2; i++)
-        ne[i] = (x->ne[i] + 2 * pad - kernel->ne[i]) / stride + 1;
-    ne[2] = kernel->ne[3];
-    ne[3] = x->ne[3];
-    node  = cfi_op_new(b->net, CFI_OP_CONV_2D, x->quant, ne);
-    cfi_op_source(node, kernel);
-    cfi_op_source(node, x);
-    return node;
-}
-
 /* Over channels (rms_norm_2d). */
 static cfi_node *channel_norm(cfi_clip_build *b, cfi_node *x, cfi_node *weight)
 {
@@ -68,10 +50,11 @@ static cfi_node *padded_for(cfi_clip_build *b, cfi_node *x, uint64_t kernel, uin
 static cfi_node *edge_residual(cfi_clip_build *b, const mobile_block *k, cfi_node *in)
 {
     cfi_node *kernel = stage_tensor(b, k, "conv_exp.weight");
-    cfi_node *x      = k->stride == 2 ? direct(b, kernel, padded_for(b, in, 3, 2), 2, 0) : direct(b, kernel, in, 1, 1);
+    bool      halves = k->stride == 2;
+    cfi_node *x      = cfi_conv_2d_direct(b->net, kernel, halves ? padded_for(b, in, 3, 2) : in, halves ? 2 : 1, halves ? 0 : 1);
 
     x = cfi_clip_act(b, channel_norm(b, x, stage_tensor(b, k, "bn1.weight")), NULL, 0);
-    x = channel_norm(b, direct(b, stage_tensor(b, k, "conv_pwl.weight"), x, 1, 0), stage_tensor(b, k, "bn2.weight"));
+    x = channel_norm(b, cfi_conv_2d_direct(b->net, stage_tensor(b, k, "conv_pwl.weight"), x, 1, 0), stage_tensor(b, k, "bn2.weight"));
     return k->stride == 1 && in->ne[2] == x->ne[2] && in->ne[0] == x->ne[0] ? cfi_add(b->net, x, in) : x;
 }
 
@@ -86,14 +69,14 @@ static cfi_node *inverted_residual(cfi_clip_build *b, const mobile_block *k, cfi
     if (start != NULL)
         x = channel_norm(b, cfi_conv_2d_dw(net, start, x, 1, start->ne[0] / 2), stage_tensor(b, k, "dw_start.bn.weight"));
     if (wide != NULL)
-        x = cfi_clip_act(b, channel_norm(b, direct(b, wide, x, 1, 0), stage_tensor(b, k, "pw_exp.bn.weight")), NULL, 0);
+        x = cfi_clip_act(b, channel_norm(b, cfi_conv_2d_direct(b->net, wide, x, 1, 0), stage_tensor(b, k, "pw_exp.bn.weight")), NULL, 0);
     if (mid != NULL) {
         x = k->stride > 1 ? cfi_conv_2d_dw(net, mid, padded_for(b, x, mid->ne[0], k->stride), k->stride, 0)
                           : cfi_conv_2d_dw(net, mid, x, 1, mid->ne[0] / 2);
         x = cfi_clip_act(b, channel_norm(b, x, stage_tensor(b, k, "dw_mid.bn.weight")), NULL, 0);
     }
     if (narrow != NULL)
-        x = channel_norm(b, direct(b, narrow, x, 1, 0), stage_tensor(b, k, "pw_proj.bn.weight"));
+        x = channel_norm(b, cfi_conv_2d_direct(b->net, narrow, x, 1, 0), stage_tensor(b, k, "pw_proj.bn.weight"));
     if (scale != NULL)
         x = cfi_mul(net, x, scale);
     return in->ne[0] == x->ne[0] && in->ne[1] == x->ne[1] && in->ne[2] == x->ne[2] ? cfi_add(net, x, in) : x;
@@ -108,14 +91,14 @@ static cfi_node *one_head(cfi_clip_build *b, const mobile_block *k, cfi_node *x,
         x = cfi_conv_2d_dw(b->net, kernel, padded_for(b, x, kernel->ne[0], 2), 2, 0);
         x = channel_norm(b, x, stage_tensor(b, k, norm));
     }
-    return direct(b, stage_tensor(b, k, proj), x, 1, 0);
+    return cfi_conv_2d_direct(b->net, stage_tensor(b, k, proj), x, 1, 0);
 }
 
 static cfi_node *mobile_attention(cfi_clip_build *b, const mobile_block *p, cfi_node *in)
 {
     cfi_net  *net   = b->net;
     cfi_node *x     = channel_norm(b, in, stage_tensor(b, p, "norm.weight"));
-    cfi_node *q     = direct(b, stage_tensor(b, p, "attn.query.proj.weight"), x, 1, 0);
+    cfi_node *q     = cfi_conv_2d_direct(b->net, stage_tensor(b, p, "attn.query.proj.weight"), x, 1, 0);
     cfi_node *k     = one_head(b, p, x, "attn.key.down_conv.weight", "attn.key.norm.weight", "attn.key.proj.weight");
     cfi_node *v     = one_head(b, p, x, "attn.value.down_conv.weight", "attn.value.norm.weight", "attn.value.proj.weight");
     cfi_node *scale = stage_tensor(b, p, "layer_scale.gamma");
@@ -129,7 +112,7 @@ static cfi_node *mobile_attention(cfi_clip_build *b, const mobile_block *p, cfi_
     q = cfi_soft_max(net, cfi_op_same(net, CFI_OP_SCALE, cfi_mul_mat(net, k, q)), NULL, NULL);
     q = cfi_cont(net, cfi_permute(net, cfi_mul_mat(net, v, q), 1, 0, 2, 3));
     q = cfi_reshape_4d(net, cfi_reshape_3d(net, q, pixels, head * heads, x->ne[3]), x->ne[0], x->ne[1], head * heads, x->ne[3]);
-    x = direct(b, stage_tensor(b, p, "attn.output.proj.weight"), cfi_cont(net, q), 1, 0);
+    x = cfi_conv_2d_direct(b->net, stage_tensor(b, p, "attn.output.proj.weight"), cfi_cont(net, q), 1, 0);
     if (in->ne[0] != x->ne[0] || in->ne[2] != x->ne[2])
         return x;
     return cfi_add(net, scale != NULL ? cfi_mul(net, x, scale) : x, in);
@@ -164,11 +147,11 @@ static cfi_node *fused(cfi_clip_build *b, cfi_node *const feature[2])
     if (last != NULL)
         x = cfi_concat(net, x, last, 2);
     if (cfi_clip_tensor(b, "v.msfa.ffn.pw_exp.conv.weight") != NULL) {
-        x = direct(b, cfi_clip_tensor(b, "v.msfa.ffn.pw_exp.conv.weight"), x, 1, 0);
+        x = cfi_conv_2d_direct(b->net, cfi_clip_tensor(b, "v.msfa.ffn.pw_exp.conv.weight"), x, 1, 0);
         x = cfi_clip_act(b, channel_norm(b, x, cfi_clip_tensor(b, "v.msfa.ffn.pw_exp.bn.weight")), NULL, 0);
     }
     if (cfi_clip_tensor(b, "v.msfa.ffn.pw_proj.conv.weight") != NULL) {
-        x = direct(b, cfi_clip_tensor(b, "v.msfa.ffn.pw_proj.conv.weight"), x, 1, 0);
+        x = cfi_conv_2d_direct(b->net, cfi_clip_tensor(b, "v.msfa.ffn.pw_proj.conv.weight"), x, 1, 0);
         x = channel_norm(b, x, cfi_clip_tensor(b, "v.msfa.ffn.pw_proj.bn.weight"));
     }
     if (x->ne[0] > OUT_SIDE)
@@ -179,7 +162,8 @@ static cfi_node *fused(cfi_clip_build *b, cfi_node *const feature[2])
 cfi_node *cfi_clip_graph_mobile(cfi_clip_build *b)
 {
     cfi_net     *net  = b->net;
-    cfi_node    *x    = direct(b, cfi_clip_need(b, "v.conv_stem.conv.weight"), padded_for(b, cfi_clip_raw(b, 3), 3, 2), 2, 0);
+    cfi_node    *stem = cfi_clip_need(b, "v.conv_stem.conv.weight");
+    cfi_node    *x    = cfi_conv_2d_direct(net, stem, padded_for(b, cfi_clip_raw(b, 3), 3, 2), 2, 0);
     cfi_node    *soft = cfi_clip_tensor(b, "mm.soft_emb_norm.weight");
     cfi_node    *out[STAGES];
     uint32_t     stages = 0;

@@ -47,6 +47,34 @@ cfi_node *cfi_conv_2d_dw(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t s
     return cfi_reshape_4d(net, cfi_mul_mat(net, flat, rows), columns->ne[1], columns->ne[2], x->ne[2], x->ne[3]);
 }
 
+/* Without columns. */
+static cfi_node *conv_direct(cfi_net *net, cfi_op op, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad, uint64_t channels)
+{
+    cfi_node *node;
+    uint64_t  ne[4];
+
+    if (kernel == NULL || x->ne[0] + 2 * pad < kernel->ne[0] || x->ne[1] + 2 * pad < kernel->ne[1])
+        return cfi_missing(net);
+    for (uint32_t i = 0; i < 2; i++)
+        ne[i] = conv_size(x->ne[i], kernel->ne[i], stride, pad);
+    ne[2] = channels;
+    ne[3] = x->ne[3];
+    node  = cfi_op_new(net, op, x->quant, ne);
+    cfi_op_source(node, kernel);
+    cfi_op_source(node, x);
+    return node;
+}
+
+cfi_node *cfi_conv_2d_direct(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad)
+{
+    return conv_direct(net, CFI_OP_CONV_2D, kernel, x, stride, pad, kernel != NULL ? kernel->ne[3] : 0);
+}
+
+cfi_node *cfi_conv_2d_dw_direct(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride, uint64_t pad)
+{
+    return conv_direct(net, CFI_OP_CONV_2D_DW, kernel, x, stride, pad, x->ne[2]);
+}
+
 cfi_node *cfi_conv_1d_ph(cfi_net *net, cfi_node *kernel, cfi_node *x, uint64_t stride)
 {
     cfi_node *columns = cfi_im2col(net, kernel, kernel, x, stride, kernel->ne[0] / 2, false, columns_of(kernel));
@@ -118,12 +146,14 @@ cfi_node *cfi_clip_paired_patches(cfi_clip_build *b)
 }
 
 /* Flash attention takes halves; before a change they were cast, in each layer. */
-cfi_node *cfi_clip_mask(cfi_clip_build *b)
+cfi_node *cfi_clip_mask_of(cfi_clip_build *b, uint64_t positions)
 {
     bool half = b->flash && cfi_engine_changed(b->clip->build, CFI_CHANGE_CLIP_MASK_HALF);
 
-    return cfi_clip_input(b, half ? CFI_QUANT_F16 : CFI_QUANT_F32, b->patches, b->patches);
+    return cfi_clip_input(b, half ? CFI_QUANT_F16 : CFI_QUANT_F32, positions, positions);
 }
+
+cfi_node *cfi_clip_mask(cfi_clip_build *b) { return cfi_clip_mask_of(b, b->patches); }
 
 /* The same, which some kinds cast before as well. */
 cfi_node *cfi_clip_window_mask(cfi_clip_build *b)

@@ -116,14 +116,21 @@ static bool by_arrangement(const cfi_clip *clip, uint32_t width, uint32_t height
 /* ---- slices of about the size of the overview (llava-uhd as MiniCPM-V uses it) ---- */
 #define UHD_SLICES 9 /* max_slice_nums, mtmd-image.cpp:573 */
 
-static uint32_t ensure_divide(uint32_t length, uint32_t by)
+static bool even_slices(const cfi_clip *clip)
 {
-    return at_least((uint32_t)(roundf((float)length / (float)by) * (float)by), by);
+    return clip->made == CFI_CLIP_MADE_UHD_FITTED && cfi_engine_changed(clip->build, CFI_CHANGE_CLIP_SLICES_EVEN);
+}
+
+static uint32_t ensure_divide(const cfi_clip *clip, uint32_t length, uint32_t by)
+{
+    float times = (float)length / (float)by;
+
+    return at_least((uint32_t)((even_slices(clip) ? nearbyintf(times) : roundf(times)) * (float)by), by);
 }
 
 static void best_resize(const cfi_clip *clip, uint32_t *width, uint32_t *height, bool grow)
 {
-    uint32_t patch = clip->patch * clip->merge;
+    uint32_t patch = clip->patch * (even_slices(clip) ? 4 : clip->merge);
 
     if (grow || (uint64_t)*width * *height > (uint64_t)clip->image * clip->image) {
         float ratio = (float)*width / (float)*height;
@@ -131,8 +138,8 @@ static void best_resize(const cfi_clip *clip, uint32_t *width, uint32_t *height,
         *height = (uint32_t)((float)clip->image / sqrtf(ratio));
         *width  = (uint32_t)((float)*height * ratio);
     }
-    *width  = ensure_divide(*width, patch);
-    *height = ensure_divide(*height, patch);
+    *width  = ensure_divide(clip, *width, patch);
+    *height = ensure_divide(clip, *height, patch);
 }
 
 static void best_grid(int multiple, float log_ratio, uint32_t *across, uint32_t *down)
@@ -158,15 +165,20 @@ static void by_slices(const cfi_clip *clip, uint32_t width, uint32_t height, cfi
     float    ratio = (float)width * (float)height / (float)((uint64_t)clip->image * clip->image);
     uint32_t across, down, w = width, h = height;
 
-    if (width <= clip->image && height <= clip->image) {
+    if (clip->made == CFI_CLIP_MADE_UHD_FITTED && clip->merge == 2 && ratio <= 1.0f && !even_slices(clip)) {
+        best_resize(clip, &w, &h, true);
+        one_picture(out, w, h);
+        return;
+    }
+    if ((width <= clip->image && height <= clip->image) || (ratio <= 1.0f && even_slices(clip))) {
         one_picture(out, clip->image, clip->image);
         return;
     }
     best_resize(clip, &w, &h, false);
     one_picture(out, w, h);
     best_grid((int)fmin(ceil((double)ratio), UHD_SLICES), (float)log((double)((float)width / (float)height)), &across, &down);
-    w = ensure_divide(width, across) / across;
-    h = ensure_divide(height, down) / down;
+    w = ensure_divide(clip, width, across) / across;
+    h = ensure_divide(clip, height, down) / down;
     best_resize(clip, &w, &h, true);
     out->width[1]  = w;
     out->height[1] = h;
@@ -264,7 +276,8 @@ bool cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_cl
         return clip->sense->pinpoints.count == 0 || by_arrangement(clip, width, height, out);
     case CFI_CLIP_MADE_TILES_OF_3:
     case CFI_CLIP_MADE_GRID: return by_arrangement(clip, width, height, out);
-    case CFI_CLIP_MADE_UHD: by_slices(clip, width, height, out); return true;
+    case CFI_CLIP_MADE_UHD:
+    case CFI_CLIP_MADE_UHD_FITTED: by_slices(clip, width, height, out); return true;
     case CFI_CLIP_MADE_LONG_TILES: return by_longest(clip, width, height, out);
     case CFI_CLIP_MADE_LFM2_TILES: by_lfm2(clip, width, height, out); return true;
     default: return false;
@@ -302,6 +315,13 @@ static uint64_t block_tokens(uint64_t across, uint64_t down)
     return rows * (across + 1) + rows / 2 * (across + 1) % 2 * 2 + 2;
 }
 
+static uint64_t query_tokens(const cfi_clip *clip, uint64_t frames)
+{
+    uint64_t window = clip->sense->value[CFI_CLIP_QUERY_WINDOW], rate = clip->sense->value[CFI_CLIP_QUERY_RATE];
+
+    return window > 0 && rate > 0 ? up(frames, window) * (window / rate) : 0;
+}
+
 uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
 {
     uint64_t px = width / clip->patch, py = height / clip->patch;
@@ -332,6 +352,17 @@ uint64_t cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
     case CFI_CLIP_COUNTED_CELLS: return (width / wide) * (height / wide);
     case CFI_CLIP_COUNTED_BLOCK: return block_tokens(up(px, merge), up(py, merge));
     case CFI_CLIP_COUNTED_EIGHTHS: return up(width, 8);
+    case CFI_CLIP_COUNTED_OCR_ROWS: return (py / 4 + 1) * (px / 4);
+    case CFI_CLIP_COUNTED_OCR_TILES: return px * py / 16;
+    case CFI_CLIP_COUNTED_SIXTY_FOUR: return 64;
+    case CFI_CLIP_COUNTED_WINDOWS: return query_tokens(clip, width);
     default: return 0;
     }
+}
+
+uint64_t cfi_clip_overview_tokens(const cfi_clip *clip, uint64_t width, uint64_t height)
+{
+    bool marked = clip->counted == CFI_CLIP_COUNTED_OCR_ROWS || clip->counted == CFI_CLIP_COUNTED_OCR_TILES;
+
+    return cfi_clip_tokens(clip, width, height) + marked;
 }

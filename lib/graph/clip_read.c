@@ -124,6 +124,15 @@ static void kind_tokens(const cfi_clip *c, const clip_row *row, uint32_t *least,
     }
 }
 
+static void read_tile_limits(cfi_clip *c, const clip_row *row)
+{
+    bool     ocr  = row->made == CFI_CLIP_MADE_OCR_ROWS || row->made == CFI_CLIP_MADE_OCR_TILES;
+    uint32_t most = !ocr ? 12 : row->made == CFI_CLIP_MADE_OCR_ROWS ? 9 : 6;
+
+    c->min_tiles = stated(c, CFI_CLIP_MIN_TILES, ocr ? 2 : 1);
+    c->max_tiles = (uint32_t)cfi_min_u64(stated(c, CFI_CLIP_MAX_TILES, most), MOST_TILES);
+}
+
 /* Least and most pixels, and the square that is encoded when the model is loaded. */
 static ctxfit_status read_limits(cfi_clip *c, const clip_row *row, uint32_t min_tokens, uint32_t max_tokens, ctxfit_error *error)
 {
@@ -156,8 +165,7 @@ static ctxfit_status read_limits(cfi_clip *c, const clip_row *row, uint32_t min_
     if (row->warm > 0)
         warm = (uint64_t)row->warm * c->patch * c->merge;
     c->warm_width = c->warm_height = (uint32_t)cfi_min_u64(warm, MOST_SIDE);
-    c->min_tiles  = stated(c, CFI_CLIP_MIN_TILES, 1);
-    c->max_tiles  = (uint32_t)cfi_min_u64(stated(c, CFI_CLIP_MAX_TILES, 12), MOST_TILES);
+    read_tile_limits(c, row);
     return CTXFIT_OK;
 }
 
@@ -210,6 +218,10 @@ ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, u
     c.patch      = c.ears ? 1 : c.sense->value[CFI_CLIP_PATCH_SIZE];
     c.image      = c.ears ? 0 : c.sense->value[CFI_CLIP_IMAGE_SIZE];
     read_merge(&c, row);
+    if (c.made == CFI_CLIP_MADE_OCR_ROWS || c.made == CFI_CLIP_MADE_OCR_TILES) { /* whatever the file states, clip.cpp:1891 */
+        c.patch = 16;
+        c.image = 1024;
+    }
     if (c.apart == CFI_CLIP_BARE && !c.ears && c.merge > 0 && c.merge <= 64) {
         c.patch = (uint32_t)cfi_min_u64((uint64_t)c.patch * c.merge, MOST_SIDE);
         c.merge = 1;

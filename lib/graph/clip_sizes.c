@@ -167,12 +167,53 @@ static void by_windows(const cfi_clip *clip, uint32_t width, uint32_t height, cf
     out->count[1] = step3_windows(width, window) * step3_windows(height, window);
 }
 
+/* ---- deepseekocr: of the grids that the file allows, the one whose ratio is nearest; of equal ones a larger where the image is ---- */
+#define OCR_ROW_TILE 640u
+#define OCR_TILE     768u
+
+static void ocr_grid(const cfi_clip *clip, uint32_t width, uint32_t height, uint32_t tile, uint32_t *across, uint32_t *down)
+{
+    float ratio = (float)width / (float)height, least = FLT_MAX, area = (float)width * (float)height;
+
+    *across = *down = 1;
+    for (uint32_t tiles = clip->min_tiles; tiles <= clip->max_tiles; tiles++) {
+        for (uint32_t w = 1; w <= tiles; w++) {
+            uint32_t h   = tiles / w;
+            float    off = fabsf(ratio - (float)w / (float)h);
+
+            if (w * h != tiles)
+                continue;
+            if (off < least || (off <= least && area > 0.5f * (float)(tile * tile * tiles))) {
+                *across = w;
+                *down   = h;
+            }
+            least = off < least ? off : least;
+        }
+    }
+}
+
+static void by_grid(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
+{
+    bool     rows = clip->made == CFI_CLIP_MADE_OCR_ROWS;
+    uint32_t tile = rows ? OCR_ROW_TILE : OCR_TILE, across, down;
+
+    one_of(out, clip->image, clip->image);
+    if (width <= tile && height <= tile)
+        return;
+    ocr_grid(clip, width, height, tile, &across, &down);
+    out->width[1]  = tile;
+    out->height[1] = rows ? tile * across : tile;
+    out->count[1]  = rows ? down : across * down;
+}
+
 bool cfi_clip_make_own(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
     switch (clip->made) {
     case CFI_CLIP_MADE_YOUTU: by_steps(clip, width, height, out); return true;
     case CFI_CLIP_MADE_GLIMMER: by_ratio(clip, width, height, out); return true;
     case CFI_CLIP_MADE_BLOCK: by_block(clip, width, height, out); return true;
+    case CFI_CLIP_MADE_OCR_ROWS:
+    case CFI_CLIP_MADE_OCR_TILES: by_grid(clip, width, height, out); return true;
     case CFI_CLIP_MADE_STEP3: by_windows(clip, width, height, out); return clip->image > 0;
     default: return false;
     }

@@ -1,5 +1,5 @@
 /* Graphs of encoders whose layers attend in windows, each kind in its own: llama.cpp b11118 tools/mtmd/models/youtuvl.cpp, mimovl.cpp,
- * muse-glimmer.cpp. */
+ * muse-glimmer.cpp, minicpmv.cpp. */
 #include "clip_build.h"
 
 static uint64_t quads(const cfi_clip_build *b) { return b->patches / 4; }
@@ -156,4 +156,90 @@ cfi_node *cfi_clip_graph_glimmer(cfi_clip_build *b)
     x = cfi_clip_act(b, cfi_clip_mm(b, cfi_clip_tensor(b, "mm.0.weight"), x), NULL, 0);
     x = cfi_clip_act(b, cfi_clip_mm(b, cfi_clip_tensor(b, "mm.1.weight"), x), NULL, 0);
     return cfi_clip_mm(b, cfi_clip_tensor(b, "mm.2.weight"), x);
+}
+
+/* ---- minicpmv.cpp, clip_graph_minicpmv4_6: four neighbours become one behind a layer, and again at the end ---- */
+static cfi_node *layer_times(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name)
+{
+    cfi_node *by = cfi_clip_block(b, layer, name);
+
+    return by != NULL ? cfi_mul(b->net, x, by) : x;
+}
+
+static cfi_node *plain_layers(cfi_clip_build *b, cfi_node *x, uint32_t first, uint32_t end, uint64_t n_pos)
+{
+    static const char *const names[3] = {"attn_q", "attn_k", "attn_v"};
+
+    for (uint32_t il = first; il < end; il++) {
+        cfi_node *y = cfi_clip_block_norm(b, x, CFI_OP_NORM, il, "ln1");
+        cfi_node *part[3];
+
+        for (uint32_t i = 0; i < 3; i++)
+            part[i] = cfi_reshape_3d(b->net, cfi_clip_block_linear(b, y, il, names[i]), b->clip->head_size, b->clip->heads, n_pos);
+        y = cfi_clip_block_attention(b, il, part[0], part[1], part[2], NULL);
+        x = cfi_add(b->net, layer_times(b, y, il, "ls1.weight"), x);
+        y = cfi_clip_block_ffn(b, cfi_clip_block_norm(b, x, CFI_OP_NORM, il, "ln2"), il);
+        x = cfi_add(b->net, x, layer_times(b, y, il, "ls2.weight"));
+    }
+    return x;
+}
+
+static cfi_node *window_step(cfi_clip_build *b, cfi_node *x)
+{
+    static const char *const names[3] = {"v.vit_merger.attn_q", "v.vit_merger.attn_k", "v.vit_merger.attn_v"};
+    cfi_node *mask = cfi_clip_window_mask(b);
+    cfi_node *y    = cfi_clip_norm(b, x, CFI_OP_NORM, "v.vit_merger.ln1");
+    cfi_node *part[3];
+
+    y = cfi_get_rows(b->net, y, cfi_clip_input(b, CFI_QUANT_I32, b->patches, 1));
+    for (uint32_t i = 0; i < 3; i++)
+        part[i] = cfi_reshape_3d(b->net, cfi_clip_linear(b, y, names[i]), b->clip->head_size, b->clip->heads, b->patches);
+    y = cfi_clip_attention(b, "v.vit_merger.attn_out", part[0], part[1], part[2], mask);
+    return cfi_add(b->net, cfi_get_rows(b->net, y, cfi_clip_input(b, CFI_QUANT_I32, b->patches, 1)), x);
+}
+
+/* Four neighbours side by side, and (NULL: not wanted) their mean. */
+static cfi_node *four_in_one(cfi_clip_build *b, cfi_node *x, uint64_t out, cfi_node **mean)
+{
+    cfi_node *part[4], *wide;
+
+    for (uint32_t i = 0; i < 4; i++)
+        part[i] = cfi_get_rows(b->net, x, cfi_clip_input(b, CFI_QUANT_I32, out, 1));
+    if (mean != NULL) {
+        *mean = part[0];
+        for (uint32_t i = 1; i < 4; i++)
+            *mean = cfi_add(b->net, *mean, part[i]);
+        *mean = cfi_op_same(b->net, CFI_OP_SCALE, *mean);
+    }
+    wide = part[0];
+    for (uint32_t i = 1; i < 4; i++)
+        wide = cfi_concat(b->net, wide, part[i], 0);
+    return wide;
+}
+
+cfi_node *cfi_clip_graph_minicpmv46(cfi_clip_build *b)
+{
+    const cfi_clip_list *at     = &b->clip->sense->full_layers;
+    cfi_node            *table  = cfi_clip_need(b, "v.position_embd.weight");
+    cfi_node            *places = cfi_get_rows(b->net, table, cfi_clip_input(b, CFI_QUANT_I32, b->patches, 1));
+    cfi_node            *x      = cfi_add(b->net, cfi_clip_patches(b, cfi_clip_raw(b, 3)), places);
+    uint64_t             half   = (b->px / 2) * (b->py / 2), out = half;
+    uint32_t             behind = at->count > 0 && at->value[0] > 0 ? (uint32_t)at->value[0] : 0;
+    cfi_node            *mean, *wide;
+
+    if (cfi_clip_tensor(b, "v.pre_ln.weight") != NULL)
+        x = cfi_clip_norm(b, x, CFI_OP_NORM, "v.pre_ln");
+    if (b->clip->merge == 2) {
+        x = plain_layers(b, x, 0, b->clip->layers, b->patches);
+    } else {
+        out  = (b->px / 4) * (b->py / 4);
+        x    = window_step(b, plain_layers(b, x, 0, behind + 1, b->patches));
+        wide = cfi_clip_norm(b, four_in_one(b, x, half, &mean), CFI_OP_NORM, "v.vit_merger.ds_ln");
+        x    = cfi_add(b->net, cfi_clip_ffn(b, wide, "v.vit_merger.ds_ffn_up", NULL, "v.vit_merger.ds_ffn_down", 0), mean);
+        x    = plain_layers(b, x, behind + 1, b->clip->layers, half);
+    }
+    if (cfi_clip_tensor(b, "v.post_ln.weight") != NULL)
+        x = cfi_clip_norm(b, x, CFI_OP_NORM, "v.post_ln");
+    x = cfi_clip_norm(b, four_in_one(b, x, out, NULL), CFI_OP_NORM, "mm.input_norm");
+    return cfi_clip_ffn(b, x, "mm.up", NULL, "mm.down", 0);
 }

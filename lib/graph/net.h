@@ -162,6 +162,7 @@ typedef struct cfi_schedule {
     bool      op_offload;
     bool      fuses;       /* devices keep what they run as one operation: cfi_kept_find() */
     bool      pinned;      /* norms run where their layer is */
+    bool      encoder;     /* of images or sound: CUDA lacks what its code says; models were measured with a stand-in that lacks nothing */
     cfi_step *step;        /* scheduled order */
     uint32_t  step_count;
     cfi_step *leaf;

@@ -4,6 +4,7 @@
 #define BATCH_TOKENS  1024u  /* --mtmd-batch-max-tokens, b11118 tools/mtmd/mtmd.cpp:472 */
 #define HOP_MS        10u    /* between frames of sound: 160 samples at 16 kHz, clip.cpp:1783 */
 #define CHUNK_MS      30000u
+#define WAVE_MS       40u    /* 640 samples, clip.cpp:1815 */
 #define WINDOW_FRAMES 800u   /* n_window_infer of Qwen3-ASR, mtmd-audio.cpp */
 #define HUNDRED       100u
 
@@ -68,9 +69,9 @@ static ctxfit_status add_encoder_weights(const projector_question *q, uint32_t s
 }
 
 static ctxfit_status measure_at(projector_question *q, const cfi_clip *clip, uint64_t width, uint64_t height, uint64_t images,
-                                cfi_clip_bytes *out)
+                                bool overview, cfi_clip_bytes *out)
 {
-    cfi_clip_setup setup = {clip, q->backend, q->options->flash_attention, width, height, images, &q->scratch};
+    cfi_clip_setup setup = {clip, q->backend, q->options->flash_attention, width, height, images, overview, &q->scratch};
 
     return cfi_clip_measure(&setup, out, q->error);
 }
@@ -100,13 +101,15 @@ static ctxfit_status measure_image(projector_question *q, const cfi_clip *clip, 
         pictures = (cfi_clip_pictures){{clip->warm_width, 0}, {clip->warm_height, 0}, {1, 0}};
     }
     for (uint32_t i = 0; i < 2 && status == CTXFIT_OK; i++) {
-        uint64_t       tokens = cfi_clip_tokens(clip, pictures.width[i], pictures.height[i]);
+        uint64_t       tokens = i == 0 ? cfi_clip_overview_tokens(clip, pictures.width[i], pictures.height[i])
+                                       : cfi_clip_tokens(clip, pictures.width[i], pictures.height[i]);
         uint64_t       images = cfi_max_u64(1, o->images);
         cfi_clip_bytes bytes;
 
         if (pictures.count[i] == 0)
             continue;
-        status = measure_at(q, clip, pictures.width[i], pictures.height[i], at_once(clip, images * pictures.count[i], tokens), &bytes);
+        status = measure_at(q, clip, pictures.width[i], pictures.height[i], at_once(clip, images * pictures.count[i], tokens),
+                            i == 0, &bytes);
         if (status != CTXFIT_OK)
             break;
         keep_more(most, &bytes);
@@ -135,11 +138,15 @@ static bool cut_sound(const projector_question *q, const cfi_clip *clip, sound_c
 {
     uint64_t frames = (uint64_t)q->options->audio_ms / HOP_MS;
     uint64_t chunk  = (uint64_t)CHUNK_MS / HOP_MS;
+    uint64_t wave   = ((uint64_t)q->options->audio_ms + WAVE_MS - 1) / WAVE_MS;
 
     switch (clip->made) {
     case CFI_CLIP_MADE_CHUNKS: *out = (sound_cut){frames + 1 + chunk, chunk, 0}; return true;
     case CFI_CLIP_MADE_HALF_MINUTES: *out = (sound_cut){frames, chunk, 1}; return true;
     case CFI_CLIP_MADE_MINUTES: *out = (sound_cut){frames, 2 * chunk, 1}; return true;
+    case CFI_CLIP_MADE_WHOLE_PAIRS: *out = (sound_cut){(frames + 1) / 2, frames / 2 + 1, 1}; return true;
+    case CFI_CLIP_MADE_WAVE: *out = (sound_cut){wave, wave + 1, 1}; return true;
+    case CFI_CLIP_MADE_WHOLE: *out = (sound_cut){frames + 1, frames + 1, 1}; return true;
     case CFI_CLIP_MADE_HUNDREDS: *out = (sound_cut){frames + 1, WINDOW_FRAMES, HUNDRED}; return true;
     default: return false;
     }
@@ -165,7 +172,7 @@ static ctxfit_status measure_sound(projector_question *q, const cfi_clip *clip, 
         return cfi_fail(q->error, CTXFIT_E_OVERFLOW, "the tokens of a recording exceed 64 bits");
     if (cfi_max_u64(rest, whole > 0 ? cut.most : 0) <= clip->warm_width)
         return CTXFIT_OK;
-    status = measure_at(q, clip, whole > 0 ? cut.most : rest, clip->warm_height, 1, &bytes);
+    status = measure_at(q, clip, whole > 0 ? cut.most : rest, clip->warm_height, 1, false, &bytes);
     if (status == CTXFIT_OK)
         keep_more(most, &bytes);
     return status;
@@ -181,7 +188,7 @@ static ctxfit_status measure_sense(projector_question *q, uint32_t sense, ctxfit
     if (status == CTXFIT_OK)
         status = add_encoder_weights(q, sense, out);
     if (status == CTXFIT_OK)
-        status = measure_at(q, &clip, clip.warm_width, clip.warm_height, 1, &start);
+        status = measure_at(q, &clip, clip.warm_width, clip.warm_height, 1, false, &start);
     if (status != CTXFIT_OK)
         return status;
     most = start;

@@ -30,11 +30,17 @@ typedef struct splitter {
 static bool is_device(const cfi_schedule *s, uint32_t place) { return place < s->host; }
 
 /* What CUDA lacks of the operations of encoders (ggml-cuda.cu:4885, ggml_backend_cuda_device_supports_op). */
-static bool cuda_has(const cfi_node *node)
+static bool cuda_has(const cfi_schedule *s, const cfi_node *node)
 {
-    if (node->op == CFI_OP_IM2COL)
-        return cfi_node_contiguous(node->src[0]) && cfi_node_contiguous(node->src[1]);
-    return node->op != CFI_OP_POOL_1D;
+    if (s->encoder && node->op == CFI_OP_UNARY)
+        return cfi_node_contiguous(node->src[0]);
+    switch (node->op) {
+    case CFI_OP_IM2COL:
+    case CFI_OP_CONV_2D: return cfi_node_contiguous(node->src[0]) && cfi_node_contiguous(node->src[1]);
+    case CFI_OP_CONV_2D_DW: return node->src[0]->quant == CFI_QUANT_F32;
+    case CFI_OP_POOL_1D: return false;
+    default: return true;
+    }
 }
 
 bool cfi_schedule_supports(const cfi_schedule *s, uint32_t place, const cfi_node *node)
@@ -42,7 +48,7 @@ bool cfi_schedule_supports(const cfi_schedule *s, uint32_t place, const cfi_node
     if (!is_device(s, place))
         return true;
     if (node->op != CFI_OP_FLASH_ATTN_EXT)
-        return (s->devices[place].backend != CTXFIT_BACKEND_CUDA && s->devices[place].backend != CTXFIT_BACKEND_ROCM) || cuda_has(node);
+        return (s->devices[place].backend != CTXFIT_BACKEND_CUDA && s->devices[place].backend != CTXFIT_BACKEND_ROCM) || cuda_has(s, node);
     return cfi_engine_flash_kernel(s->devices[place].backend, (uint32_t)node->src[1]->ne[0], (uint32_t)node->src[2]->ne[0],
                                    (uint32_t)(node->src[0]->ne[2] / (node->src[1]->ne[2] > 0 ? node->src[1]->ne[2] : 1)),
                                    (ctxfit_quant)node->src[1]->quant, (ctxfit_quant)node->src[2]->quant);

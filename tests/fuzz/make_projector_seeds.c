@@ -5,7 +5,8 @@ static const char *const wanted[] = {
     "gemma3.0", "lfm2.0", "pixtral.1", "qwen25vl.0", "qwen3vl.1", "glm4v.0", "internvl.0", "nemotron_v2_vl.0",
     "llama4.0", "kimik25.0", "dots_ocr.0", "hunyuanvl.0", "gemma4v.0", "llava.0", "ldp.0", "glm_edge.0", "cogvlm.0",
     "minicpmv.0", "ultravox.0", "qwen3a.0", "gemma4a.0", "gemma4uv.0", "gemma4ua.0", "gemma3nv.0", "step3vl.0",
-    "mimovl.0", "youtuvl.0", "muse_glimmer.0", "deepseek4v.0", "dots3note_a.0",
+    "mimovl.0", "youtuvl.0", "muse_glimmer.0", "deepseek4v.0", "dots3note_a.0", "minicpmv4_6.0", "lfm2a.0",
+    "deepseekocr.0", "deepseekocr2.0", "dots3note_v.0", "yasa2.0", "granite_speech.0",
 };
 
 static void save(const char *folder, const projector_text *text)

@@ -1,7 +1,8 @@
 /* Prints what the library has an encoder take for pictures of given sizes: to be held against llama.cpp (projectors.py).
  *
  *   projector_sizes FILE.gguf [dev=none|cuda|rpc] [fa=auto|on|off] [build=11669] [min=TOKENS] [max=TOKENS] REQUEST...
- *   requests: load, img=WIDTHxHEIGHT[xCOUNT] (a picture as it is encoded), aud=FRAMESxBINS, pre=WIDTHxHEIGHT (an image before) */
+ *   requests: load, img=WIDTHxHEIGHT[xCOUNT] (a picture as it is encoded), ov=WIDTHxHEIGHT[xCOUNT] (the same, the overview of an image),
+ *   aud=FRAMESxBINS, pre=WIDTHxHEIGHT (an image before) */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static void answer(const ctxfit_projector *projector, uint32_t sense, const char
     cfi_clip       clip;
     cfi_clip_bytes bytes;
     cfi_arena      arena;
-    cfi_clip_setup setup = {&clip, s->backend, s->flash, 0, 0, 1, &arena};
+    cfi_clip_setup setup = {&clip, s->backend, s->flash, 0, 0, 1, strncmp(request, "ov=", 3) == 0, &arena};
 
     if (cfi_clip_read(projector, sense, s->build, s->min_tokens, s->max_tokens, &clip, &error) != CTXFIT_OK) {
         printf("E %s\n", error.message);
@@ -81,7 +82,7 @@ static void answer(const ctxfit_projector *projector, uint32_t sense, const char
     else
         printf("G %s host=%" PRIu64 " device=%" PRIu64, request, bytes.host, bytes.device);
     if (strcmp(request, "load") != 0)
-        printf(" tokens=%" PRIu64, cfi_clip_tokens(&clip, width, height));
+        printf(" tokens=%" PRIu64, setup.overview ? cfi_clip_overview_tokens(&clip, width, height) : cfi_clip_tokens(&clip, width, height));
     printf("%s\n", bytes.bound ? " bound" : "");
     cfi_arena_free(&arena);
 }

@@ -4,8 +4,8 @@
   projectors.py PROBE SIZES [--kinds qwen3vl,...] [--seeds 3] [--first 0]   prints differences; exit code 1 where there are any
   projectors.py PROBE --write tests/data/projectors/rows.txt                measures the rows that the tests hold
 
-SIZES is projector_sizes, which the tests build. PROBE takes the same words and answers in the same lines from a real libmtmd: of `load` and
-`img` what ggml_gallocr_reserve_n_size() says of each graph that ggml_gallocr_reserve_n() is called with (mtmd_init_from_file with a warm-up,
+SIZES is projector_sizes, which the tests build. PROBE takes the same words and answers in the same lines from a real libmtmd: of `load`,
+`img` and `ov` what ggml_gallocr_reserve_n_size() says of each graph that ggml_gallocr_reserve_n() is called with (mtmd_init_from_file with a warm-up,
 clip_image_batch_encode without one), of `pre` what mtmd_debug_preprocess_image() logs and clip_n_output_tokens() returns. `cuda` and `rpc`
 may be stand-ins for devices: alignment and sizes of tensors, and which attention has a kernel. Files are headers with a hole behind: no
 weight is read. Standard library only."""
@@ -22,7 +22,7 @@ import tempfile
 R = random.Random()
 F32, F16 = "f32", "f16"
 TYPES = {F32: (0, 4), F16: (1, 2)}
-EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a gemma4a gemma4ua dots3note_a".split()
+EARS = "ultravox qwen2a voxtral musicflamingo glma meralion qwen3a gemma4a gemma4ua dots3note_a lfm2a granite_speech".split()
 
 
 def text(s):
@@ -1020,6 +1020,221 @@ def dots3note_a():
     return p
 
 
+def minicpmv4_6():
+    p = Projector("minicpmv4_6")
+    patch, s = 14, pick(2, 4)
+    e, h, ff, L, pr = vis(p, patch, image=pick(224, 448), act="gelu", L=pick(3, 4))
+    if s == 2 or pick(0, 1):
+        p.u("clip.vision.projector.scale_factor", s)
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.T("v.position_embd.weight", e, 4900)
+    p.norm("v.post_ln", e)
+    p.blocks(e, ff, L)
+    if s == 4:
+        p.arr("clip.vision.wa_layer_indexes", [pick(0, 1)])
+        p.norm("v.vit_merger.ln1", e)
+        for n in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            p.lin("v.vit_merger." + n, e, e)
+        p.norm("v.vit_merger.ds_ln", e * 4)
+        m = pick(96, 160)
+        p.lin("v.vit_merger.ds_ffn_up", e * 4, m)
+        p.lin("v.vit_merger.ds_ffn_down", m, e)
+    p.norm("mm.input_norm", e * 4)
+    p.lin("mm.up", e * 4, e * 4)
+    p.lin("mm.down", e * 4, pr)
+    return p
+
+
+def lfm2a():
+    p = Projector("lfm2a", True)
+    h = pick(2, 4, 8)
+    e = 128 * pick(1, 2, 3)
+    ff, L, pr, c, mel = e * pick(2, 4), pick(2, 3), pick(128, 256), pick(32, 64), 128
+    p.audio(e, h, ff, L, pr, mel)
+    for i, side, a, o in ((0, 3, 1, c), (2, 3, 1, c), (3, 1, c, c), (5, 3, 1, c), (6, 1, c, c)):
+        p.T(f"a.conv1d.{i}.weight", side, side, a, o, type=F32 if a == 1 else F16)
+        p.T(f"a.conv1d.{i}.bias", 1, 1, o)
+    p.lin("a.pre_encode.out", c * 16, e)
+    p.T("a.position_embd.weight", 512, 1500)
+    p.blocks(e, ff, L, prefix="a")
+    for i in range(L):
+        b = f"a.blk.{i}."
+        for n in ("ffn_norm", "ffn_norm_1", "norm_conv"):
+            p.norm(b + n, e)
+        p.lin(b + "ffn_up_1", e, ff)
+        p.lin(b + "ffn_down_1", ff, e)
+        p.T(b + "pos_bias_u", e // h, h)
+        p.T(b + "pos_bias_v", e // h, h)
+        p.lin(b + "linear_pos", 512, e, False)
+        p.norm(b + "conv_norm", e)
+        p.T(b + "conv_dw.weight", 9, e, type=F32)
+        p.T(b + "conv_dw.bias", e)
+        p.lin(b + "conv_pw1", e, 2 * e)
+        p.lin(b + "conv_pw2", e, e)
+    p.norm("mm.a.mlp.0", e)
+    p.lin("mm.a.mlp.1", e, pr)
+    p.lin("mm.a.mlp.3", pr, pr)
+    return p
+
+
+def deepseekocr(second=False):
+    p = Projector("deepseekocr2" if second else "deepseekocr")
+    h, hd = 4, pick(16, 32, 64)
+    e, h, ff, L, pr = vis(p, 14, image=224, act=None, embd=h * hd, head=h)
+    sh, shd = pick(2, 4), pick(16, 32)
+    se, sL, window = sh * shd, pick(3, 4), pick(7, 14)
+    p.u("clip.vision.sam.block_count", sL)
+    p.u("clip.vision.sam.head_count", sh)
+    p.u("clip.vision.sam.embedding_length", se)
+    p.u("clip.vision.window_size", window)
+    if second:
+        p.u("clip.vision.attention.head_count_kv", 2)
+    p.T("v.sam.pos_embd.weight", se, 64, 64, type=F32)
+    p.lin2("v.sam.patch_embd", 16, 3, se)
+    for i in range(sL):
+        b = f"v.sam.blk.{i}."
+        side = 2 * (64 if i == 2 else window) - 1
+        p.norm(b + "pre_ln", se)
+        p.norm(b + "post_ln", se)
+        p.lin(b + "attn.qkv", se, 3 * se)
+        p.lin(b + "attn.out", se, se)
+        p.T(b + "attn.pos_h.weight", shd, side, type=F32)
+        p.T(b + "attn.pos_w.weight", shd, side, type=F32)
+        p.lin(b + "mlp.lin1", se, 2 * se)
+        p.lin(b + "mlp.lin2", 2 * se, se)
+    n = pick(16, 32)
+    p.lin2("v.sam.neck.0", 1, se, n, False)
+    p.norm("v.sam.neck.1", n)
+    p.lin2("v.sam.neck.2", 3, n, n, False)
+    p.norm("v.sam.neck.3", n)
+    p.lin2("v.sam.net_2", 3, n, 2 * n, False)
+    p.lin2("v.sam.net_3", 3, 2 * n, e, False)
+    p.T("v.view_seperator", pr)
+    if second:
+        p.T("v.resample_query_768.weight", e, 144)
+        p.T("v.resample_query_1024.weight", e, 256)
+        p.norm("v.post_ln", e, False)
+        p.blocks(e, ff, L, gate=True, norm_bias=False, kv=2 * hd)
+    else:
+        p.T("v.image_newline", pr)
+        p.T("v.class_embd", e)
+        p.T("v.position_embd.weight", e, pick(100, 256) + 1, type=F32)
+        p.norm("v.pre_ln", e)
+        p.blocks(e, ff, L, qkv=True)
+    p.lin("mm.model.fc", e if second else 2 * e, pr)
+    return p
+
+
+def deepseekocr2():
+    return deepseekocr(True)
+
+
+def dots3note_v():
+    p = Projector("dots3note_v")
+    patch = 14
+    e, h, ff, L, pr = vis(p, patch, image=0, act="silu")
+    p.u("clip.vision.spatial_merge_size", 2)
+    p.u("clip.vision.image_min_pixels", 3136)
+    p.u("clip.vision.image_max_pixels", 1128960)
+    p.u("clip.vision.expert_used_count", pick(1, 2, 3))
+    p.T("v.patch_embd.weight", patch, patch, 3, e)
+    p.T("v.patch_embd.bias", e)
+    p.norm("v.pre_ln", e, False)
+    p.norm("mm.post_norm", e, False)
+    p.blocks(e, ff, L, qkv=True, bias=False, gate=True, norm_bias=False)
+    for i in R.sample(range(L), pick(1, L)):
+        b, n = f"v.blk.{i}.ffn_", pick(4, 8)
+        p.tensors = [t for t in p.tensors if not t[0].startswith(b)]
+        p.T(b + "gate_inp.weight", e, n, type=F32)
+        p.T(b + "gate_exps.weight", e, ff, n)
+        p.T(b + "up_exps.weight", e, ff, n)
+        p.T(b + "down_exps.weight", ff, e, n)
+        if pick(0, 1):
+            p.T(f"v.blk.{i}.exp_probs_b.weight", n)
+    p.norm("mm.input_norm", e)
+    p.lin("mm.0", e * 4, e * 4)
+    p.lin("mm.2", e * 4, pr)
+    return p
+
+
+def yasa2():
+    p = Projector("yasa2")
+    c = pick(16, 24, 32)
+    p.vision(c * 4, 0, c * 16, 0, pick(96, 160), pick(256, 320, 512), 4, None)
+    p.T("v.patch_embd.weight", 4, 4, 3, c)
+    p.T("v.patch_embd.bias", c)
+    p.norm("v.patch_ln", c)
+    for s in range(3):
+        if s > 0:
+            p.norm(f"v.stage.{s}.down.ln", c)
+            p.lin2(f"v.stage.{s}.down.conv", 2, c, c * 2)
+            c *= 2
+        for i in range(pick(1, 2)):
+            b = f"v.stage.{s}.blk.{i}."
+            p.lin2(b + "dw", 7, 1, c)
+            p.norm(b + "ln", c)
+            p.lin(b + "pw1", c, c * 4)
+            p.norm(b + "grn", c * 4)
+            p.lin(b + "pw2", c * 4, c)
+    if pick(0, 1):
+        p.T("v.vision_pos_embed", c, (dict(p.keys)["clip.vision.image_size"] // 16) ** 2)
+    p.lin("mm.0", c, 96)
+    p.lin("mm.2", 96, 160)
+    return p
+
+
+def granite_speech():
+    p = Projector("granite_speech", True)
+    h = pick(2, 4, 8)
+    e = 128 * pick(1, 2)
+    ff, L, pr, mel, ctc = e * pick(2, 4), pick(2, 4), pick(128, 256), 160, pick(64, 96)
+    p.audio(e, h, ff, L, pr, mel)
+    kernel, chunk, window, rate = pick(7, 15), pick(100, 200), 15, pick(3, 5)
+    p.u("clip.audio.chunk_size", chunk)
+    p.u("clip.audio.conv_kernel_size", kernel)
+    p.u("clip.audio.max_pos_emb", 512)
+    p.u("clip.audio.projector.window_size", window)
+    p.u("clip.audio.projector.downsample_rate", rate)
+    p.u("clip.audio.projector.head_count", pick(2, 4))
+    feat = sorted(R.sample(range(L), pick(0, 1, 2)))
+    if feat:
+        p.arr("clip.audio.feature_layer", feat)
+    p.lin("a.input_projection", mel, e)
+    p.lin("a.enc_ctc_out", e, ctc)
+    p.lin("a.enc_ctc_out_mid", ctc, e)
+    inner = e
+    for i in range(L):
+        b = f"a.blk.{i}."
+        for n in ("ln1", "ln2", "ffn_norm", "ffn_norm_1", "norm_conv"):
+            p.norm(b + n, e)
+        for n in ("attn_q", "attn_k", "attn_v"):
+            p.lin(b + n, e, e, False)
+        p.lin(b + "attn_out", e, e)
+        p.T(b + "attn_rel_pos_emb", e // h, 1025)
+        for n in ("", "_1"):
+            p.lin(b + "ffn_up" + n, e, ff)
+            p.lin(b + "ffn_down" + n, ff, e)
+        p.norm(b + "conv_norm", 2 * inner)
+        p.T(b + "conv_dw.weight", kernel, 2 * inner, type=F32)
+        p.lin(b + "conv_pw1", e, 4 * inner)
+        p.lin(b + "conv_pw2", 2 * inner, e)
+    p.T("a.proj_query", e, window // rate)
+    p.norm("a.proj_norm", e)
+    p.lin("a.proj_linear", e, pr)
+    for i in range(2):
+        b = f"a.proj_blk.{i}."
+        for n in ("self_attn_", "cross_attn_"):
+            for x in "qkv":
+                p.lin(b + n + x, e if x == "q" or n[0] == "s" else e * (len(feat) + 1), e)
+            p.lin(b + n + "out", e, e)
+            p.norm(b + n + "norm", e)
+        p.lin(b + "ffn_up", e, ff)
+        p.lin(b + "ffn_down", ff, e)
+        p.norm(b + "ffn_norm", e)
+    return p
+
+
 KINDS = dict(
     gemma3=gemma3,
     idefics3=idefics3,
@@ -1066,6 +1281,13 @@ KINDS = dict(
     muse_glimmer=muse_glimmer,
     deepseek4v=deepseek4v,
     dots3note_a=dots3note_a,
+    minicpmv4_6=minicpmv4_6,
+    lfm2a=lfm2a,
+    deepseekocr=deepseekocr,
+    deepseekocr2=deepseekocr2,
+    dots3note_v=dots3note_v,
+    yasa2=yasa2,
+    granite_speech=granite_speech,
 )
 CONFIGS = ("dev=none", "dev=cuda", "dev=none fa=off", "dev=rpc fa=on")
 
@@ -1104,7 +1326,7 @@ def requests(name, seed, path, probe):
     rng = random.Random(f"{name}{seed}requests")
     if name in EARS:
         return (
-            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=700x128"])] if name in ("qwen3a", "gemma4a", "dots3note_a") else [])
+            [("dev=none", ["load"])] + [(c, ["load"]) for c in CONFIGS[1:]] + ([("dev=none", ["aud=701x160"])] if name == "granite_speech" else [("dev=none", ["aud=700x128"])] if name in ("qwen3a", "gemma4a", "dots3note_a", "lfm2a") else [])
         )
     limits = ["", f" min={rng.randint(5, 60)} max={rng.randint(100, 900)}"][rng.random() < 0.5]
     images = [
@@ -1114,8 +1336,10 @@ def requests(name, seed, path, probe):
     for answer in measured(run(probe, path, "dev=none", *limits.split(), *images)[0]).values():
         pictures |= {"img=" + m for m in re.findall(r"(\d+x\d+)\*", " ".join(answer))}
     asked = [(c, ["load"]) for c in CONFIGS] + [("dev=none" + limits, images), ("dev=cuda", sorted(pictures)[:3])]
-    if name in ("internvl", "gemma4v") and pictures:
+    if name in ("internvl", "gemma4v", "deepseekocr", "deepseekocr2") and pictures:
         asked.append(("dev=none", [sorted(pictures)[0] + "x3"]))
+    if name.startswith("deepseekocr"):
+        asked += [("dev=none", ["ov=1024x1024", "ov=1024x1024x2"]), ("dev=cuda", ["ov=1024x1024"])]
     return asked
 
 
@@ -1142,16 +1366,18 @@ def compare(args):
 
 
 def describe(projector):
-    """The file as text: tensors of equal blocks once."""
+    """The file as text: tensors that every block has once."""
     seen = []
+    blocks = next((value for key, value in projector.keys if key.endswith(".block_count")), 0)
     for key, value in projector.keys:
         if isinstance(value, float) or (isinstance(value, list) and isinstance(value[0], float)):
             continue  # no size follows from it
         value = ",".join(map(str, value)) if isinstance(value, list) else int(value) if isinstance(value, bool) else value
         seen.append(f"k {key} {value}")
-    for name, ne, kind in projector.tensors:
-        name = re.sub(r"^([av])[.]blk[.][0-9]+(?=[.][a-z])", r"\1.blk.*", name)
-        line = f"t {name} {kind} {','.join(map(str, ne))}"
+    lines = [f"t {name} {kind} {','.join(map(str, ne))}" for name, ne, kind in projector.tensors]
+    starred = [re.sub(r"^t ([av])[.]blk[.][0-9]+(?=[.][a-z])", r"t \1.blk.*", line) for line in lines]
+    for line, star in zip(lines, starred):
+        line = star if starred.count(star) == blocks else line
         if line not in seen:
             seen.append(line)
     return seen

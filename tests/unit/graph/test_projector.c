@@ -157,6 +157,33 @@ static void buffers_grow_with_a_recording_whose_pieces_are_longer_than_what_is_r
     ctxfit_projector_free(projector);
 }
 
+/* The whole recording at once; of Granite two frames are one, of Gemma-4 a piece of the wave is a token (0.7.0,
+ * mtmd_debug_preprocess_audio). */
+static void sound_may_come_in_one_piece(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t    ms, tokens;
+    } row[] = {
+        {"lfm2a.0", 500, 7},           {"lfm2a.0", 995, 13},
+        {"lfm2a.0", 30000, 376},       {"lfm2a.0", 65000, 813},
+        {"granite_speech.0", 505, 10}, {"granite_speech.0", 30000, 500},
+        {"granite_speech.0", 30010, 505}, {"granite_speech.0", 65005, 1085},
+        {"gemma4ua.0", 505, 13},       {"gemma4ua.0", 30000, 750},
+        {"gemma4ua.0", 30010, 751},    {"gemma4ua.0", 65005, 1626},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        ctxfit_projector        *projector = projector_of(row[i].name, NULL);
+        ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+
+        o.audio_ms = row[i].ms;
+        assert_int_equal(measured(projector, 0, &o).audio_tokens, row[i].tokens);
+        ctxfit_projector_free(projector);
+    }
+}
+
 /* A kind without a graph, and a known one that lacks a tensor: more than the graph, and said so. */
 static void what_is_not_known_is_bounded_and_said(void **state)
 {
@@ -436,6 +463,7 @@ int main(void)
         cmocka_unit_test(pieces_of_an_image_add_up),
         cmocka_unit_test(sound_comes_in_chunks_of_half_a_minute),
         cmocka_unit_test(buffers_grow_with_a_recording_whose_pieces_are_longer_than_what_is_reserved),
+        cmocka_unit_test(sound_may_come_in_one_piece),
         cmocka_unit_test(what_is_not_known_is_bounded_and_said),
         cmocka_unit_test(a_file_without_a_kind_is_refused_by_known_builds_and_bounded_for_later_ones),
         cmocka_unit_test(a_kind_is_refused_by_builds_before_it),

@@ -76,11 +76,11 @@ static void check_pictures(const projector_text *text, const char *line, const r
 
 static void check_bytes(const projector_text *text, const char *line, const row_setting *s, const cfi_clip *clip)
 {
-    bool           load = strcmp(s->request, "load") == 0;
+    bool           load = strcmp(s->request, "load") == 0, overview = strncmp(s->request, "ov=", 3) == 0;
     cfi_arena      arena;
     cfi_clip_bytes bytes;
     cfi_clip_setup setup = {clip, s->backend, s->flash, load ? clip->warm_width : s->width, load ? clip->warm_height : s->height, s->count,
-                            &arena};
+                            overview, &arena};
 
     cfi_arena_init(&arena, NULL);
     assert_int_equal(cfi_clip_measure(&setup, &bytes, NULL), CTXFIT_OK);
@@ -89,7 +89,8 @@ static void check_bytes(const projector_text *text, const char *line, const row_
         fail_msg("%s: %s: host %llu device %llu%s", text->name, line, (unsigned long long)bytes.host, (unsigned long long)bytes.device,
                  bytes.bound ? ", a bound" : "");
     if (s->tokens != UINT64_MAX)
-        assert_int_equal(cfi_clip_tokens(clip, s->width, s->height), s->tokens);
+        assert_int_equal(overview ? cfi_clip_overview_tokens(clip, s->width, s->height) : cfi_clip_tokens(clip, s->width, s->height),
+                         s->tokens);
 }
 
 static void every_measured_row_is_equal(void **state)
