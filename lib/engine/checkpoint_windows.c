@@ -12,12 +12,12 @@ static bool windows_are_layers(const ctxfit_model *model)
 
 cfi_config_windows cfi_engine_config_windows(const ctxfit_model *model)
 {
-    const double       window = model->fact[CFI_FACT_CONFIG_WINDOW];
+    const uint32_t     window = cfi_fact_u32(model->fact, CFI_FACT_CONFIG_WINDOW);
     cfi_config_windows out = {0, false, 0};
 
-    if (window <= 0 || windows_are_layers(model))
+    if (window == 0 || windows_are_layers(model))
         return out;
-    out.tokens = (uint32_t)window;
+    out.tokens = window;
     out.listed = model->fact[CFI_FACT_CONFIG_WINDOW_LAYERS] > 0;
     for (uint32_t i = 0; i < model->info.layers; i++)
         out.layers += !out.listed || (model->layer_marks[i] & CFI_LAYER_CONFIG_WINDOW) != 0;
@@ -32,9 +32,7 @@ bool cfi_engine_config_windowed(const ctxfit_model *model, const cfi_config_wind
 
 uint32_t cfi_engine_stated_window(const ctxfit_model *model, const ctxfit_layer_info *layer)
 {
-    const double chunk = model->fact[CFI_FACT_CONFIG_CHUNK];
-
-    if (layer->attention == CTXFIT_ATTENTION_CHUNKED && chunk != CFI_FACT_UNSTATED)
-        return (uint32_t)chunk;
+    if (layer->attention == CTXFIT_ATTENTION_CHUNKED && model->fact[CFI_FACT_CONFIG_CHUNK] != CFI_FACT_UNSTATED)
+        return cfi_fact_u32(model->fact, CFI_FACT_CONFIG_CHUNK);
     return cfi_engine_layer_windowed(layer) ? layer->window_tokens : 0;
 }

@@ -13,11 +13,6 @@ static const cfi_fact length_keys[] = {CFI_FACT_CONFIG_POSITIONS, CFI_FACT_CONFI
                                        CFI_FACT_CONFIG_SEQ_LENGTH, CFI_FACT_CONFIG_MODEL_MAX_LENGTH, CFI_FACT_CONFIG_TARGETS,
                                        CFI_FACT_CONFIG_SEQUENCE_LENGTH, CFI_FACT_CONFIG_MAX_SEQ_LENGTH, CFI_FACT_CONFIG_SEQ_LEN};
 
-static uint64_t length_key(const double *fact, cfi_fact key)
-{
-    return fact[key] > 0 ? (uint64_t)fact[key] : 0;
-}
-
 /* Catalog rows and texts state the same facts in llama.cpp's words. A GGUF's rope is not read by engines of checkpoints. */
 static void facts_of_metadata(const ctxfit_model *model, double *fact)
 {
@@ -44,7 +39,7 @@ static void read_facts(const ctxfit_model *model, length_facts *out)
     memcpy(out->fact, model->fact, sizeof out->fact);
     out->of_config = model->checkpoint != NULL;
     for (size_t i = 0; i < CFI_COUNT(length_keys); i++)
-        out->of_config = out->of_config || length_key(out->fact, length_keys[i]) != 0;
+        out->of_config = out->of_config || cfi_fact_u32(out->fact, length_keys[i]) != 0;
     if (!out->of_config)
         facts_of_metadata(model, out->fact);
 }
@@ -66,10 +61,10 @@ static bool rope_by_layers(const ctxfit_model *model)
  * transformers_utils/model_arch_config_convertor.py, derive_max_model_len_and_key(). */
 static uint64_t length_least(const double *fact)
 {
-    uint64_t least = length_key(fact, CFI_FACT_CONFIG_MODEL_MAX_LENGTH);
+    uint64_t least = cfi_fact_u32(fact, CFI_FACT_CONFIG_MODEL_MAX_LENGTH);
 
-    for (size_t i = 0; i < CFI_COUNT(length_keys) && length_key(fact, CFI_FACT_CONFIG_MODEL_MAX_LENGTH) == 0; i++) {
-        uint64_t tokens = length_key(fact, length_keys[i]);
+    for (size_t i = 0; i < CFI_COUNT(length_keys) && cfi_fact_u32(fact, CFI_FACT_CONFIG_MODEL_MAX_LENGTH) == 0; i++) {
+        uint64_t tokens = cfi_fact_u32(fact, length_keys[i]);
 
         if (tokens != 0 && (least == 0 || tokens < least))
             least = tokens;
@@ -82,7 +77,7 @@ static cfi_engine_length length_vllm(const ctxfit_model *model, const double *fa
 {
     const double      rope = rope_by_layers(model) ? CFI_FACT_UNSTATED : fact[CFI_FACT_CONFIG_ROPE_TYPE];
     const bool        whole = cfi_vllm_changed(release, CFI_VLLM_YARN_WHOLE);
-    const uint64_t    original = length_key(fact, CFI_FACT_CONFIG_ORIGINAL), before = length_key(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL);
+    const uint64_t    original = cfi_fact_u32(fact, CFI_FACT_CONFIG_ORIGINAL), before = cfi_fact_u32(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL);
     uint64_t          derived = length_least(fact);
     cfi_engine_length out = {LENGTH_UNKNOWN, 0}; /* without a key no length is too long */
 
@@ -106,11 +101,11 @@ static cfi_engine_length length_sglang(const ctxfit_model *model, const double *
     static const cfi_fact keys[] = {CFI_FACT_CONFIG_SEQUENCE_LENGTH, CFI_FACT_CONFIG_SEQ_LENGTH, CFI_FACT_CONFIG_MAX_SEQ_LEN,
                                     CFI_FACT_CONFIG_MODEL_MAX_LENGTH, CFI_FACT_CONFIG_POSITIONS};
     const bool        scales = fact[CFI_FACT_CONFIG_ROPE_TYPE] == CFI_CONFIG_ROPE_OTHER && !rope_by_layers(model) &&
-                        length_key(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL) == 0;
+                        cfi_fact_u32(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL) == 0;
     cfi_engine_length out = {LENGTH_UNKNOWN, LENGTH_UNKNOWN};
 
     for (size_t i = 0; i < CFI_COUNT(keys); i++) {
-        uint64_t tokens = length_key(fact, keys[i]);
+        uint64_t tokens = cfi_fact_u32(fact, keys[i]);
 
         if (tokens == 0)
             continue;
@@ -125,18 +120,21 @@ static cfi_engine_length length_trtllm(const double *fact)
 {
     const double      type = fact[CFI_FACT_CONFIG_ROPE_TYPE], factor = fact[CFI_FACT_CONFIG_ROPE_FACTOR];
     const bool        scales = type == CFI_CONFIG_ROPE_OTHER || type == CFI_CONFIG_ROPE_YARN_LIKE;
-    uint64_t          tokens = length_key(fact, CFI_FACT_CONFIG_POSITIONS);
+    uint64_t          tokens = cfi_fact_u32(fact, CFI_FACT_CONFIG_POSITIONS);
     cfi_engine_length out;
 
     tokens = tokens != 0 ? tokens : LENGTH_UNKNOWN;
-    out.most = out.by_default = scales && factor > 0 ? (uint64_t)((double)tokens * factor + 0.999999) : tokens;
+    out.most = scales ? length_scaled(tokens, factor) : tokens;
+    if (scales && (double)out.most < (double)tokens * factor && out.most != tokens) /* math.ceil() */
+        out.most++;
+    out.by_default = out.most;
     return out;
 }
 
 /* mlx-lm has no limit; TabbyAPI reads max_position_embeddings. What they take by default is here what the model is made for. */
 static cfi_engine_length length_stated(const ctxfit_model *model, const double *fact)
 {
-    uint64_t          tokens = length_key(fact, CFI_FACT_CONFIG_POSITIONS);
+    uint64_t          tokens = cfi_fact_u32(fact, CFI_FACT_CONFIG_POSITIONS);
     cfi_engine_length out;
 
     out.most = out.by_default = tokens != 0 ? tokens : model->info.trained_tokens;

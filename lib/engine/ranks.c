@@ -18,11 +18,11 @@ bool cfi_ranks_latent(const ctxfit_model *model)
 uint32_t cfi_engine_dropped_nextn(const ctxfit_model *model)
 {
     const ctxfit_layer_info *last = &model->layer[model->info.layers - 1];
-    const double             blocks = model->fact[CFI_FACT_CONFIG_NEXTN];
+    const uint32_t           blocks = cfi_fact_u32(model->fact, CFI_FACT_CONFIG_NEXTN);
     /* Blocks of Nemotron-H are not. */
     const bool               whole = last->attention != CTXFIT_ATTENTION_NONE && last->feed_forward != CTXFIT_FF_NONE;
 
-    return blocks > 0 && model->info.nextn_layers == 0 && whole && last->state == CTXFIT_STATE_NONE ? (uint32_t)blocks : 0;
+    return model->info.nextn_layers == 0 && whole && last->state == CTXFIT_STATE_NONE && blocks <= CFI_MAX_LAYERS ? blocks : 0;
 }
 
 uint32_t cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks)

@@ -106,9 +106,9 @@ static void state_window_layers(cfi_hf_line *line, const hf_window_rule *rule)
     cfi_json_iter     it = cfi_json_items(cfi_hf_get_stated(line->c, "layer_types"));
     uint64_t          from = rule->by_default, *list;
 
-    if (it.left == 0 && rule->layers == LAYERS_ALL)
-        return; /* no such list: all have it */
-    list = line->c->layers <= STATED_MAX_LAYERS ? cfi_arena_array(line->c->arena, (size_t)line->c->layers + 1, sizeof *list) : NULL;
+    if ((it.left == 0 && rule->layers == LAYERS_ALL) || line->c->layers > STATED_MAX_LAYERS)
+        return; /* no such list: all have it; so many layers are refused later */
+    list = cfi_arena_array(line->c->arena, (size_t)line->c->layers + 1, sizeof *list);
     if (list == NULL) {
         cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
         return;

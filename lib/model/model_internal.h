@@ -152,6 +152,12 @@ struct ctxfit_model {
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 
+/* A fact that is a count: 0 where it is not stated, or is none that 32 bits hold. */
+static inline uint32_t cfi_fact_u32(const double *fact, cfi_fact key)
+{
+    return fact[key] > 0 && fact[key] <= UINT32_MAX ? (uint32_t)fact[key] : 0;
+}
+
 /* Layers of the trunk that have tensors of their own; fewer than info.layers where the engine passes them several times. */
 uint32_t cfi_model_layers_once(const ctxfit_model *model);
 /* A tensor of a block by its name, of no block for `layer` = info.layers + nextn_layers. NULL: there is none. */

@@ -153,6 +153,20 @@ static void keys_are_read_in_the_order_of_each_engine(void **state)
     ctxfit_model_free(none);
 }
 
+static void absurd_facts_are_none(void **state)
+{
+    ctxfit_model *model;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_from_text("llama layers=4 ctx=4096 width=4096 ff=11008 heads=32 vocab=32256 "
+                                            "config.max_position_embeddings=1e300 config.sliding_window=1e300 config.rope_type=linear "
+                                            "config.rope_factor=1e300 config.nextn_predict_layers=1e18", 0, NULL, &model, NULL), CTXFIT_OK);
+    assert_int_equal(length_of(model, "sglang").most, 4096);
+    assert_int_equal(cfi_engine_config_windows(model).tokens, 0);
+    assert_int_equal(cfi_engine_dropped_nextn(model), 0);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +174,7 @@ int main(void)
         cmocka_unit_test(yarn_is_whole_in_the_file_since_0_30),
         cmocka_unit_test(other_scaling_multiplies),
         cmocka_unit_test(a_long_rope_is_short_by_default),
+        cmocka_unit_test(absurd_facts_are_none),
         cmocka_unit_test(keys_are_read_in_the_order_of_each_engine),
     };
 
