@@ -125,7 +125,7 @@ ctxfit_status cfi_engine_resolve_context(const ctxfit_model *model, const ctxfit
     if (run->n_seq > CFI_MAX_SEQUENCES)
         return cfi_fail(error, CTXFIT_E_REFUSED, "n_seq_max must be <= %u", CFI_MAX_SEQUENCES);
     run->unified = options->kv_unified == CTXFIT_CHOICE_ON;
-    run->swa_full = options->swa_full == CTXFIT_CHOICE_ON;
+    run->swa_full = options->swa_full == CTXFIT_CHOICE_ON || !cfi_engine_changed(run->build, CFI_CHANGE_WINDOW_CACHE);
     run->streams = run->unified && !context_is_compressed(model) ? 1 : run->n_seq;
     status = context_sizes(model, asked, options, run, error);
     if (status != CTXFIT_OK)

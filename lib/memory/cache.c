@@ -64,6 +64,8 @@ static ctxfit_status cache_format_read(ctxfit_quant quant, cache_format *out, ct
 /* Without flash attention V is kept transposed and every layer is as wide as the widest (TAG_V_CACHE_VARIABLE). */
 static uint64_t cache_v_elems(const ctxfit_model *model, const cfi_run *run, const ctxfit_layer_info *layer)
 {
+    if (layer->attention == CTXFIT_ATTENTION_LATENT && !cfi_engine_changed(run->build, CFI_CHANGE_LATENT_VALUELESS))
+        return layer->kv_rank;
     if (run->flash || layer->cache_v_elems == 0)
         return layer->cache_v_elems;
     return model->max_cache_v;
