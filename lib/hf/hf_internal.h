@@ -78,8 +78,8 @@ typedef struct cfi_hf_quant {
 } cfi_hf_quant;
 
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q);
-/* Where the two files disagree, or modules have several formats. */
-void cfi_hf_note_quant(cfi_hf_config *c);
+/* Where the two files disagree; and where bytes are estimated, modules of other formats than the one that is counted. */
+void cfi_hf_note_quant(cfi_hf_config *c, bool estimated);
 
 /* ---- the line that is made of it ---- */
 #define CFI_HF_MAX_WORDS 128u

@@ -321,16 +321,51 @@ static void note_mixed(cfi_hf_config *c, const cfi_json_value *config)
                           "are counted so", all, of_it, row->name);
 }
 
-void cfi_hf_note_quant(cfi_hf_config *c)
+/* Modules of the blocks that stay as they are; what never is quantized stands in such lists, too. */
+static bool keeps_weights(const char *module)
 {
-    const cfi_json_value *beside = cfi_json_root(c->quant_doc);
+    static const char small_or_outside[][12] = {"head",   "embed",     "norm", "gate",    "router", "vision", "visual",
+                                                "audio",  "projector", "mtp",  "eh_proj", "conv1d", "bias"};
+
+    for (size_t i = 0; i < CFI_COUNT(small_or_outside); i++)
+        if (strstr(module, small_or_outside[i]) != NULL && strstr(module, "gate_proj") == NULL && strstr(module, "gate_up") == NULL)
+            return false;
+    return *module != '\0';
+}
+
+static void note_kept(cfi_hf_config *c, const cfi_json_value *config)
+{
+    static const char keys[][24] = {"exclude_modules", "ignore", "modules_to_not_convert", "ignored_layers"};
+    const char       *first = NULL;
+    uint64_t          count = 0;
+
+    for (size_t i = 0; i < CFI_COUNT(keys); i++)
+        for (cfi_json_iter it = cfi_json_items(cfi_json_get(modelopt_part(config), keys[i])); cfi_json_next(&it);) {
+            const char *module = cfi_json_as_text(it.value, NULL);
+
+            if (module != NULL && keeps_weights(module) && count++ == 0)
+                first = module;
+        }
+    if (count > 0 && strcmp(text_or_empty(config, "quant_method"), "mxfp4") != 0) /* of which experts alone are counted so */
+        cfi_hf_note_files(c,
+                          "%" PRIu64 " entries of modules that are not quantized (the first: '%.60s'): where no file says their bytes, "
+                          "they are counted as if they were", count, first);
+}
+
+void cfi_hf_note_quant(cfi_hf_config *c, bool estimated)
+{
+    const cfi_json_value *beside = cfi_json_root(c->quant_doc), *config = NULL;
     cfi_hf_quant          inside, other = {.method = ""};
 
     cfi_hf_read_quant(c, &inside);
     if (states_something(cfi_hf_get(c, "quantization_config")))
-        note_mixed(c, cfi_hf_get(c, "quantization_config"));
+        config = cfi_hf_get(c, "quantization_config");
     else if (states_something(beside))
-        note_mixed(c, beside);
+        config = beside;
+    if (estimated && config != NULL) {
+        note_mixed(c, config);
+        note_kept(c, config);
+    }
     if (!states_something(beside))
         return;
     if (inside.kind != CTXFIT_CHECKPOINT_QUANT_NONE && strcmp(c->quant_name, "hf_quant_config.json") != 0 &&

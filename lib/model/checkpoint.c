@@ -138,6 +138,6 @@ ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, cfi_hf_config *c, co
     cfi_write(&w, "%s", quant.method);
     (void)cfi_writer_finish(&w, NULL);
     cfi_make_printable(model->checkpoint->quant_method);
-    cfi_hf_note_quant(c);
+    cfi_hf_note_quant(c, model->as_stored && (weights == NULL || weights->unknown));
     return weights != NULL ? take_weights(model, c, weights, error) : CTXFIT_OK;
 }

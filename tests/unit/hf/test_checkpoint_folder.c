@@ -420,6 +420,9 @@ static void a_file_beside_it_says_how_weights_are_quantized(void **state)
          NULL, "", NULL},
         {MODELOPT("\"quant_algo\": \"NVFP4\", \"kv_cache_quant_algo\": \"NVFP4\""), "modelopt", CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, 16,
          "NVFP4_G16", "", NULL},
+        {MODELOPT("\"quant_algo\": \"NVFP4\", \"exclude_modules\": [\"lm_head\", \"*self_attn*\", \"model.layers.0.mlp.gate\", "
+                  "\"*.mlp.gate_proj\"]"), "modelopt", CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, 16, NULL, "",
+         "2 entries of modules that are not quantized (the first: '*self_attn*')"},
         {MODELOPT("\"quant_algo\": \"W4A8_AWQ\", \"group_size\": 64"), "modelopt", CTXFIT_CHECKPOINT_QUANT_AWQ, 4, 64, NULL, "", NULL},
         {MODELOPT("\"quant_algo\": \"MXFP8\""), "modelopt", CTXFIT_CHECKPOINT_QUANT_FP8, 8, 32, NULL, "", NULL},
         {MODELOPT("\"quant_algo\": \"UNHEARD_OF\""), "modelopt", CTXFIT_CHECKPOINT_QUANT_OTHER, 0, 0, NULL, "", NULL},
