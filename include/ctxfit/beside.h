@@ -64,6 +64,7 @@ typedef struct ctxfit_draft_options {
 
 /**
  * Adds a draft model. What it shares with the model that it drafts for (sequences, batch, flash attention, ...) follows that one's options.
+ * Under vLLM and SGLang its caches are in the pool of the model, and only `draft_tokens` is its own (0 there: that of the plan's options).
  * @param draft borrowed: it must live until plans are made
  * @param options NULL = defaults
  * @return OK; E_INVALID_ARG (NULL); E_LIMIT (the list drafts already, or is full); E_STRUCT_SIZE; E_NEWER_STRUCT. @since 0.1.0
@@ -135,7 +136,7 @@ typedef struct ctxfit_plan_beside {
     uint32_t draft_tokens;      /**< of a draft: most that it drafts at once */
     uint64_t n_ctx_seq;         /**< of a draft: context of one sequence */
     uint64_t weights_bytes;     /**< tensors that are placed here */
-    uint64_t kv_bytes;          /**< of a draft: caches of every kind */
+    uint64_t kv_bytes;          /**< of a draft: caches of every kind; 0 where they are in the model's pool (vLLM, SGLang) */
     uint64_t recurrent_bytes;   /**< of a draft: state of recurrent layers */
     uint64_t compute_bytes;     /**< buffers of its graph; of an adapter 0 where the model's holds it, else by how much that may grow */
     uint64_t compute_low_bytes; /**< lower end of the band */

@@ -108,7 +108,7 @@ typedef struct ctxfit_plan_options {
     uint32_t     pipeline_parallel; /**< the same: stages of layers (-pp), each of `tensor_parallel` GPUs; 0 = 1 */
     uint32_t     block_tokens;      /**< the same: tokens of a block; 0 = 16, latent attention 64; SGLang: 1; TensorRT-LLM: 32 or 64 */
     uint32_t     batch_sequences;   /**< the same: most sequences of a batch; 0 = 256 or 1024; SGLang: by the GPU; TensorRT-LLM: 2048 */
-    uint32_t     draft_tokens;      /**< vLLM: tokens that the model's own prediction blocks draft (num_speculative_tokens); 0 = none */
+    uint32_t     draft_tokens;      /**< the same, and ExLlamaV3: drafted at once, by own blocks or a draft; 0 = none; at most 64 */
     uint32_t     reserved0;         /**< 0 */
 } ctxfit_plan_options;
 #define CTXFIT_PLAN_OPTIONS_INIT                                                                                           \

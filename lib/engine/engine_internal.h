@@ -52,6 +52,7 @@ typedef struct cfi_engine_memory {
 typedef struct cfi_engine_speculation {
     uint32_t draft_tokens; /* that a sequence verifies at once, beside the one that it has */
     bool     rolls_back;   /* the drafter reads hidden states of the model, whose recurrent states are then kept to go back to */
+    const ctxfit_model *draft; /* that runs in the pool of the model; NULL: its own blocks, or a draft with caches of its own */
 } cfi_engine_speculation;
 
 typedef struct cfi_engine_machine cfi_engine_machine;
@@ -162,6 +163,7 @@ typedef struct cfi_paged {
     bool          graphs;           /* memory of CUDA graphs is kept free */
     bool          tokens_by_groups;
     bool          drafts;           /* the blocks behind the trunk are loaded and cached */
+    uint32_t      vocabulary_copies; /* of embeddings or the output matrix, that the last stage has of a drafter while the pool is sized */
     uint64_t      in_flight;
     uint64_t      cache_bytes;      /* of the pool, where it is stated */
     uint32_t      state_percent;    /* of the cache's bytes that recurrent state takes beside it */
@@ -452,6 +454,10 @@ ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_opt
 ctxfit_quant  cfi_ranks_cache_type(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run);
 ctxfit_status cfi_ranks_element_bytes(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_run *run, uint32_t *out,
                                       ctxfit_error *error);
+/* The draft that shares the pool of the model; NULL: none. */
+const ctxfit_model *cfi_ranks_draft(const cfi_engine_machine *machine);
+/* Whether ranks divide it, and its caches are such as the pool has. E_REFUSED, E_UNSUPPORTED. */
+ctxfit_status cfi_ranks_check_draft(const ctxfit_model *draft, const cfi_run *run, ctxfit_error *error);
 void          cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run);
 uint32_t      cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks);
 

@@ -119,6 +119,26 @@ ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_op
     return CTXFIT_OK;
 }
 
+/* ---- drafts ---- */
+const ctxfit_model *cfi_ranks_draft(const cfi_engine_machine *machine)
+{
+    return machine->speculation != NULL ? machine->speculation->draft : NULL;
+}
+
+ctxfit_status cfi_ranks_check_draft(const ctxfit_model *draft, const cfi_run *run, ctxfit_error *error)
+{
+    if (draft->info.heads % run->paged.tensor_ranks != 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "draft: Total number of attention heads (%lu) must be divisible by tensor parallel size (%lu).",
+                        (unsigned long)draft->info.heads, (unsigned long)run->paged.tensor_ranks);
+    for (uint32_t i = 0; i < draft->info.layers; i += draft->layer_run[i]) {
+        if (draft->layer[i].state != CTXFIT_STATE_NONE || draft->layer[i].compress_ratio != 0)
+            return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "draft: what %s does with the states of '%s' is not modelled", run->engine.name,
+                            draft->arch_name);
+    }
+    return CTXFIT_OK;
+}
+
 void cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run)
 {
     const cfi_paged *paged = &run->paged;

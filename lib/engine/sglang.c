@@ -144,14 +144,43 @@ static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, const sglang
     return bytes * (window && cache->window_pool ? SGLANG_WINDOW_TENTHS : 10);
 }
 
-/* Blocks that draft are priced as full layers of the trunk: pool_configurator.py, eagle_draft_num_layers. */
-static uint64_t sglang_draft_tenths(const ctxfit_model *model, uint64_t tenths, uint32_t layers)
+/* Layers that draft are priced as full layers of the trunk, whatever theirs are: pool_configurator.py, eagle_draft_num_layers. */
+static uint64_t sglang_draft_tenths(uint32_t drafting, uint64_t tenths, uint32_t layers)
 {
-    return layers > 0 ? tenths / 10 * (model->info.nextn_layers + (uint64_t)cfi_engine_dropped_nextn(model)) / layers * 10 : 0;
+    return layers > 0 ? tenths / 10 * (uint64_t)drafting / layers * 10 : 0;
+}
+
+/* model_runner_components/spec_aux_hidden_state.py: the blocks of the model, or of a draft that has some, else its layers. */
+static uint32_t sglang_drafting(const ctxfit_model *model, const ctxfit_model *draft, const cfi_run *run)
+{
+    if (draft == NULL)
+        return run->paged.drafts ? model->info.nextn_layers + cfi_engine_dropped_nextn(model) : 0;
+    return draft->info.nextn_layers > 0 ? draft->info.nextn_layers : draft->info.layers;
+}
+
+/* A drafter's own embeddings and output matrix, in 16 bits, are there while the pool is sized, and let go for the model's behind it
+ * (speculative/eagle_worker_v2.py, init_lm_head() in alloc_memory_pool(); issue 36452). A model that drafts from tokens keeps its own. */
+static ctxfit_status sglang_meet_draft(const ctxfit_model *model, const cfi_engine_speculation *speculation, cfi_run *run,
+                                       ctxfit_error *error)
+{
+    const ctxfit_model *draft = speculation != NULL ? speculation->draft : NULL;
+
+    if (draft == NULL) {
+        if (sglang_drafting(model, NULL, run) > 0)
+            run->paged.vocabulary_copies = model->has_output ? 2 : 1;
+        return CTXFIT_OK;
+    }
+    if (!speculation->rolls_back && draft->info.vocabulary != model->info.vocabulary)
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "STANDALONE speculative decoding requires the draft model to share the same vocabulary as the target model, but "
+                        "got target vocab_size=%llu and draft vocab_size=%llu.",
+                        (unsigned long long)model->info.vocabulary, (unsigned long long)draft->info.vocabulary);
+    run->paged.vocabulary_copies = draft->token_embd == NULL;
+    return cfi_ranks_check_draft(draft, run, error);
 }
 
 /* One spec, whose page is that of all layers of the largest stage. */
-static void sglang_pages(const ctxfit_model *model, const sglang_cache *cache, uint32_t page_tokens, cfi_run *run)
+static void sglang_pages(const ctxfit_model *model, const sglang_cache *cache, uint32_t page_tokens, uint32_t drafting, cfi_run *run)
 {
     cfi_paged    *paged = &run->paged;
     cfi_page_spec spec = {CFI_PAGE_FULL, 1, 0, page_tokens, 0, 0, false, 0};
@@ -170,8 +199,7 @@ static void sglang_pages(const ctxfit_model *model, const sglang_cache *cache, u
             layers += as_full;
             paged->state_percent = model->layer[i].state != CTXFIT_STATE_NONE ? SGLANG_STATE_PERCENT : paged->state_percent;
         }
-        if (paged->drafts)
-            tenths += sglang_draft_tenths(model, full, layers);
+        tenths += sglang_draft_tenths(drafting, full, layers);
         paged->stage_layers[s][0] = 1;
         most = cfi_max_u64(most, tenths);
     }
@@ -211,12 +239,16 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
-    run->paged.drafts = options->draft_tokens > 0;
+    run->paged.drafts = options->draft_tokens > 0 && cfi_ranks_draft(machine) == NULL;
+    status = sglang_meet_draft(model, machine->speculation, run, error);
+    if (status != CTXFIT_OK)
+        return status;
     cache.ranks = run->paged.tensor_ranks;
     sglang_sparse_type(model, options, machine, &cache);
     if (cache.element_bytes == 1)
         run->type_k = run->type_v = CFI_QUANT_FP8_E4M3;
-    sglang_pages(model, &cache, options->block_tokens != 0 ? options->block_tokens : 1, run);
+    sglang_pages(model, &cache, options->block_tokens != 0 ? options->block_tokens : 1,
+                 sglang_drafting(model, cfi_ranks_draft(machine), run), run);
     cfi_ranks_place(model, machine, run);
     return cfi_pages_group(&run->paged.pages, true, error);
 }

@@ -256,6 +256,44 @@ static bool vllm_add_layer(const vllm_specs *s, uint32_t index, uint32_t stage, 
     return vllm_add_spec(s, stage, &spec);
 }
 
+/* A draft's layers are on the last stage, with the type and the blocks of the model's, and all in one group of caches:
+ * v1/worker/gpu_model_runner.py, load_model(); v1/spec_decode/llm_base_proposer.py:1689. */
+static ctxfit_status vllm_add_draft(const vllm_specs *s, const ctxfit_model *draft, ctxfit_error *error)
+{
+    vllm_specs    drafting = *s;
+    ctxfit_status status;
+
+    drafting.model = draft;
+    drafting.form = cfi_engine_cache_form(draft, s->run->id, s->run->release);
+    status = vllm_windows(&drafting, error);
+    for (uint32_t i = 0; i < draft->info.layers && status == CTXFIT_OK; i++) {
+        if (!s->promote && vllm_window(&drafting, i) != vllm_window(&drafting, 0))
+            return cfi_fail(error, CTXFIT_E_REFUSED, "draft: All drafting layers should belong to the same kv cache group");
+        if (!vllm_add_layer(&drafting, i, s->run->paged.stages - 1, 0))
+            status = cfi_fail(error, CTXFIT_E_LIMIT, "vLLM: more than %u kinds of caches in one model", CFI_MAX_PAGE_SPECS);
+    }
+    return status;
+}
+
+/* A model that drafts from tokens has those of the other; one that drafts from hidden states shares embeddings that it lacks, which a
+ * second stage does not have: v1/spec_decode/llm_base_proposer.py:1418, config/speculative.py. */
+static ctxfit_status vllm_meet_draft(const ctxfit_model *model, const cfi_engine_speculation *speculation, cfi_run *run,
+                                     ctxfit_error *error)
+{
+    const ctxfit_model *draft = speculation->draft;
+
+    if (!speculation->rolls_back && !cfi_vllm_changed(run->release, CFI_VLLM_DRAFT_MODELS))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "Speculative decoding with draft model is not supported yet. Please consider using other "
+                                                 "speculative decoding methods such as ngram, medusa, eagle, or mtp.");
+    if (!speculation->rolls_back && draft->info.vocabulary != model->info.vocabulary)
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "Target and draft model should have the same vocabulary size. Target model vocab_size=%llu. Draft model "
+                        "vocab_size=%llu.",
+                        (unsigned long long)model->info.vocabulary, (unsigned long long)draft->info.vocabulary);
+    run->paged.vocabulary_copies = draft->token_embd == NULL && run->paged.stages > 1;
+    return cfi_ranks_check_draft(draft, run, error);
+}
+
 /* Blocks that predict further tokens come after the trunk, on the last stage, and only where they draft. */
 static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
 {
@@ -379,6 +417,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
 {
     vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false,
                             cfi_engine_cache_form(model, run->id, run->release), {0, false, 0}};
+    const ctxfit_model *draft = cfi_ranks_draft(machine);
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
 
     if (status == CTXFIT_OK)
@@ -405,7 +444,11 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
     if (cfi_vllm_changed(run->release, CFI_VLLM_RUNNER_2))
         run->paged.context_high += VLLM_RUNNER_2_BYTES;
-    run->paged.drafts = options->draft_tokens > 0;
+    run->paged.drafts = options->draft_tokens > 0 && draft == NULL;
+    if (draft != NULL)
+        status = vllm_meet_draft(model, machine->speculation, run, error);
+    if (status != CTXFIT_OK)
+        return status;
     run->paged.logit_copies = cfi_vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);
     run->paged.peak_sequences = run->paged.batch_sequences;
@@ -423,6 +466,8 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     status = vllm_state_blocks(options, machine, &specs, error);
     if (status == CTXFIT_OK)
         status = vllm_add_layers(&specs, error);
+    if (status == CTXFIT_OK && draft != NULL)
+        status = vllm_add_draft(&specs, draft, error);
     if (status != CTXFIT_OK)
         return status;
     cfi_ranks_place(model, machine, run);

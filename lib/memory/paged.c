@@ -142,6 +142,16 @@ static bool add_dropped_nextn(const ctxfit_model *model, const cfi_paged *paged,
     return cfi_mul_u64(one, dropped, &all) && add_to_stage(paged, last, all, out);
 }
 
+/* A drafter's copies of embeddings and output matrix: cfi_paged.vocabulary_copies. */
+static bool add_vocabulary_copies(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
+{
+    const cfi_paged *paged = &run->paged;
+    uint64_t         rows = steps_up(model->info.vocabulary, paged->vocabulary_step) / paged->tensor_ranks, bytes;
+
+    return cfi_mul_u64(rows, (uint64_t)model->info.embedding * 2 * paged->vocabulary_copies, &bytes) &&
+           add_to_stage(paged, paged->stages - 1, bytes, out);
+}
+
 static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
     const cfi_paged *paged = &run->paged;
@@ -165,9 +175,28 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
     /* Eyes and ears are on the first stage, divided as what is behind them. */
     if (!add_to_stage(paged, 0, cfi_model_towers_bytes(model) / paged->tensor_ranks, out))
         return false;
+    if (!add_vocabulary_copies(model, run, out))
+        return false;
     /* A tied output is the same tensor on one stage, a copy on the last of several. */
     return model->has_output || model->token_embd == NULL || last == 0 ||
            add_to_stage(paged, last, rank_share(model, model->token_embd, paged), out);
+}
+
+ctxfit_status cfi_memory_add_draft(const ctxfit_model *draft, const cfi_run *run, cfi_memory *out, ctxfit_error *error)
+{
+    cfi_paged      paged = run->paged;
+    const uint32_t last = paged.stages - 1;
+
+    paged.drafts = false;
+    for (uint64_t i = 0; i < draft->info.tensor_count; i++) {
+        const cfi_tensor *tensor = &draft->tensor[i];
+
+        if (is_loaded(draft, tensor, &paged) && !add_to_stage(&paged, last, rank_share(draft, tensor, &paged), out))
+            return cfi_fail(error, CTXFIT_E_OVERFLOW, "draft: more than 64 bits");
+    }
+    for (uint32_t r = 0; r < paged.tensor_ranks; r++)
+        out->device[last * paged.tensor_ranks + r].layers = draft->info.layers;
+    return CTXFIT_OK;
 }
 
 /* Bytes of a block on the ranks of a stage (0: each window has its own), and of all that the requests take. */

@@ -38,7 +38,7 @@ static void draft_question(const cfi_question *q, const cfi_beside_item *item, c
     out->model = item->draft;
     out->beside = NULL;
     out->adapted = NULL;
-    out->speculation = (cfi_engine_speculation){0, false};
+    out->speculation = (cfi_engine_speculation){0, false, NULL};
     out->only_devices = d->devices;
     out->fit_gpu_layers = 0;
     out->fit_cpu_expert_layers = 0;
@@ -68,6 +68,10 @@ static ctxfit_status size_draft(const cfi_question *q, const cfi_beside_item *it
     ctxfit_error  found;
     ctxfit_status status;
 
+    if (q->speculation.draft != NULL) {
+        out->n_ctx_seq = run->n_ctx_seq;
+        return cfi_memory_add_draft(item->draft, run, &out->memory, error);
+    }
     draft_question(q, item, &draft);
     status = cfi_plan_answer_alone(&draft, draft_ctx(item, ctx_tokens, run), sequences, as == CFI_AS_FUSED ? CFI_AS_GRAPH : as, &answer,
                                    &found);
@@ -236,7 +240,8 @@ static void fill_entry(const cfi_question *q, const cfi_beside_item *item, const
     out->device = device;
     out->compute_exact = size->memory.compute_exact;
     out->layers = m->layers;
-    out->draft_tokens = cfi_beside_draft_tokens(item);
+    if (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN)
+        out->draft_tokens = q->speculation.draft_tokens;
     out->n_ctx_seq = size->n_ctx_seq;
     out->weights_bytes = m->weights;
     out->kv_bytes = m->kv + m->kv_swa + m->kv_other; /* within the total, which fits */

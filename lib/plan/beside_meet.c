@@ -20,6 +20,11 @@ static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *
         if (item->kind == CTXFIT_BESIDE_DRAFT)
             return CTXFIT_OK;
         break;
+    case CFI_ENGINE_VLLM:
+    case CFI_ENGINE_SGLANG:
+        if (item->kind == CTXFIT_BESIDE_DRAFT)
+            return CTXFIT_OK;
+        break;
     default: break;
     }
     if (item->kind == CTXFIT_BESIDE_NEXTN && (cfi_ranks_engine(q->engine.id) || q->engine.id == CFI_ENGINE_EXLLAMAV3))
@@ -45,24 +50,48 @@ static bool reads_states(const cfi_beside_item *item)
            strcmp(item->draft->arch_name, "dflash") == 0;
 }
 
+/* Engines whose drafts have no other setting. */
+static ctxfit_status meet_bare_draft(const cfi_question *q, const ctxfit_draft_options *o, ctxfit_error *error)
+{
+    if (o->ctx_tokens == 0 && o->devices == 0 && o->gpu_layers == 0 && o->cpu_expert_layers == 0 && o->kv_key == 0 && o->kv_value == 0 &&
+        o->overrides[0] == '\0')
+        return CTXFIT_OK;
+    return cfi_fail(error, CTXFIT_E_REFUSED, "draft: %s has one setting of it, the tokens that are drafted", q->engine.info.name);
+}
+
 /* It drafts where all caches of the model can be shortened, which states cannot, and quantizes both caches alike. */
 static ctxfit_status meet_mlx_draft(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
 {
-    const ctxfit_draft_options *o = &item->draft_options;
-
     if ((q->model->info.flags & (CTXFIT_MODEL_F_HYBRID | CTXFIT_MODEL_F_RECURRENT)) != 0)
         return cfi_fail(error, CTXFIT_E_REFUSED, "Speculative decoding requires a trimmable prompt cache");
-    if (o->ctx_tokens != 0 || o->devices != 0 || o->gpu_layers != 0 || o->cpu_expert_layers != 0 || o->kv_key != 0 || o->kv_value != 0 ||
-        o->overrides[0] != '\0')
-        return cfi_fail(error, CTXFIT_E_REFUSED, "draft: mlx-lm has one setting of it, the tokens that are drafted");
+    return meet_bare_draft(q, &item->draft_options, error);
+}
+
+/* A draft in the pool of the model: how many tokens it drafts is a setting of the request as well. vLLM has no default of it. The rest is
+ * for the engine's own file to refuse. */
+static ctxfit_status meet_pooled_draft(cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+{
+    ctxfit_status status = meet_bare_draft(q, &item->draft_options, error);
+
+    if (status != CTXFIT_OK)
+        return status;
+    if (item->draft_options.draft_tokens != 0)
+        q->options.draft_tokens = item->draft_options.draft_tokens;
+    if (q->options.draft_tokens == 0 && q->engine.id == CFI_ENGINE_VLLM)
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "A speculative model was provided, but `num_speculative_tokens` was not provided (--num-speculative-tokens)");
+    if (q->options.draft_tokens == 0)
+        q->options.draft_tokens = cfi_beside_draft_tokens(item);
     return CTXFIT_OK;
 }
 
 /* Both models have the same tokens. Of these only the number is known here. */
-static ctxfit_status meet_draft(const cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
+static ctxfit_status meet_draft(cfi_question *q, const cfi_beside_item *item, ctxfit_error *error)
 {
     uint64_t a = q->model->info.vocabulary, b = item->draft->info.vocabulary;
 
+    if (cfi_ranks_engine(q->engine.id))
+        return meet_pooled_draft(q, item, error);
     if (a != 0 && b != 0 && !reads_states(item) && (a > b ? a - b : b - a) > VOCABULARY_DIFFERENCE)
         return cfi_fail(error, CTXFIT_E_REFUSED,
                         "draft model vocab must closely match target model to use speculation but target vocab size %llu does not match "
@@ -213,6 +242,13 @@ static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item
     return status == CTXFIT_OK ? meet_width(q, error) : status;
 }
 
+static cfi_engine_speculation speculation_of(const cfi_question *q, const cfi_beside_item *item)
+{
+    if (cfi_ranks_engine(q->engine.id))
+        return (cfi_engine_speculation){q->options.draft_tokens, reads_states(item), item->draft};
+    return (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item), NULL};
+}
+
 ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error)
 {
     ctxfit_status status = CTXFIT_OK;
@@ -233,7 +269,7 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
         else
             status = meet_projector(q, item, arena, error);
         if (status == CTXFIT_OK && (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN))
-            q->speculation = (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item)};
+            q->speculation = speculation_of(q, item);
     }
     if (status == CTXFIT_OK && q->beside != NULL)
         status = gather_pairs(q, arena, error);

@@ -208,7 +208,7 @@ static void warn_of_beside(warning_list *list, const cfi_question *q)
     if (plan->summary.fit == CTXFIT_FIT_NONE && cfi_plan_margin(q, &alone) >= 0)
         warn(list, "the model alone fits: what runs beside it takes %llu MiB of %s, where %llu MiB are missing",
              mib(plan->device[worst].beside_bytes), plan->device[worst].name, mib((uint64_t)-plan->device[worst].free_bytes) + 1);
-    if (q->speculation.draft_tokens > 0 && plan->answer.run.grown_bits == 0)
+    if (q->speculation.draft_tokens > 0 && plan->answer.run.grown_bits == 0 && plan->answer.run.paged.tensor_ranks == 0)
         warn(list, "speeds are those of the model without drafts: how many of them are accepted is not known");
 }
 

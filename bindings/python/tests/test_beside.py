@@ -122,8 +122,8 @@ def test_what_does_not_belong_is_refused(model: ctxfit.Model, draft: ctxfit.Mode
         ctxfit.plan(model, HW, beside=ctxfit.Beside().add_draft(ctxfit.Model.from_catalog("gemma-3-1b", quant="Q8_0")))
     with pytest.raises(ctxfit.LimitReached):
         ctxfit.Beside().add_draft(draft).add_draft(draft)
-    with pytest.raises(ctxfit.Unsupported, match="sglang"):
-        ctxfit.plan(model, HW, engine="sglang", beside=ctxfit.Beside().add_draft(draft))
+    with pytest.raises(ctxfit.Unsupported, match="tensorrt-llm"):
+        ctxfit.plan(model, HW, engine="tensorrt-llm", beside=ctxfit.Beside().add_draft(draft))
     with pytest.raises(ctxfit.InvalidArgument, match="devices"):
         ctxfit.plan(model, HW, beside=ctxfit.Beside().add_draft(draft, devices=[1]))
     with pytest.raises(TypeError, match="beside"):

@@ -181,7 +181,7 @@ static void a_draft_that_cannot_draft_is_refused(void **state)
     far.devices = 1u << 1;
     assert_int_equal(ctxfit_beside_add_draft(beside, draft, &far, NULL), CTXFIT_OK);
     assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_INVALID_ARG);
-    memcpy(options.engine, "sglang", sizeof "sglang");
+    memcpy(options.engine, "tensorrt-llm", sizeof "tensorrt-llm");
     assert_int_equal(refused(model, "2*rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_UNSUPPORTED);
     assert_non_null(strstr(error.message, "draft"));
     assert_int_equal(ctxfit_beside_add_draft(beside, NULL, NULL, NULL), CTXFIT_E_INVALID_ARG);

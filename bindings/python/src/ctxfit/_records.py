@@ -1180,7 +1180,7 @@ class PlanBeside:
     n_ctx_seq: int
     #: tensors that are placed here
     weights_bytes: int
-    #: of a draft: caches of every kind
+    #: of a draft: caches of every kind; 0 where they are in the model's pool (vLLM, SGLang)
     kv_bytes: int
     #: of a draft: state of recurrent layers
     recurrent_bytes: int
