@@ -282,7 +282,8 @@ CTXFIT_API ctxfit_status ctxfit_companion_from_gguf(const ctxfit_gguf *gguf, ctx
 /** Frees a model; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_model_free(ctxfit_model *model);
 
-/** Name for people ("Qwen3-Coder-30B-A3B-Instruct"), "" if unnamed. Borrowed. @since 0.1.0 */
+/** Name for people ("Qwen3-Coder-30B-A3B-Instruct"); of a file without one its base name and size, or its architecture; "" if unnamed.
+ *  Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_name(const ctxfit_model *model);
 /** Architecture as in `general.architecture` ("qwen3moe"). Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_arch(const ctxfit_model *model);

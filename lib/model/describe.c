@@ -69,13 +69,38 @@ static void read_rope(cfi_meta *meta, ctxfit_model_info *info)
 
 /* ---- whole model ---- */
 
+/* Of a file without general.name: its base name and size, as the converter makes names of files of them, or the architecture. */
+static const char *other_name(ctxfit_model *model, cfi_meta *meta)
+{
+    size_t      base_len, size_len;
+    const char *base = cfi_meta_string(meta, "general.basename", &base_len);
+    const char *size = cfi_meta_string(meta, "general.size_label", &size_len);
+    char       *name;
+
+    if (base == NULL || base_len == 0)
+        return model->arch_name;
+    if (size == NULL || size_len == 0)
+        return cfi_arena_copy(&model->arena, base, base_len);
+    name = cfi_arena_alloc(&model->arena, base_len + size_len + 2);
+    if (name == NULL)
+        return NULL;
+    memcpy(name, base, base_len);
+    name[base_len] = '-';
+    memcpy(name + base_len + 1, size, size_len);
+    name[base_len + size_len + 1] = '\0';
+    return name;
+}
+
 static ctxfit_status read_names(ctxfit_model *model, cfi_meta *meta)
 {
     size_t      len;
     const char *name = cfi_meta_string(meta, "general.name", &len);
 
     model->arch_name = cfi_arena_copy(&model->arena, meta->arch, strlen(meta->arch));
-    model->name = name != NULL ? cfi_arena_copy(&model->arena, name, len) : "";
+    if (name == NULL || len == 0)
+        model->name = other_name(model, meta);
+    else
+        model->name = cfi_arena_copy(&model->arena, name, len);
     if (model->arch_name == NULL || model->name == NULL)
         cfi_meta_fail(meta, CTXFIT_E_NO_MEMORY, "model: out of memory");
     return meta->status;

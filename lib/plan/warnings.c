@@ -18,6 +18,9 @@ static void warn(warning_list *list, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    for (uint32_t i = 0; i < list->plan->summary.warning_count; i++)
+        if (strcmp(list->plan->warning[i], text) == 0)
+            return; /* of devices that are alike, say */
     copy = cfi_arena_copy(&list->plan->arena, text, strlen(text));
     if (copy == NULL)
         list->out_of_memory = true;
@@ -111,6 +114,31 @@ static void warn_of_hardware(warning_list *list, const cfi_question *q)
     }
 }
 
+/* GPUs that hold nothing, in one sentence. */
+static void warn_of_unused(warning_list *list, const cfi_question *q)
+{
+    const ctxfit_plan *plan = list->plan;
+    char               names[256];
+    cfi_writer         text;
+    uint32_t           unused = 0;
+
+    if (plan->summary.gpu_layers == 0 || q->engine.id == CFI_ENGINE_LLAMACPP)
+        return;
+    cfi_writer_init(&text, names, sizeof names);
+    for (uint32_t i = 0; i < q->device_count; i++) {
+        if (plan->device[i].total_bytes > 0)
+            continue;
+        if (unused < 8)
+            cfi_write(&text, "%s%.24s", unused > 0 ? ", " : "", plan->device[i].name);
+        unused++;
+    }
+    (void)cfi_writer_finish(&text, NULL);
+    if (unused == 1)
+        warn(list, "%s leaves %s unused", plan->summary.engine.name, names);
+    else if (unused > 1)
+        warn(list, "%s leaves %" PRIu32 " GPUs unused: %s%s", plan->summary.engine.name, unused, names, unused > 8 ? ", ..." : "");
+}
+
 /* What the engine does other than it was asked. */
 static void warn_of_engine(warning_list *list, const cfi_question *q)
 {
@@ -168,10 +196,7 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (q->engine.id == CFI_ENGINE_TRTLLM && s->n_ctx_seq > s->n_batch) /* _check_arguments(), llmapi/llm.py */
         warn(list, "%s refuses prompts of more than %" PRIu32 " tokens (max_num_tokens) unless enable_chunked_prefill is on",
              s->engine.name, s->n_batch);
-    for (uint32_t i = 0; i < q->device_count && s->gpu_layers > 0 && q->engine.id != CFI_ENGINE_LLAMACPP; i++) {
-        if (list->plan->device[i].total_bytes == 0)
-            warn(list, "%s leaves %s unused", s->engine.name, list->plan->device[i].name);
-    }
+    warn_of_unused(list, q);
 }
 
 static unsigned long long mib(uint64_t bytes) { return (unsigned long long)(bytes >> 20); }

@@ -525,6 +525,35 @@ static void getters_answer_by_place(void **state)
     ctxfit_model_free(model);
 }
 
+/* general.basename and general.size_label are what the converter makes names of files of. */
+static void a_model_without_a_name_has_that_of_its_base_or_architecture(void **state)
+{
+    static const struct {
+        const char *name, *base, *size, *expected;
+    } cases[] = {
+        {NULL, "Qwen3", "8B", "Qwen3-8B"}, {NULL, "Qwen3", NULL, "Qwen3"}, {NULL, NULL, "8B", "qwen3moe"},
+        {NULL, NULL, NULL, "qwen3moe"},    {"", "Qwen3", "", "Qwen3"},     {"A model", "Qwen3", "8B", "A model"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        builder       b;
+        ctxfit_model *model;
+
+        good_keys(&b, "qwen3moe", 0);
+        if (cases[i].name != NULL)
+            gw_key_text(&b.w, "general.name", cases[i].name);
+        if (cases[i].base != NULL)
+            gw_key_text(&b.w, "general.basename", cases[i].base);
+        if (cases[i].size != NULL)
+            gw_key_text(&b.w, "general.size_label", cases[i].size);
+        tensor(&b, "token_embd.weight", 1, 512, 100, 1);
+        model = build(&b);
+        assert_string_equal(ctxfit_model_name(model), cases[i].expected);
+        ctxfit_model_free(model);
+    }
+}
+
 static void getters_take_null(void **state)
 {
     ctxfit_model_info  info = CTXFIT_MODEL_INFO_INIT;
@@ -545,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors_are_put_where_they_are_used),
+        cmocka_unit_test(a_model_without_a_name_has_that_of_its_base_or_architecture),
         cmocka_unit_test(lfm2_calls_its_output_norm_an_embedding_norm),
         cmocka_unit_test(unused_prediction_blocks_are_left_out_tensor_by_tensor),
         cmocka_unit_test(deepseek4_without_its_prediction_block_has_none),

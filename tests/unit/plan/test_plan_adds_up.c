@@ -189,12 +189,50 @@ static void what_does_not_limit_says_why(void **state)
     ctxfit_model_free(model);
 }
 
+/* No sentence twice, and GPUs that are left over in one. */
+static void check_warnings(const ctxfit_plan *plan, const ctxfit_hw *hw, const char *what)
+{
+    const ctxfit_plan_summary s = summary_of(plan);
+    unsigned                  unused = 0;
+
+    (void)hw;
+    for (uint32_t i = 0; i < s.warning_count; i++) {
+        for (uint32_t k = 0; k < i; k++)
+            require(strcmp(ctxfit_plan_warning(plan, i), ctxfit_plan_warning(plan, k)) != 0, what);
+        unused += strstr(ctxfit_plan_warning(plan, i), "unused") != NULL;
+    }
+    require(unused <= 1, what);
+}
+
+static void every_warning_is_said_once(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("12*gpu(backend=cuda,mem=24GiB) host:64GiB");
+    ctxfit_plan_options o = options_with(8192, 1);
+    ctxfit_plan        *plan;
+    bool                said = false;
+
+    (void)state;
+    assert_true(plan_all(check_warnings) > 1000);
+    (void)snprintf(o.engine, sizeof o.engine, "vllm");
+    plan = planned(model, hw, &o);
+    for (uint32_t i = 0; ctxfit_plan_warning(plan, i) != NULL; i++)
+        said = said || strcmp(ctxfit_plan_warning(plan, i), "vllm leaves 11 GPUs unused: CUDA1, CUDA2, CUDA3, CUDA4, CUDA5, CUDA6, CUDA7, "
+                                                            "CUDA8, ...") == 0;
+    assert_true(said);
+    check_warnings(plan, hw, "12 GPUs");
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usable_is_total_and_free_on_every_device),
         cmocka_unit_test(limits_agree_with_the_verdict_and_say_up_to_where_they_are_known),
         cmocka_unit_test(what_does_not_limit_says_why),
+        cmocka_unit_test(every_warning_is_said_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
