@@ -300,6 +300,22 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual([sum(parts)], [d["bytes"] for d in other["differences"] if d["key"] == "total_bytes"])
         self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
 
+    def test_every_key_of_a_plan_is_documented(self):
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
+        keys = set()
+
+        def walk(value):
+            if isinstance(value, dict):
+                keys.update(value)
+            for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+                walk(inner)
+
+        for engine in ("llama.cpp", "ollama", "lm-studio", "vllm", "sglang", "tensorrt-llm", "exllamav3"):
+            walk(plan("qwen3-8b", "--quant", "BF16", "--hw", "2*rtx-4090 host:64GiB", "-c", "8k", "--engine", engine, "--prompt", "100")[1])
+        walk(plan("qwen3-14b", "--quant", "Q4_K_M", "--hw", "mac-studio-m2-ultra-64gb", "--draft", "qwen3-0.6b")[1])
+        self.assertGreater(len(keys), 80)
+        self.assertEqual(sorted(k for k in keys if f"`{k}`" not in page), [])
+
     def test_settings_of_other_engines_are_told(self):
         answer = run("plan", "qwen3-8b", "--hw", "2*rtx-4090", "-tp", "2", "--gpu-memory-utilization", "0.5", "--json")
         self.assertIn("without effect: memory_fraction (--gpu-memory-utilization), tensor_parallel (-tp) (llama.cpp has no such setting)",
