@@ -113,14 +113,18 @@ static bool take_factor(cfi_hf_config *c, const char **at, double *out)
     return number_of(source.value, out);
 }
 
+#define EXACT_WHOLE 9007199254740992.0 /* 2^53: whole numbers are exact up to there */
+
 static double combine(double left, char operation, double right)
 {
     switch (operation) {
     case '*': return left * right;
     case '+': return left + right;
     case '-': return left - right;
-    default: return right != 0 ? (double)(int64_t)(left / right) : 0;
+    default: break;
     }
+    left = right != 0 ? left / right : 0;
+    return left > -EXACT_WHOLE && left < EXACT_WHOLE ? (double)(int64_t)left : left;
 }
 
 /* Up to " or " or the end. */
@@ -136,7 +140,7 @@ static bool take_alternative(cfi_hf_config *c, const char **at, double *out)
             found = false;
         if (found)
             *out = combine(*out, operation, right);
-        if (found && !(*out >= 0 && *out <= 9007199254740992.0)) /* 2^53: whole numbers are exact up to there */
+        if (found && !(*out >= 0 && *out <= EXACT_WHOLE))
             found = false;
     }
     return found;
@@ -151,7 +155,7 @@ static bool evaluate(cfi_hf_config *c, const char *expression, uint64_t *out)
         expression += 4;
         found = take_alternative(c, &expression, &value);
     }
-    if (!found || !(value >= 0 && value <= 9007199254740992.0))
+    if (!found || !(value >= 0 && value <= EXACT_WHOLE))
         return false;
     *out = (uint64_t)value;
     return true;

@@ -594,6 +594,8 @@ static void what_is_no_configuration_is_refused(void **state)
         {"{\"model_type\": \"llama\", \"num_hidden_layers\": 4294967295}", CTXFIT_E_MALFORMED},
         {"{\"model_type\": \"llama\", \"num_hidden_layers\": 0}", CTXFIT_E_MALFORMED},
         {"{\"model_type\": \"llama\", \"num_attention_heads\": 7, \"num_key_value_heads\": 3}", CTXFIT_E_MALFORMED},
+        {"{\"architectures\": [\"MolmoForCausalLM\"], \"hidden_size\": 64, \"num_hidden_layers\": 2, \"num_attention_heads\": 2, "
+         "\"vocab_size\": 64, \"intermediate_size\": 1e30}", CTXFIT_E_INCOMPLETE}, /* half of it is no whole number of 64 bits */
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", CTXFIT_E_LIMIT},
     };
     ctxfit_error error = {0};
