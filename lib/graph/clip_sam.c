@@ -60,7 +60,8 @@ static cfi_node *into_windows(cfi_net *net, cfi_node *x, uint64_t window)
 
 static cfi_node *out_of_windows(cfi_net *net, cfi_node *x, uint64_t width, uint64_t height, uint64_t window)
 {
-    uint64_t c = x->ne[0], across = windows(width, window), down = windows(height, window), images = x->ne[3] / (across * down);
+    uint64_t c = x->ne[0], across = windows(width, window), down = windows(height, window);
+    uint64_t images = x->ne[3] / cfi_max_u64(1, across * down);
 
     x = cfi_cont(net, cfi_permute(net, cfi_reshape_4d(net, x, c * window, window, across, down * images), 0, 2, 1, 3));
     x = cfi_reshape_4d(net, x, c, across * window, down * window, images);

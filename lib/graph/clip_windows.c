@@ -227,6 +227,8 @@ cfi_node *cfi_clip_graph_minicpmv46(cfi_clip_build *b)
     uint32_t             behind = at->count > 0 && at->value[0] > 0 ? (uint32_t)at->value[0] : 0;
     cfi_node            *mean, *wide;
 
+    if (behind >= b->clip->layers)
+        return cfi_missing(b->net); /* the engine stops there */
     if (cfi_clip_tensor(b, "v.pre_ln.weight") != NULL)
         x = cfi_clip_norm(b, x, CFI_OP_NORM, "v.pre_ln");
     if (b->clip->merge == 2) {
