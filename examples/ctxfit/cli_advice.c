@@ -43,26 +43,47 @@ static bool fits(const cli_advice *a, ctxfit_plan_options options)
     return true;
 }
 
+/* Options with a context of so many tokens for each sequence: some engines divide what is asked for, some give all of it to each. */
+static bool fits_each(const cli_advice *a, uint64_t ctx_seq_tokens, uint32_t sequences, uint64_t *out_ctx)
+{
+    ctxfit_plan_options options = a->request->options;
+    ctxfit_plan_summary s = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan        *plan;
+
+    options.sequences = sequences;
+    options.flags |= CTXFIT_PLAN_F_NO_LIMITS;
+    for (int whole = 0; whole < 2; whole++) {
+        *out_ctx = options.ctx_tokens = ctx_seq_tokens * (whole ? sequences : 1);
+        if (!cli_try(a, a->model, &options, &plan))
+            continue;
+        (void)ctxfit_plan_get_summary(plan, &s);
+        ctxfit_plan_free(plan);
+        if (s.n_ctx_seq >= ctx_seq_tokens)
+            return true;
+    }
+    return false;
+}
+
 static void advise_context(cli_advice *a, const ctxfit_plan_summary *s)
 {
-    char option[64], effect[96];
+    char     option[64], effect[96];
+    uint64_t ctx;
 
-    if (s->max_ctx_seq_tokens == 0 || s->max_ctx_seq_tokens >= s->n_ctx_seq)
+    if (s->max_ctx_seq_tokens == 0 || s->max_ctx_seq_tokens >= s->n_ctx_seq || !fits_each(a, s->max_ctx_seq_tokens, s->n_seq, &ctx))
         return;
-    /* One cache for all is as long as what each may use. */
-    (void)snprintf(option, sizeof option, "-c %llu", (unsigned long long)(s->max_ctx_seq_tokens * (s->kv_unified ? 1 : s->n_seq)));
+    (void)snprintf(option, sizeof option, "-c %llu", (unsigned long long)ctx);
     (void)snprintf(effect, sizeof effect, "%s tokens for a sequence", cli_count(s->max_ctx_seq_tokens));
     cli_say(a, heading, option, effect);
 }
 
 static void advise_sequences(cli_advice *a, const ctxfit_plan_summary *s)
 {
-    char option[64], effect[96];
+    char     option[64], effect[96];
+    uint64_t ctx;
 
-    if (s->max_sequences == 0 || s->max_sequences >= s->n_seq || s->kv_unified)
+    if (s->max_sequences == 0 || s->max_sequences >= s->n_seq || s->kv_unified || !fits_each(a, s->n_ctx_seq, s->max_sequences, &ctx))
         return;
-    (void)snprintf(option, sizeof option, "-np %u -c %llu", (unsigned)s->max_sequences,
-                   (unsigned long long)(s->n_ctx_seq * s->max_sequences));
+    (void)snprintf(option, sizeof option, "-np %u -c %llu", (unsigned)s->max_sequences, (unsigned long long)ctx);
     (void)snprintf(effect, sizeof effect, "fewer sequences of %s tokens each", cli_count(s->n_ctx_seq));
     cli_say(a, heading, option, effect);
 }

@@ -300,6 +300,15 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual([sum(parts)], [d["bytes"] for d in other["differences"] if d["key"] == "total_bytes"])
         self.assertIn("GPU", self.check(BAD_INPUT, "plan", "qwen3-8b", "--hw", "host:64GiB", "--engine", "ollama", "--engine", "vllm"))
 
+    def test_a_context_that_is_advised_fits_under_every_engine(self):
+        for engine in ("llama.cpp", "vllm", "sglang", "tensorrt-llm"):
+            words = ["plan", "qwen3-8b", "--quant", "BF16", "--hw", "rtx-4090 host:64GiB", "-np", "4", "--engine", engine]
+            words += ["-c", "163840"] if engine == "llama.cpp" else []
+            advised = re.findall(r"^    (-c \d+|-np \d+ -c \d+) ", run(*words).stdout.decode(), re.M)
+            self.assertTrue(advised, engine)
+            for change in advised:
+                self.assertEqual(run(*words, *change.split()).returncode, FITS, (engine, change))
+
     def test_every_key_of_a_plan_is_documented(self):
         page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
         keys = set()
