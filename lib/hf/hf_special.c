@@ -279,7 +279,11 @@ static void read_layers_of_their_own(cfi_hf_line *line)
     const bool            full_width = strcmp(line->c->family, "gemma4") == 0; /* layers with full attention have a head_dim of their own */
     uint64_t              width;
 
-    if (cfi_json_count(layers) == 0 || line->c->layers == 0)
+    cfi_hf_expect_object(line->c, "per_layer_config");
+    for (cfi_json_iter it = cfi_json_items(layers); line->c->status == CTXFIT_OK && cfi_json_next(&it);)
+        if (cfi_json_kind_of(it.value) != CFI_JSON_OBJECT)
+            cfi_hf_fail(line->c, CTXFIT_E_TYPE, "'per_layer_config' has %s: expected objects", cfi_json_kind_name(it.value));
+    if (cfi_json_count(layers) == 0 || line->c->layers == 0 || line->c->status != CTXFIT_OK)
         return;
     set_of_layers(line, "num_attention_heads", "attention.head_count");
     set_of_layers(line, "num_key_value_heads", "attention.head_count_kv");

@@ -286,6 +286,8 @@ static void a_list_of_layers_that_does_not_fit_is_refused(void **state)
          "\"hybrid_override_pattern\": \"M*\\u00e9-\", " SHAPE "}", "'hybrid_override_pattern' has '?' for layer 2"},
         {LLAMA ", \"num_key_value_heads\": 8, \"per_layer_config\": {\"07\": {\"num_key_value_heads\": 4}}}",
          "'per_layer_config' has '07': expected layers from 0 to 3"},
+        {LLAMA ", \"per_layer_config\": {\"00\": [1, 2]}}", "'per_layer_config' has a list: expected objects"},
+        {LLAMA ", \"per_layer_config\": [{\"head_dim\": 4}]}", "'per_layer_config' is a list: expected an object"},
     };
     ctxfit_error error = {0};
 
