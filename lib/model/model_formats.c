@@ -1,4 +1,6 @@
 /* Formats of a model's tensors when there is no file that says them. */
+#include <stdio.h>
+
 #include "recipe_internal.h"
 
 /* What llama-quantize asks of a model. Blocks are those of the file: layers that are passed several times count once. */
@@ -21,6 +23,31 @@ static cfi_quant_facts facts_of(const ctxfit_model *model, ctxfit_file_type sour
     return facts;
 }
 
+/* llama-quantize makes something else of published MXFP4 with --allow-requantize only; files that others publish mostly keep it. */
+static ctxfit_status note_mxfp4(ctxfit_model *model, const cfi_quant_tensor *work, size_t count, ctxfit_error *error)
+{
+    uint64_t made = 0;
+    uint64_t kept = 0;
+    uint64_t bytes;
+    uint32_t notes = 0;
+    char     text[192];
+
+    for (size_t n = 0; n < count; n++)
+        if (work[n].from == CTXFIT_QUANT_MXFP4 && work[n].to != CTXFIT_QUANT_MXFP4) {
+            if (cfi_quant_tensor_bytes(work[n].to, work[n].dims, &bytes) != CTXFIT_OK || !cfi_add_u64(made, bytes, &made) ||
+                cfi_quant_tensor_bytes(CTXFIT_QUANT_MXFP4, work[n].dims, &bytes) != CTXFIT_OK || !cfi_add_u64(kept, bytes, &kept))
+                return CTXFIT_OK; /* too many to count: the layout says so */
+        }
+    while (notes < CFI_MODEL_NOTES && model->note[notes] != NULL)
+        notes++;
+    if (made == 0 || notes == CFI_MODEL_NOTES)
+        return CTXFIT_OK;
+    (void)snprintf(text, sizeof text, "experts published in MXFP4 take %.2f GiB as llama-quantize --allow-requantize makes them, "
+                   "%.2f GiB in a file that keeps them", (double)made / (1u << 30), (double)kept / (1u << 30));
+    model->note[notes] = cfi_arena_copy(&model->arena, text, strlen(text));
+    return model->note[notes] != NULL ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a note");
+}
+
 static ctxfit_status quantize(ctxfit_model *model, ctxfit_file_type file_type, ctxfit_file_type source, cfi_quant_tensor *work,
                               ctxfit_error *error)
 {
@@ -38,6 +65,8 @@ static ctxfit_status quantize(ctxfit_model *model, ctxfit_file_type file_type, c
         status = cfi_exl3_apply(file_type, &facts, work, count, &model->arena.allocator, error);
     else
         status = cfi_quant_recipe_apply(file_type, &facts, work, count, &model->arena.allocator, NULL, error);
+    if (status == CTXFIT_OK && !cfi_exl3_is(file_type))
+        status = note_mxfp4(model, work, count, error);
     for (size_t n = 0; n < count && status == CTXFIT_OK; n++) {
         model->tensor[n].quant = work[n].to;
         model->tensor[n].parts = work[n].parts;

@@ -11,6 +11,11 @@
     "attention.head_count_kv=2 attention.sliding_window=128 expert_count=4 expert_used_count=2 expert_feed_forward_length=256 "    \
     "vocab_size=1000"
 
+#define GPT_OSS_WIDE                                                                                                               \
+    "gpt-oss block_count=2 context_length=4096 embedding_length=4096 feed_forward_length=512 attention.head_count=4 "              \
+    "attention.head_count_kv=2 attention.sliding_window=128 expert_count=32 expert_used_count=2 "                                  \
+    "expert_feed_forward_length=2048 vocab_size=1000"
+
 #define DEEPSEEK4                                                                                                                  \
     "deepseek4 block_count=2 embedding_length=256 attention.head_count=4 attention.head_count_kv=1 attention.key_length=64 "       \
     "attention.value_length=64 attention.q_lora_rank=64 attention.sliding_window=128 attention.compress_ratios=[0,4] "             \
@@ -104,7 +109,29 @@ static void experts_published_in_mxfp4_stay_so(void **state)
     assert_int_equal(format_of(model, "blk.0.ffn_up_exps.weight"), CTXFIT_QUANT_MXFP4);
     assert_int_equal(format_of(model, "blk.0.attn_q.weight"), CTXFIT_QUANT_BF16);
     assert_int_equal(model->info.file_type, CFI_FILE_MXFP4_MOE);
+    assert_null(ctxfit_model_note(model, 0));
     ctxfit_model_free(model);
+}
+
+/* 2 layers of 3 matrices, 4096 x 2048 x 32 each: 34 bytes of 32 elements in Q8_0, 17 in MXFP4. */
+static void experts_made_from_mxfp4_say_what_a_file_that_keeps_them_has(void **state)
+{
+    char          expected[192];
+    ctxfit_model *kept = make(GPT_OSS, "MXFP4_MOE");
+    ctxfit_model *made = make(GPT_OSS_WIDE, "Q8_0");
+    double        blocks = 2.0 * 3 * 4096 * 2048 * 32 / 32;
+
+    (void)state;
+    assert_null(ctxfit_model_note(kept, 0));
+    snprintf(expected, sizeof expected, "take %.2f GiB as llama-quantize --allow-requantize makes them, %.2f GiB in a file that keeps them",
+             blocks * 34 / 1073741824.0, blocks * 17 / 1073741824.0);
+    assert_non_null(strstr(ctxfit_model_note(made, 0), expected));
+    assert_null(ctxfit_model_note(made, 1));
+    ctxfit_model_free(made);
+    made = make(GPT_OSS " mxfp4_experts=false", "Q8_0");
+    assert_null(ctxfit_model_note(made, 0));
+    ctxfit_model_free(made);
+    ctxfit_model_free(kept);
 }
 
 static void requantizing_forgets_the_file_type_before(void **state)
@@ -253,6 +280,7 @@ int main(void)
         cmocka_unit_test(tensors_follow_each_other_in_the_file),
         cmocka_unit_test(published_weights_are_bf16_unless_the_text_says_otherwise),
         cmocka_unit_test(experts_published_in_mxfp4_stay_so),
+        cmocka_unit_test(experts_made_from_mxfp4_say_what_a_file_that_keeps_them_has),
         cmocka_unit_test(requantizing_forgets_the_file_type_before),
         cmocka_unit_test(a_file_of_f32_becomes_f16),
         cmocka_unit_test(bad_texts_are_refused_with_a_reason),
