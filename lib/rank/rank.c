@@ -17,6 +17,9 @@ ctxfit_status cfi_rank_begin(cfi_rank *rank, size_t room, const ctxfit_plan_opti
         return cfi_fail(error, status, "options: %s", ctxfit_status_message(status));
     if (rank->options.ctx_tokens == CTXFIT_CTX_LARGEST)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctx_tokens: a listing is for a context, not for the largest one");
+    status = cfi_engine_choose(rank->options.engine, &rank->engine, error);
+    if (status != CTXFIT_OK)
+        return status;
     rank->options.struct_size = (uint32_t)sizeof rank->options;
     rank->options.flags |= CTXFIT_PLAN_F_NO_LIMITS;
     rank->allocator = cfi_allocator_or_default(allocator);

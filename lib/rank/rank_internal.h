@@ -7,6 +7,7 @@
 
 typedef struct cfi_rank {
     ctxfit_plan_options options; /* complete; no limits are searched */
+    cfi_engine_choice   engine;
     ctxfit_allocator    allocator;
     ctxfit_rank_row    *rows;
     size_t              count;

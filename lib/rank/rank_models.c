@@ -153,14 +153,25 @@ static ctxfit_status find_best(cfi_rank *rank, const ctxfit_model *published, co
     return status;
 }
 
+/* A sequence of what is asked for is longer than the engine takes the model for. */
+static bool is_too_long(const cfi_rank *rank, const ctxfit_model *model)
+{
+    uint64_t       asked = rank->options.ctx_tokens;
+    const uint64_t most = cfi_engine_length_of(model, rank->engine.id, rank->engine.release).most;
+
+    if (!cfi_engine_traits_of(rank->engine.id)->per_sequence && rank->options.sequences > 1 &&
+        rank->options.kv_unified != CTXFIT_CHOICE_ON)
+        asked /= rank->options.sequences;
+    return most != 0 && asked > most;
+}
+
 static ctxfit_status add_model(cfi_rank *rank, const ctxfit_hw *hw, uint32_t place, const type_list *types, ctxfit_error *error)
 {
     ctxfit_rank_row *row = &rank->rows[rank->count];
     ctxfit_model    *model;
     ctxfit_error     found;
     ctxfit_file_type only = types->count == 1 ? types->type[0] : 0;
-    uint64_t         asked = rank->options.ctx_tokens;
-    bool             fits = false;
+    bool             fits = false, too_long;
     ctxfit_status    status =
         ctxfit_model_from_catalog(ctxfit_model_catalog_id(place), only, &rank->allocator, &model, &found);
 
@@ -171,16 +182,12 @@ static ctxfit_status add_model(cfi_rank *rank, const ctxfit_hw *hw, uint32_t pla
             *error = found;
         return status;
     }
-    if (rank->options.sequences > 1 && rank->options.kv_unified != CTXFIT_CHOICE_ON)
-        asked /= rank->options.sequences;
     memset(row, 0, sizeof *row);
-    for (int experts = 0; experts < 2 && status == CTXFIT_OK && !fits; experts++) {
-        if (model->info.trained_tokens != 0 && asked > model->info.trained_tokens)
-            break;
+    too_long = is_too_long(rank, model);
+    for (int experts = 0; experts < 2 && status == CTXFIT_OK && !fits && !too_long; experts++)
         status = only != 0 ? cfi_rank_try(rank, model, hw, experts == 1, row, &fits, error)
                  : experts == 1 && model->info.experts == 0
                      ? CTXFIT_OK : find_best(rank, model, hw, types, experts == 1, row, &fits, error);
-    }
     ctxfit_model_free(model);
     if (status == CTXFIT_OK && fits) {
         row->place = place;
@@ -204,10 +211,9 @@ ctxfit_status ctxfit_rank_models(const ctxfit_hw *hw, ctxfit_file_type best, ctx
                                  const ctxfit_allocator *allocator, ctxfit_rank_row *rows, size_t cap, size_t *out_count,
                                  ctxfit_error *error)
 {
-    cfi_rank          rank;
-    type_list         types;
-    cfi_engine_choice engine;
-    ctxfit_status     status;
+    cfi_rank      rank;
+    type_list     types;
+    ctxfit_status status;
 
     if (out_count != NULL)
         *out_count = 0;
@@ -218,7 +224,7 @@ ctxfit_status ctxfit_rank_models(const ctxfit_hw *hw, ctxfit_file_type best, ctx
         status = cfi_rank_begin(&rank, ctxfit_model_catalog_count(), options, allocator, rows, cap, out_count, error);
     if (status != CTXFIT_OK)
         return status;
-    if (cfi_engine_choose(rank.options.engine, &engine, NULL) == CTXFIT_OK && engine.id == CFI_ENGINE_EXLLAMAV3)
+    if (status == CTXFIT_OK && rank.engine.id == CFI_ENGINE_EXLLAMAV3)
         status = list_exl3(&types, cfi_exl3_is(best) ? best : 0, least, error);
     for (uint32_t i = 0; i < ctxfit_model_catalog_count() && status == CTXFIT_OK; i++)
         status = add_model(&rank, hw, i, &types, error);

@@ -277,6 +277,34 @@ static void any_allocation_of_a_listing_may_fail(void **state)
 }
 
 /* Of EXL3 a listing has the bits that people publish, down to those of `least`. */
+static bool is_listed(const ctxfit_hw *hw, const char *engine, uint64_t tokens, const char *id)
+{
+    ctxfit_plan_options o = context(tokens);
+    size_t              count = 0;
+
+    o.sequences = 2;
+    memcpy(o.engine, engine, strlen(engine) + 1);
+    set_sizes();
+    assert_int_equal(ctxfit_rank_models(hw, 0, 0, &o, NULL, rows, MOST_ROWS, &count, NULL), CTXFIT_OK);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(ctxfit_model_catalog_id(rows[i].place), id) == 0)
+            return true;
+    return false;
+}
+
+/* Qwen3-8B is made for 40,960 tokens. llama.cpp divides a context, vLLM gives each request all of it. */
+static void a_context_is_too_long_where_a_sequence_of_it_is(void **state)
+{
+    ctxfit_hw *hw = machine("h100");
+
+    (void)state;
+    assert_true(is_listed(hw, "llama.cpp", 65536, "qwen3-8b"));
+    assert_false(is_listed(hw, "llama.cpp", 2 * 65536, "qwen3-8b"));
+    assert_true(is_listed(hw, "vllm", 40960, "qwen3-8b"));
+    assert_false(is_listed(hw, "vllm", 65536, "qwen3-8b"));
+    ctxfit_hw_free(hw);
+}
+
 static void under_exllamav3_models_are_listed_in_its_own_types(void **state)
 {
     ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
@@ -314,6 +342,7 @@ int main(void)
         cmocka_unit_test(machines_are_those_that_fit_by_price),
         cmocka_unit_test(arguments_of_listings_are_checked),
         cmocka_unit_test(any_allocation_of_a_listing_may_fail),
+        cmocka_unit_test(a_context_is_too_long_where_a_sequence_of_it_is),
         cmocka_unit_test(under_exllamav3_models_are_listed_in_its_own_types),
     };
 
