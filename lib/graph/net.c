@@ -30,14 +30,35 @@ void cfi_list_add(cfi_net *net, cfi_list *list, cfi_node *node)
     list->item[list->count++] = node;
 }
 
+/* Sources first, each in its order. The way back stands in the sources themselves: a graph is as deep as a file makes it. */
 void cfi_net_expand(cfi_net *net, cfi_node *node)
 {
+    cfi_node *asker = NULL, *next;
+
     if ((node->flags & CFI_NODE_VISITED) != 0)
         return;
     node->flags |= CFI_NODE_VISITED;
-    for (uint32_t i = 0; i < node->sources; i++)
-        cfi_net_expand(net, node->src[i]);
-    cfi_list_add(net, node->op == CFI_OP_NONE ? &net->leafs : &net->nodes, node);
+    while (node != NULL) {
+        if (node->expanded < node->sources) {
+            next = node->src[node->expanded];
+            if ((next->flags & CFI_NODE_VISITED) != 0) {
+                node->expanded++;
+                continue;
+            }
+            next->flags |= CFI_NODE_VISITED;
+            node->src[node->expanded] = asker;
+            asker = node;
+            node  = next;
+            continue;
+        }
+        cfi_list_add(net, node->op == CFI_OP_NONE ? &net->leafs : &net->nodes, node);
+        next = asker;
+        if (asker != NULL) {
+            asker = next->src[next->expanded];
+            next->src[next->expanded++] = node;
+        }
+        node = next;
+    }
 }
 
 void cfi_net_boundary(cfi_net *net)

@@ -43,7 +43,7 @@ struct cfi_node {
     uint8_t    place;    /* device, the host behind them; CFI_UNPLACED */
     uint8_t    buffer;   /* that holds its memory */
     uint8_t    sources;
-    uint8_t    reserved;
+    uint8_t    expanded; /* sources that are in the order: cfi_net_expand() */
 };
 
 /* One step of the scheduled order: a node, or (dependency) nothing but a reading of it. */
