@@ -109,6 +109,8 @@ typedef struct cfi_clip {
     uint32_t                warm_height;
 } cfi_clip;
 
+#define CFI_CLIP_MOST_LENGTH 16777216u /* a side, of what is encoded: from there on float has no odd numbers */
+
 /* Sizes that are encoded one after another. */
 typedef struct cfi_clip_pictures {
     uint32_t width[2];  /* of overview or whole, of tiles */

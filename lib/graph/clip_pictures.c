@@ -5,13 +5,12 @@
 #include "clip_internal.h"
 
 #define MOST_PIXELS 65536u     /* a side, of what is asked about */
-#define MOST_LENGTH 16777216u /* a side, of what comes out: from there on float has no odd numbers */
 #define MOST_PIECES INT32_MAX
 
 /* ---- one picture of its own size (calc_size_preserved_ratio) ---- */
 static uint32_t to_multiple(float x, uint32_t factor, float (*round_off)(float))
 {
-    float times = round_off(x / (float)factor), most = (float)(MOST_LENGTH / factor);
+    float times = round_off(x / (float)factor), most = (float)(CFI_CLIP_MOST_LENGTH / factor);
 
     return (uint32_t)(times < most ? times : most) * factor;
 }

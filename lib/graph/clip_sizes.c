@@ -13,9 +13,11 @@ static uint64_t most_tokens(const cfi_clip *clip)
     return clip->max_pixels / (side * side);
 }
 
+static uint32_t side_of(uint64_t length) { return (uint32_t)cfi_min_u64(length, CFI_CLIP_MOST_LENGTH); }
+
 static void one_of(cfi_clip_pictures *out, uint64_t width, uint64_t height)
 {
-    *out = (cfi_clip_pictures){{(uint32_t)width, 0}, {(uint32_t)height, 0}, {1, 0}};
+    *out = (cfi_clip_pictures){{side_of(width), 0}, {side_of(height), 0}, {1, 0}};
 }
 
 /* ---- youtuvl ---- */
@@ -98,6 +100,13 @@ static void solve_block(const cfi_clip *clip, uint32_t width, uint32_t height, i
     }
 }
 
+static uint32_t grown_side(uint32_t side, double by)
+{
+    double length = side * by;
+
+    return length < CFI_CLIP_MOST_LENGTH ? (uint32_t)length : CFI_CLIP_MOST_LENGTH;
+}
+
 static void by_block(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
     int64_t  most = (int64_t)most_tokens(clip) - LEAD_ROOM;
@@ -108,8 +117,8 @@ static void by_block(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_
     if ((uint64_t)width * height < clip->min_pixels) {
         double grow = sqrt((double)clip->min_pixels / ((double)width * height));
 
-        width  = (uint32_t)(width * grow);
-        height = (uint32_t)(height * grow);
+        width  = grown_side(width, grow);
+        height = grown_side(height, grow);
     }
     w = ((uint64_t)width + clip->patch - 1) / clip->patch * clip->patch;
     h = ((uint64_t)height + clip->patch - 1) / clip->patch * clip->patch;

@@ -322,6 +322,26 @@ static void an_image_of_less_than_a_patch_is_no_crash(void **state)
     ctxfit_projector_free(projector);
 }
 
+/* Least pixels that a caller asks for may be more than any side has. */
+static void a_side_of_a_picture_ends_where_float_has_no_odd_numbers(void **state)
+{
+    static const char *const names[] = {"deepseek4v.0", "qwen3vl.0"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ctxfit_projector        *projector = projector_of(names[i], NULL);
+        ctxfit_projector_options o = CTXFIT_PROJECTOR_OPTIONS_INIT;
+        ctxfit_projector_memory  m;
+
+        o.image_width      = 1;
+        o.image_height     = 65536;
+        o.image_min_tokens = o.image_max_tokens = UINT32_MAX;
+        m = measured(projector, CTXFIT_BACKEND_CUDA, &o);
+        assert_true(m.picture_height <= 16777216 && m.picture_height > 65536);
+        ctxfit_projector_free(projector);
+    }
+}
+
 static ctxfit_status from_text(const char *name, const char *without, const char *words)
 {
     ctxfit_gguf             *gguf = projector_gguf(projector_find(&rows, name), without);
@@ -470,6 +490,7 @@ int main(void)
         cmocka_unit_test(a_projector_of_another_width_is_refused),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(an_image_of_less_than_a_patch_is_no_crash),
+        cmocka_unit_test(a_side_of_a_picture_ends_where_float_has_no_odd_numbers),
         cmocka_unit_test(files_that_llama_cpp_does_not_load_are_refused),
         cmocka_unit_test(sizes_that_nothing_can_be_divided_by_are_refused),
         cmocka_unit_test(limits_of_an_image_that_contradict_are_refused),
