@@ -126,10 +126,12 @@ static bool add_dropped_nextn(const ctxfit_model *model, const cfi_paged *paged,
 {
     const uint32_t dropped = paged->drafts ? cfi_engine_dropped_nextn(model) : 0, last = paged->stages - 1;
     const uint64_t width = model->info.embedding;
-    uint64_t       one = 2 * (2 * width + 3) * width, all; /* 32 bits each */
+    uint64_t       one, all;
 
     if (dropped == 0)
         return true;
+    if (!cfi_mul_u64(2 * (2 * width + 3), width, &one)) /* the width has 32 bits */
+        return false;
     if (paged->stages > 1 && model->token_embd != NULL && !cfi_add_u64(one, rank_share(model, model->token_embd, paged), &one))
         return false;
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {

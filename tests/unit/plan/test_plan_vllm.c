@@ -397,9 +397,37 @@ static void all_layers_are_sparse_where_one_has_an_indexer(void **state)
     ctxfit_model_free(model);
 }
 
+/* The square of a width of 32 bits is no small number. */
+static void blocks_that_draft_beyond_64_bits_are_an_error(void **state)
+{
+    static const char json[] =
+        "{\"architectures\": [\"DeepseekV3ForCausalLM\"], \"model_type\": \"deepseek_v3\", \"hidden_size\": 2147483648, "
+        "\"num_hidden_layers\": 2, \"num_attention_heads\": 1, \"num_key_value_heads\": 1, \"kv_lora_rank\": 8, \"q_lora_rank\": 8, "
+        "\"qk_nope_head_dim\": 8, \"qk_rope_head_dim\": 8, \"v_head_dim\": 8, \"intermediate_size\": 8, \"moe_intermediate_size\": 8, "
+        "\"n_routed_experts\": 2, \"num_experts_per_tok\": 1, \"n_shared_experts\": 1, \"first_k_dense_replace\": 1, "
+        "\"vocab_size\": 8, \"max_position_embeddings\": 4096, \"num_nextn_predict_layers\": 1}";
+    ctxfit_hw          *hw = machine("h100-sxm-80gb host:64GiB");
+    ctxfit_plan_options o = vllm_options("");
+    ctxfit_model       *model = NULL;
+    ctxfit_plan        *plan = NULL;
+    ctxfit_error        error = {0};
+
+    (void)state;
+    assert_int_equal(ctxfit_model_from_config(json, sizeof json - 1, 0, NULL, &model, &error), CTXFIT_OK);
+    o.ctx_tokens = 2048;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    o.draft_tokens = 1;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_OVERFLOW);
+    assert_null(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_that_draft_beyond_64_bits_are_an_error),
         cmocka_unit_test(blocks_and_tokens_of_a_byte_budget_are_those_of_the_log),
         cmocka_unit_test(all_layers_are_sparse_where_one_has_an_indexer),
         cmocka_unit_test(weights_of_a_rank_are_near_what_was_loaded),
