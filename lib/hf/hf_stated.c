@@ -2,8 +2,6 @@
  * (lib/model/facts.def). Which engine goes by which: lib/engine/lengths.c, lib/engine/checkpoint_windows.c. */
 #include "hf_internal.h"
 
-#define STATED_MAX_LAYERS 4096u
-
 /* ---- lengths ---- */
 
 static void state_lengths(cfi_hf_line *line)
@@ -106,7 +104,7 @@ static void state_window_layers(cfi_hf_line *line, const hf_window_rule *rule)
     cfi_json_iter     it = cfi_json_items(cfi_hf_get_stated(line->c, "layer_types"));
     uint64_t          from = rule->by_default, *list;
 
-    if ((it.left == 0 && rule->layers == LAYERS_ALL) || line->c->layers > STATED_MAX_LAYERS)
+    if ((it.left == 0 && rule->layers == LAYERS_ALL) || line->c->layers > CFI_HF_MAX_LAYERS)
         return; /* no such list: all have it; so many layers are refused later */
     list = cfi_arena_array(line->c->arena, (size_t)line->c->layers + 1, sizeof *list);
     if (list == NULL) {
@@ -154,7 +152,7 @@ static void state_nextn(cfi_hf_line *line)
     uint64_t blocks;
 
     if (cfi_hf_word_of(line, "nextn_predict_layers") == NULL && cfi_hf_u64(line->c, "num_nextn_predict_layers", &blocks) && blocks > 0 &&
-        blocks <= STATED_MAX_LAYERS)
+        blocks <= CFI_HF_MAX_LAYERS)
         cfi_hf_set_u64(line, "config.nextn_predict_layers", blocks);
 }
 
