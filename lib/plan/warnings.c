@@ -40,16 +40,21 @@ static const char *consent_to_longer(const cfi_question *q)
     }
 }
 
+/* What a model's source left open; `whose` before it. */
+static void warn_of_source(warning_list *list, const ctxfit_model *model, const char *whose)
+{
+    for (size_t i = 0; i < CFI_MODEL_NOTES && model->note[i] != NULL; i++)
+        warn(list, "%s%s", whose, model->note[i]);
+    if ((model->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
+        warn(list, "%sarchitecture '%s' is unknown: weights %s, caches follow the generic rule, compute is only a band", whose,
+             model->arch_name, (model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact" : "are those of a plain decoder");
+}
+
 static void warn_of_model(warning_list *list, const cfi_question *q)
 {
-    const ctxfit_model_info *m = &q->model->info;
-    const uint64_t           most = q->length.most, step = cfi_engine_traits_of(q->engine.id)->ctx_step;
+    const uint64_t most = q->length.most, step = cfi_engine_traits_of(q->engine.id)->ctx_step;
 
-    for (size_t i = 0; i < CFI_MODEL_NOTES && q->model->note[i] != NULL; i++)
-        warn(list, "%s", q->model->note[i]);
-    if ((m->flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
-        warn(list, "architecture '%s' is unknown: weights %s, caches follow the generic rule, compute is only a band", q->model->arch_name,
-             (m->flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact" : "are those of a plain decoder");
+    warn_of_source(list, q->model, "");
     if (most == 0)
         warn(list, "the model states no trained length: nothing but memory limits the context here");
     else if (list->plan->summary.n_ctx_seq > (most + step - 1) / step * step)
@@ -225,6 +230,9 @@ static void warn_of_beside(warning_list *list, const cfi_question *q)
 
     if (plan->summary.beside_count == 0)
         return;
+    for (uint32_t i = 0; i < q->beside->count; i++)
+        if (q->beside->item[i].kind == CTXFIT_BESIDE_DRAFT)
+            warn_of_source(list, q->beside->item[i].draft, "draft: ");
     for (uint32_t d = 0; d < cfi_plan_device_count(q); d++) {
         alone.device[d].beside = 0;
         if (plan->device[d].free_bytes < plan->device[worst].free_bytes)

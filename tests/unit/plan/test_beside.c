@@ -261,6 +261,31 @@ static void ollama_drafts_with_own_blocks_and_with_no_other_model(void **state)
     ctxfit_model_free(model);
 }
 
+static void notes_of_a_draft_are_told_as_its_own(void **state)
+{
+    ctxfit_model       *model = catalog_model("gpt-oss-20b", "MXFP4_MOE"), *draft = catalog_model("gpt-oss-20b", "Q8_0");
+    ctxfit_hw          *hw = machine("2*h100");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_beside      *beside = besides();
+    ctxfit_plan        *plan;
+    char                expected[512];
+    uint32_t            found = 0;
+
+    (void)state;
+    assert_non_null(ctxfit_model_note(draft, 0)); /* what its experts take */
+    snprintf(expected, sizeof expected, "draft: %s", ctxfit_model_note(draft, 0));
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    plan = planned_beside(model, hw, &options, beside);
+    for (uint32_t i = 0; ctxfit_plan_warning(plan, i) != NULL; i++)
+        found += strcmp(ctxfit_plan_warning(plan, i), expected) == 0;
+    assert_int_equal(found, 1);
+    ctxfit_plan_free(plan);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
 static void models_without_own_blocks_do_not_draft_by_themselves(void **state)
 {
     ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *glm = catalog_model("glm-4.5-air", "Q4_K_M");
@@ -678,6 +703,7 @@ int main(void)
         cmocka_unit_test(a_draft_that_cannot_draft_is_refused),
         cmocka_unit_test(own_blocks_draft_with_their_weights_and_a_cache_of_theirs),
         cmocka_unit_test(ollama_drafts_with_own_blocks_and_with_no_other_model),
+        cmocka_unit_test(notes_of_a_draft_are_told_as_its_own),
         cmocka_unit_test(models_without_own_blocks_do_not_draft_by_themselves),
         cmocka_unit_test(without_a_context_older_builds_give_a_draft_its_own),
         cmocka_unit_test(mlx_drafts_with_the_cache_type_of_the_model),
