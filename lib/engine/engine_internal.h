@@ -174,6 +174,7 @@ typedef struct cfi_paged {
     uint64_t      context_high;
     uint32_t      vocabulary_step;  /* to a multiple of which the vocabulary is padded before it is divided */
     uint32_t      expert_step;      /* and the sides of experts in MXFP4, after they are divided; 0: not */
+    bool          narrows_stated;   /* 16 bits are made of F32 even where config.json says F32 */
     bool          embedding_whole;  /* every rank of the first stage has all of it */
     bool          blocks_up;        /* tokens that fill a block in part have it */
     double        rest_fraction;    /* of what weights, states and activations leave, for the pool; 0: all of it */

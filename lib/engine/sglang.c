@@ -237,6 +237,7 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     run->paged.cache_bytes = options->kv_cache_bytes;
     run->paged.tokens_by_groups = true;
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
+    run->paged.narrows_stated = true;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
     run->paged.drafts = options->draft_tokens > 0 && cfi_ranks_draft(machine) == NULL;

@@ -440,6 +440,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.cache_bytes = options->kv_cache_bytes;
     run->paged.profiled = true;
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
+    run->paged.narrows_stated = true;
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
     if (cfi_vllm_changed(run->release, CFI_VLLM_RUNNER_2))

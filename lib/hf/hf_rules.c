@@ -315,7 +315,7 @@ static void apply_every(cfi_hf_line *line, const char *key, const char *rule)
     if (list == NULL)
         return;
     for (uint32_t i = 0; i < line->c->layers; i++)
-        list[i] = i % (uint32_t)period == (uint32_t)offset ? yes : no;
+        list[i] = (double)(i % (uint32_t)period) == offset ? yes : no; /* no layer's where it is no remainder */
     cfi_hf_set_list(line, key, list, line->c->layers);
 }
 

@@ -44,6 +44,19 @@ static bool is_loaded(const ctxfit_model *model, const cfi_tensor *tensor, const
     return tensor->role != CFI_ROLE_UNUSED && tensor->role != CFI_ROLE_ROPE;
 }
 
+/* Weights are copied into matrices of the model's type: F32 files become 16 bits, where config.json says F32 in the engines that go below
+ * it. vLLM 0.33.0 config/model.py, _resolve_auto_dtype(); SGLang 0.5.23 configs/model_config.py, _get_and_verify_dtype(); TensorRT-LLM
+ * _torch/modules/linear.py, copy_weight(), and _torch/model_config.py, torch_dtype. */
+static bool narrows(const ctxfit_model *model, const cfi_paged *paged)
+{
+    return paged->narrows_stated || model->info.file_type != CFI_FILE_F32;
+}
+
+static uint64_t loaded_bytes(const ctxfit_model *model, const cfi_tensor *tensor, const cfi_paged *paged)
+{
+    return narrows(model, paged) ? cfi_model_narrowed_bytes(model, tensor) : cfi_model_stored_bytes(model, tensor);
+}
+
 static uint64_t steps_up(uint64_t n, uint32_t step)
 {
     return step == 0 ? n : (n + step - 1) / step * step;
@@ -56,8 +69,8 @@ static uint64_t vocabulary_share(const ctxfit_model *model, const cfi_tensor *te
 
     if (strstr(tensor->name, "norm") != NULL || model->info.vocabulary == 0 ||
         (paged->embedding_whole && tensor->role == CFI_ROLE_INPUT))
-        return cfi_model_stored_bytes(model, tensor);
-    return cfi_model_stored_bytes(model, tensor) / model->info.vocabulary * (rows / paged->tensor_ranks);
+        return loaded_bytes(model, tensor, paged);
+    return loaded_bytes(model, tensor, paged) / model->info.vocabulary * (rows / paged->tensor_ranks);
 }
 
 /* Experts in MXFP4, each matrix padded on both sides; their own width is the one that is divided. Gate and up in one matrix are padded
@@ -71,7 +84,7 @@ static uint64_t expert_share(const ctxfit_model *model, const cfi_tensor *tensor
     padded = steps_up(own / paged->tensor_ranks, paged->expert_step);
     if (own == 0 || !cfi_mul_u64(tensor->dims[0] * tensor->dims[1] / (own * width), tensor->dims[2], &elements) ||
         elements * own * width != tensor->dims[0] * tensor->dims[1] * tensor->dims[2])
-        return cfi_model_stored_bytes(model, tensor) / paged->tensor_ranks;
+        return loaded_bytes(model, tensor, paged) / paged->tensor_ranks;
     return elements * padded * steps_up(width, paged->expert_step) / format->block_elems * format->block_bytes;
 }
 
@@ -85,18 +98,18 @@ static uint64_t rank_share(const ctxfit_model *model, const cfi_tensor *tensor, 
     if (paged->expert_step != 0 && name != NULL && (tensor->flags & CFI_TENSOR_F_EXPERT) != 0 && tensor->quant == CFI_QUANT_MXFP4)
         return expert_share(model, tensor, block, paged);
     if (split == 1)
-        return cfi_model_stored_bytes(model, tensor);
+        return loaded_bytes(model, tensor, paged);
     if (name == NULL || strstr(tensor->name, "nextn.embed_tokens") != NULL)
         return vocabulary_share(model, tensor, paged);
     if (is_replicated(name))
-        return cfi_model_stored_bytes(model, tensor);
+        return loaded_bytes(model, tensor, paged);
     if (strncmp(name, "attn_k.", 7) == 0 || strncmp(name, "attn_v.", 7) == 0) {
         const ctxfit_layer_info *layer = &model->layer[block];
 
         if (layer->kv_heads > 0 && layer->kv_heads < split)
             split = layer->kv_heads;
     }
-    return cfi_model_stored_bytes(model, tensor) / split;
+    return loaded_bytes(model, tensor, paged) / split;
 }
 
 static uint32_t stage_of(const cfi_paged *paged, uint32_t layer)
@@ -175,7 +188,7 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
     if (!add_dropped_nextn(model, paged, out))
         return false;
     /* Eyes and ears are on the first stage, divided as what is behind them. */
-    if (!add_to_stage(paged, 0, cfi_model_towers_bytes(model) / paged->tensor_ranks, out))
+    if (!add_to_stage(paged, 0, cfi_model_towers_bytes(model, narrows(model, paged)) / paged->tensor_ranks, out))
         return false;
     if (!add_vocabulary_copies(model, run, out))
         return false;

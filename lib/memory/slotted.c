@@ -56,7 +56,7 @@ static uint64_t output_weights(const ctxfit_model *model)
         return checkpoint_of(model)->output_bytes;
     if (model->has_output || model->token_embd == NULL)
         return bytes;
-    head = model->token_embd->bytes;
+    head = 2 * model->token_embd->dims[0] * model->token_embd->dims[1];
     if (cfi_exl3_is(model->info.file_type))
         (void)cfi_quant_tensor_bytes(by_bits[cfi_exl3_head_bits(model->info.file_type) - 1], model->token_embd->dims, &head);
     return bytes + head; /* smaller than the tensors in 32 bits, whose sum fits */

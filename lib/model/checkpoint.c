@@ -53,25 +53,54 @@ cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, ui
 /* Routed ones; shared experts are used by every token. */
 bool cfi_checkpoint_is_expert(const char *name) { return has(name, ".experts."); }
 
-static bool count_tensor(ctxfit_checkpoint_info *info, ctxfit_checkpoint_layer *layer, const cfi_hf_entry *e, uint32_t layers)
+/* States, choices of experts and scales of a quantized checkpoint, which engines that make 16 bits of all else keep in F32 (of routers some
+ * models): vLLM 0.33.0 model_executor/layers/mamba/, model_executor/models/. */
+static bool stays_wide(const char *name, bool quantized)
 {
-    uint64_t  block = 0;
-    uint64_t *sum = &info->other_bytes;
+    return cfi_ends_with(name, "A_log") || cfi_ends_with(name, "e_score_correction_bias") || cfi_ends_with(name, ".gate.weight") ||
+           has(name, ".router.") || (quantized && !cfi_ends_with(name, "weight") && !cfi_ends_with(name, "bias"));
+}
+
+/* What a tensor loses where an engine makes 16 bits of it. */
+static uint64_t lost_bytes(const cfi_hf_entry *e, bool quantized)
+{
+    if ((e->info.dtype != CTXFIT_DTYPE_F32 && e->info.dtype != CTXFIT_DTYPE_F64) || stays_wide(e->name, quantized))
+        return 0;
+    return e->info.dtype == CTXFIT_DTYPE_F32 ? e->info.bytes / 2 : e->info.bytes / 4 * 3;
+}
+
+static bool count_tensor(ctxfit_model *model, const cfi_hf_entry *e)
+{
+    ctxfit_checkpoint_info *info = model->checkpoint;
+    const uint32_t          layers = model->info.layers;
+    uint64_t                block = 0;
+    uint64_t               *sum = &info->other_bytes, *lost = &model->lost[CFI_LOST_OTHER(layers)];
 
     switch (cfi_checkpoint_part_of(e->name, layers, &block)) {
     case CFI_CHECKPOINT_LAYER: {
         bool      expert = cfi_checkpoint_is_expert(e->name);
-        uint64_t *of_layer = expert ? &layer[block].expert_bytes : &layer[block].dense_bytes;
+        uint64_t *of_layer = expert ? &model->checkpoint_layer[block].expert_bytes : &model->checkpoint_layer[block].dense_bytes;
 
         *of_layer += e->info.bytes; /* at most the sum of all, which fits */
         sum = expert ? &info->expert_bytes : &info->layer_bytes;
+        lost = &model->lost[2 * block + expert];
         break;
     }
-    case CFI_CHECKPOINT_EMBEDDING: sum = &info->embedding_bytes; break;
-    case CFI_CHECKPOINT_OUTPUT: sum = &info->output_bytes; break;
-    case CFI_CHECKPOINT_NEXTN: sum = &info->nextn_bytes; break;
+    case CFI_CHECKPOINT_EMBEDDING:
+        sum = &info->embedding_bytes;
+        lost = &model->lost[CFI_LOST_INPUT(layers)];
+        break;
+    case CFI_CHECKPOINT_OUTPUT:
+        sum = &info->output_bytes;
+        lost = &model->lost[CFI_LOST_OUTPUT(layers)];
+        break;
+    case CFI_CHECKPOINT_NEXTN:
+        sum = &info->nextn_bytes;
+        lost = &model->lost[CFI_LOST_NEXTN(layers)];
+        break;
     case CFI_CHECKPOINT_OTHER: break;
     }
+    *lost += lost_bytes(e, info->quant != CTXFIT_CHECKPOINT_QUANT_NONE); /* less than the sum */
     return cfi_add_u64(*sum, e->info.bytes, sum);
 }
 
@@ -80,7 +109,8 @@ static ctxfit_status measure_checkpoint(ctxfit_model *model, const ctxfit_safete
     ctxfit_checkpoint_info *info = model->checkpoint;
 
     model->checkpoint_layer = cfi_arena_array(&model->arena, model->info.layers, sizeof *model->checkpoint_layer);
-    if (model->checkpoint_layer == NULL)
+    model->lost = cfi_arena_array(&model->arena, CFI_LOST_COUNT(model->info.layers), sizeof *model->lost);
+    if (model->checkpoint_layer == NULL || model->lost == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
     for (uint32_t i = 0; i < model->info.layers; i++)
         model->checkpoint_layer[i].struct_size = (uint32_t)sizeof *model->checkpoint_layer;
@@ -89,7 +119,7 @@ static ctxfit_status measure_checkpoint(ctxfit_model *model, const ctxfit_safete
     info->tensors = weights->count;
     info->total_bytes = weights->bytes;
     for (uint64_t i = 0; i < weights->count; i++)
-        if (!count_tensor(info, model->checkpoint_layer, &weights->entry[i], model->info.layers))
+        if (!count_tensor(model, &weights->entry[i]))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");
     return cfi_model_share_stored(model, error);
 }

@@ -223,7 +223,6 @@ static ctxfit_status compare_sizes(ctxfit_model *model, cfi_hf_config *c, const 
 static void compare_formats(ctxfit_model *model, cfi_hf_config *c, const checkpoint_look *look, const ctxfit_safetensors *weights)
 {
     const bool quantized = model->checkpoint->quant != CTXFIT_CHECKPOINT_QUANT_NONE;
-    const bool wide = model->info.file_type == CFI_FILE_F32;
 
     if (!quantized && look->packed != NULL && look->packed_bytes > weights->bytes / 4) {
         differs(model);
@@ -235,10 +234,10 @@ static void compare_formats(ctxfit_model *model, cfi_hf_config *c, const checkpo
         differs(model);
         cfi_hf_note_files(c, "config.json states a quantization (%s, %" PRIu32 " bits), the files have all weights in 16 bits or more",
                           model->checkpoint->quant_method, model->checkpoint->quant_bits);
-    } else if (!quantized && model->as_stored && weights->bytes > 0 && wide != (look->wide_bytes > weights->bytes / 2)) {
-        differs(model);
-        cfi_hf_note_files(c, "config.json means %d bits a weight, the files have %" PRIu64 " of %" PRIu64 " bytes in F32: their bytes are "
-                          "counted, though an engine may convert them", wide ? 32 : 16, look->wide_bytes, weights->bytes);
+    } else if (!quantized && model->as_stored && model->info.file_type == CFI_FILE_F32 && look->wide_bytes < weights->bytes / 2) {
+        differs(model); /* the other way round engines load the type that config.json says: lib/memory/paged.c */
+        cfi_hf_note_files(c, "config.json means 32 bits a weight, the files have %" PRIu64 " of %" PRIu64 " bytes in F32: their bytes are "
+                          "counted", look->wide_bytes, weights->bytes);
     }
 }
 

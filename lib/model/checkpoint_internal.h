@@ -22,6 +22,13 @@ cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, ui
 bool cfi_checkpoint_is_expert(const char *name);
 /* Holds the tensors of the files against what config.json describes: layers, widths, formats. E_NO_MEMORY. */
 ctxfit_status cfi_checkpoint_compare(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error);
+/* Places in ctxfit_model.lost: a layer has two, its experts behind the rest. */
+#define CFI_LOST_INPUT(layers)  (2 * (size_t)(layers))
+#define CFI_LOST_OUTPUT(layers) (2 * (size_t)(layers) + 1)
+#define CFI_LOST_NEXTN(layers)  (2 * (size_t)(layers) + 2)
+#define CFI_LOST_OTHER(layers)  (2 * (size_t)(layers) + 3)
+#define CFI_LOST_COUNT(layers)  (2 * (size_t)(layers) + 4)
+
 /* Divides the files' bytes, part by part, among the tensors of the recipe. E_NO_MEMORY. */
 ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error);
 /* Of all tensors of the recipe, as engines of checkpoints load them. */

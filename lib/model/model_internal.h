@@ -148,6 +148,8 @@ struct ctxfit_model {
     ctxfit_checkpoint_info  *checkpoint;        /* NULL: made of something else */
     ctxfit_checkpoint_layer *checkpoint_layer;  /* info.layers, NULL: not measured */
     uint64_t                *stored;            /* bytes of each tensor in the files, NULL: not measured */
+    uint64_t                *narrowed;          /* the same where 16 bits are made of F32; NULL: none is there, or not measured */
+    uint64_t                *lost;              /* bytes of each part that go then: CFI_LOST_*; NULL: not measured */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
@@ -166,8 +168,10 @@ const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cf
 /* Bytes of a tensor in the checkpoint that the model is, those of the tensor itself for all other models. At most 2^64 with those of every
  * other tensor, as the files' sums are. */
 uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
+/* The same in an engine that makes 16 bits of F32 when it loads a checkpoint. */
+uint64_t cfi_model_narrowed_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
 /* What the files have beside the decoder, eyes and ears; 0 where they were not read. */
-uint64_t cfi_model_towers_bytes(const ctxfit_model *model);
+uint64_t cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed);
 /* How these are known. */
 typedef enum cfi_stored {
     CFI_STORED_PLAIN,     /* not quantized, or not as a checkpoint */

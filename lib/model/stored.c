@@ -1,6 +1,7 @@
 /* Bytes of tensors as a checkpoint stores them, which is what engines of checkpoints load: measured where the headers of its files were
  * read, else by what its quantization_config says. */
 #include "checkpoint_internal.h"
+#include "recipe_internal.h"
 
 #define MOST_BITS 16u /* of a stored weight; what is said above it is no statement */
 
@@ -24,13 +25,24 @@ static double weight_bytes(const ctxfit_checkpoint_info *c)
     }
 }
 
+/* F32 because the configuration says so; vectors always are. */
+static bool is_wide(const ctxfit_model *model, const cfi_tensor *tensor)
+{
+    const cfi_recipe *recipe;
+
+    if (model->info.file_type != CFI_FILE_F32 || tensor->quant != CTXFIT_QUANT_F32)
+        return false;
+    recipe = cfi_recipe_find(model->arch_name);
+    return recipe != NULL ? !cfi_recipe_is_vector(recipe, tensor->name) : tensor->n_dims > 1;
+}
+
 /* Linear matrices of the blocks but routers; MLX also the embeddings and the output. What the recipe has in a format of its own (experts of
  * gpt-oss) is that already. */
 static bool is_stored_narrow(const ctxfit_model *model, const cfi_tensor *tensor)
 {
     uint64_t    block;
     const char *name = cfi_model_split_name(tensor->name, &block);
-    bool        plain = tensor->quant == CTXFIT_QUANT_BF16 || tensor->quant == CTXFIT_QUANT_F16;
+    bool        plain = tensor->quant == CTXFIT_QUANT_BF16 || tensor->quant == CTXFIT_QUANT_F16 || is_wide(model, tensor);
 
     if (!plain || tensor->n_dims < 2 || tensor->dims[1] < 2)
         return false;
@@ -53,7 +65,16 @@ static uint64_t estimated_bytes(const ctxfit_model *model, const cfi_tensor *ten
 {
     const double each = weight_bytes(model->checkpoint);
 
-    return each > 0 && is_stored_narrow(model, tensor) ? whole((double)tensor->bytes / 2 * each) : tensor->bytes;
+    if (each > 0 && is_stored_narrow(model, tensor))
+        return whole((double)tensor->bytes / (is_wide(model, tensor) ? 4 : 2) * each);
+    return tensor->bytes;
+}
+
+static uint64_t narrow_estimate(const ctxfit_model *model, const cfi_tensor *tensor)
+{
+    const uint64_t bytes = estimated_bytes(model, tensor);
+
+    return bytes == tensor->bytes && is_wide(model, tensor) ? bytes / 2 : bytes;
 }
 
 /* ---- by the headers ---- */
@@ -79,21 +100,22 @@ static uint64_t next_share(stored_part *part, uint64_t bytes)
 }
 
 /* Two for each layer: the rest, and routed experts unless the names did not tell them apart. */
-static void fill_layer_parts(const ctxfit_model *model, stored_part *part)
+static void fill_layer_parts(const ctxfit_model *model, const uint64_t *lost, stored_part *part)
 {
     for (uint32_t i = 0; i < model->info.layers; i++) {
-        const ctxfit_checkpoint_layer *layer = &model->checkpoint_layer[i];
-        const uint64_t                *have = model->layer_sums[i].bytes;
+        const uint64_t *have = model->layer_sums[i].bytes;
+        const uint64_t  dense = model->checkpoint_layer[i].dense_bytes - (lost != NULL ? lost[2 * i] : 0);
+        const uint64_t  expert = model->checkpoint_layer[i].expert_bytes - (lost != NULL ? lost[2 * i + 1] : 0);
 
-        if ((layer->expert_bytes == 0) != (have[1] == 0)) {
+        if ((expert == 0) != (have[1] == 0)) {
             part[2 * i].have = have[0] + have[1]; /* sums of one file, and of one model */
-            part[2 * i].stored = layer->dense_bytes + layer->expert_bytes;
+            part[2 * i].stored = dense + expert;
             continue;
         }
         part[2 * i].have = have[0];
-        part[2 * i].stored = layer->dense_bytes;
+        part[2 * i].stored = dense;
         part[2 * i + 1].have = have[1];
-        part[2 * i + 1].stored = layer->expert_bytes;
+        part[2 * i + 1].stored = expert;
     }
 }
 
@@ -117,24 +139,42 @@ static stored_part *part_of(const ctxfit_model *model, const cfi_tensor *tensor,
     return found != NULL && found->have > 0 && found->stored > 0 ? found : NULL;
 }
 
-ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error)
+/* Bytes of every tensor, without those that are lost; NULL: out of memory. */
+static uint64_t *share_parts(ctxfit_model *model, const uint64_t *lost)
 {
-    stored_part *part = cfi_arena_array(&model->arena, 2 * (size_t)model->info.layers + 2, sizeof *part);
+    const uint32_t layers = model->info.layers;
+    stored_part   *part = cfi_arena_array(&model->arena, 2 * (size_t)layers + 2, sizeof *part);
+    uint64_t      *bytes = cfi_arena_array(&model->arena, (size_t)model->info.tensor_count, sizeof *bytes);
 
-    model->stored = cfi_arena_array(&model->arena, (size_t)model->info.tensor_count, sizeof *model->stored);
-    if (part == NULL || model->stored == NULL)
-        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
-    fill_layer_parts(model, part);
-    part[2 * model->info.layers].have = model->input_sums.bytes[0];
-    part[2 * model->info.layers].stored = model->checkpoint->embedding_bytes;
-    part[2 * model->info.layers + 1].have = model->output_sums.bytes[0];
-    part[2 * model->info.layers + 1].stored = model->checkpoint->output_bytes;
+    if (part == NULL || bytes == NULL)
+        return NULL;
+    fill_layer_parts(model, lost, part);
+    part[2 * layers].have = model->input_sums.bytes[0];
+    part[2 * layers].stored = model->checkpoint->embedding_bytes - (lost != NULL ? lost[CFI_LOST_INPUT(layers)] : 0);
+    part[2 * layers + 1].have = model->output_sums.bytes[0];
+    part[2 * layers + 1].stored = model->checkpoint->output_bytes - (lost != NULL ? lost[CFI_LOST_OUTPUT(layers)] : 0);
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {
         const cfi_tensor *tensor = &model->tensor[i];
         stored_part      *of = part_of(model, tensor, part);
 
-        model->stored[i] = of != NULL ? next_share(of, tensor->bytes) : estimated_bytes(model, tensor);
+        if (of != NULL)
+            bytes[i] = next_share(of, tensor->bytes);
+        else
+            bytes[i] = lost != NULL ? narrow_estimate(model, tensor) : estimated_bytes(model, tensor);
     }
+    return bytes;
+}
+
+ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error)
+{
+    bool loses = false;
+
+    for (size_t i = 0; i < CFI_LOST_COUNT(model->info.layers); i++)
+        loses = loses || model->lost[i] > 0;
+    model->stored = share_parts(model, NULL);
+    model->narrowed = loses ? share_parts(model, model->lost) : NULL;
+    if (model->stored == NULL || (loses && model->narrowed == NULL))
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
     return CTXFIT_OK;
 }
 
@@ -143,6 +183,15 @@ uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *ten
     if (!model->as_stored || model->checkpoint == NULL)
         return tensor->bytes;
     return model->stored != NULL ? model->stored[tensor - model->tensor] : estimated_bytes(model, tensor);
+}
+
+uint64_t cfi_model_narrowed_bytes(const ctxfit_model *model, const cfi_tensor *tensor)
+{
+    if (!model->as_stored || model->checkpoint == NULL)
+        return tensor->bytes;
+    if (model->stored == NULL)
+        return narrow_estimate(model, tensor);
+    return (model->narrowed != NULL ? model->narrowed : model->stored)[tensor - model->tensor];
 }
 
 uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model)
@@ -155,9 +204,11 @@ uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model)
     return sum;
 }
 
-uint64_t cfi_model_towers_bytes(const ctxfit_model *model)
+uint64_t cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed)
 {
-    return model->as_stored && model->stored != NULL ? model->checkpoint->other_bytes : 0;
+    if (!model->as_stored || model->stored == NULL)
+        return 0;
+    return model->checkpoint->other_bytes - (narrowed ? model->lost[CFI_LOST_OTHER(model->info.layers)] : 0);
 }
 
 cfi_stored cfi_model_stored(const ctxfit_model *model)

@@ -130,20 +130,28 @@ def printed_of(p, what):
 
 
 def held(ctxfit, name, engine, version):
-    """Each word that a log prints and its row can tell; what a row leaves out depends on the types of its file."""
-    lines, equal, count = [], 0, 0
+    """Each word that a log prints and its row can tell; what a row leaves out depends on the types of its file. `=`: a figure that is
+    predicted, `<`: one that a bound is predicted of."""
+    lines, equal, count, within, bounds = [], 0, 0, 0, 0
     for r in rows_of(name):
         p = plan(ctxfit, r["model"], "--quant", r["quant"] or "Q4_K_M", "--hw", r["hw"], "--engine", f"{engine}@{r[version]}", *r["options"].split())
         differ, printed = [], r["printed"].split()
         for word in printed:
-            what, _, said = word.partition("=")
+            what, kind, said = re.fullmatch(r"([a-z0-9_.]+)([=<])(.+)", word).groups()
             got = printed_of(p, what)
-            if said != got and ("." not in what or abs(float(said) - float(got)) > 0.0101):
+            if kind == "<":
+                bounds += 1
+                within += float(said) <= float(got) + 0.0101
+                differ.append(f"{what}: {said}, bound {got}" + ("" if float(said) <= float(got) + 0.0101 else ", EXCEEDED"))
+            elif said != got and ("." not in what or abs(float(said) - float(got)) > 0.0101):
                 differ.append(f"{what}: {said}, predicted {got}")
-        equal += len(printed) - len(differ)
-        count += len(printed)
-        lines.append((r["id"], r[version], r["model"], f"{len(printed) - len(differ)} of {len(printed)}", "; ".join(differ)))
-    return [f"{equal} of {count} figures of {len(lines)} logs are equal.", ""] + table(("log", version, "model", "equal", "what differs"), lines)
+        figures = sum("<" not in word for word in printed)
+        same = len(printed) - len(differ)
+        equal += same
+        count += figures
+        lines.append((r["id"], r[version], r["model"], f"{same} of {figures}", "; ".join(differ)))
+    says = f"{equal} of {count} figures of {len(lines)} logs are equal." + (f" {within} of {bounds} bounds hold." if bounds else "")
+    return [says, ""] + table(("log", version, "model", "equal", "what differs"), lines)
 
 
 def llamacpp(ctxfit):

@@ -512,6 +512,39 @@ static void what_is_read_as_something_else_is_noted(void **state)
     }
 }
 
+/* attn_layer_period and _offset of Jamba: layer i attends where i % period is the offset, and none does where no remainder is. */
+static void a_layer_is_named_by_a_period_and_an_offset(void **state)
+{
+    static const struct {
+        const char *offset;
+        uint32_t    attending;
+    } cases[] = {{"0", 4}, {"1", 4}, {"2", 0}, {"1.5", 0}, {"-1", 0}, {"1e104", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char          json[1024];
+        ctxfit_model *model;
+        uint32_t      attending = 0;
+
+        (void)snprintf(json, sizeof json,
+                       "{\"architectures\": [\"JambaForCausalLM\"], \"model_type\": \"jamba\", \"hidden_size\": 64, "
+                       "\"intermediate_size\": 128, \"num_hidden_layers\": 8, \"num_attention_heads\": 2, \"num_key_value_heads\": 1, "
+                       "\"vocab_size\": 256, \"mamba_d_conv\": 4, \"mamba_d_state\": 16, \"mamba_dt_rank\": 4, \"mamba_expand\": 2, "
+                       "\"num_experts\": 2, \"num_experts_per_tok\": 1, \"expert_layer_period\": 2, \"expert_layer_offset\": 1, "
+                       "\"attn_layer_period\": 2, \"attn_layer_offset\": %s}", cases[i].offset);
+        model = open_text(json);
+        for (uint32_t k = 0; k < 8; k++) {
+            ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
+
+            assert_int_equal(ctxfit_model_get_layer(model, k, &layer), CTXFIT_OK);
+            attending += layer.attention != CTXFIT_ATTENTION_NONE;
+        }
+        if (attending != cases[i].attending)
+            fail_msg("offset %s: %u layers attend", cases[i].offset, (unsigned)attending);
+        ctxfit_model_free(model);
+    }
+}
+
 /* A plan for vLLM sees it: Qwen3.5 asks for F32 and a checkpoint of it may ask for the model's type. */
 static void the_type_of_the_recurrent_state_is_kept(void **state)
 {
@@ -669,6 +702,7 @@ int main(void)
         cmocka_unit_test(sizes_that_only_the_class_gives_are_noted),
         cmocka_unit_test(what_is_read_as_something_else_is_noted),
         cmocka_unit_test(a_byte_order_mark_is_named),
+        cmocka_unit_test(a_layer_is_named_by_a_period_and_an_offset),
         cmocka_unit_test(the_type_of_the_recurrent_state_is_kept),
         cmocka_unit_test(a_missing_fact_is_named),
         cmocka_unit_test(what_is_no_configuration_is_refused),

@@ -124,6 +124,29 @@ static void a_file_type_takes_the_place_of_the_checkpoint(void **state)
     ctxfit_model_free(asked);
 }
 
+/* A checkpoint whose headers are `header`; `more` stands in its config.json. */
+static ctxfit_model *of_headers(const char *header, const char *more)
+{
+    const size_t        len = strlen(header);
+    char                json[1024];
+    uint8_t             file[2048] = {(uint8_t)(len & 0xff), (uint8_t)(len >> 8)};
+    ctxfit_safetensors *weights = NULL;
+    ctxfit_model       *model = NULL;
+    ctxfit_error        error;
+
+    assert_true(len + 8 <= sizeof file);
+    memcpy(file + 8, header, len);
+    (void)snprintf(json, sizeof json,
+                   "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_size\": 64, \"intermediate_size\": "
+                   "256, \"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"num_key_value_heads\": 2, \"vocab_size\": 1024, "
+                   "\"max_position_embeddings\": 8192%s}", more);
+    if (ctxfit_safetensors_parse(file, 8 + len, 0, NULL, &weights, &error) != CTXFIT_OK ||
+        ctxfit_model_from_hf(json, strlen(json), weights, 0, NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    ctxfit_safetensors_free(weights);
+    return model;
+}
+
 /* With headers: every byte of the files, on one rank and by halves on two. */
 static void headers_say_it_exactly(void **state)
 {
@@ -133,31 +156,103 @@ static void headers_say_it_exactly(void **state)
         "\"model.layers.1.mlp.down_proj.qweight\":{\"dtype\":\"I32\",\"shape\":[64,64],\"data_offsets\":[163840,180224]},"
         "\"lm_head.weight\":{\"dtype\":\"BF16\",\"shape\":[1024,64],\"data_offsets\":[180224,311296]},"
         "\"visual.blocks.0.weight\":{\"dtype\":\"BF16\",\"shape\":[64,64],\"data_offsets\":[311296,319488]}}";
-    static const char json[] =
-        "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_size\": 64, \"intermediate_size\": 256, "
-        "\"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"num_key_value_heads\": 2, \"vocab_size\": 1024, "
-        "\"max_position_embeddings\": 8192, \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128}}";
-    uint8_t             file[8 + sizeof header - 1];
-    ctxfit_safetensors *weights = NULL;
-    ctxfit_model       *model = NULL;
-    ctxfit_error        error;
-    uint64_t            one, two;
+    ctxfit_model *model = of_headers(header, ", \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4, "
+                                             "\"group_size\": 128}");
+    uint64_t      one, two;
 
     (void)state;
-    memset(file, 0, 8);
-    file[0] = (uint8_t)((sizeof header - 1) & 0xff);
-    file[1] = (uint8_t)((sizeof header - 1) >> 8);
-    memcpy(file + 8, header, sizeof header - 1);
-    if (ctxfit_safetensors_parse(file, sizeof file, 0, NULL, &weights, &error) != CTXFIT_OK ||
-        ctxfit_model_from_hf(json, strlen(json), weights, 0, NULL, &model, &error) != CTXFIT_OK)
-        fail_msg("%s", error.message);
     one = weights_of(model, "vllm", "2*h200 host:64GiB");
     assert_int_equal(one, 319488);
     two = weights_of(model, "sglang", "2*h200 host:64GiB");
     assert_int_equal(one, two);
     assert_false(warns_of(model, "vllm", "estimate"));
     ctxfit_model_free(model);
-    ctxfit_safetensors_free(weights);
+}
+
+#define MAC "mac-studio-m2-ultra-64gb"
+
+/* vLLM and SGLang have no model in F32, TensorRT-LLM has one where config.json says so, mlx-lm takes the files' types. 16 bits a weight
+ * but for A_log; the tower is not loaded by mlx-lm. */
+static void files_in_32_bits_are_counted_as_the_engine_loads_them(void **state)
+{
+    static const char wide[] =
+        "{\"model.embed_tokens.weight\":{\"dtype\":\"F32\",\"shape\":[1024,64],\"data_offsets\":[0,262144]},"
+        "\"model.layers.0.mlp.down_proj.weight\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[262144,278528]},"
+        "\"model.layers.1.mlp.down_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[64,64],\"data_offsets\":[278528,286720]},"
+        "\"model.layers.1.linear_attn.A_log\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[286720,286976]},"
+        "\"lm_head.weight\":{\"dtype\":\"F32\",\"shape\":[1024,64],\"data_offsets\":[286976,549120]},"
+        "\"visual.blocks.0.weight\":{\"dtype\":\"F32\",\"shape\":[64,64],\"data_offsets\":[549120,565504]},"
+        "\"visual.blocks.0.scale\":{\"dtype\":\"F64\",\"shape\":[8],\"data_offsets\":[565504,565568]}}";
+    static const char fp8[] =
+        "{\"model.embed_tokens.weight\":{\"dtype\":\"F32\",\"shape\":[1024,64],\"data_offsets\":[0,262144]},"
+        "\"model.layers.0.mlp.down_proj.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[64,64],\"data_offsets\":[262144,266240]},"
+        "\"model.layers.0.mlp.down_proj.weight_scale_inv\":{\"dtype\":\"F32\",\"shape\":[16],\"data_offsets\":[266240,266304]},"
+        "\"model.layers.1.mlp.gate.weight\":{\"dtype\":\"F32\",\"shape\":[16,64],\"data_offsets\":[266304,270400]},"
+        "\"model.layers.1.input_layernorm.weight\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[270400,270656]},"
+        "\"model.norm.weight\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[270656,270912]}}";
+    static const char quantized[] = ", \"tie_word_embeddings\": true, "
+                                    "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [16, 16]}";
+    static const uint64_t all = 565568, towers = 16384 + 64, halves = 2 * (65536 + 4096 + 4096 + 65536 + 4096 + 8) + 4 * 64;
+    const struct {
+        const char *header, *config, *engine, *spec;
+        uint64_t    bytes;
+    } cases[] = {
+        {wide, "", "vllm", "h200 host:64GiB", halves},
+        {wide, "", "sglang", "h200 host:64GiB", halves},
+        {wide, "", "tensorrt-llm", "h200 host:64GiB", halves},
+        {wide, "", "mlx-lm", MAC, all - towers},
+        {wide, ", \"torch_dtype\": \"float32\"", "vllm", "h200 host:64GiB", halves},
+        {wide, ", \"dtype\": \"float32\"", "sglang", "h200 host:64GiB", halves},
+        {wide, ", \"torch_dtype\": \"float32\"", "tensorrt-llm", "h200 host:64GiB", all},
+        {wide, ", \"torch_dtype\": \"float32\"", "mlx-lm", MAC, all - towers},
+        {fp8, quantized, "vllm", "h200 host:64GiB", 131072 + 4096 + 64 + 4096 + 2 * 128},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model *model = of_headers(cases[i].header, cases[i].config);
+        uint64_t      bytes = weights_of(model, cases[i].engine, cases[i].spec);
+
+        if (bytes != cases[i].bytes)
+            fail_msg("case %zu, %s: %llu bytes, not %llu", i, cases[i].engine, (unsigned long long)bytes,
+                     (unsigned long long)cases[i].bytes);
+        assert_false(warns_of(model, "vllm", "32 bits"));
+        assert_false(warns_of(model, "vllm", "in F32"));
+        ctxfit_model_free(model);
+    }
+}
+
+/* The same of a configuration alone. What is asked for in F32 is planned in it. */
+static void a_configuration_in_32_bits_is_counted_as_the_engine_loads_it(void **state)
+{
+    static const char awq[] = "\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128}";
+    static const char wide_awq[] = "\"torch_dtype\": \"float32\", "
+                                   "\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128}";
+    static const char *const engines[] = {"vllm", "sglang", "exllamav3"};
+    static const char        spec[] = "h200 host:64GiB";
+    ctxfit_model            *half = with("", 0), *wide = with("\"torch_dtype\": \"float32\"", 0);
+    ctxfit_model            *tied = with("\"tie_word_embeddings\": true", 0);
+    ctxfit_model            *wide_tied = with("\"torch_dtype\": \"float32\", \"tie_word_embeddings\": true", 0);
+    ctxfit_model            *packed = with(awq, 0), *wide_packed = with(wide_awq, 0), *asked = with("", ctxfit_file_type_from_name("F32"));
+    uint64_t                 doubled;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        assert_int_equal(weights_of(wide, engines[i], spec), weights_of(half, engines[i], spec));
+        assert_int_equal(weights_of(wide_tied, engines[i], spec), weights_of(tied, engines[i], spec));
+    }
+    assert_int_equal(weights_of(wide_packed, "vllm", spec), weights_of(packed, "vllm", spec));
+    doubled = weights_of(wide, "tensorrt-llm", spec);
+    assert_true(doubled > weights_of(half, "tensorrt-llm", spec) / 1000 * 1999);
+    assert_int_equal(weights_of(wide, "mlx-lm", MAC), doubled);
+    assert_int_equal(weights_of(asked, "vllm", spec), doubled);
+    ctxfit_model_free(half);
+    ctxfit_model_free(wide);
+    ctxfit_model_free(tied);
+    ctxfit_model_free(wide_tied);
+    ctxfit_model_free(packed);
+    ctxfit_model_free(wide_packed);
+    ctxfit_model_free(asked);
 }
 
 /* What a reading left open or took for something else is said by the plan too. A key that stands twice: the last holds, as in Python. */
@@ -228,6 +323,8 @@ int main(void)
         cmocka_unit_test(a_configuration_says_how_wide_weights_are),
         cmocka_unit_test(a_file_type_takes_the_place_of_the_checkpoint),
         cmocka_unit_test(headers_say_it_exactly),
+        cmocka_unit_test(files_in_32_bits_are_counted_as_the_engine_loads_them),
+        cmocka_unit_test(a_configuration_in_32_bits_is_counted_as_the_engine_loads_it),
         cmocka_unit_test(notes_of_a_configuration_are_warnings_of_its_plan),
         cmocka_unit_test(the_cache_that_a_checkpoint_states_is_the_default),
     };
