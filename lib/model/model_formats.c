@@ -44,8 +44,8 @@ static ctxfit_status note_mxfp4(ctxfit_model *model, const cfi_quant_tensor *wor
         return CTXFIT_OK;
     (void)snprintf(text, sizeof text, "experts published in MXFP4 take %.2f GiB as llama-quantize --allow-requantize makes them, "
                    "%.2f GiB in a file that keeps them", (double)made / (1u << 30), (double)kept / (1u << 30));
-    model->note[notes] = cfi_arena_copy(&model->arena, text, strlen(text));
-    return model->note[notes] != NULL ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a note");
+    model->note[notes] = model->format_note = cfi_arena_copy(&model->arena, text, strlen(text));
+    return model->format_note != NULL ? CTXFIT_OK : cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a note");
 }
 
 static ctxfit_status quantize(ctxfit_model *model, ctxfit_file_type file_type, ctxfit_file_type source, cfi_quant_tensor *work,

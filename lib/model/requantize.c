@@ -49,6 +49,7 @@ static ctxfit_status copy_tensors(ctxfit_model *copy, const ctxfit_model *model,
 static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, ctxfit_error *error)
 {
     uint32_t      count = model->info.layers + model->info.nextn_layers;
+    uint32_t      notes = 0;
     ctxfit_status status = cfi_model_new_layers(copy, model->info.layers, model->info.nextn_layers, error);
 
     if (status != CTXFIT_OK)
@@ -70,8 +71,10 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
     copy->stated_key_size = model->stated_key_size;
     copy->stated_value_size = model->stated_value_size;
     for (uint32_t i = 0; i < CFI_MODEL_NOTES && model->note[i] != NULL && status == CTXFIT_OK; i++) {
-        copy->note[i] = cfi_arena_copy(&copy->arena, model->note[i], strlen(model->note[i]));
-        status = copy->note[i] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
+        if (model->note[i] == model->format_note)
+            continue;
+        copy->note[notes] = cfi_arena_copy(&copy->arena, model->note[i], strlen(model->note[i]));
+        status = copy->note[notes++] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
     }
     if (model->checkpoint != NULL) {
         copy->checkpoint = cfi_arena_alloc(&copy->arena, sizeof *copy->checkpoint);

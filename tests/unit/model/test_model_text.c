@@ -118,7 +118,7 @@ static void experts_made_from_mxfp4_say_what_a_file_that_keeps_them_has(void **s
 {
     char          expected[192];
     ctxfit_model *kept = make(GPT_OSS, "MXFP4_MOE");
-    ctxfit_model *made = make(GPT_OSS_WIDE, "Q8_0");
+    ctxfit_model *made = make(GPT_OSS_WIDE, "Q8_0"), *again = NULL;
     double        blocks = 2.0 * 3 * 4096 * 2048 * 32 / 32;
 
     (void)state;
@@ -127,6 +127,9 @@ static void experts_made_from_mxfp4_say_what_a_file_that_keeps_them_has(void **s
              blocks * 34 / 1073741824.0, blocks * 17 / 1073741824.0);
     assert_non_null(strstr(ctxfit_model_note(made, 0), expected));
     assert_null(ctxfit_model_note(made, 1));
+    assert_int_equal(ctxfit_model_requantize(made, CFI_FILE_MXFP4_MOE, NULL, &again, NULL), CTXFIT_OK);
+    assert_null(ctxfit_model_note(again, 0));
+    ctxfit_model_free(again);
     ctxfit_model_free(made);
     made = make(GPT_OSS " mxfp4_experts=false", "Q8_0");
     assert_null(ctxfit_model_note(made, 0));
