@@ -46,6 +46,8 @@ def llamacpp_plan(ctxfit, record):
         options["flash_attention"] = False
     if str(record.get("kv_unified")) == "true":
         options["kv_unified"] = True
+    if devices and all(name in HOSTS for name, _ in record["measured"].get("weights") or [("", 0)]):
+        options["gpu_layers"] = 0
     if record.get("type_k"):
         options["kv"] = (record["type_k"], record["type_v"])
     return ctxfit.plan(model, machine, outputs_max="all", **options)
@@ -103,6 +105,7 @@ def page_of(ctxfit):
     text += ["", "Why:", "",
              "- Metal and Vulkan have the bound, marked so; their backends also reorder operations.",
              "- Logs with overrides or experts on the host (Qwen3-235B on CUDA) do not print them: predicted as if all were on the cards.",
+             "- Logs whose weights are all on the host are predicted without layers on the card.",
              "- One log (6279a6) holds the cache of a draft model.",
              "- What is left of graphs of builds before 2026: the recurrent part of Qwen3-Next, small inputs. Rules that changed, and the builds,",
              "  are in `lib/engine/changes.def`.", ""]
