@@ -64,7 +64,7 @@ static void state_rope(cfi_hf_line *line)
 
 /* ---- windows ---- */
 
-enum { LAYERS_ALL, LAYERS_FROM, LAYERS_ODD, LAYERS_NONE };
+enum { LAYERS_ALL, LAYERS_FROM, LAYERS_ODD, LAYERS_UNROTATED };
 
 typedef struct hf_window_rule {
     char     type[20];
@@ -94,6 +94,7 @@ static bool has_window(uint8_t layers, uint32_t layer, uint64_t from)
     switch (layers) {
     case LAYERS_FROM: return layer >= from;
     case LAYERS_ODD: return layer % 2 == 0 && layer < from;
+    case LAYERS_UNROTATED: return from > 0 && (layer + 1) % from == 0;
     default: return false;
     }
 }
@@ -102,6 +103,7 @@ static void state_window_layers(cfi_hf_line *line, const hf_window_rule *rule)
 {
     static const char key[] = "config.sliding_window_layers";
     cfi_json_iter     it = cfi_json_items(cfi_hf_get_stated(line->c, "layer_types"));
+    cfi_json_iter     rotated = cfi_json_items(rule->layers == LAYERS_UNROTATED ? cfi_hf_get_stated(line->c, "no_rope_layers") : NULL);
     uint64_t          from = rule->by_default, *list;
 
     if ((it.left == 0 && rule->layers == LAYERS_ALL) || line->c->layers > CFI_HF_MAX_LAYERS)
@@ -111,11 +113,14 @@ static void state_window_layers(cfi_hf_line *line, const hf_window_rule *rule)
         cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
         return;
     }
-    (void)cfi_hf_u64(line->c, "max_window_layers", &from);
+    (void)cfi_hf_u64(line->c, rule->layers == LAYERS_UNROTATED ? "no_rope_layer_interval" : "max_window_layers", &from);
     for (uint32_t i = 0; i < line->c->layers; i++) {
         const char *kind = cfi_json_next(&it) ? cfi_json_as_text(it.value, NULL) : NULL;
+        uint64_t    rotates;
 
-        list[i] = kind != NULL ? strcmp(kind, "sliding_attention") == 0 : has_window(rule->layers, i, from);
+        list[i] = cfi_json_next(&rotated) && cfi_json_as_u64(rotated.value, &rotates) ? rotates == 0 : has_window(rule->layers, i, from);
+        if (kind != NULL)
+            list[i] = strcmp(kind, "sliding_attention") == 0;
     }
     cfi_hf_set_list(line, key, list, line->c->layers);
 }

@@ -92,6 +92,25 @@ static void qwen_asks_for_its_window(void **state)
     ctxfit_model_free(model);
 }
 
+/* Eight layers, of which the fourth and the eighth have no rope: the same groups as below. */
+static void smollm_has_its_window_where_it_has_no_rope(void **state)
+{
+#define SMOLLM "{\"architectures\": [\"SmolLM3ForCausalLM\"], \"model_type\": \"smollm3\", \"sliding_window\": 4096, " \
+               "\"hidden_size\": 4096, \"intermediate_size\": 14336, \"num_hidden_layers\": 8, \"num_attention_heads\": 32, " \
+               "\"num_key_value_heads\": 8, \"vocab_size\": 32000, \"max_position_embeddings\": 32768"
+    (void)state;
+    assert_int_equal(vllm_cache(SMOLLM "}", "vllm@0.33.0"), 8 * BLOCK * (2048 + 1));
+    assert_int_equal(vllm_cache(SMOLLM ", \"use_sliding_window\": true}", "vllm@0.33.0"), 2 * BLOCK * (3 * 2048 + 513 + 1));
+    assert_int_equal(vllm_cache(SMOLLM ", \"use_sliding_window\": true, \"no_rope_layer_interval\": 100}", "vllm@0.33.0"),
+                     8 * BLOCK * (2048 + 1));
+    assert_int_equal(vllm_cache(SMOLLM ", \"use_sliding_window\": true, \"no_rope_layer_interval\": 0}", "vllm@0.33.0"),
+                     8 * BLOCK * (2048 + 1));
+    assert_int_equal(vllm_cache(SMOLLM ", \"use_sliding_window\": true, \"no_rope_layers\": [0, 0, 1, 1, 1, 1, 1, 1]}", "vllm@0.33.0"),
+                     2 * BLOCK * (3 * 2048 + 513 + 1));
+    assert_int_equal(vllm_cache(SMOLLM ", \"use_sliding_window\": true, \"no_rope_layers\": [1, 1, 1, 1, 1, 1, 1, 1]}", "vllm@0.33.0"),
+                     8 * BLOCK * (2048 + 1));
+}
+
 /* Two layers with a window and six without: groups of two layers, so three for the six and one for the two, of 16 tokens each. */
 static void layer_types_name_the_layers(void **state)
 {
@@ -167,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stated_window_is_that_of_every_layer), cmocka_unit_test(qwen_asks_for_its_window),
+        cmocka_unit_test(smollm_has_its_window_where_it_has_no_rope),
         cmocka_unit_test(layer_types_name_the_layers),            cmocka_unit_test(chunks_are_as_long_as_the_file_says),
         cmocka_unit_test(mlx_rotates_where_its_models_do),
         cmocka_unit_test(the_limit_is_what_the_engine_reads),
