@@ -317,7 +317,7 @@ static cfi_node *vit_attention(cfi_clip_build *b, const vit_layer *l, cfi_node *
     return cfi_clip_block_attention(b, l->index, part[0], part[1], part[2], mask_of(b, l->index));
 }
 
-static cfi_node *layer_scaled(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name)
+cfi_node *cfi_clip_layer_scaled(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name)
 {
     cfi_node *weight = cfi_clip_block(b, layer, name);
 
@@ -336,11 +336,11 @@ static cfi_node *vit_block(cfi_clip_build *b, const vit_layer *l, cfi_node *resi
 {
     cfi_node *x = vit_attention(b, l, cfi_clip_block_norm(b, residual, l->norm, l->index, "ln1"));
 
-    x        = normed_after(b, l, layer_scaled(b, x, l->index, "ls1.weight"), "attn_post_norm");
+    x        = normed_after(b, l, cfi_clip_layer_scaled(b, x, l->index, "ls1.weight"), "attn_post_norm");
     residual = cfi_add(b->net, x, residual);
     x        = cfi_clip_block_ffn(b, cfi_clip_block_norm(b, residual, l->norm, l->index, "ln2"), l->index);
-    x        = layer_scaled(b, normed_after(b, l, x, "ffn_post_norm"), l->index, "ls2.weight");
-    return layer_scaled(b, cfi_add(b->net, residual, x), l->index, "out_scale.weight");
+    x        = cfi_clip_layer_scaled(b, normed_after(b, l, x, "ffn_post_norm"), l->index, "ls2.weight");
+    return cfi_clip_layer_scaled(b, cfi_add(b->net, residual, x), l->index, "out_scale.weight");
 }
 
 /* Two frames become one (nn.AvgPool1d). */

@@ -43,6 +43,7 @@ cfi_node *cfi_clip_ffn(cfi_clip_build *b, cfi_node *x, const char *up, const cha
 cfi_node *cfi_clip_act(cfi_clip_build *b, cfi_node *x, cfi_node *gated, uint32_t act);
 cfi_node *cfi_clip_attention(cfi_clip_build *b, const char *out, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *mask);
 cfi_node *cfi_clip_block_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer);
+cfi_node *cfi_clip_layer_scaled(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name); /* by what may be there */
 cfi_node *cfi_clip_block_norm(cfi_clip_build *b, cfi_node *x, cfi_op op, uint32_t layer, const char *name);
 cfi_node *cfi_clip_block_linear(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name);
 cfi_node *cfi_clip_block_attention(cfi_clip_build *b, uint32_t layer, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *mask);

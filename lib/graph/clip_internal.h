@@ -118,6 +118,13 @@ typedef struct cfi_clip_pictures {
     uint32_t count[2];
 } cfi_clip_pictures;
 
+/* Tiles of that side, of which an image may become so many. */
+typedef struct cfi_clip_grids {
+    uint32_t side;
+    uint32_t least;
+    uint32_t most;
+} cfi_clip_grids;
+
 /* Least and most tokens that the caller wants, 0: as the file and the build say. E_REFUSED (a kind that the build does not know),
  * E_UNSUPPORTED (sizes that llama.cpp refuses), E_INCOMPLETE (a key is missing). */
 ctxfit_status cfi_clip_read(const ctxfit_projector *projector, uint32_t sense, uint32_t build, uint32_t min_tokens, uint32_t max_tokens,
@@ -130,6 +137,7 @@ uint64_t      cfi_clip_root(uint64_t n);
 bool          cfi_clip_make(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
 /* The same for kinds whose rule is none of the usual ones. */
 bool          cfi_clip_make_own(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out);
+void          cfi_clip_nearest_grid(const cfi_clip_grids *grids, uint32_t width, uint32_t height, uint32_t *across, uint32_t *down);
 /* Tokens of one picture; 0: not known. */
 uint64_t      cfi_clip_tokens(const cfi_clip *clip, uint64_t width, uint64_t height);
 /* The same of the overview of an image, which some kinds mark. */

@@ -209,29 +209,6 @@ static bool by_longest(const cfi_clip *clip, uint32_t width, uint32_t height, cf
 #define LFM2_LEAST 2u
 #define LFM2_MOST  10u
 
-static void lfm2_grid(uint32_t width, uint32_t height, uint32_t *across, uint32_t *down)
-{
-    float    aspect = (float)width / (float)height;
-    float    area   = (float)width * (float)height;
-    float    least  = FLT_MAX;
-
-    *across = *down = 1;
-    for (uint32_t tiles = LFM2_LEAST; tiles <= LFM2_MOST; tiles++) { /* fewer tiles first */
-        for (uint32_t w = 1; w <= tiles; w++) {
-            uint32_t h = tiles / w;
-            float    off = fabsf(aspect - (float)w / (float)h);
-
-            if (w * h != tiles)
-                continue;
-            if (off < least || (off <= least && area > 0.5f * (float)(LFM2_TILE * LFM2_TILE * tiles))) {
-                *across = w;
-                *down   = h;
-            }
-            least = off < least ? off : least;
-        }
-    }
-}
-
 static void by_lfm2(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
     uint32_t   align = clip->patch * clip->merge, across, down;
@@ -243,7 +220,7 @@ static void by_lfm2(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_c
     fit_size(width, height, &l, &out->width[0], &out->height[0]);
     if ((w > clip->patch ? w : clip->patch) * (h > clip->patch ? h : clip->patch) <= (double)clip->max_pixels * 2.0)
         return;
-    lfm2_grid(width, height, &across, &down);
+    cfi_clip_nearest_grid(&(cfi_clip_grids){LFM2_TILE, LFM2_LEAST, LFM2_MOST}, width, height, &across, &down);
     out->width[1] = out->height[1] = LFM2_TILE;
     out->count[1] = across * down;
 }

@@ -176,23 +176,20 @@ static void by_windows(const cfi_clip *clip, uint32_t width, uint32_t height, cf
     out->count[1] = step3_windows(width, window) * step3_windows(height, window);
 }
 
-/* ---- deepseekocr: of the grids that the file allows, the one whose ratio is nearest; of equal ones a larger where the image is ---- */
-#define OCR_ROW_TILE 640u
-#define OCR_TILE     768u
-
-static void ocr_grid(const cfi_clip *clip, uint32_t width, uint32_t height, uint32_t tile, uint32_t *across, uint32_t *down)
+/* ---- of the grids of so many tiles, the one whose ratio is nearest; of equal ones a larger where the image is ---- */
+void cfi_clip_nearest_grid(const cfi_clip_grids *grids, uint32_t width, uint32_t height, uint32_t *across, uint32_t *down)
 {
     float ratio = (float)width / (float)height, least = FLT_MAX, area = (float)width * (float)height;
 
     *across = *down = 1;
-    for (uint32_t tiles = clip->min_tiles; tiles <= clip->max_tiles; tiles++) {
+    for (uint32_t tiles = grids->least; tiles <= grids->most; tiles++) { /* fewer tiles first */
         for (uint32_t w = 1; w <= tiles; w++) {
             uint32_t h   = tiles / w;
             float    off = fabsf(ratio - (float)w / (float)h);
 
             if (w * h != tiles)
                 continue;
-            if (off < least || (off <= least && area > 0.5f * (float)(tile * tile * tiles))) {
+            if (off < least || (off <= least && area > 0.5f * (float)(grids->side * grids->side * tiles))) {
                 *across = w;
                 *down   = h;
             }
@@ -200,6 +197,10 @@ static void ocr_grid(const cfi_clip *clip, uint32_t width, uint32_t height, uint
         }
     }
 }
+
+/* ---- deepseekocr ---- */
+#define OCR_ROW_TILE 640u
+#define OCR_TILE     768u
 
 static void by_grid(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_clip_pictures *out)
 {
@@ -209,7 +210,7 @@ static void by_grid(const cfi_clip *clip, uint32_t width, uint32_t height, cfi_c
     one_of(out, clip->image, clip->image);
     if (width <= tile && height <= tile)
         return;
-    ocr_grid(clip, width, height, tile, &across, &down);
+    cfi_clip_nearest_grid(&(cfi_clip_grids){tile, clip->min_tiles, clip->max_tiles}, width, height, &across, &down);
     out->width[1]  = tile;
     out->height[1] = rows ? tile * across : tile;
     out->count[1]  = rows ? down : across * down;

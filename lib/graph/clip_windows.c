@@ -159,13 +159,6 @@ cfi_node *cfi_clip_graph_glimmer(cfi_clip_build *b)
 }
 
 /* ---- minicpmv.cpp, clip_graph_minicpmv4_6: four neighbours become one behind a layer, and again at the end ---- */
-static cfi_node *layer_times(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name)
-{
-    cfi_node *by = cfi_clip_block(b, layer, name);
-
-    return by != NULL ? cfi_mul(b->net, x, by) : x;
-}
-
 static cfi_node *plain_layers(cfi_clip_build *b, cfi_node *x, uint32_t first, uint32_t end, uint64_t n_pos)
 {
     static const char *const names[3] = {"attn_q", "attn_k", "attn_v"};
@@ -177,9 +170,9 @@ static cfi_node *plain_layers(cfi_clip_build *b, cfi_node *x, uint32_t first, ui
         for (uint32_t i = 0; i < 3; i++)
             part[i] = cfi_reshape_3d(b->net, cfi_clip_block_linear(b, y, il, names[i]), b->clip->head_size, b->clip->heads, n_pos);
         y = cfi_clip_block_attention(b, il, part[0], part[1], part[2], NULL);
-        x = cfi_add(b->net, layer_times(b, y, il, "ls1.weight"), x);
+        x = cfi_add(b->net, cfi_clip_layer_scaled(b, y, il, "ls1.weight"), x);
         y = cfi_clip_block_ffn(b, cfi_clip_block_norm(b, x, CFI_OP_NORM, il, "ln2"), il);
-        x = cfi_add(b->net, x, layer_times(b, y, il, "ls2.weight"));
+        x = cfi_add(b->net, x, cfi_clip_layer_scaled(b, y, il, "ls2.weight"));
     }
     return x;
 }
