@@ -67,7 +67,8 @@ static uint64_t scores_bytes(const ctxfit_layer_info *layer, const cfi_run *run)
 static uint64_t copied_bytes(const ctxfit_layer_info *layer, const cfi_run *run)
 {
     uint64_t cells = cfi_engine_layer_windowed(layer) ? run->swa_cells : run->kv_cells;
-    uint64_t elems = (run->type_k != CFI_QUANT_F16 ? layer->cache_k_elems : 0) + (run->type_v != CFI_QUANT_F16 ? layer->cache_v_elems : 0);
+    uint64_t elems = (run->type_k != CFI_QUANT_F16 ? (uint64_t)layer->cache_k_elems : 0) +
+                     (run->type_v != CFI_QUANT_F16 ? layer->cache_v_elems : 0);
 
     if (!run->flash || !run->kv_offload || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0 ||
         cfi_engine_changed(run->build, CFI_CHANGE_FLASH_COPIES))
