@@ -54,6 +54,7 @@ typedef struct cli_request {
     uint32_t            json;
     uint32_t            header_only; /* a .gguf file may lack its tensors' data: CTXFIT_CHOICE_* */
     ctxfit_plan_options options;
+    ctxfit_plan_options stated;    /* the options without what the model's own parameters add */
     ctxfit_request      check;
     uint32_t            has_check;
     uint32_t            may_detect;
@@ -167,12 +168,17 @@ ctxfit_status cli_open_gguf(const cli_model_source *source, ctxfit_model **out, 
 /* ---- cli_sources.c: models that are no single GGUF file ---- */
 bool          cli_ends_with(const char *text, const char *end);
 bool          cli_names_a_source(const char *name);
-/* With the engine Ollama: what the parameters of a model in its store, or of a Modelfile, say and the request does not. */
-void          cli_apply_parameters(cli_request *r);
+/* The Modelfile of a name, and of the model in Ollama's store that it is made from (NULL: none), for the caller to free both. */
+bool          cli_find_modelfile(const char *name, ctxfit_modelfile **own, ctxfit_modelfile **base);
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
 /* Whether a name such as hf:USER/REPOSITORY leads to a GGUF file on this disk; it says so. */
 bool          cli_is_stored_file(const char *name);
 const char *const *cli_environment(void); /* "NAME=value" each */
+
+/* ---- cli_parameters.c: parameters of a model in Ollama ---- */
+/* Under Ollama: what the parameters say and the options do not. Of options NULL nothing is set. Each is said to `notes`, where that is
+ * not NULL. */
+void cli_apply_parameters(const char *model, ctxfit_plan_options *options, FILE *notes);
 
 /* ---- cli_folder.c: folders of GGUF files, as LM Studio and llama.cpp keep them ---- */
 typedef enum cli_folder {

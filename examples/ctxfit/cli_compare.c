@@ -84,13 +84,14 @@ static bool does_not_fit(const ctxfit_plan *plan)
 static int compare_with(const cli_request *request, const ctxfit_model *model, const ctxfit_model *other, const ctxfit_hw *hw,
                         const ctxfit_plan *first)
 {
-    ctxfit_plan_options options = request->options;
+    ctxfit_plan_options options = request->stated;
     ctxfit_plan        *second;
     ctxfit_error        error;
     ctxfit_status       status;
     int                 code;
 
     memcpy(options.engine, request->with, sizeof options.engine);
+    cli_apply_parameters(request->model, &options, NULL);
     status = ctxfit_plan_make_beside(other, hw, &options, request->beside_list, NULL, &second, &error);
     if (status != CTXFIT_OK) {
         code = cli_fail("plan", request->model, status, &error);

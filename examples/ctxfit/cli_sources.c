@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OLLAMA_LEAST_CTX 4
 #define PATH_BYTES 4096
 
 bool cli_ends_with(const char *text, const char *end)
@@ -24,6 +23,11 @@ static size_t folder_length(const char *path)
     while (len > 0 && path[len - 1] != '/' && path[len - 1] != '\\')
         len--;
     return len;
+}
+
+static bool is_modelfile(const char *name)
+{
+    return strcmp(name + folder_length(name), "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile");
 }
 
 /* A file in a folder; false where there is none, or the path is too long. */
@@ -83,55 +87,6 @@ static ctxfit_status open_config(const char *path, ctxfit_file_type file_type, c
 static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, size_t base_len, const cli_model_source *source, int depth,
                                 ctxfit_model **out, ctxfit_error *error);
 
-/* The last value of a parameter, which holds; NULL where it is not there. */
-static const char *parameter_text(const ctxfit_modelfile *file, const char *name)
-{
-    const char *text = NULL;
-
-    for (uint32_t i = 0; i < ctxfit_modelfile_parameter_count(file); i++)
-        if (strcmp(ctxfit_modelfile_parameter_name(file, i), name) == 0)
-            text = ctxfit_modelfile_parameter_value(file, i);
-    return text;
-}
-
-/* What Ollama makes of a number that it does not take as it is; NULL: it takes it. fb30760 server/sched.go:170, llm/llama_server.go:406 and
- * :590. */
-static const char *odd_parameter(const char *name, int64_t value)
-{
-    if (strcmp(name, "num_ctx") == 0 && value < OLLAMA_LEAST_CTX)
-        return "Ollama raises it to 4";
-    if (strcmp(name, "num_batch") == 0 && value <= 0)
-        return "not counted: Ollama leaves the batch to llama-server then, 2048 and 512 tokens";
-    if (strcmp(name, "num_gpu") == 0 && value < 0)
-        return "the layers on GPUs are chosen as without it";
-    return NULL;
-}
-
-static void say_parameters(const ctxfit_modelfile *file)
-{
-    static const struct parameter {
-        char name[12];
-        bool counted; /* by cli_apply_parameters() */
-    } known[] = {{"num_ctx", true}, {"num_batch", true}, {"num_gpu", true}, {"main_gpu", false}, {"num_thread", false}, {"use_mmap", true}};
-
-    for (size_t i = 0; i < CLI_COUNT(known); i++) {
-        const char *text = parameter_text(file, known[i].name), *odd;
-        int64_t     value;
-
-        if (text == NULL)
-            continue;
-        if (ctxfit_modelfile_get_i64(file, known[i].name, &value) == CTXFIT_OK) {
-            odd = odd_parameter(known[i].name, value);
-            fprintf(stderr, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known[i].name, (long long)value,
-                    odd != NULL ? odd : known[i].counted ? "counted under --engine ollama" : "not counted");
-            continue;
-        }
-        fprintf(stderr, "ctxfit: note: PARAMETER %s '", known[i].name);
-        cli_put(stderr, text);
-        fputs("' is no whole number: not counted\n", stderr);
-    }
-}
-
 #if defined(_WIN32)
 #  define environ _environ
 #else
@@ -190,7 +145,6 @@ static ctxfit_status open_stored(const char *name, const cli_model_source *sourc
         say_places(name);
     if (status != CTXFIT_OK)
         return status;
-    say_parameters(file);
     status = open_parts(file, "", 0, source, depth, out, error);
     ctxfit_modelfile_free(file);
     return status;
@@ -234,56 +188,88 @@ static void take_companions(const ctxfit_modelfile *file, const char *base, size
     }
 }
 
+static bool is_absolute(const char *path)
+{
+    return path[0] == '/' || path[0] == '\\' || (path[0] != '\0' && path[1] == ':');
+}
+
+/* The name of a model of the store, where FROM is neither a file nor a folder nor another source. */
+static bool is_store_name(const char *from, const char *base, size_t base_len)
+{
+    char path[PATH_BYTES];
+
+    return !is_absolute(from) && from[0] != '.' && !find_in(base, base_len, from, path) && !cli_is_readable(from) &&
+           !cli_names_a_source(from);
+}
+
 static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, size_t base_len, const cli_model_source *source, int depth,
                                 ctxfit_model **out, ctxfit_error *error)
 {
     cli_model_source part = *source;
     char             path[PATH_BYTES];
     const char      *from = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0);
-    bool             absolute = from[0] == '/' || from[0] == '\\' || (from[0] != '\0' && from[1] == ':');
 
     take_companions(file, base, base_len, source->parts);
     part.name = from;
-    if (absolute && find_in(from, strlen(from), "config.json", path))
+    if (is_absolute(from) && find_in(from, strlen(from), "config.json", path))
         return ctxfit_model_open_checkpoint(from, source->file_type, NULL, out, error);
-    if (!absolute && find_in(base, base_len, from, path))
+    if (is_store_name(from, base, base_len)) {
+        if (depth == 0)
+            return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model of the store, whose weights are another such name");
+        if (snprintf(path, sizeof path, "ollama:%s", from) >= (int)sizeof path)
+            return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model with a name that is too long");
+        return open_stored(path, source, depth - 1, out, error);
+    }
+    if (!is_absolute(from) && find_in(base, base_len, from, path))
         part.name = path;
     if (cli_is_readable(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
         return cli_open_gguf(&part, out, error); /* a blob has no ending */
-    if (cli_names_a_source(part.name) || absolute || from[0] == '.')
-        return cli_open_model(&part, out, error);
-    if (depth == 0)
-        return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model of the store, whose weights are another such name");
-    if (snprintf(path, sizeof path, "ollama:%s", from) >= (int)sizeof path)
-        return cli_refuse(error, CTXFIT_E_MALFORMED, "FROM names a model with a name that is too long");
-    return open_stored(path, source, depth - 1, out, error);
+    return cli_open_model(&part, out, error);
+}
+
+static ctxfit_status read_modelfile(const char *name, ctxfit_modelfile **out, ctxfit_error *error)
+{
+    size_t        size;
+    char         *text = read_whole(name, &size, error);
+    ctxfit_status status;
+
+    if (text == NULL)
+        return error->status;
+    status = ctxfit_modelfile_parse(text, size, NULL, out, error);
+    free(text);
+    return status;
 }
 
 static ctxfit_status open_modelfile(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)
 {
-    size_t            size;
-    char             *text = read_whole(source->name, &size, error);
     ctxfit_modelfile *file = NULL;
-    ctxfit_status     status;
+    ctxfit_status     status = read_modelfile(source->name, &file, error);
 
-    if (text == NULL)
-        return error->status;
-    status = ctxfit_modelfile_parse(text, size, NULL, &file, error);
-    free(text);
     if (status != CTXFIT_OK)
         return status;
-    say_parameters(file);
     status = open_parts(file, source->name, folder_length(source->name), source, 1, out, error);
     ctxfit_modelfile_free(file);
     return status;
 }
 
-/* ---- which of these a name means ---- */
-
-static bool is_modelfile(const char *name)
+bool cli_find_modelfile(const char *name, ctxfit_modelfile **own, ctxfit_modelfile **base)
 {
-    return strcmp(name + folder_length(name), "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile");
+    ctxfit_error error;
+    char         path[PATH_BYTES];
+    const char  *from;
+
+    *own = *base = NULL;
+    if (starts_with(name, "ollama:"))
+        return ctxfit_store_look_up(name, cli_environment(), NULL, own, &error) == CTXFIT_OK;
+    if (!is_modelfile(name) || read_modelfile(name, own, &error) != CTXFIT_OK)
+        return false;
+    from = ctxfit_modelfile_part(*own, CTXFIT_PART_MODEL, 0);
+    if (is_store_name(from, name, folder_length(name)) && snprintf(path, sizeof path, "ollama:%s", from) < (int)sizeof path)
+        (void)ctxfit_store_look_up(path, cli_environment(), NULL, base, &error);
+    return true;
 }
+
+/* ---- which of these a name means ---- */
 
 /* hf:owner/repository is what is on this disk, hf://owner/repository/file what is far away. */
 static bool is_stored(const char *name)
@@ -317,54 +303,4 @@ ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out
     if (cli_ends_with(name, ".json") && !cli_ends_with(name, ".safetensors.index.json"))
         return open_config(name, source->file_type, out, error);
     return ctxfit_model_open_checkpoint(name, source->file_type, NULL, out, error);
-}
-
-/* ---- parameters of a model in Ollama ---- */
-
-static ctxfit_modelfile *find_modelfile(const char *name)
-{
-    ctxfit_modelfile *file = NULL;
-    ctxfit_error      error;
-    size_t            size;
-    char             *text;
-
-    if (starts_with(name, "ollama:"))
-        return ctxfit_store_look_up(name, cli_environment(), NULL, &file, &error) == CTXFIT_OK ? file : NULL;
-    if (!is_modelfile(name))
-        return NULL;
-    text = read_whole(name, &size, &error);
-    if (text != NULL)
-        (void)ctxfit_modelfile_parse(text, size, NULL, &file, NULL);
-    free(text);
-    return file;
-}
-
-/* Between 0 and what 32 bits hold; false where the parameter is not there, is no number, or is below it. */
-static bool read_parameter(const ctxfit_modelfile *file, const char *name, int64_t least, uint32_t *out)
-{
-    int64_t value;
-
-    if (ctxfit_modelfile_get_i64(file, name, &value) != CTXFIT_OK || value < least)
-        return false;
-    *out = value < 0 ? 0 : value < (int64_t)UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-    return true;
-}
-
-void cli_apply_parameters(cli_request *r)
-{
-    ctxfit_plan_options *o = &r->options;
-    ctxfit_modelfile    *file = cli_engine_is(r, "ollama") ? find_modelfile(r->model) : NULL;
-    uint32_t             value;
-
-    if (file == NULL)
-        return;
-    if (o->ctx_tokens == 0 && o->model_ctx_tokens == 0 && read_parameter(file, "num_ctx", INT64_MIN, &value))
-        o->model_ctx_tokens = odd_parameter("num_ctx", value) == NULL ? value : OLLAMA_LEAST_CTX;
-    if (o->batch_tokens == 0 && read_parameter(file, "num_batch", 1, &value))
-        o->batch_tokens = value;
-    if (o->gpu_layers == 0 && read_parameter(file, "num_gpu", 0, &value))
-        o->gpu_layers = value == 0 ? CTXFIT_GPU_LAYERS_NONE : value < UINT32_MAX ? value : UINT32_MAX - 1;
-    if (o->mmap == CTXFIT_CHOICE_DEFAULT && read_parameter(file, "use_mmap", 0, &value))
-        o->mmap = value != 0 ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
-    ctxfit_modelfile_free(file);
 }

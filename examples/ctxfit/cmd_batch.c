@@ -68,7 +68,7 @@ static bool plan_request(const cli_request *request, const cli_parts *parts, con
 }
 
 /* Plans a request and writes the answer; false after *fault was filled and nothing was written. */
-static bool answer_request(batch_store *store, const cli_request *request, const char *id_json, batch_fault *fault, FILE *out)
+static bool answer_request(batch_store *store, cli_request *request, const char *id_json, batch_fault *fault, FILE *out)
 {
     const ctxfit_model *model;
     const ctxfit_hw    *hw;
@@ -83,6 +83,7 @@ static bool answer_request(batch_store *store, const cli_request *request, const
         fail_with(fault, status, "model", &error);
         return false;
     }
+    cli_apply_parameters(request->model, &request->options, NULL);
     status = batch_hw(store, request->hw, &hw, &error);
     if (status != CTXFIT_OK) {
         fail_with(fault, status, "hw", &error);

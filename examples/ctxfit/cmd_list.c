@@ -326,6 +326,7 @@ int cli_list_machines(const ctxfit_hw_filter *filter, const char *top_text, int 
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);
+    cli_apply_parameters(request.model, &request.options, stderr);
     code = rank_for(&request, filter, top, model);
     ctxfit_model_free(model);
     return code;

@@ -30,6 +30,7 @@ static void plan_row(const local_listing *l, local_row *row)
     cli_model_source       source = {row->path, 0, l->request->header_only == CTXFIT_CHOICE_ON, NULL};
     ctxfit_model_info      info = CTXFIT_MODEL_INFO_INIT;
     ctxfit_checkpoint_info checkpoint = CTXFIT_CHECKPOINT_INFO_INIT;
+    ctxfit_plan_options    options = l->request->options;
     ctxfit_model          *model;
     ctxfit_plan           *plan;
 
@@ -39,7 +40,8 @@ static void plan_row(const local_listing *l, local_row *row)
     row->file_type = is_checkpoint(row) ? 0 : info.file_type;
     if (is_checkpoint(row) && ctxfit_model_get_checkpoint(model, &checkpoint) == CTXFIT_OK)
         (void)snprintf(row->quant, sizeof row->quant, "%.*s", (int)sizeof row->quant - 1, checkpoint.quant_method);
-    if (ctxfit_plan_make(model, l->hw, &l->request->options, NULL, &plan, &row->error) == CTXFIT_OK) {
+    cli_apply_parameters(row->name, &options, NULL);
+    if (ctxfit_plan_make(model, l->hw, &options, NULL, &plan, &row->error) == CTXFIT_OK) {
         row->planned = ctxfit_plan_get_summary(plan, &row->summary) == CTXFIT_OK;
         ctxfit_plan_free(plan);
     }

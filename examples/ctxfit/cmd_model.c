@@ -306,6 +306,7 @@ int cli_model(int argc, char **argv)
         return cli_fail("model", source.name, status, &error);
     if (image[0] != 0)
         fputs("ctxfit: note: without effect: --image (this is no projector)\n", stderr);
+    cli_apply_parameters(source.name, NULL, stderr);
     (void)ctxfit_model_get_info(model, &info);
     print_info(model, &info);
     print_checkpoint(model);

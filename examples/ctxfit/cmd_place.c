@@ -335,13 +335,28 @@ static int cut_words(char *text, char **words)
     return count;
 }
 
+/* The model's own parameters, of which num_ctx does not count where the context is what is looked for. */
+static void apply_parameters(place_request *r)
+{
+    const bool     open = r->goal.objective == CTXFIT_OBJECTIVE_LARGEST_CONTEXT || (r->goal.open & CTXFIT_OPEN_CONTEXT) != 0;
+    const uint64_t stated = r->plan.options.ctx_tokens;
+
+    if (stated == 0 && open)
+        r->plan.options.ctx_tokens = CTXFIT_CTX_LARGEST;
+    cli_apply_parameters(r->plan.model, &r->plan.options, stderr);
+    r->plan.options.ctx_tokens = stated;
+}
+
 static int open_member(set_member *member)
 {
     cli_model_source source = cli_source_of(&member->request.plan);
     ctxfit_error     error;
     ctxfit_status    status = cli_open_model(&source, &member->model, &error);
 
-    return status == CTXFIT_OK ? CLI_FITS : cli_fail("model", member->request.plan.model, status, &error);
+    if (status != CTXFIT_OK)
+        return cli_fail("model", member->request.plan.model, status, &error);
+    apply_parameters(&member->request);
+    return CLI_FITS;
 }
 
 static int read_member(const char *text, set_member *member)
@@ -462,6 +477,7 @@ int cli_place(int argc, char **argv)
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.plan.model, status, &error);
+    apply_parameters(&request);
     status = cli_open_hw(request.plan.hw, request.plan.hw_file, &request.plan.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);

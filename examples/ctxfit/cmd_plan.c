@@ -87,7 +87,8 @@ int cli_plan(int argc, char **argv)
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);
-    cli_apply_parameters(&request);
+    request.stated = request.options;
+    cli_apply_parameters(request.model, &request.options, stderr);
     status = cli_open_hw(request.hw, request.hw_file, &request.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);

@@ -11,8 +11,10 @@ static void place_complete_options(ctxfit_place *place, const cfi_placed *placed
 
     *o = placed->options;
     o->struct_size = (uint32_t)sizeof *o;
-    if (o->ctx_tokens == 0)
-        o->ctx_tokens = model->info.trained_tokens;
+    if (o->ctx_tokens == 0) {
+        o->ctx_tokens = cfi_place_default_ctx(o, model);
+        o->model_ctx_tokens = 0;
+    }
     o->sequences = run->n_seq;
     o->kv_key = run->type_k;
     o->kv_value = run->type_v;

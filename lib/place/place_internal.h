@@ -136,6 +136,8 @@ typedef struct cfi_solver {
 /* Takes a model: makes its tables. The question's machine and fixed options must be there. */
 ctxfit_status cfi_solver_take(cfi_solver *s, const ctxfit_model *model, ctxfit_error *error);
 /* Places at the options' context, sequences and types. */
+/* The context of a request that does not name one: what the model's own settings say (Ollama, LM Studio), what it is made for. */
+uint64_t      cfi_place_default_ctx(const ctxfit_plan_options *options, const ctxfit_model *model);
 ctxfit_status cfi_solver_place(cfi_solver *s, const ctxfit_plan_options *options, bool all_on_devices, cfi_placed *out,
                                ctxfit_error *error);
 /* As least_decode_tokens_per_s: parts may go to the host, however slow that is. */

@@ -80,10 +80,19 @@ typedef struct placement_state {
     double                     lack; /* of all devices together */
 } placement_state;
 
+uint64_t cfi_place_default_ctx(const ctxfit_plan_options *options, const ctxfit_model *model)
+{
+    const uint64_t trained = model->info.trained_tokens;
+
+    if (options->model_ctx_tokens == 0)
+        return trained;
+    return trained > 0 ? cfi_min_u64(options->model_ctx_tokens, trained) : options->model_ctx_tokens;
+}
+
 /* More bytes than 64 bits hold fit nowhere. */
 static ctxfit_status placement_evaluate(cfi_solver *s, const ctxfit_plan_options *options, placement_state *state, ctxfit_error *error)
 {
-    uint64_t      ctx = options->ctx_tokens != 0 ? options->ctx_tokens : s->q.model->info.trained_tokens;
+    uint64_t      ctx = options->ctx_tokens != 0 ? options->ctx_tokens : cfi_place_default_ctx(options, s->q.model);
     uint32_t      sequences = options->sequences != 0 ? options->sequences : 1;
     ctxfit_status status;
 
