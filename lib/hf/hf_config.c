@@ -196,6 +196,7 @@ static void find_class_of(cfi_hf_config *c)
 
     c->class_name = *inner_class != '\0' ? inner_class : outer_class;
     c->model_type = *type_of(c->inner) != '\0' ? type_of(c->inner) : type_of(c->outer);
+    c->wrapper = c->inner != NULL && find_class(outer_class, c->model_type) == NULL ? outer_class : "";
     row = find_class_row(c, outer_class, inner_class);
     if (row == NULL) {
         c->arch = "llama";

@@ -20,6 +20,7 @@ typedef struct cfi_hf_config {
     const char           *quant_name;   /* of that file */
     const cfi_json_value *rope;         /* parameters of the rope of full-attention layers, or NULL */
     const char           *class_name;   /* "" if unstated */
+    const char           *wrapper;      /* a class around a decoder of its own that no table has, "" for none */
     const char           *model_type;   /* of the text decoder, "" if unstated */
     const char           *arch;         /* hf_classes.def; "llama" where nothing is known of the class */
     const char           *family;
@@ -108,6 +109,8 @@ void cfi_hf_format(char *out, size_t cap, const char *fmt, va_list args) CFI_PRI
 void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3);
 void cfi_hf_note_files(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3); /* of the weights beside it */
 void cfi_hf_write_notes(cfi_hf_line *line);
+/* What is said of eyes and ears beside the decoder where their files are not at hand, in the arena; NULL: there are none. E_NO_MEMORY. */
+ctxfit_status cfi_hf_towers(cfi_hf_config *c, const char **out);
 
 /* Where a fact of the line comes from. */
 #define CFI_HF_KEY 64u

@@ -146,6 +146,8 @@ void cfi_hf_write_notes(cfi_hf_line *line)
 {
     if (!line->c->known)
         note_unknown(line->c);
+    else if (*line->c->wrapper != '\0')
+        cfi_hf_note(line->c, "class '%.60s' is not known: counted is the decoder within it, %s", line->c->wrapper, line->c->arch);
     cfi_hf_note_defaults(line);
     note_no_sizes(line->c);
     note_heads(line);

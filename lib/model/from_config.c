@@ -69,6 +69,8 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
     model->as_stored = file_type == 0;
     if (status == CTXFIT_OK)
         status = cfi_model_set_checkpoint(model, &c, files->weights, error);
+    if (status == CTXFIT_OK && model->stored == NULL)
+        status = cfi_hf_towers(&c, &model->towers);
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
     cfi_hf_config_close(&c);
     return status;

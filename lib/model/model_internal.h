@@ -151,6 +151,7 @@ struct ctxfit_model {
     uint64_t                *narrowed;          /* the same where 16 bits are made of F32; NULL: none is there, or not measured */
     uint64_t                *lost;              /* bytes of each part that go then: CFI_LOST_*; NULL: not measured */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
+    const char        *towers;                /* said where engines load eyes and ears that are not counted; NULL: none */
     const char        *format_note;           /* of them, what holds for its file type only; NULL: none */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };

@@ -76,6 +76,10 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
         copy->note[notes] = cfi_arena_copy(&copy->arena, model->note[i], strlen(model->note[i]));
         status = copy->note[notes++] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
     }
+    if (model->towers != NULL && status == CTXFIT_OK) {
+        copy->towers = cfi_arena_copy(&copy->arena, model->towers, strlen(model->towers));
+        status = copy->towers != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
+    }
     if (model->checkpoint != NULL) {
         copy->checkpoint = cfi_arena_alloc(&copy->arena, sizeof *copy->checkpoint);
         if (copy->checkpoint == NULL)

@@ -86,6 +86,8 @@ static void warn_of_checkpoint(warning_list *list, const cfi_question *q)
     const cfi_run   *run = &list->plan->answer.run;
     const cfi_stored stored = cfi_model_stored(q->model);
 
+    if (q->model->towers != NULL && run->paged.tensor_ranks > 0)
+        warn(list, "%s", q->model->towers);
     if ((q->model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 &&
         (q->engine.id == CFI_ENGINE_EXLLAMAV3 || q->engine.id == CFI_ENGINE_TRTLLM || q->engine.id == CFI_ENGINE_MLX))
         warn(list, "%s loads no GGUF files: planned is a checkpoint with these tensors", q->engine.info.name);

@@ -1,5 +1,6 @@
 /* Weights of a quantized checkpoint in the engines that load checkpoints: as its configuration says, as the headers of its files say. */
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "test_support.h"
 
@@ -41,7 +42,7 @@ static uint64_t weights_of(const ctxfit_model *model, const char *engine, const 
 
 static bool warns_of(const ctxfit_model *model, const char *engine, const char *words)
 {
-    ctxfit_plan *plan = planned_for(model, engine, "h200 host:64GiB");
+    ctxfit_plan *plan = planned_for(model, engine, strcmp(engine, "mlx-lm") == 0 ? "macbook-air-m4-16gb" : "h200 host:64GiB");
     const char  *text;
     bool         found = false;
 
@@ -317,6 +318,97 @@ static void the_cache_that_a_checkpoint_states_is_the_default(void **state)
     }
 }
 
+/* A tower is not in the configuration's tensors. Qwen2.5-VL-7B's is 676,550,144 parameters (modeling_qwen2_5_vl.py); norms and biases of it
+ * the estimate leaves out. */
+#define EYES "\"vision_config\": {\"depth\": 32, \"hidden_act\": \"silu\", \"hidden_size\": 1280, \"intermediate_size\": 3420, " \
+             "\"in_chans\": 3, \"patch_size\": 14, \"spatial_merge_size\": 2, \"temporal_patch_size\": 2}"
+#define EARS "\"audio_config\": {\"encoder_layers\": 32, \"d_model\": 1280, \"num_mel_bins\": 128}"
+
+static ctxfit_model *qwen_vl(const char *towers)
+{
+    char          json[2048];
+    ctxfit_model *model = NULL;
+    ctxfit_error  error;
+
+    (void)snprintf(json, sizeof json,
+                   "{\"architectures\": [\"Qwen2_5_VLForConditionalGeneration\"], \"model_type\": \"qwen2_5_vl\", \"hidden_size\": 3584, "
+                   "\"intermediate_size\": 18944, \"num_hidden_layers\": 28, \"num_attention_heads\": 28, \"num_key_value_heads\": 4, "
+                   "\"max_position_embeddings\": 128000, \"vocab_size\": 152064, %s}", towers);
+    if (ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    return model;
+}
+
+static uint64_t number_behind(const ctxfit_model *model, const char *engine, const char *words)
+{
+    ctxfit_plan *plan = planned_for(model, engine, "h200 host:64GiB");
+    const char  *text;
+    uint64_t     number = 0;
+
+    for (uint32_t i = 0; (text = ctxfit_plan_warning(plan, i)) != NULL; i++)
+        if (strstr(text, words) != NULL)
+            number = strtoull(strstr(text, words) + strlen(words), NULL, 10);
+    ctxfit_plan_free(plan);
+    return number;
+}
+
+static void eyes_and_ears_of_a_configuration_are_told(void **state)
+{
+    static const char *const loads[] = {"vllm", "sglang", "tensorrt-llm"}, *const drops[] = {"mlx-lm", "llama.cpp"};
+    ctxfit_model            *eyes = qwen_vl(EYES), *both = qwen_vl(EYES ", " EARS), *none = qwen_vl("\"vision_config\": {}");
+    ctxfit_model            *absurd = qwen_vl("\"vision_config\": {\"depth\": 1e300, \"hidden_size\": -1, \"intermediate_size\": 2}");
+    ctxfit_model            *copy = NULL;
+    const double             true_bytes = 2 * 676550144.0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++) {
+        const uint64_t told = number_behind(eyes, loads[i], "by its sizes about ");
+
+        if ((double)told < true_bytes * 0.99 || (double)told > true_bytes * 1.01)
+            fail_msg("%s: %llu bytes", loads[i], (unsigned long long)told);
+        assert_true(warns_of(both, loads[i], "vision_config and audio_config"));
+        assert_int_equal(number_behind(both, loads[i], "at least about "), told); /* the ears do not say how wide they are within */
+        assert_true(warns_of(absurd, loads[i], "are not counted: the checkpoint's files"));
+        assert_false(warns_of(none, loads[i], "vision_config"));
+    }
+    for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++)
+        assert_false(warns_of(eyes, drops[i], "vision_config"));
+    assert_int_equal(ctxfit_model_requantize(eyes, ctxfit_file_type_from_name("BF16"), NULL, &copy, NULL), CTXFIT_OK);
+    assert_true(warns_of(copy, "vllm", "vision_config"));
+    ctxfit_model_free(copy);
+    ctxfit_model_free(absurd);
+    ctxfit_model_free(none);
+    ctxfit_model_free(both);
+    ctxfit_model_free(eyes);
+}
+
+static void a_wrapper_that_no_table_has_is_told(void **state)
+{
+    static const char inner[] = "\"llm_config\": {\"model_type\": \"qwen2\", \"architectures\": [\"Qwen2ForCausalLM\"], \"hidden_size\": 3584, "
+                                "\"intermediate_size\": 18944, \"num_hidden_layers\": 28, \"num_attention_heads\": 28, "
+                                "\"num_key_value_heads\": 4, \"vocab_size\": 152064}";
+    static const struct {
+        const char *around;
+        bool        told;
+    } cases[] = {
+        {"\"model_type\": \"superv_chat\", \"architectures\": [\"SuperVLChat\"]", true},
+        {"\"model_type\": \"qwen2_audio\", \"architectures\": [\"Qwen2AudioForConditionalGeneration\"]", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char          json[1024];
+        ctxfit_model *model = NULL;
+
+        (void)snprintf(json, sizeof json, "{%s, %s}", cases[i].around, inner);
+        assert_int_equal(ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, NULL), CTXFIT_OK);
+        assert_int_equal(warns_of(model, "vllm", "class 'SuperVLChat' is not known: counted is the decoder within it, qwen2"),
+                         cases[i].told);
+        assert_int_equal(warns_of(model, "vllm", "is not known"), cases[i].told);
+        ctxfit_model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +419,8 @@ int main(void)
         cmocka_unit_test(a_configuration_in_32_bits_is_counted_as_the_engine_loads_it),
         cmocka_unit_test(notes_of_a_configuration_are_warnings_of_its_plan),
         cmocka_unit_test(the_cache_that_a_checkpoint_states_is_the_default),
+        cmocka_unit_test(eyes_and_ears_of_a_configuration_are_told),
+        cmocka_unit_test(a_wrapper_that_no_table_has_is_told),
     };
     ctxfit_model *model = NULL;
 
