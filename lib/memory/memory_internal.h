@@ -22,6 +22,15 @@ typedef struct cfi_memory_device {
     uint32_t reserved;
 } cfi_memory_device;
 
+/* What a rank of a paged cache keeps for all but weights and cache: the upper ends, of which its compute is the sum. */
+typedef struct cfi_profile {
+    uint64_t activations; /* of the profiling run */
+    uint64_t context;
+    uint64_t ranks;
+    uint64_t graphs;
+    bool     of_logits;   /* of all its activations, those are the widest */
+} cfi_profile;
+
 typedef struct cfi_memory {
     uint32_t          device_count; /* without the host, which is device[device_count] */
     bool              compute_exact;
@@ -29,6 +38,7 @@ typedef struct cfi_memory {
     double            rest_fraction; /* and its part of what the rest of each rank leaves; 0: none */
     uint32_t          block_tokens;  /* where that is so */
     bool              blocks_up;
+    cfi_profile       profile;
     cfi_memory_device device[CFI_MAX_DEVICES + 1];
 } cfi_memory;
 

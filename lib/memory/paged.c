@@ -252,7 +252,7 @@ static bool add_cache(const cfi_run *run, cfi_memory *out)
 }
 
 /* The widest step of a pass over a full batch: logits of every sequence, or the feed-forward part of a layer. */
-static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
+static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run, bool *of_logits)
 {
     const uint64_t tokens = run->n_batch, ranks = run->paged.tensor_ranks;
     uint64_t       logits = 0, widest = 0;
@@ -268,23 +268,27 @@ static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run)
     if (!cfi_mul_u64((uint64_t)run->paged.peak_sequences * model->info.vocabulary, sizeof(float) * run->paged.logit_copies, &logits) ||
         !cfi_mul_u64(2 * tokens, widest + 2 * (uint64_t)model->info.embedding, &widest))
         return MOST_PEAK;
+    *of_logits = logits >= widest;
     return cfi_min_u64(cfi_max_u64(logits, widest), MOST_PEAK);
 }
 
 static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
     const cfi_paged *paged = &run->paged;
-    uint64_t         peak = paged->profiled ? peak_activation(model, run) : 0;
-    uint64_t         low = peak / 2 + paged->context_low, high = 2 * peak + paged->context_high;
+    cfi_profile      high = {0, paged->context_high, 0, 0, false};
+    uint64_t         peak = paged->profiled ? peak_activation(model, run, &high.of_logits) : 0;
+    uint64_t         low = peak / 2 + paged->context_low;
 
+    high.activations = 2 * peak;
     if (paged->tensor_ranks > 1 || paged->stages > 1)
-        high += RANKS_HIGH_BYTES;
+        high.ranks = RANKS_HIGH_BYTES;
     if (paged->graphs) {
         low += GRAPHS_LOW_BYTES;
-        high += GRAPHS_HIGH_BYTES;
+        high.graphs = GRAPHS_HIGH_BYTES;
     }
+    out->profile = high;
     for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++) {
-        out->device[d].compute = high;
+        out->device[d].compute = high.activations + high.context + high.ranks + high.graphs;
         out->device[d].compute_low = low;
     }
 }

@@ -4,6 +4,7 @@
 #include "plan_internal.h"
 
 #define WORDS_MAX 112u /* two of these and two names of engines are a reason */
+#define UNITS     5u   /* from TiB to bytes */
 
 /* Of the GPUs that take part. */
 static uint64_t usable_sum(const ctxfit_plan *plan)
@@ -56,13 +57,14 @@ static bool is_bytes(uint32_t kind)
 }
 
 /* The words of a plan whose engine's name stands before them; `value` where all else is the same. */
-static void say_why(const ctxfit_plan *plan, uint32_t kind, bool exact, bool value, char out[WORDS_MAX])
+static void say_why(const ctxfit_plan *plan, uint32_t kind, unsigned finer, bool value, char out[WORDS_MAX])
 {
-    size_t used = 0;
+    const uint64_t bytes = value_of(plan, kind);
+    size_t         used = 0;
 
-    if (value)
-        used = (size_t)snprintf(out, WORDS_MAX, "%llu: ", (unsigned long long)value_of(plan, kind));
-    cfi_compare_words(plan, kind, exact, out + used, WORDS_MAX - used);
+    if (value && !is_bytes(kind))
+        used = (size_t)snprintf(out, WORDS_MAX, "%llu: ", (unsigned long long)bytes);
+    cfi_compare_words(plan, kind, finer, value && is_bytes(kind) ? &bytes : NULL, out + used, WORDS_MAX - used);
 }
 
 /* "ollama: default for 24576 MiB of GPU memory; vllm: the trained length" */
@@ -76,9 +78,9 @@ static void write_reason(const ctxfit_plan *a, const ctxfit_plan *b, uint32_t ki
         (void)snprintf(out, cap, "the sum of the parts above");
         return;
     }
-    for (int detail = 0; detail < 3; detail++) {
-        say_why(a, kind, detail > 0, detail > 1, wa);
-        say_why(b, kind, detail > 0, detail > 1, wb);
+    for (unsigned detail = 0; detail < 2 * UNITS; detail++) {
+        say_why(a, kind, detail % UNITS, detail >= UNITS, wa);
+        say_why(b, kind, detail % UNITS, detail >= UNITS, wb);
         if (strcmp(wa, wb) != 0)
             break;
     }

@@ -8,7 +8,7 @@
 typedef struct difference_text {
     const ctxfit_plan *plan;
     cfi_writer         text;
-    bool               exact; /* bytes, where rounded sizes would be the same for both */
+    unsigned           finer; /* units below the usual one, where rounded sizes would be the same for both */
 } difference_text;
 
 static bool is_paged(const ctxfit_plan *plan)
@@ -24,17 +24,18 @@ static bool is_exllama(const ctxfit_plan *plan)
 /* "22.1 GiB", by integers: a locale would change the point. */
 static void say_size(difference_text *t, uint64_t bytes)
 {
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     unsigned                 unit = 0;
     uint64_t                 tenths;
 
-    if (t->exact || bytes < 1024) {
+    while (unit + 1 < CFI_COUNT(units) && bytes >> (10 * (unit + 1)) != 0)
+        unit++;
+    unit -= t->finer < unit ? t->finer : unit;
+    if (unit == 0) {
         cfi_write(&t->text, "%" PRIu64 " B", bytes);
         return;
     }
-    while (unit + 1 < CFI_COUNT(units) && bytes >> (10 * (unit + 2)) != 0)
-        unit++;
-    tenths = ((bytes >> (10 * unit)) * 10 + 512) >> 10;
+    tenths = ((bytes >> (10 * (unit - 1))) * 10 + 512) >> 10;
     cfi_write(&t->text, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[unit]);
 }
 
@@ -228,6 +229,38 @@ static void state_words(difference_text *t)
         cfi_write(&t->text, "of %" PRIu32 " sequence%s, apart from the cache", plan->summary.n_seq, plan->summary.n_seq > 1 ? "s" : "");
 }
 
+/* What each engine reserves by its rule, on a GPU: cfi_profile. */
+static void profile_words(difference_text *t)
+{
+    const cfi_paged   *paged = &t->plan->answer.run.paged;
+    const cfi_profile *profile = &t->plan->answer.memory.profile;
+
+    cfi_write(&t->text, "at most ");
+    if (paged->profiled) {
+        say_size(t, profile->activations);
+        if (!profile->of_logits)
+            cfi_write(&t->text, " activations of %" PRIu32 " tokens, ", t->plan->summary.n_ubatch);
+        else if (paged->logit_copies > 1)
+            cfi_write(&t->text, " logits (%" PRIu32 " x %" PRIu32 " sequences), ", paged->logit_copies, paged->peak_sequences);
+        else
+            cfi_write(&t->text, " logits of %" PRIu32 " sequences, ", paged->peak_sequences);
+    }
+    say_size(t, profile->context);
+    cfi_write(&t->text, " driver and buffers");
+    if (profile->graphs > 0) {
+        cfi_write(&t->text, ", ");
+        say_size(t, profile->graphs);
+        cfi_write(&t->text, " graphs");
+    }
+    if (profile->ranks > 0) {
+        cfi_write(&t->text, ", ");
+        say_size(t, profile->ranks);
+        cfi_write(&t->text, " NCCL a GPU");
+    }
+    if (!paged->profiled)
+        cfi_write(&t->text, ", activations are outside of its part");
+}
+
 static void compute_words(difference_text *t)
 {
     const ctxfit_plan         *plan = t->plan;
@@ -236,10 +269,11 @@ static void compute_words(difference_text *t)
     if (is_exllama(plan) || plan->answer.run.grown_bits > 0)
         cfi_write(&t->text, "what a chunk of %" PRIu32 " tokens needs at most", s->n_ubatch);
     else if (is_paged(plan))
-        cfi_write(&t->text, "what profiling finds at most with %" PRIu32 " tokens", s->n_ubatch);
+        profile_words(t);
     else
-        cfi_write(&t->text, "graph of llama.cpp b%" PRIu32 ", %" PRIu32 " tokens a pass of %" PRIu64 "%s, %s", plan->answer.run.build,
-                  s->n_ubatch, s->n_ctx, s->flash_attention ? "" : ", no flash attention", s->compute_exact ? "exact" : "at most");
+        cfi_write(&t->text, "graph of llama.cpp b%" PRIu32 ", %" PRIu32 " tokens a pass of %" PRIu64 ", %" PRIu32 " sequence%s%s, %s",
+                  plan->answer.run.build, s->n_ubatch, s->n_ctx, s->n_seq, s->n_seq > 1 ? "s" : "",
+                  s->flash_attention ? "" : ", no flash attention", s->compute_exact ? "exact" : "at most");
 }
 
 static void output_words(difference_text *t)
@@ -294,11 +328,15 @@ static void most_words(difference_text *t)
     cfi_write(&t->text, " a sequence");
 }
 
-void cfi_compare_words(const ctxfit_plan *plan, uint32_t kind, bool exact, char *out, size_t cap)
+void cfi_compare_words(const ctxfit_plan *plan, uint32_t kind, unsigned finer, const uint64_t *bytes, char *out, size_t cap)
 {
-    difference_text t = {plan, {NULL, 0, 0}, exact};
+    difference_text t = {plan, {NULL, 0, 0}, finer};
 
     cfi_writer_init(&t.text, out, cap);
+    if (bytes != NULL) {
+        say_size(&t, *bytes);
+        cfi_write(&t.text, ": ");
+    }
     switch (kind) {
     case CTXFIT_DIFFERS_FIT:           fit_words(&t); break;
     case CTXFIT_DIFFERS_CONTEXT:       context_words(&t); break;

@@ -218,8 +218,9 @@ ctxfit_status cfi_plan_cuda_notes(const cfi_question *q, const cfi_answer *answe
 bool          cfi_cuda_refuses_scan(const ctxfit_model *model, uint32_t build, uint32_t layer);
 bool          cfi_cuda_refuses_indexer(const ctxfit_model *model, const cfi_run *run, uint32_t layer);
 
-/* compare_words.c: why a plan has its value of that kind (CTXFIT_DIFFERS_*), without the value; `exact`: in bytes */
-void          cfi_compare_words(const ctxfit_plan *plan, uint32_t kind, bool exact, char *out, size_t cap);
+/* compare_words.c: why a plan has its value of that kind (CTXFIT_DIFFERS_*), behind `bytes` unless NULL; sizes in units
+ * so much finer */
+void          cfi_compare_words(const ctxfit_plan *plan, uint32_t kind, unsigned finer, const uint64_t *bytes, char *out, size_t cap);
 
 /* warnings.c */
 typedef struct cfi_warning_list {

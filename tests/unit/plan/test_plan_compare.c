@@ -49,6 +49,36 @@ static void engines_differ_in_context_and_say_why(void **state)
     ctxfit_model_free(model);
 }
 
+static void check_compute(const char *hw_text, const char *a, const char *b, const char *reason)
+{
+    ctxfit_model     *model = catalog_model("qwen3-8b", "BF16");
+    ctxfit_hw        *hw = machine(hw_text);
+    ctxfit_plan      *pa = under(model, hw, a, 0), *pb = under(model, hw, b, 0);
+    ctxfit_difference d = find(pa, pb, CTXFIT_DIFFERS_COMPUTE);
+
+    assert_string_equal(d.reason, reason);
+    ctxfit_plan_free(pb);
+    ctxfit_plan_free(pa);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* Upper ends are twice the widest step. Of 2,048 tokens in 16 bits, three times 12,288 and two times 4,096 elements each: 176 MiB; of
+ * 8,192: 704 MiB. Logits of 256 sequences, 151,936 tokens in F32: 148.4 MiB, and ten copies of them before 0.12. */
+static void what_is_reserved_for_a_pass_is_told_by_the_rule_of_each_engine(void **state)
+{
+    (void)state;
+    check_compute("rtx-4090 host:64GiB", "vllm@0.33.0", "sglang",
+                  "vllm: at most 352.0 MiB activations of 2048 tokens, 1.7 GiB driver and buffers, 1.5 GiB graphs; "
+                  "sglang: at most 160.0 MiB driver and buffers, activations are outside of its part");
+    check_compute("rtx-4090 host:64GiB", "vllm@0.10.2", "vllm@0.33.0",
+                  "vllm 0.10.2: at most 2.9 GiB logits (10 x 256 sequences), 160.0 MiB driver and buffers; "
+                  "vllm 0.33.0: at most 352.0 MiB activations of 2048 tokens, 1.7 GiB driver and buffers, 1.5 GiB graphs");
+    check_compute("h100-sxm5-80gb host:64GiB", "vllm@0.19.1", "tensorrt-llm",
+                  "vllm: at most 1.4 GiB activations of 8192 tokens, 160.0 MiB driver and buffers; "
+                  "tensorrt-llm: at most 1.4 GiB activations of 8192 tokens, 1.0 GiB driver and buffers, 1.5 GiB graphs");
+}
+
 /* FIT to BATCH, parts, TOTAL, USABLE, MAX_CONTEXT, MAX_SEQUENCES */
 static uint32_t rank_of(uint32_t kind)
 {
@@ -115,6 +145,8 @@ static void check_words(const char *reason, const char *what)
         fail_msg("%s: '%s' is not of two plans", what, reason);
     wa += 2;
     wb += 2;
+    if (strspn(wa, "0123456789") > 6 || strspn(wb, "0123456789") > 6)
+        fail_msg("%s: '%s' counts in bytes", what, reason);
     if (strlen(wb) == 0 || wa == middle || ((size_t)(middle - wa) == strlen(wb) && strncmp(wa, wb, strlen(wb)) == 0))
         fail_msg("%s: '%s' says the same of both", what, reason);
     if (strlen(reason) + 1 >= sizeof((ctxfit_difference *)0)->reason)
@@ -232,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(engines_differ_in_context_and_say_why),
+        cmocka_unit_test(what_is_reserved_for_a_pass_is_told_by_the_rule_of_each_engine),
         cmocka_unit_test(differences_come_in_order_and_once),
         cmocka_unit_test(reasons_differ_and_their_bytes_add_up_for_every_pair_of_engines),
     };
