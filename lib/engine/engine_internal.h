@@ -215,6 +215,7 @@ typedef struct cfi_run {
     uint32_t           release; /* of the rules, where the engine goes by releases */
     cfi_paged          paged;
     uint32_t           grown_bits; /* of an element of a cache that grows (mlx-lm); 0: no such run */
+    bool               widened; /* weights of 16 bits are made of the checkpoint's when it is loaded */
     cfi_exllama        exllama;
     cfi_engine_notes   notes;
     ctxfit_engine_info engine;
@@ -416,6 +417,8 @@ ctxfit_status cfi_engine_resolve_exllamav3(const ctxfit_model *model, const ctxf
 void cfi_lmstudio_defaults(ctxfit_plan_options *options);
 
 /* ---- mlx-lm ---- */
+/* E_REFUSED: mlx-lm does not load it. `*widened`: it makes 16 bits of the weights. */
+ctxfit_status cfi_mlx_check_model(const ctxfit_model *model, bool *widened, ctxfit_error *error);
 /* Tokens that the cache of a window layer holds at most. */
 uint64_t cfi_grown_window(const cfi_run *run, uint32_t window);
 /* Which of the model's windows have caches of their own. */

@@ -77,6 +77,8 @@ ctxfit_status cfi_engine_resolve_mlx(const ctxfit_model *model, const ctxfit_pla
     if (machine->count == 0 || machine->device[0].backend != CTXFIT_BACKEND_METAL)
         status = cfi_fail(error, CTXFIT_E_UNSUPPORTED, "mlx-lm: only the GPU of an Apple machine is modelled");
     if (status == CTXFIT_OK)
+        status = cfi_mlx_check_model(model, &run->widened, error);
+    if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
         status = mlx_cache_bits(model, options, &run->grown_bits, error);

@@ -67,8 +67,10 @@ ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run 
     bool               fits = true;
 
     for (uint64_t i = 0; i < model->info.tensor_count && fits; i++) {
-        if (model->tensor[i].role != CFI_ROLE_UNUSED && model->tensor[i].role != CFI_ROLE_ROPE)
-            fits = cfi_add_u64(device->weights, cfi_model_stored_bytes(model, &model->tensor[i]), &device->weights);
+        const cfi_tensor *tensor = &model->tensor[i];
+
+        if (tensor->role != CFI_ROLE_UNUSED && tensor->role != CFI_ROLE_ROPE)
+            fits = cfi_add_u64(device->weights, run->widened ? tensor->bytes : cfi_model_stored_bytes(model, tensor), &device->weights);
     }
     fits = fits && grown_add_caches(model, run, device, &copied);
     device->compute_low = peak / 2;

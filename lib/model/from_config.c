@@ -18,6 +18,19 @@ static ctxfit_status make_unknown(ctxfit_model *model, const cfi_hf_config *c, c
     return CTXFIT_OK;
 }
 
+/* Engines of checkpoints choose a class by it. */
+static ctxfit_status keep_types(ctxfit_model *model, const cfi_hf_config *c, ctxfit_error *error)
+{
+    const char *outer = cfi_json_as_text(cfi_json_get(c->outer, "model_type"), NULL);
+
+    outer = outer != NULL ? outer : "";
+    model->config_type = cfi_arena_copy(&model->arena, outer, strlen(outer));
+    model->decoder_type = cfi_arena_copy(&model->arena, c->model_type, strlen(c->model_type));
+    if (model->config_type == NULL || model->decoder_type == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a model");
+    return CTXFIT_OK;
+}
+
 static bool sees_a_window(const ctxfit_layer_info *layer)
 {
     return layer->attention == CTXFIT_ATTENTION_SLIDING || layer->attention == CTXFIT_ATTENTION_CHUNKED;
@@ -66,6 +79,8 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
         note_fixed_windows(model, &c);
     if (status == CTXFIT_OK && !c.known)
         status = make_unknown(model, &c, error);
+    if (status == CTXFIT_OK)
+        status = keep_types(model, &c, error);
     model->as_stored = file_type == 0;
     if (status == CTXFIT_OK)
         status = cfi_model_set_checkpoint(model, &c, files->weights, error);

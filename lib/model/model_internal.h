@@ -145,6 +145,8 @@ struct ctxfit_model {
     uint32_t           stated_key_size;   /* head sizes by attention.key_length and value_length, or embedding / heads, */
     uint32_t           stated_value_size; /* before latent attention changes them: cache blocks are held against these */
     cfi_model_extent   extent;
+    const char        *config_type;   /* model_type of the configuration, "" if unstated, NULL: made of something else */
+    const char        *decoder_type;  /* that of the decoder within it, or the same */
     ctxfit_checkpoint_info  *checkpoint;        /* NULL: made of something else */
     ctxfit_checkpoint_layer *checkpoint_layer;  /* info.layers, NULL: not measured */
     uint64_t                *stored;            /* bytes of each tensor in the files, NULL: not measured */

@@ -96,6 +96,9 @@ static void warn_of_checkpoint(warning_list *list, const cfi_question *q)
     if (q->engine.id == CFI_ENGINE_EXLLAMAV3)
         warn(list, "the checkpoint is quantized (%s): planned in 16 bits, as exllamav3 loads it; --quant exl3-4.0bpw plans EXL3",
              q->model->checkpoint->quant_method);
+    else if (run->widened)
+        warn(list, "the checkpoint is quantized (%s): planned in 16 bits, which %s makes of it when it loads this model",
+             q->model->checkpoint->quant_method, q->engine.info.name);
     else if (run->paged.tensor_ranks == 0 && run->grown_bits == 0)
         warn(list, "the checkpoint is quantized (%s): planned is its plain form; a file type plans a GGUF of it (--quant)",
              q->model->checkpoint->quant_method);
