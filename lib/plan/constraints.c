@@ -134,6 +134,8 @@ static ctxfit_status find_longest(const ctxfit_plan *plan, const cfi_question *q
     status = cfi_plan_answer_by(q, cfi_plan_whole_ctx(q, step, sequences), sequences, true, &least, error);
     if (status == CTXFIT_OK)
         status = cfi_plan_answer_by(q, cfi_plan_whole_ctx(q, cfi_plan_most_ctx(q, sequences), sequences), sequences, true, &most, error);
+    if (status == CTXFIT_E_OVERFLOW || status == CTXFIT_E_REFUSED || status == CTXFIT_E_UNSUPPORTED)
+        return CTXFIT_OK; /* of that context there is no plan: the one that is asked for has its own */
     if (status != CTXFIT_OK)
         return status;
     out->tokens = most.run.n_ctx_seq;
