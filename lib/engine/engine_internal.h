@@ -71,6 +71,7 @@ struct cfi_engine_machine {
 typedef struct cfi_engine_notes {
     uint32_t ctx_source;      /* CTXFIT_CTX_FROM_* */
     bool     serial;          /* sequences were asked for that the engine does not run at the same time */
+    bool     ctx_default;     /* CTXFIT_CTX_FROM_SERVER, where nothing is set for the server */
     uint64_t ctx_tokens;      /* its setting, of one sequence where its option is, before llama.cpp pads it */
     uint64_t default_memory;  /* that its default context was chosen by */
     uint64_t predicted;       /* bytes, its own estimate of the model with its cache */

@@ -140,6 +140,7 @@ static ctxfit_status exl3_context(const ctxfit_model *model, const ctxfit_plan_o
     run->notes.ctx_source = CTXFIT_CTX_FROM_REQUEST;
     if (tokens == 0) {
         run->notes.ctx_source = length != 0 ? CTXFIT_CTX_FROM_MODEL : CTXFIT_CTX_FROM_SERVER;
+        run->notes.ctx_default = length == 0;
         tokens = length != 0 ? length : EXL3_CONTEXT;
     }
     run->notes.ctx_tokens = tokens;

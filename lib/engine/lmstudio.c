@@ -31,7 +31,8 @@ ctxfit_status cfi_engine_resolve_lmstudio(const ctxfit_model *model, const ctxfi
     }
     if (server.ctx_tokens == 0) {
         notes.ctx_source = CTXFIT_CTX_FROM_SERVER;
-        server.ctx_tokens = options->default_ctx_tokens != 0 ? options->default_ctx_tokens : LMSTUDIO_CTX;
+        notes.ctx_default = options->default_ctx_tokens == 0;
+        server.ctx_tokens = notes.ctx_default ? LMSTUDIO_CTX : options->default_ctx_tokens;
     }
     if (trained > 0 && server.ctx_tokens > trained) {
         notes.ctx_source = CTXFIT_CTX_FROM_MODEL;

@@ -107,7 +107,9 @@ static void context_words(difference_text *t)
     switch (plan->engine.ctx_source) {
     case CTXFIT_CTX_FROM_REQUEST: cfi_write(&t->text, "as asked for"); break;
     case CTXFIT_CTX_FROM_FILE:    cfi_write(&t->text, "of the model's own file"); break;
-    case CTXFIT_CTX_FROM_SERVER:  cfi_write(&t->text, "set for the server"); break;
+    case CTXFIT_CTX_FROM_SERVER:
+        cfi_write(&t->text, "%s", plan->answer.run.notes.ctx_default ? "the engine's default" : "set for the server");
+        break;
     case CTXFIT_CTX_FROM_MEMORY:
         cfi_write(&t->text, "default for %" PRIu64 " MiB of GPU memory", plan->engine.default_memory_bytes >> 20);
         break;

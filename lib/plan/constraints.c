@@ -70,6 +70,11 @@ static void add_setting(constraint_list *list, const cfi_engine_notes *notes)
         (void)snprintf(c->source, sizeof c->source, "num_ctx of the model's own file");
         return;
     case CTXFIT_CTX_FROM_SERVER:
+        if (notes->ctx_default) {
+            c = add(list, CTXFIT_LIMIT_ENGINE, notes->ctx_tokens);
+            (void)snprintf(c->source, sizeof c->source, "default of %s, as no context length is set", engine);
+            return;
+        }
         c = add(list, CTXFIT_LIMIT_REQUESTED, notes->ctx_tokens);
         (void)snprintf(c->source, sizeof c->source, "the context length that the %s server is set to", engine);
         return;

@@ -283,6 +283,32 @@ static void options_that_move_nothing_leave_all_on_the_gpu(void **state)
     ctxfit_hw_free(hw);
 }
 
+static void a_default_of_the_engine_is_not_told_as_set_for_its_server(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options o = options_with(0, 1);
+    ctxfit_plan        *plan;
+    ctxfit_constraint   c;
+
+    (void)state;
+    strcpy(o.engine, "lm-studio");
+    plan = planned(model, hw, &o);
+    c = constraint_of(plan, CTXFIT_LIMIT_ENGINE);
+    assert_int_equal(c.limit_tokens, 4096);
+    assert_int_equal(c.binding, 1);
+    assert_string_equal(c.source, "default of lm-studio, as no context length is set");
+    ctxfit_plan_free(plan);
+    o.default_ctx_tokens = 4096;
+    plan = planned(model, hw, &o);
+    c = constraint_of(plan, CTXFIT_LIMIT_REQUESTED);
+    assert_int_equal(c.limit_tokens, 4096);
+    assert_string_equal(c.source, "the context length that the lm-studio server is set to");
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void engine_rounding_is_a_limit_of_its_own(void **state)
 {
     ctxfit_model       *model = coder("Q4_K_M");
@@ -453,6 +479,7 @@ int main(void)
         cmocka_unit_test(options_that_move_nothing_leave_all_on_the_gpu),
         cmocka_unit_test(best_file_type_of_a_refused_run_is_refused),
         cmocka_unit_test(success_leaves_the_error_alone),
+        cmocka_unit_test(a_default_of_the_engine_is_not_told_as_set_for_its_server),
         cmocka_unit_test(engine_rounding_is_a_limit_of_its_own),
         cmocka_unit_test(unified_memory_is_counted_once_against_the_machine),
         cmocka_unit_test(host_memory_that_is_not_stated_limits_nothing),
