@@ -15,6 +15,12 @@ void cfi_lmstudio_defaults(ctxfit_plan_options *options)
         options->kv_unified = CTXFIT_CHOICE_ON;
 }
 
+/* Its other engine. A file type that is asked for is that of a GGUF. */
+static bool runs_by_mlx(const ctxfit_model *model)
+{
+    return model->as_stored && model->checkpoint != NULL && model->checkpoint->quant == CTXFIT_CHECKPOINT_QUANT_MLX;
+}
+
 ctxfit_status cfi_engine_resolve_lmstudio(const ctxfit_model *model, const ctxfit_plan_options *options,
                                           const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error)
 {
@@ -23,6 +29,8 @@ ctxfit_status cfi_engine_resolve_lmstudio(const ctxfit_model *model, const ctxfi
     ctxfit_status       status;
     uint64_t            trained = model->info.trained_tokens;
 
+    if (runs_by_mlx(model))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "lm-studio runs MLX models by its mlx engine: plan with --engine mlx-lm");
     cfi_lmstudio_defaults(&server);
     notes.ctx_source = CTXFIT_CTX_FROM_REQUEST;
     if (server.ctx_tokens == 0) {

@@ -18,7 +18,7 @@ static const tower_keys feed_keys = {{"intermediate_size", "encoder_ffn_dim", "v
 static const tower_keys layer_keys = {{"num_hidden_layers", "depth", "encoder_layers", "vt_num_hidden_layers"}};
 static const tower_keys channel_keys = {{"num_channels", "in_channels", "in_chans", ""}};
 
-static double size_of(const cfi_json_value *tower, const tower_keys *keys, double fallback)
+static double tower_size(const cfi_json_value *tower, const tower_keys *keys, double fallback)
 {
     double value;
 
@@ -46,9 +46,9 @@ static double feed_matrices(const cfi_json_value *tower)
 /* 0: its sizes are not all stated. */
 static double tower_parameters(const cfi_hf_config *c, const cfi_json_value *tower)
 {
-    const double width = size_of(tower, &width_keys, 0), trunk = size_of(tower, &layer_keys, 0);
+    const double width = tower_size(tower, &width_keys, 0), trunk = tower_size(tower, &layer_keys, 0);
     const double layers = trunk + one_size(tower, "num_global_layers", 0); /* Llama 3.2 */
-    const double feed = size_of(tower, &feed_keys, one_size(tower, "mlp_ratio", 0) * width);
+    const double feed = tower_size(tower, &feed_keys, one_size(tower, "mlp_ratio", 0) * width);
     const double patch = one_size(tower, "patch_size", 0), bins = one_size(tower, "num_mel_bins", 0);
     const double merge = one_size(tower, "spatial_merge_size", 1), merged = width * merge * merge;
     double       decoder = 0, sum;
@@ -57,7 +57,7 @@ static double tower_parameters(const cfi_hf_config *c, const cfi_json_value *tow
     if (width == 0 || trunk == 0 || feed == 0 || feed > MOST_OF_A_WIDTH * width || !(decoder >= 1 && decoder <= MOST_OF_A_SIZE))
         return 0;
     sum = layers * (4 * width * width + feed_matrices(tower) * width * feed);
-    sum += patch * patch * size_of(tower, &channel_keys, 3) * one_size(tower, "temporal_patch_size", 1) * width;
+    sum += patch * patch * tower_size(tower, &channel_keys, 3) * one_size(tower, "temporal_patch_size", 1) * width;
     sum += bins > 0 ? 3 * width * (bins + width) : 0; /* two convolutions of three steps */
     return sum + (merge > 1 ? merged * (merged + decoder) : (width + decoder) * decoder);
 }

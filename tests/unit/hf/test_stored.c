@@ -384,9 +384,9 @@ static void eyes_and_ears_of_a_configuration_are_told(void **state)
 
 static void a_wrapper_that_no_table_has_is_told(void **state)
 {
-    static const char inner[] = "\"llm_config\": {\"model_type\": \"qwen2\", \"architectures\": [\"Qwen2ForCausalLM\"], \"hidden_size\": 3584, "
-                                "\"intermediate_size\": 18944, \"num_hidden_layers\": 28, \"num_attention_heads\": 28, "
-                                "\"num_key_value_heads\": 4, \"vocab_size\": 152064}";
+    static const char inner[] = "\"llm_config\": {\"model_type\": \"qwen2\", \"architectures\": [\"Qwen2ForCausalLM\"], "
+                                "\"hidden_size\": 3584, \"intermediate_size\": 18944, \"num_hidden_layers\": 28, "
+                                "\"num_attention_heads\": 28, \"num_key_value_heads\": 4, \"vocab_size\": 152064}";
     static const struct {
         const char *around;
         bool        told;
