@@ -40,8 +40,12 @@ static void plan_row(const local_listing *l, local_row *row)
     row->file_type = is_checkpoint(row) ? 0 : info.file_type;
     if (is_checkpoint(row) && ctxfit_model_get_checkpoint(model, &checkpoint) == CTXFIT_OK)
         (void)snprintf(row->quant, sizeof row->quant, "%.*s", (int)sizeof row->quant - 1, checkpoint.quant_method);
+    if ((checkpoint.flags & CTXFIT_CHECKPOINT_F_INCOMPLETE) != 0)
+        row->stored.flags |= CTXFIT_STORED_F_UNFINISHED; /* by its index, or by the end of a file */
+    if (checkpoint.quant == CTXFIT_CHECKPOINT_QUANT_MLX && options.engine[0] == '\0')
+        (void)snprintf(options.engine, sizeof options.engine, "mlx-lm"); /* what no other engine loads as it is */
     cli_apply_parameters(row->name, &options, NULL);
-    if (ctxfit_plan_make(model, l->hw, &options, NULL, &plan, &row->error) == CTXFIT_OK) {
+    if (!is_unfinished(row) && ctxfit_plan_make(model, l->hw, &options, NULL, &plan, &row->error) == CTXFIT_OK) {
         row->planned = ctxfit_plan_get_summary(plan, &row->summary) == CTXFIT_OK;
         ctxfit_plan_free(plan);
     }

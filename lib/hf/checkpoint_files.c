@@ -58,8 +58,7 @@ static bool is_consolidated(const char *name) { return strncmp(name, "consolidat
 /* LoRA as PEFT writes it. */
 static bool is_adapter(const char *name) { return strncmp(name, "adapter_model", 13) == 0; }
 
-/* "model-00001-of-00002.safetensors": length of "model", and 2; false for other names. */
-static bool read_shard_name(const char *name, size_t *prefix_len, uint32_t *count)
+bool cfi_shard_name_read(const char *name, size_t *prefix_len, uint32_t *count)
 {
     static const char form[] = "-00000-of-00000.safetensors";
     const size_t      len = strlen(name), form_len = sizeof form - 1;
@@ -146,13 +145,13 @@ static ctxfit_status find_gaps(weight_files *w)
     uint32_t shards;
     char    *name;
 
-    if (w->count == 0 || !read_shard_name(w->file[0]->name, &prefix_len, &shards))
+    if (w->count == 0 || !cfi_shard_name_read(w->file[0]->name, &prefix_len, &shards))
         return CTXFIT_OK;
     for (size_t i = 0; i < w->count; i++) {
         size_t   len;
         uint32_t of;
 
-        have += read_shard_name(w->file[i]->name, &len, &of) && len == prefix_len && of == shards &&
+        have += cfi_shard_name_read(w->file[i]->name, &len, &of) && len == prefix_len && of == shards &&
                 memcmp(w->file[i]->name, w->file[0]->name, len) == 0;
     }
     name = have < shards ? cfi_arena_copy(w->arena, w->file[0]->name, strlen(w->file[0]->name)) : NULL;
@@ -184,7 +183,7 @@ static ctxfit_status take_all(weight_files *w, bool consolidated, const char *pr
 
         if (file->kind != CFI_PATH_FILE || !cfi_ends_with(file->name, weights_ending) || is_adapter(file->name))
             continue;
-        if (prefix != NULL ? read_shard_name(file->name, &len, &shards) && len == prefix_len && memcmp(file->name, prefix, len) == 0
+        if (prefix != NULL ? cfi_shard_name_read(file->name, &len, &shards) && len == prefix_len && memcmp(file->name, prefix, len) == 0
                            : is_consolidated(file->name) == consolidated)
             take(w, file);
     }
@@ -220,7 +219,7 @@ static ctxfit_status choose_of_file(weight_files *w, const char *name)
         return cfi_fail(w->error, CTXFIT_E_NOT_FOUND, "no '%s'", name);
     if (cfi_ends_with(name, index_ending))
         return take_index(w, file);
-    if (!read_shard_name(name, &prefix_len, &shards)) {
+    if (!cfi_shard_name_read(name, &prefix_len, &shards)) {
         w->file = cfi_arena_array(w->arena, 1, sizeof *w->file);
         if (w->file == NULL)
             return cfi_fail(w->error, CTXFIT_E_NO_MEMORY, "out of memory");

@@ -19,4 +19,7 @@ typedef struct cfi_hf_files {
 ctxfit_status cfi_hf_open_files(const char *path, cfi_arena *arena, cfi_hf_files *out, ctxfit_safetensors **weights,
                                 ctxfit_error *error);
 
+/* "model-00001-of-00002.safetensors": length of "model", and 2; false for other names. */
+bool cfi_shard_name_read(const char *name, size_t *prefix_len, uint32_t *count);
+
 #endif

@@ -1,6 +1,7 @@
 /* Which of a repository's files a name means. Source: llama.cpp d32676d77 (b10472) common/download.cpp: get_gguf_split_info,
  * find_best_model, find_best_sibling, gguf_filename_is_model. It takes files in the order in which the folder has them, which says
  * nothing; here they are sorted by name, as the repository's own listing is. */
+#include "checkpoint_files.h"
 #include "store_internal.h"
 
 static bool is_tag_character(char c)
@@ -295,6 +296,29 @@ ctxfit_status cfi_repo_choose(const cfi_store_repo *repo, const char *tag, const
 
 /* ---- every model of a repository ---- */
 
+/* Sorted, the shards of one set stand behind each other. */
+static bool lacks_shards(const cfi_store_files *files)
+{
+    size_t   prefix = 0, len;
+    uint32_t wanted = 0, there = 0, shards;
+
+    for (size_t i = 0; i < files->count; i++) {
+        const char *name = files->item[i].name;
+
+        if (!cfi_shard_name_read(name, &len, &shards))
+            continue;
+        if (there == 0 || shards != wanted || len != prefix || strncmp(name, files->item[i - 1].name, len) != 0) {
+            if (there < wanted)
+                return true;
+            there = 0;
+        }
+        prefix = len;
+        wanted = shards;
+        there += files->item[i].kind == CFI_PATH_FILE;
+    }
+    return there < wanted;
+}
+
 static ctxfit_status list_checkpoint(const cfi_store_repo *repo, ctxfit_store *out, ctxfit_error *error)
 {
     cfi_stored entry = {NULL, repo->folder, 0, 0, CTXFIT_STORED_F_CHECKPOINT};
@@ -309,7 +333,7 @@ static ctxfit_status list_checkpoint(const cfi_store_repo *repo, ctxfit_store *o
         if (!cfi_add_u64(entry.bytes, file->bytes, &entry.bytes))
             entry.bytes = UINT64_MAX;
     }
-    if (entry.files == 0 || repo->unfinished != NULL)
+    if (entry.files == 0 || repo->unfinished != NULL || lacks_shards(&repo->files))
         entry.flags |= CTXFIT_STORED_F_UNFINISHED;
     return cfi_stored_add(out, &entry, error, "%s%s", repo->scheme, repo->name);
 }

@@ -762,10 +762,13 @@ class Sources(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def write(self, name, **tensors):
+    def header(self, **tensors):
+        tensors = tensors or {"model.norm.weight": {"dtype": "F16", "shape": [8], "data_offsets": [0, 16]}}
         header = json.dumps(tensors).encode()
-        size = max([t["data_offsets"][1] for t in tensors.values()])
-        (self.folder / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+        return len(header).to_bytes(8, "little") + header + bytes(max(t["data_offsets"][1] for t in tensors.values()))
+
+    def write(self, name, **tensors):
+        (self.folder / name).write_bytes(self.header(**tensors))
 
     def words_of(self, *arguments):
         done = run("model", *arguments)
@@ -920,6 +923,32 @@ class Sources(unittest.TestCase):
         done = run(*words, HOME=str(self.folder / "none"), LLAMA_CACHE="", HF_HUB_CACHE="", HF_HOME="", XDG_CACHE_HOME="", OLLAMA_MODELS="none")
         self.assertEqual(done.returncode, DOES_NOT_FIT)
         self.assertIn(b"no models on this disk, not in\n    " + str(self.folder / "none").encode(), done.stdout)
+
+    def test_half_a_checkpoint_is_listed_as_unfinished(self):
+        config, part = json.dumps(Config.LLAMA).encode(), self.header()
+        self.cache("org/named", **{"config.json": config, "model-00002-of-00002.safetensors": part})
+        self.cache("org/indexed", **{"config.json": config, "a.safetensors": part, "model.safetensors.index.json": json.dumps(
+            {"weight_map": {"model.norm.weight": "a.safetensors", "lm_head.weight": "b.safetensors"}}).encode()})
+        self.cache("org/whole", **{"config.json": config, "model.safetensors": part})
+        where = {"HF_HUB_CACHE": str(self.folder / "hub"), "LLAMA_CACHE": "", "XDG_CACHE_HOME": "none", "HOME": "none", "OLLAMA_MODELS": "none"}
+        rows = list(map(json.loads, run("list", "--local", "--hw", "rtx-4090 host:64GiB", "--json", **where).stdout.splitlines()))
+        self.assertEqual([(row["model"], row["unfinished"], "fit" in row) for row in rows],
+                         [("hf:org/indexed", True, False), ("hf:org/named", True, False), ("hf:org/whole", False, True)])
+        done = run("plan", "hf:org/indexed", "--hw", "rtx-4090 host:64GiB", **where)
+        self.assertIn(b"1 of 2 files are missing", done.stdout)
+
+    def test_mlx_models_on_this_disk_are_planned_for_mlx(self):
+        config = json.dumps(dict(Config.LLAMA, quantization={"bits": 4, "group_size": 64})).encode()
+        self.cache("mlx-community/Tiny-4bit", **{"config.json": config, "model.safetensors": self.header()})
+        where = {"HF_HUB_CACHE": str(self.folder / "hub"), "LLAMA_CACHE": "", "XDG_CACHE_HOME": "none", "HOME": "none", "OLLAMA_MODELS": "none"}
+        for engine, machine, words in (((), "macbook-air-m4-16gb", None), ((), "rtx-4090 host:64GiB", "only the GPU of an Apple machine"),
+                                       (("--engine", "lm-studio"), "macbook-air-m4-16gb", "plan with --engine mlx-lm")):
+            row = json.loads(run("list", "--local", "--hw", machine, *engine, "--json", **where).stdout)
+            self.assertEqual("fit" in row, words is None)
+            self.assertIn(words or "", row.get("error", ""))
+        done = run("plan", "hf:mlx-community/Tiny-4bit", "--hw", "macbook-air-m4-16gb", "--engine", "lm-studio", **where)
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"plan with --engine mlx-lm [CTXFIT_E_REFUSED]", done.stderr)
 
     def test_a_name_of_lm_studio(self):
         folder = self.folder / ".lmstudio" / "models" / "lmstudio-community" / "Tiny-GGUF"
