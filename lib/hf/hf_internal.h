@@ -29,6 +29,7 @@ typedef struct cfi_hf_config {
     bool                  headless;     /* the class has no output matrix */
     uint32_t              note_count;
     const char           *note[CFI_HF_NOTES]; /* what was guessed or left out */
+    const char           *window_note;  /* of them, what holds for llama.cpp alone; NULL: none */
     uint32_t              layers;       /* that a list per layer has: block_count without next-token-prediction blocks */
     ctxfit_error         *error;
     ctxfit_status         status;       /* the first failure */

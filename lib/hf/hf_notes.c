@@ -133,13 +133,16 @@ static void note_length(cfi_hf_line *line)
 /* The loader of these architectures has no windows: every layer caches the whole context there (lib/model/windows.def). */
 static void note_window(cfi_hf_line *line)
 {
-    uint64_t window;
+    const uint32_t before = line->c->note_count;
+    uint64_t       window;
 
     if (cfi_hf_word_of(line, "attention.sliding_window") == NULL && cfi_hf_u64(line->c, "sliding_window", &window) && window > 0 &&
         cfi_hf_get_stated(line->c, "sliding_window") != NULL &&
         (cfi_hf_get(line->c, "use_sliding_window") == NULL || cfi_hf_true(line->c, "use_sliding_window")))
         cfi_hf_note(line->c, "sliding_window is %llu; llama.cpp's %s has no window: there every layer caches the whole context",
                     (unsigned long long)window, line->c->arch);
+    if (line->c->note_count > before)
+        line->c->window_note = line->c->note[before];
 }
 
 void cfi_hf_write_notes(cfi_hf_line *line)

@@ -87,6 +87,7 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
     if (status == CTXFIT_OK && model->stored == NULL)
         status = cfi_hf_towers(&c, &model->towers);
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
+    model->window_note = c.window_note;
     cfi_hf_config_close(&c);
     return status;
 }

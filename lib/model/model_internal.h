@@ -155,6 +155,7 @@ struct ctxfit_model {
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     const char        *towers;                /* said where engines load eyes and ears that are not counted; NULL: none */
     const char        *format_note;           /* of them, what holds for its file type only; NULL: none */
+    const char        *window_note;           /* and what holds where llama.cpp loads it; NULL: none */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
 };
 

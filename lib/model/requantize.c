@@ -74,6 +74,8 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
         if (model->note[i] == model->format_note)
             continue;
         copy->note[notes] = cfi_arena_copy(&copy->arena, model->note[i], strlen(model->note[i]));
+        if (model->note[i] == model->window_note)
+            copy->window_note = copy->note[notes];
         status = copy->note[notes++] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
     }
     if (model->towers != NULL && status == CTXFIT_OK) {

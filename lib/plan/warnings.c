@@ -43,8 +43,12 @@ static const char *consent_to_longer(const cfi_question *q)
 /* What a model's source left open; `whose` before it. */
 static void warn_of_source(warning_list *list, const ctxfit_model *model, const char *whose)
 {
+    const cfi_run *run = &list->plan->answer.run;
+    const bool     own_loader = run->paged.tensor_ranks > 0 || run->grown_bits > 0 || run->exllama.k_bits > 0;
+
     for (size_t i = 0; i < CFI_MODEL_NOTES && model->note[i] != NULL; i++)
-        warn(list, "%s%s", whose, model->note[i]);
+        if (!own_loader || model->note[i] != model->window_note)
+            warn(list, "%s%s", whose, model->note[i]);
     if ((model->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
         warn(list, "%sarchitecture '%s' is unknown: weights %s, caches follow the generic rule, compute is only a band", whose,
              model->arch_name, (model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact" : "are those of a plain decoder");

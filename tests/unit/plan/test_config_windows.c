@@ -70,6 +70,40 @@ static void a_stated_window_is_that_of_every_layer(void **state)
                      32 * BLOCK * (513 + 1));
 }
 
+static bool tells(const ctxfit_model *model, const char *engine, const char *words)
+{
+    ctxfit_hw          *hw = machine("h200 host:256GiB");
+    ctxfit_plan_options o = under(engine, 32768);
+    ctxfit_plan        *plan = planned(model, hw, &o);
+    const char         *warning;
+    bool                told = false;
+
+    for (uint32_t i = 0; (warning = ctxfit_plan_warning(plan, i)) != NULL; i++)
+        told = told || strstr(warning, words) != NULL;
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    return told;
+}
+
+static void a_window_that_only_llama_cpp_leaves_out_is_told_under_its_kin_alone(void **state)
+{
+    static const struct {
+        const char *engine;
+        bool        told;
+    } engines[] = {{"llama.cpp", true}, {"ollama", true},        {"lm-studio", true}, {"vllm", false},
+                   {"sglang", false},   {"tensorrt-llm", false}, {"exllamav3", false}};
+    ctxfit_model *model = from_json(MISTRAL ", \"sliding_window\": 4096}"), *copy = NULL;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_requantize(model, ctxfit_file_type_from_name("Q4_K_M"), NULL, &copy, NULL), CTXFIT_OK);
+    assert_true(tells(copy, "llama.cpp", "llama.cpp's llama has no window"));
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        if (tells(model, engines[i].engine, "has no window") != engines[i].told)
+            fail_msg("%s", engines[i].engine);
+    ctxfit_model_free(copy);
+    ctxfit_model_free(model);
+}
+
 static void qwen_asks_for_its_window(void **state)
 {
     ctxfit_model       *model = from_json(QWEN2 ", \"use_sliding_window\": true, \"max_window_layers\": 16}");
@@ -186,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stated_window_is_that_of_every_layer), cmocka_unit_test(qwen_asks_for_its_window),
+        cmocka_unit_test(a_window_that_only_llama_cpp_leaves_out_is_told_under_its_kin_alone),
         cmocka_unit_test(smollm_has_its_window_where_it_has_no_rope),
         cmocka_unit_test(layer_types_name_the_layers),            cmocka_unit_test(chunks_are_as_long_as_the_file_says),
         cmocka_unit_test(mlx_rotates_where_its_models_do),
