@@ -236,6 +236,7 @@ static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item
         return status;
     if (o.flash_attention == CTXFIT_CHOICE_DEFAULT)
         o.flash_attention = q->options.flash_attention;
+    q->takes_images = true; /* whatever it projects: Ollama fb30760 server/images.go:393 */
     q->projector_device = projector_device(q, &o);
     backend = q->projector_device < q->device_count ? q->engine_device[q->projector_device].backend : (uint32_t)CTXFIT_BACKEND_CPU;
     status = cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &arena->allocator, &q->projector, error);

@@ -122,6 +122,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->only_devices = 0;
     q->beside = NULL;
     q->adapted = NULL;
+    q->takes_images = false;
     q->speculation = (cfi_engine_speculation){0, false, NULL};
     if (q->engine.id == CFI_ENGINE_LMSTUDIO)
         cfi_lmstudio_defaults(&q->options);

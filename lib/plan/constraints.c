@@ -206,13 +206,22 @@ static ctxfit_status add_memories(constraint_list *list, const cfi_question *q, 
     return status;
 }
 
-static bool binds_before(const ctxfit_constraint *a, const ctxfit_constraint *b)
+/* Layers on the host made room for what is planned: its length is what the memory holds, and not a limit of it. */
+static bool made_room(const ctxfit_plan *plan, const ctxfit_constraint *c)
+{
+    return plan->fitted && c->limit_tokens == plan->summary.n_ctx_seq &&
+           (c->kind == CTXFIT_LIMIT_DEVICE || c->kind == CTXFIT_LIMIT_GPU_BUDGET || c->kind == CTXFIT_LIMIT_HOST);
+}
+
+static bool binds_before(const ctxfit_plan *plan, const ctxfit_constraint *a, const ctxfit_constraint *b)
 {
     /* Length before rope scaling is advice: it never binds. */
     bool advice_a = a->kind == CTXFIT_LIMIT_ROPE_SCALING, advice_b = b->kind == CTXFIT_LIMIT_ROPE_SCALING;
 
     if (advice_a != advice_b)
         return advice_b;
+    if (a->limit_tokens == b->limit_tokens)
+        return !made_room(plan, a) && made_room(plan, b);
     return a->limit_tokens < b->limit_tokens;
 }
 
@@ -225,7 +234,7 @@ static void sort(constraint_list *list)
         ctxfit_constraint moved = all[i];
         uint32_t          at = i;
 
-        for (; at > 0 && binds_before(&moved, &all[at - 1]); at--)
+        for (; at > 0 && binds_before(list->plan, &moved, &all[at - 1]); at--)
             all[at] = all[at - 1];
         all[at] = moved;
     }

@@ -85,6 +85,8 @@ ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, 
 
     options.ctx_tokens = ctx_tokens;
     options.sequences = sequences;
+    if (q->takes_images && q->engine.id == CFI_ENGINE_OLLAMA)
+        options.flags |= CTXFIT_PLAN_F_VISION;
     p.mask = q->only_devices == CTXFIT_DEVICES_NONE ? 0
              : q->only_devices != 0                 ? q->only_devices
                                                     : cfi_engine_participants(q->model, &options, q->engine.id, &whole);

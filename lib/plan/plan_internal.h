@@ -65,6 +65,7 @@ typedef struct cfi_question {
     const cfi_adapted  *adapted;                          /* all adapters, for the graph; NULL: none */
     ctxfit_projector_memory projector;                    /* of the list's projector, on projector_device */
     uint32_t             projector_device;               /* device_count: the host */
+    bool                 takes_images;                   /* there is a projector */
 } cfi_question;
 
 typedef struct cfi_answer {

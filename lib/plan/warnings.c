@@ -153,6 +153,29 @@ static void warn_of_unused(warning_list *list, const cfi_question *q)
         warn(list, "%s leaves %" PRIu32 " GPUs unused: %s%s", plan->summary.engine.name, unused, names, unused > 8 ? ", ..." : "");
 }
 
+/* The context that was asked for, by the request, the model's file or the server. */
+static uint64_t asked_ctx(const ctxfit_plan_options *o)
+{
+    return o->ctx_tokens != 0 ? o->ctx_tokens : o->model_ctx_tokens != 0 ? o->model_ctx_tokens : o->default_ctx_tokens;
+}
+
+static void warn_of_ollama_ctx(warning_list *list, const cfi_question *q)
+{
+    const ctxfit_plan_summary *s = &list->plan->summary;
+    const cfi_engine_notes    *notes = &list->plan->answer.run.notes;
+    const uint64_t             asked = asked_ctx(&q->options);
+    const bool                 images = q->takes_images || (q->options.flags & CTXFIT_PLAN_F_VISION) != 0;
+
+    if (notes->ctx_source == CTXFIT_CTX_FROM_MODEL && asked != CTXFIT_CTX_LARGEST && asked > notes->ctx_tokens)
+        warn(list, "%s cuts the context of %" PRIu64 " tokens to the %" PRIu64 " that the model is made for", s->engine.name, asked,
+             notes->ctx_tokens);
+    if (asked != 0 && asked < notes->ctx_tokens)
+        warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, asked, notes->ctx_tokens,
+             images ? " for a model that takes images" : "");
+    if (notes->ctx_tokens < s->n_ctx_seq)
+        warn(list, "requests have %" PRIu64 " tokens; the cache is padded to %" PRIu64, notes->ctx_tokens, s->n_ctx_seq);
+}
+
 /* What the engine does other than it was asked. */
 static void warn_of_engine(warning_list *list, const cfi_question *q)
 {
@@ -165,18 +188,15 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (notes->serial)
         warn(list, "%s runs one request at a time with '%s': %" PRIu32 " sequences were asked for", s->engine.name, q->model->arch_name,
              q->options.sequences);
-    if (notes->ctx_source == CTXFIT_CTX_FROM_MODEL && q->options.ctx_tokens != CTXFIT_CTX_LARGEST &&
-        q->options.ctx_tokens > notes->ctx_tokens)
+    if (q->engine.id == CFI_ENGINE_OLLAMA)
+        warn_of_ollama_ctx(list, q);
+    else if (notes->ctx_source == CTXFIT_CTX_FROM_MODEL && q->options.ctx_tokens != CTXFIT_CTX_LARGEST &&
+             q->options.ctx_tokens > notes->ctx_tokens)
         warn(list, "%s cuts the context of %" PRIu64 " tokens to the %" PRIu64 " that the model is made for", s->engine.name,
              q->options.ctx_tokens, notes->ctx_tokens);
     if (cfi_ranks_engine(q->engine.id) && q->options.batch_sequences != 0 && s->n_seq > q->options.batch_sequences)
         warn(list, "%s runs %" PRIu32 " sequences at the same time (batch_sequences): the others of %" PRIu32 " wait", s->engine.name,
              q->options.batch_sequences, s->n_seq);
-    if (q->engine.id == CFI_ENGINE_OLLAMA && notes->ctx_source == CTXFIT_CTX_FROM_REQUEST && notes->ctx_tokens > q->options.ctx_tokens)
-        warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, q->options.ctx_tokens,
-             notes->ctx_tokens, (q->options.flags & CTXFIT_PLAN_F_VISION) != 0 ? " for a model that takes images" : "");
-    if (q->engine.id == CFI_ENGINE_OLLAMA && notes->ctx_tokens < s->n_ctx_seq)
-        warn(list, "requests have %" PRIu64 " tokens; the cache is padded to %" PRIu64, notes->ctx_tokens, s->n_ctx_seq);
     if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
         warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
              notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */

@@ -1141,6 +1141,24 @@ class Beside(unittest.TestCase):
             self.assertEqual(run("plan", *self.MODEL, *hw, *words).returncode, USAGE, words)
         self.assertEqual(run("plan", *self.MODEL, *hw, "--engine", "vllm", "--draft", "qwen3-0.6b").returncode, BAD_INPUT)
 
+    def test_ollama_gives_a_model_with_a_projector_2048_tokens(self):
+        words = ["qwen3-14b", "--quant", "Q4_K_M", "--hw", "rtx-4090 host:64GiB", "--engine", "ollama"]
+        for more, tokens in (([], 10), (["--mmproj", self.eyes()], 2048)):  # server/sched.go:174
+            p = plan(*words, "-c", "10", *more)[1]
+            self.assertEqual(p["decisions"]["ctx_tokens"], tokens)
+            self.assertEqual(any("raises the context of 10 to 2048 tokens, its least for a model that takes images" in w for w in p["warnings"]), more != [])
+        self.assertEqual(plan(*words, "-c", "4096", "--mmproj", self.eyes())[1]["decisions"]["ctx_tokens"], 4096)
+
+    def test_a_context_of_the_models_file_is_cut_as_one_of_the_request(self):
+        words = ["llama3.1-8b", "--quant", "Q4_K_M", "--hw", "rtx-3060-12gb host:64GiB", "--engine", "ollama"]
+        for option in "-c", "--model-ctx":
+            p = plan(*words, option, "1000000")[1]
+            self.assertEqual(p["fit"], "split")  # layers on the host make the room: the trained length binds, and no memory
+            self.assertEqual([c["kind"] for c in p["constraints"] if c["binding"]], ["trained"])
+            self.assertTrue(any("cuts the context of 1000000 tokens to the 131072" in w for w in p["warnings"]), p["warnings"])
+        p = plan(*words, "-c", "60160")[1]
+        self.assertEqual(([c["kind"] for c in p["constraints"] if c["binding"]], p["fit"]), (["requested"], "split"))
+
     def test_what_a_modelfile_names_is_counted(self):
         (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
         name = "blk.0.ffn_up.weight"
