@@ -68,7 +68,10 @@ cli_folder cli_find_gguf(const char *folder, char *path, size_t cap, ctxfit_erro
     if (!list_folder(folder, &c))
         return CLI_FOLDER_NONE;
     if (c.count == 0) {
-        (void)cli_refuse(error, CTXFIT_E_NOT_FOUND, "the folder has no config.json and no GGUF file");
+        (void)snprintf(path, cap, "%s/Modelfile", folder);
+        (void)cli_refuse(error, CTXFIT_E_NOT_FOUND,
+                         cli_is_readable(path) ? "the folder has no config.json and no GGUF file, but a Modelfile: name that"
+                                               : "the folder has no config.json and no GGUF file");
         return CLI_FOLDER_EMPTY;
     }
     if (c.count == 1 && snprintf(path, cap, "%s/%s", folder, c.name) < (int)cap)

@@ -25,9 +25,13 @@ static size_t folder_length(const char *path)
     return len;
 }
 
+/* Modelfile, Modelfile.lora, my.modelfile */
 static bool is_modelfile(const char *name)
 {
-    return strcmp(name + folder_length(name), "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile");
+    const char *file = name + folder_length(name);
+
+    return strcmp(file, "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile") ||
+           (starts_with(file, "Modelfile.") && !cli_ends_with(name, ".gguf") && !cli_ends_with(name, ".json"));
 }
 
 /* A file in a folder; false where there is none, or the path is too long. */
@@ -168,6 +172,57 @@ static bool take_part(cli_parts *parts, uint32_t kind, const char *name, const c
     return true;
 }
 
+static bool is_projector(const char *name, const char *base, size_t base_len)
+{
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+    ctxfit_companion    c = CTXFIT_COMPANION_INIT;
+    ctxfit_gguf        *gguf;
+    char                path[PATH_BYTES];
+    bool                is;
+
+    options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
+    if (ctxfit_gguf_open(find_in(base, base_len, name, path) ? path : name, &options, NULL, &gguf, NULL) != CTXFIT_OK)
+        return false;
+    is = ctxfit_companion_from_gguf(gguf, &c, NULL) == CTXFIT_OK && c.kind == CTXFIT_COMPANION_PROJECTOR;
+    ctxfit_gguf_free(gguf);
+    return is;
+}
+
+/* FROM names any number of files, and one of them may be a projector (fb30760 server/create.go:1268): the first that is none, or the only
+ * one. */
+static const char *weights_of(const ctxfit_modelfile *file, const char *base, size_t base_len)
+{
+    const char *first = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0), *from = first;
+
+    for (uint32_t i = 1; from != NULL && ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 1) != NULL; i++) {
+        if (!is_projector(from, base, base_len))
+            return from;
+        from = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, i);
+    }
+    return first;
+}
+
+static void say_on_top(const char *what, const char *path)
+{
+    fprintf(stderr, "ctxfit: note: %s comes on top: ", what);
+    cli_put(stderr, path);
+    fputc('\n', stderr);
+}
+
+/* What else FROM names. */
+static void take_further(const ctxfit_modelfile *file, const char *weights, const char *base, size_t base_len, cli_parts *parts)
+{
+    const char *path;
+
+    for (uint32_t i = 0; (path = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, i)) != NULL; i++) {
+        bool projector = path != weights && is_projector(path, base, base_len);
+
+        if (path == weights || (projector && parts != NULL && take_part(parts, CTXFIT_PART_PROJECTOR, path, base, base_len)))
+            continue;
+        say_on_top(projector ? "a projector" : "another file of weights", path);
+    }
+}
+
 static void take_companions(const ctxfit_modelfile *file, const char *base, size_t base_len, cli_parts *parts)
 {
     static const struct companion {
@@ -181,9 +236,7 @@ static void take_companions(const ctxfit_modelfile *file, const char *base, size
         for (uint32_t k = 0; (path = ctxfit_modelfile_part(file, kinds[i].kind, k)) != NULL; k++) {
             if (parts != NULL && take_part(parts, kinds[i].kind, path, base, base_len))
                 continue;
-            fprintf(stderr, "ctxfit: note: %s comes on top: ", kinds[i].what);
-            cli_put(stderr, path);
-            fputc('\n', stderr);
+            say_on_top(kinds[i].what, path);
         }
     }
 }
@@ -207,9 +260,10 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
 {
     cli_model_source part = *source;
     char             path[PATH_BYTES];
-    const char      *from = ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0);
+    const char      *from = weights_of(file, base, base_len);
 
     take_companions(file, base, base_len, source->parts);
+    take_further(file, from, base, base_len, source->parts);
     part.name = from;
     if (is_absolute(from) && find_in(from, strlen(from), "config.json", path))
         return ctxfit_model_open_checkpoint(from, source->file_type, NULL, out, error);
@@ -263,7 +317,7 @@ bool cli_find_modelfile(const char *name, ctxfit_modelfile **own, ctxfit_modelfi
         return ctxfit_store_look_up(name, cli_environment(), NULL, own, &error) == CTXFIT_OK;
     if (!is_modelfile(name) || read_modelfile(name, own, &error) != CTXFIT_OK)
         return false;
-    from = ctxfit_modelfile_part(*own, CTXFIT_PART_MODEL, 0);
+    from = weights_of(*own, name, folder_length(name));
     if (is_store_name(from, name, folder_length(name)) && snprintf(path, sizeof path, "ollama:%s", from) < (int)sizeof path)
         (void)ctxfit_store_look_up(path, cli_environment(), NULL, base, &error);
     return true;

@@ -823,7 +823,9 @@ class Sources(unittest.TestCase):
     def test_a_folder_without_a_model_says_what_it_lacks(self):
         done = run("model", self.folder)
         self.assertEqual(done.returncode, BAD_INPUT)
-        self.assertIn(b"the folder has no config.json and no GGUF file", done.stderr)
+        self.assertIn(b"the folder has no config.json and no GGUF file [", done.stderr)
+        (self.folder / "Modelfile").write_text("FROM tiny\n")
+        self.assertIn(b"no GGUF file, but a Modelfile: name that", run("model", self.folder).stderr)
 
     def test_which_parameters_count_is_said(self):
         (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx abc\nPARAMETER num_batch -5\nPARAMETER num_gpu -1\nPARAMETER num_thread 4\n")
@@ -1168,6 +1170,20 @@ class Beside(unittest.TestCase):
         self.assertIn(b"missing one component", done.stderr)  # it was opened
         done = run("plan", self.folder / "Modelfile", "--header-only", "--hw", "host:8GiB", "--engine", "vllm")
         self.assertIn(b"an adapter comes on top: lora.gguf", done.stderr)
+
+    def test_a_modelfile_names_a_projector_with_from(self):
+        (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        self.eyes()
+        for order in ("FROM ./a.gguf\nFROM ./eyes.gguf\n", "FROM ./eyes.gguf\nFROM ./a.gguf\n"):
+            for name in ("Modelfile", "Modelfile.eyes"):
+                (self.folder / name).write_text(order)
+                done = run("plan", self.folder / name, "--header-only", "--hw", "host:8GiB", "--json")
+                self.assertIn(b"the model's projector is counted", done.stderr)
+                beside = json.loads(done.stdout)["beside"][0]
+                self.assertEqual((beside["kind"], beside["weights_bytes"] > 0), ("projector", True))
+                self.assertIn(b"a projector comes on top: ./eyes.gguf", run("model", self.folder / name, "--header-only").stderr)
+        (self.folder / "Modelfile").write_text("FROM ./a.gguf\nFROM a.gguf\n")
+        self.assertIn(b"another file of weights comes on top: a.gguf", run("model", self.folder / "Modelfile", "--header-only").stderr)
 
     def test_a_line_of_a_batch_takes_them_as_the_command_line_does(self):
         if not has_batch():
