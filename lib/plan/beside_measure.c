@@ -52,10 +52,11 @@ static void draft_question(const cfi_question *q, const cfi_beside_item *item, c
     memcpy(out->options.overrides, d->overrides, sizeof out->options.overrides);
 }
 
-/* That of the model; before, what was asked for, so that without a request it was the draft's own trained length. */
+/* That of the model; before, what was asked for, so that without a request it was the draft's own trained length; before that, one of its
+ * own could be set. */
 static uint64_t draft_ctx(const cfi_beside_item *item, uint64_t ctx_tokens, const cfi_run *run)
 {
-    if (item->draft_options.ctx_tokens != 0)
+    if (item->draft_options.ctx_tokens != 0 && !cfi_engine_changed(run->build, CFI_CHANGE_DRAFT_UNSIZED))
         return item->draft_options.ctx_tokens;
     return cfi_engine_changed(run->build, CFI_CHANGE_DRAFT_FOLLOWS) ? run->n_ctx : ctx_tokens;
 }

@@ -130,6 +130,8 @@ static void say_drafts(cfi_warning_list *list, const cfi_question *q)
             continue;
         if (q->engine.id == CFI_ENGINE_MLX && o->draft_tokens != 0)
             say(list, "draft_tokens of the draft (--num-draft-tokens)", "no size depends on it");
+        if (o->ctx_tokens != 0 && q->engine.info.build != 0 && cfi_engine_changed(q->engine.info.build, CFI_CHANGE_DRAFT_UNSIZED))
+            say(list, "ctx_tokens of the draft (-cd)", "llama.cpp has no such option from b9109 on");
         if (q->device_count == 0 && (o->gpu_layers != 0 || o->cpu_expert_layers != 0 || o->devices != 0 || o->overrides[0] != '\0'))
             say(list, "gpu_layers, cpu_expert_layers, devices and overrides of the draft", "the machine has no GPU");
         else if (o->cpu_expert_layers != 0 && item->draft->info.experts == 0)
