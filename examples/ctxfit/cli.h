@@ -43,6 +43,8 @@ typedef struct cli_parts {
     char     projector[4096];
     char     adapter[CLI_MOST_PARTS][4096];
     uint32_t adapter_count;
+    char     draft[4096];  /* that is not counted: which file of a name would draft is Ollama's to say */
+    uint64_t draft_bytes;  /* of its tensors; 0: not known */
 } cli_parts;
 
 /* What a plan is asked for, by words of a command line or by a line of a batch. */
@@ -259,8 +261,9 @@ void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const
 void cli_advise_request(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_check *check, FILE *out);
 
 /* ---- cli_json.c: a plan for programs ---- */
-/* Writes the plan's JSON with what the command adds: "id" (JSON text, NULL for none) and "check" (NULL for none). False without memory. */
-bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const ctxfit_check *check, FILE *out);
+/* Writes the plan's JSON with what the command adds: "id" (JSON text, NULL for none), "left_out" (a draft of `parts`, NULL for none) and
+ * "check" (NULL for none). False without memory. */
+bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const cli_parts *parts, const ctxfit_check *check, FILE *out);
 /* A JSON string; bytes that are no UTF-8 become U+FFFD. */
 void cli_write_json_string(const char *text, FILE *out);
 

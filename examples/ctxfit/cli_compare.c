@@ -55,10 +55,10 @@ static bool print_json(const ctxfit_plan *a, const ctxfit_plan *b, FILE *out)
     ctxfit_difference d = CTXFIT_DIFFERENCE_INIT;
 
     fputs("{\"schema\":\"ctxfit.compare/1\",\"plans\":[", out);
-    if (!cli_write_plan_json(a, NULL, NULL, out))
+    if (!cli_write_plan_json(a, NULL, NULL, NULL, out))
         return false;
     fputs(",", out);
-    if (!cli_write_plan_json(b, NULL, NULL, out))
+    if (!cli_write_plan_json(b, NULL, NULL, NULL, out))
         return false;
     fputs("],\"differences\":[", out);
     for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++) {

@@ -58,8 +58,15 @@ static void write_check(const ctxfit_check *c, FILE *out)
         fprintf(out, ",\"largest_prompt_tokens\":%" PRIu64 "}", c->largest_prompt_tokens);
 }
 
-/* The library writes one object whose first member is the schema: "id" goes behind it, "check" before the last brace. */
-bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const ctxfit_check *check, FILE *out)
+static void write_left_out(const cli_parts *parts, FILE *out)
+{
+    fputs(",\"left_out\":[{\"kind\":\"draft\",\"path\":", out);
+    cli_write_json_string(parts->draft, out);
+    fprintf(out, ",\"bytes\":%" PRIu64 "}]", parts->draft_bytes);
+}
+
+/* The library writes one object whose first member is the schema: "id" goes behind it, the others before the last brace. */
+bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const cli_parts *parts, const ctxfit_check *check, FILE *out)
 {
     size_t length = 0, schema;
     char  *text;
@@ -74,6 +81,8 @@ bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const ctx
     if (id_json != NULL)
         fprintf(out, ",\"id\":%s", id_json);
     fwrite(text + schema, 1, length - 1 - schema, out);
+    if (parts != NULL && parts->draft[0] != '\0')
+        write_left_out(parts, out);
     if (check != NULL)
         write_check(check, out);
     fputs("}\n", out);

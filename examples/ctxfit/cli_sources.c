@@ -154,6 +154,33 @@ static ctxfit_status open_stored(const char *name, const cli_model_source *sourc
     return status;
 }
 
+/* Of the tensors of a file; 0 where that is not known. */
+static uint64_t tensor_bytes(const char *path)
+{
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+    ctxfit_tensor_info  tensor = CTXFIT_TENSOR_INFO_INIT;
+    ctxfit_gguf        *gguf;
+    uint64_t            sum = 0;
+
+    options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
+    if (ctxfit_gguf_open(path, &options, NULL, &gguf, NULL) != CTXFIT_OK)
+        return 0;
+    for (uint64_t i = 0; ctxfit_gguf_get_tensor(gguf, i, &tensor) == CTXFIT_OK; i++)
+        sum = tensor.bytes <= UINT64_MAX - sum ? sum + tensor.bytes : UINT64_MAX;
+    ctxfit_gguf_free(gguf);
+    return sum;
+}
+
+static void note_draft(cli_parts *parts, const char *name, const char *base, size_t base_len)
+{
+    char path[PATH_BYTES];
+
+    if (!find_in(base, base_len, name, path))
+        (void)snprintf(path, sizeof path, "%s", name);
+    memcpy(parts->draft, path, strlen(path) + 1);
+    parts->draft_bytes = tensor_bytes(path);
+}
+
 /* A file beside a Modelfile or in the store; true when it was taken. Adapters in other formats than GGUF are only named. */
 static bool take_part(cli_parts *parts, uint32_t kind, const char *name, const char *base, size_t base_len)
 {
@@ -236,6 +263,8 @@ static void take_companions(const ctxfit_modelfile *file, const char *base, size
         for (uint32_t k = 0; (path = ctxfit_modelfile_part(file, kinds[i].kind, k)) != NULL; k++) {
             if (parts != NULL && take_part(parts, kinds[i].kind, path, base, base_len))
                 continue;
+            if (parts != NULL && kinds[i].kind == CTXFIT_PART_DRAFT)
+                note_draft(parts, path, base, base_len);
             say_on_top(kinds[i].what, path);
         }
     }

@@ -76,7 +76,7 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
     ctxfit_check        check = CTXFIT_CHECK_INIT;
     ctxfit_error        error;
     cli_model_source    source = cli_source_of(request);
-    const cli_parts     nothing = {{0}, {{0}}, 0}, *parts = &nothing;
+    const cli_parts     nothing = {{0}, {{0}}, 0, {0}, 0}, *parts = &nothing;
     ctxfit_status       status = batch_model(store, &source, &model, &parts, &error);
 
     if (status != CTXFIT_OK) {
@@ -93,7 +93,7 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
         return false;
     if (request->has_check)
         status = ctxfit_plan_check(plan, &request->check, &check);
-    if (status == CTXFIT_OK && !cli_write_plan_json(plan, id_json != NULL ? id_json : "null", request->has_check ? &check : NULL, out))
+    if (status == CTXFIT_OK && !cli_write_plan_json(plan, id_json != NULL ? id_json : "null", parts, request->has_check ? &check : NULL, out))
         status = CTXFIT_E_NO_MEMORY;
     ctxfit_plan_free(plan);
     if (status != CTXFIT_OK)

@@ -460,7 +460,7 @@ static int place_several(const place_request *first, const ctxfit_model *model, 
 int cli_place(int argc, char **argv)
 {
     place_request    request;
-    cli_parts        parts = {{0}, {{0}}, 0};
+    cli_parts        parts = {{0}, {{0}}, 0, {0}, 0};
     cli_model_source source;
     ctxfit_model    *model;
     ctxfit_hw       *hw;

@@ -19,7 +19,15 @@ static void print_for_people(const cli_request *request, const ctxfit_model *mod
         cli_advise_request(request, model, hw, check, stdout);
 }
 
-static int report(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan)
+/* What comes on top of the plan. */
+static void print_left_out(const cli_parts *parts)
+{
+    if (parts->draft[0] != '\0')
+        printf("  not counted: a draft model, %s on top: keep room with --reserve\n",
+               parts->draft_bytes > 0 ? cli_bytes(parts->draft_bytes) : "its memory");
+}
+
+static int report(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan)
 {
     ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
     ctxfit_check        check = CTXFIT_CHECK_INIT, *checked = request->has_check ? &check : NULL;
@@ -31,7 +39,8 @@ static int report(const cli_request *request, const ctxfit_model *model, const c
     }
     if (!request->json) {
         print_for_people(request, model, hw, plan, checked);
-    } else if (!cli_write_plan_json(plan, NULL, checked, stdout)) {
+        print_left_out(parts);
+    } else if (!cli_write_plan_json(plan, NULL, parts, checked, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         return CLI_BAD_INPUT;
     } else if (request->hw == NULL) {
@@ -41,7 +50,7 @@ static int report(const cli_request *request, const ctxfit_model *model, const c
     return summary.fit == CTXFIT_FIT_NONE || check.outcome != CTXFIT_CHECK_OK ? CLI_DOES_NOT_FIT : CLI_FITS;
 }
 
-static int plan_on(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw)
+static int plan_on(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw)
 {
     ctxfit_plan  *plan;
     ctxfit_error  error;
@@ -52,7 +61,7 @@ static int plan_on(const cli_request *request, const ctxfit_model *model, const 
         code = cli_fail("plan", request->model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
     }
-    code = request->with[0] != '\0' ? cli_compare(request, model, hw, plan) : report(request, model, hw, plan);
+    code = request->with[0] != '\0' ? cli_compare(request, model, hw, plan) : report(request, parts, model, hw, plan);
     ctxfit_plan_free(plan);
     return code;
 }
@@ -64,7 +73,7 @@ static int plan_with(cli_request *request, const cli_parts *parts, const ctxfit_
 
     request->beside_list = ctxfit_beside_count(list.beside) > 0 ? list.beside : NULL;
     if (code == CLI_FITS)
-        code = plan_on(request, model, hw);
+        code = plan_on(request, parts, model, hw);
     cli_free_beside(&list);
     return code;
 }
@@ -72,7 +81,7 @@ static int plan_with(cli_request *request, const cli_parts *parts, const ctxfit_
 int cli_plan(int argc, char **argv)
 {
     cli_request      request;
-    cli_parts        parts = {{0}, {{0}}, 0};
+    cli_parts        parts = {{0}, {{0}}, 0, {0}, 0};
     cli_model_source source;
     ctxfit_model    *model;
     ctxfit_hw       *hw;

@@ -1185,6 +1185,19 @@ class Beside(unittest.TestCase):
         (self.folder / "Modelfile").write_text("FROM ./a.gguf\nFROM a.gguf\n")
         self.assertIn(b"another file of weights comes on top: a.gguf", run("model", self.folder / "Modelfile", "--header-only").stderr)
 
+    def test_a_draft_of_a_modelfile_is_told_with_its_bytes(self):
+        (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        self.gguf("draft.gguf", {"general.architecture": "llama"}, [("output.weight", 64, 32)])
+        (self.folder / "Modelfile").write_text("FROM ./a.gguf\nDRAFT ./draft.gguf\n")
+        words = [self.folder / "Modelfile", "--header-only", "--hw", "host:8GiB", "--engine", "ollama"]
+        answers = [plan(*words)[1]]
+        if has_batch():
+            answers.append(batch({"model": str(words[0]), "header_only": True, "hw": "host:8GiB", "engine": "ollama"})[1][0])
+        for answer in answers:
+            (left,) = answer["left_out"]
+            self.assertEqual((left["kind"], left["bytes"], left["path"].endswith("draft.gguf")), ("draft", 64 * 32 * 4, True))
+        self.assertIn(b"not counted: a draft model, 8.0 KiB on top", run("plan", *words).stdout)
+
     def test_a_line_of_a_batch_takes_them_as_the_command_line_does(self):
         if not has_batch():
             raise unittest.SkipTest("built without yyjson")
