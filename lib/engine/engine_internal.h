@@ -452,6 +452,11 @@ uint64_t cfi_exl3_reserve(uint32_t release, uint32_t device);
 bool          cfi_ranks_engine(cfi_engine_id id);
 /* Whether a layer has latent attention. */
 bool          cfi_ranks_latent(const ctxfit_model *model);
+/* The least compute capability of the ranks; 0 where one is not known. */
+uint32_t      cfi_ranks_capability(const cfi_engine_machine *machine, const cfi_run *run);
+/* E_REFUSED: vLLM or SGLang does not know how the checkpoint is quantized, or not on these GPUs. */
+ctxfit_status cfi_ranks_check_checkpoint(const ctxfit_model *model, const cfi_engine_machine *machine, const cfi_run *run,
+                                         ctxfit_error *error);
 ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                  cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_ranks_context(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_run *run, ctxfit_error *error);

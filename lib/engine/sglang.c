@@ -219,6 +219,8 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
         status = cfi_ranks_element_bytes(model, options, run, &cache.element_bytes, error);
+    if (status == CTXFIT_OK)
+        status = cfi_ranks_check_checkpoint(model, machine, run, error);
     if (status != CTXFIT_OK)
         return status;
     for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])

@@ -71,23 +71,58 @@ static bool trtllm_runs_format(ctxfit_quant quant, uint32_t target)
     return false;
 }
 
-/* The least capability of the ranks; 0 where one is not known. */
-static uint32_t trtllm_capability(const cfi_engine_machine *machine, const cfi_run *run)
+/* What the weights of a checkpoint are, as load_hf_quant_config() and update_quant_config_from_compressed_tensors() read it
+ * (_torch/model_config.py); BF16 where they are of no method, CTXFIT_QUANT_DEFAULT where it knows none. */
+static ctxfit_quant trtllm_stored(const ctxfit_model *model)
 {
-    uint32_t least = UINT32_MAX;
+    const ctxfit_checkpoint_info *c = model->checkpoint;
+    const bool                    modelopt = c != NULL && strncmp(c->quant_method, "modelopt", 8) == 0;
+    const bool                    packed = c != NULL && strcmp(c->quant_method, "compressed-tensors") == 0;
 
-    for (uint32_t d = 0; machine->memory != NULL && d < run->paged.tensor_ranks * run->paged.stages; d++)
-        least = machine->memory[d].capability < least ? machine->memory[d].capability : least;
-    return least == UINT32_MAX ? 0 : least;
+    if (c == NULL || !model->as_stored || c->quant == CTXFIT_CHECKPOINT_QUANT_NONE)
+        return CFI_QUANT_BF16;
+    switch (c->quant) {
+    case CTXFIT_CHECKPOINT_QUANT_FP8:
+        if (c->quant_group >= 128)
+            return modelopt || packed || strcmp(c->quant_method, "fp8") == 0 ? CFI_QUANT_FP8_E4M3_B128 : CTXFIT_QUANT_DEFAULT;
+        return modelopt || packed ? CFI_QUANT_FP8_E4M3 : CTXFIT_QUANT_DEFAULT;
+    case CTXFIT_CHECKPOINT_QUANT_MXFP4:
+        return modelopt || strcmp(c->quant_method, "mxfp4") == 0 ? CFI_QUANT_MXFP4 : CTXFIT_QUANT_DEFAULT;
+    case CTXFIT_CHECKPOINT_QUANT_NVFP4:
+        return modelopt || packed ? CFI_QUANT_NVFP4_G16 : CTXFIT_QUANT_DEFAULT;
+    case CTXFIT_CHECKPOINT_QUANT_AWQ: return modelopt ? CFI_QUANT_AWQ_4BIT_G128 : CTXFIT_QUANT_DEFAULT;
+    case CTXFIT_CHECKPOINT_QUANT_GPTQ: return modelopt ? CFI_QUANT_GPTQ_4BIT_G128 : CTXFIT_QUANT_DEFAULT;
+    }
+    if (strcmp(c->quant_method, "nvfp4") == 0)
+        return CFI_QUANT_NVFP4_G16;
+    return strcmp(c->quant_method, "mxfp8") == 0 ? CFI_QUANT_FP8_E4M3 : CTXFIT_QUANT_DEFAULT;
+}
+
+static ctxfit_status trtllm_check_stored(const ctxfit_model *model, uint32_t capability, uint32_t target, ctxfit_error *error)
+{
+    const ctxfit_quant stored = trtllm_stored(model);
+
+    if (stored == CTXFIT_QUANT_DEFAULT)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "tensorrt-llm does not load checkpoints of the method '%s'%s: expected ModelOpt's, fp8 of "
+                        "128 x 128 blocks, mxfp4, mxfp8, nvfp4, or compressed-tensors of FP8 or NVFP4", model->checkpoint->quant_method,
+                        model->checkpoint->quant == CTXFIT_CHECKPOINT_QUANT_MLX ? "" : " in this format");
+    if (!trtllm_runs_format(stored, target))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "tensorrt-llm has no kernels for weights of %s on sm_%lu (the checkpoint's, %s)",
+                        ctxfit_quant_name(stored), (unsigned long)capability, model->checkpoint->quant_method);
+    return CTXFIT_OK;
 }
 
 static ctxfit_status trtllm_check(const ctxfit_model *model, uint32_t capability, ctxfit_error *error)
 {
-    uint32_t target = trtllm_target(capability);
+    const uint32_t target = trtllm_target(capability);
+    ctxfit_status  status;
 
     if (capability != 0 && target == TRTLLM_TARGETS)
         return cfi_fail(error, CTXFIT_E_REFUSED, "tensorrt-llm runs on sm_80 (Ampere) and later; this GPU is sm_%lu",
                         (unsigned long)capability);
+    status = trtllm_check_stored(model, capability, target, error);
+    if (status != CTXFIT_OK)
+        return status;
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {
         const cfi_tensor *tensor = &model->tensor[i];
 
@@ -349,7 +384,7 @@ ctxfit_status cfi_engine_resolve_trtllm(const ctxfit_model *model, const ctxfit_
         status = cfi_ranks_context(model, options, run, error);
     if (status != CTXFIT_OK)
         return status;
-    capability = trtllm_capability(machine, run);
+    capability = cfi_ranks_capability(machine, run);
     trtllm_cut_context(model, run);
     status = trtllm_check(model, capability, error);
     if (status == CTXFIT_OK)

@@ -425,6 +425,8 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status == CTXFIT_OK)
         status = cfi_ranks_element_bytes(model, options, run, &specs.element_bytes, error);
     if (status == CTXFIT_OK)
+        status = cfi_ranks_check_checkpoint(model, machine, run, error);
+    if (status == CTXFIT_OK)
         status = vllm_check_block(model, options, run, error);
     if (status != CTXFIT_OK)
         return status;

@@ -63,6 +63,7 @@ static const char gptq8[] = "\"quantization_config\": {\"quant_method\": \"gptq\
 static const char modelopt_fp8[] = "\"quantization_config\": {\"quant_method\": \"modelopt\", \"quant_algo\": \"FP8\"}";
 static const char modelopt_nvfp4[] = "\"quantization_config\": {\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\"}";
 static const char mlx[] = "\"quantization\": {\"bits\": 4, \"group_size\": 64}";
+static const char nameless[] = "\"quantization_config\": {\"bits\": 4, \"group_size\": 64}";
 static const char unknown[] = "\"quantization_config\": {\"quant_method\": \"fp99\"}";
 
 static void mlx_makes_16_bits_of_fp8_where_the_class_does(void **state)
@@ -91,11 +92,46 @@ static void mlx_refuses_what_it_does_not_load(void **state)
     is_refused("llama_of_tomorrow", "", "mlx-lm", mac, "Model type llama_of_tomorrow not supported");
 }
 
+static void vllm_and_sglang_refuse_methods_that_they_do_not_know(void **state)
+{
+    static const char *const engines[] = {"vllm", "sglang"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        is_refused("llama", mlx, engines[i], "h200 host:64GiB", "Unknown quantization method");
+        is_refused("llama", nameless, engines[i], "h200 host:64GiB", "Unknown quantization method");
+        is_refused("llama", unknown, engines[i], "h200 host:64GiB", "fp99");
+        is_refused("llama", modelopt_fp8, engines[i], "a100-sxm-80gb host:64GiB", "minimum capability 89, it has 80");
+        assert_true(weights_of("llama", modelopt_fp8, engines[i], "rtx-4090 host:64GiB") > 0);
+        assert_true(weights_of("llama", modelopt_nvfp4, engines[i], "rtx-3090 host:64GiB") > 0); /* Marlin */
+        assert_true(weights_of("llama", awq, engines[i], "rtx-5090 host:64GiB") > 0);
+    }
+    is_refused("llama", bnb, "vllm", "tesla-p40 host:64GiB", "minimum capability 70, it has 61");
+}
+
+static void trtllm_refuses_by_the_checkpoint_and_by_the_gpu(void **state)
+{
+    static const char fp8_whole[] = "\"quantization_config\": {\"quant_method\": \"fp8\"}";
+
+    (void)state;
+    is_refused("llama", modelopt_nvfp4, "tensorrt-llm", "rtx-4090 host:64GiB", "sm_89");
+    is_refused("llama", fp8_blocks, "tensorrt-llm", "a100-sxm-80gb host:64GiB", "sm_80");
+    is_refused("llama", fp8_whole, "tensorrt-llm", "h200 host:64GiB", "fp8");
+    is_refused("llama", bnb, "tensorrt-llm", "h200 host:64GiB", "bitsandbytes");
+    is_refused("llama", awq, "tensorrt-llm", "h200 host:64GiB", "awq");
+    is_refused("llama", mlx, "tensorrt-llm", "h200 host:64GiB", "mlx");
+    assert_true(weights_of("llama", modelopt_nvfp4, "tensorrt-llm", "b200 host:64GiB") > 0);
+    assert_true(weights_of("llama", modelopt_fp8, "tensorrt-llm", "rtx-4090 host:64GiB") > 0);
+    assert_true(weights_of("llama", fp8_blocks, "tensorrt-llm", "h200 host:64GiB") > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mlx_makes_16_bits_of_fp8_where_the_class_does),
         cmocka_unit_test(mlx_refuses_what_it_does_not_load),
+        cmocka_unit_test(vllm_and_sglang_refuse_methods_that_they_do_not_know),
+        cmocka_unit_test(trtllm_refuses_by_the_checkpoint_and_by_the_gpu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

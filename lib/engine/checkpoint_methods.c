@@ -1,0 +1,62 @@
+/* Which quantized checkpoints vLLM and SGLang load: _verify_quantization() of their configurations of a model. */
+#include "engine_internal.h"
+
+#define ANY UINT8_MAX
+
+typedef struct checkpoint_method {
+    char    method[20];
+    uint8_t stored; /* CTXFIT_CHECKPOINT_QUANT_*, ANY */
+    uint8_t least[2]; /* compute capability for vLLM and SGLang; 0: not known to it */
+} checkpoint_method;
+
+static bool names_method(const char *row, const char *method)
+{
+    size_t len = strlen(row);
+
+    return row[len - 1] == '*' ? strncmp(row, method, len - 1) == 0 : strcmp(row, method) == 0;
+}
+
+static uint32_t least_capability(const ctxfit_checkpoint_info *c, bool sglang)
+{
+    enum { STORED_FP8 = CTXFIT_CHECKPOINT_QUANT_FP8, STORED_ANY = ANY };
+    static const checkpoint_method methods[] = {
+#define CFI_CHECKPOINT_METHOD(method, stored, vllm, sglang) {method, STORED_##stored, {vllm, sglang}},
+#include "checkpoint_methods.def"
+#undef CFI_CHECKPOINT_METHOD
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(methods); i++)
+        if ((methods[i].stored == ANY || methods[i].stored == c->quant) && names_method(methods[i].method, c->quant_method))
+            return methods[i].least[sglang];
+    return 0;
+}
+
+/* The least of the ranks. */
+uint32_t cfi_ranks_capability(const cfi_engine_machine *machine, const cfi_run *run)
+{
+    uint32_t least = UINT32_MAX;
+
+    for (uint32_t d = 0; machine->memory != NULL && d < run->paged.tensor_ranks * run->paged.stages; d++)
+        least = machine->memory[d].capability < least ? machine->memory[d].capability : least;
+    return least == UINT32_MAX ? 0 : least;
+}
+
+ctxfit_status cfi_ranks_check_checkpoint(const ctxfit_model *model, const cfi_engine_machine *machine, const cfi_run *run,
+                                         ctxfit_error *error)
+{
+    const ctxfit_checkpoint_info *c = model->checkpoint;
+    const uint32_t                capability = cfi_ranks_capability(machine, run);
+    uint32_t                      least;
+
+    if (c == NULL || !model->as_stored || c->quant == CTXFIT_CHECKPOINT_QUANT_NONE)
+        return CTXFIT_OK;
+    least = least_capability(c, run->id == CFI_ENGINE_SGLANG);
+    if (least == 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "%s: Unknown quantization method: '%s'%s", run->engine.name, c->quant_method,
+                        c->quant == CTXFIT_CHECKPOINT_QUANT_MLX ? " (the checkpoint is of MLX, and states no quant_method)" : "");
+    if (capability != 0 && capability < least)
+        return cfi_fail(error, CTXFIT_E_REFUSED,
+                        "%s: the quantization method %s is not supported for this GPU: minimum capability %lu, it has %lu",
+                        run->engine.name, c->quant_method, (unsigned long)least, (unsigned long)capability);
+    return CTXFIT_OK;
+}
