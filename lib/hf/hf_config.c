@@ -268,6 +268,7 @@ ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len,
     c->inner = find_inner(c->outer);
     find_class_of(c);
     c->status = open_defaults(c);
+    cfi_hf_expect_object(c, "quantization_config");
     if (c->status == CTXFIT_OK)
         find_rope(c);
     return c->status;

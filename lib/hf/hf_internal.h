@@ -77,9 +77,14 @@ typedef struct cfi_hf_quant {
     uint32_t    hundredths;  /* EXL3: bits on average */
     uint32_t    output_bits; /* EXL3 */
     cfi_hf_cache cache; /* that it is calibrated for */
+    uint32_t    group_bytes; /* MLX: beside the weights of a group */
 } cfi_hf_quant;
 
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q);
+/* Modules of MLX with a format of their own: what one does not state is MLX's default, not what `whole` has (nn.quantize()). 16 bits and no
+ * group where it is plain. */
+cfi_json_iter cfi_hf_modules(const cfi_hf_config *c);
+bool          cfi_hf_next_module(cfi_json_iter *it, const cfi_hf_quant *whole, const char **name, cfi_hf_quant *out);
 /* Where the two files disagree; and where bytes are estimated, modules of other formats than the one that is counted. */
 void cfi_hf_note_quant(cfi_hf_config *c, bool estimated);
 

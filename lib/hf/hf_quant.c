@@ -12,6 +12,14 @@ static uint32_t small(const cfi_json_value *object, const char *key, uint32_t fa
     return cfi_json_as_u64(cfi_json_get(object, key), &value) && value <= UINT16_MAX ? (uint32_t)value : fallback;
 }
 
+/* -1: the whole row. */
+static uint32_t group_size(const cfi_json_value *object, const char *key, uint32_t fallback)
+{
+    double value;
+
+    return cfi_json_as_number(cfi_json_get(object, key), &value) && value < 0 ? 0 : small(object, key, fallback);
+}
+
 static const char *text_or_empty(const cfi_json_value *object, const char *key)
 {
     const char *text = cfi_json_as_text(cfi_json_get(object, key), NULL);
@@ -234,9 +242,9 @@ static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
         read_block_size(config, q);
     } else if (strcmp(method, "awq") == 0) {
         set(q, CTXFIT_CHECKPOINT_QUANT_AWQ, small(config, "bits", small(config, "w_bit", 4)),
-            small(config, "group_size", small(config, "q_group_size", 128)));
+            group_size(config, "group_size", group_size(config, "q_group_size", 128)));
     } else if (strcmp(method, "gptq") == 0) {
-        set(q, CTXFIT_CHECKPOINT_QUANT_GPTQ, small(config, "bits", 4), small(config, "group_size", 128));
+        set(q, CTXFIT_CHECKPOINT_QUANT_GPTQ, small(config, "bits", 4), group_size(config, "group_size", 128));
     } else if (strcmp(method, "mxfp4") == 0) {
         set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
     } else if (strcmp(method, "bitsandbytes") == 0) {
@@ -286,6 +294,40 @@ static bool states_something(const cfi_json_value *config)
     return cfi_json_kind_of(config) == CFI_JSON_OBJECT && cfi_json_count(config) > 0;
 }
 
+/* ---- MLX ---- */
+
+/* Its modes have groups of their own: one byte of a scale, where the plain one has a scale and a bias of 16 bits.
+ * Source: mlx.core.quantize() (mlx 0.31, 2026-03). */
+static void read_mlx(const cfi_json_value *config, cfi_hf_quant *q)
+{
+    const char    *mode = text_or_empty(config, "mode");
+    const bool     plain = *mode == '\0' || strcmp(mode, "affine") == 0;
+    const uint32_t group = plain ? 64 : strcmp(mode, "nvfp4") == 0 ? 16 : 32;
+
+    q->group_bytes = plain ? 4 : 1;
+    set(q, CTXFIT_CHECKPOINT_QUANT_MLX, small(config, "bits", strcmp(mode, "mxfp8") == 0 ? 8 : 4), small(config, "group_size", group));
+}
+
+cfi_json_iter cfi_hf_modules(const cfi_hf_config *c) { return cfi_json_items(cfi_hf_get(c, "quantization")); }
+
+bool cfi_hf_next_module(cfi_json_iter *it, const cfi_hf_quant *whole, const char **name, cfi_hf_quant *out)
+{
+    while (whole->kind == CTXFIT_CHECKPOINT_QUANT_MLX && cfi_json_next(it)) {
+        const cfi_json_kind kind = cfi_json_kind_of(it->value);
+
+        if (it->key == NULL || (kind != CFI_JSON_OBJECT && (kind != CFI_JSON_BOOL || cfi_json_is_true(it->value))))
+            continue;
+        memset(out, 0, sizeof *out);
+        *name = it->key;
+        if (kind == CFI_JSON_OBJECT)
+            read_mlx(it->value, out);
+        else
+            set(out, CTXFIT_CHECKPOINT_QUANT_NONE, 16, 0);
+        return true;
+    }
+    return false;
+}
+
 /* config.json comes first, as in vLLM and SGLang. */
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
 {
@@ -296,7 +338,7 @@ void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
     q->method = "";
     if (cfi_json_kind_of(mlx) == CFI_JSON_OBJECT && small(mlx, "bits", 0) > 0) {
         q->method = "mlx";
-        set(q, CTXFIT_CHECKPOINT_QUANT_MLX, small(mlx, "bits", 0), small(mlx, "group_size", 64));
+        read_mlx(mlx, q);
     } else if (states_something(config)) {
         read_config(config, "", q);
     } else if (states_something(cfi_hf_get(c, "compression_config"))) { /* compressed-tensors before it had its place */
@@ -319,6 +361,29 @@ static void note_mixed(cfi_hf_config *c, const cfi_json_value *config)
         cfi_hf_note_files(c,
                           "of %" PRIu64 " quantized modules %" PRIu64 " are %s, the others are not: where no file says it, all "
                           "are counted so", all, of_it, row->name);
+}
+
+/* Of compressed-tensors the first group counts. */
+static void note_groups(cfi_hf_config *c, const cfi_json_value *config)
+{
+    cfi_json_iter it = cfi_json_items(cfi_json_get(config, "config_groups"));
+    uint32_t      first, other;
+
+    if (strcmp(text_or_empty(config, "quant_method"), "compressed-tensors") != 0 || !cfi_json_next(&it))
+        return;
+    first = small(cfi_json_get(it.value, "weights"), "num_bits", 0);
+    while (cfi_json_next(&it)) {
+        cfi_json_iter targets = cfi_json_items(cfi_json_get(it.value, "targets"));
+        const char   *target = cfi_json_next(&targets) ? cfi_json_as_text(targets.value, NULL) : NULL;
+
+        other = small(cfi_json_get(it.value, "weights"), "num_bits", 0);
+        if (other == first)
+            continue;
+        cfi_hf_note_files(c,
+                          "config_groups has modules of %" PRIu32 " bits (the first: '%.60s') beside those of %" PRIu32 ": where no file "
+                          "says it, all are counted in %" PRIu32, other, target != NULL ? target : "", first, first);
+        return;
+    }
 }
 
 /* Modules of the blocks that stay as they are; what never is quantized stands in such lists, too. */
@@ -364,6 +429,7 @@ void cfi_hf_note_quant(cfi_hf_config *c, bool estimated)
         config = beside;
     if (estimated && config != NULL) {
         note_mixed(c, config);
+        note_groups(c, config);
         note_kept(c, config);
     }
     if (!states_something(beside))

@@ -148,8 +148,10 @@ static ctxfit_status take_weights(ctxfit_model *model, cfi_hf_config *c, const c
 
 ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error)
 {
-    cfi_hf_quant quant;
-    cfi_writer   w;
+    const bool    estimated = model->as_stored && (weights == NULL || weights->unknown);
+    cfi_hf_quant  quant;
+    cfi_writer    w;
+    ctxfit_status status;
 
     model->checkpoint = cfi_arena_alloc(&model->arena, sizeof *model->checkpoint);
     if (model->checkpoint == NULL)
@@ -168,6 +170,10 @@ ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, cfi_hf_config *c, co
     cfi_write(&w, "%s", quant.method);
     (void)cfi_writer_finish(&w, NULL);
     cfi_make_printable(model->checkpoint->quant_method);
-    cfi_hf_note_quant(c, model->as_stored && (weights == NULL || weights->unknown));
+    cfi_hf_note_quant(c, estimated);
+    model->mlx_group_bytes = quant.group_bytes;
+    status = cfi_model_read_modules(model, c, &quant, estimated, error);
+    if (status != CTXFIT_OK)
+        return status;
     return weights != NULL ? take_weights(model, c, weights, error) : CTXFIT_OK;
 }

@@ -31,6 +31,10 @@ ctxfit_status cfi_checkpoint_compare(ctxfit_model *model, cfi_hf_config *c, cons
 
 /* Divides the files' bytes, part by part, among the tensors of the recipe. E_NO_MEMORY. */
 ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error);
+/* Of an MLX checkpoint the modules with a format of their own; a note of those that no tensor is known for where bytes are estimated.
+ * E_NO_MEMORY. */
+ctxfit_status cfi_model_read_modules(ctxfit_model *model, cfi_hf_config *c, const cfi_hf_quant *quant, bool estimated, ctxfit_error *error);
+double cfi_mlx_weight_bytes(uint32_t bits, uint32_t group, uint32_t group_bytes);
 /* Of all tensors of the recipe, as engines of checkpoints load them. */
 uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model);
 

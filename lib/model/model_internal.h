@@ -151,6 +151,8 @@ struct ctxfit_model {
     ctxfit_checkpoint_layer *checkpoint_layer;  /* info.layers, NULL: not measured */
     uint64_t                *stored;            /* bytes of each tensor in the files, NULL: not measured */
     uint64_t                *narrowed;          /* the same where 16 bits are made of F32; NULL: none is there, or not measured */
+    float                   *module_bytes;      /* of a weight of tensors that MLX stores in a format of their own, else 0; NULL: none */
+    uint32_t                 mlx_group_bytes;   /* beside the weights of a group of MLX */
     uint64_t                *lost;              /* bytes of each part that go then: CFI_LOST_*; NULL: not measured */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     const char        *towers;                /* said where engines load eyes and ears that are not counted; NULL: none */

@@ -5,11 +5,17 @@
 
 #define MOST_BITS 16u /* of a stored weight; what is said above it is no statement */
 
+double cfi_mlx_weight_bytes(uint32_t bits, uint32_t group, uint32_t group_bytes)
+{
+    return (double)(bits < MOST_BITS ? bits : MOST_BITS) / 8 + (group > 0 ? (double)group_bytes / group : 0);
+}
+
 /* Bytes of one weight of a quantized matrix with its share of scales and zero points; 0: not known. AutoAWQ and AutoGPTQ keep a scale of 16
  * bits and a zero point of the weight's own bits per group, compressed-tensors a scale, MLX a scale and a bias, FP8 one of 32 bits a tile,
  * NF4 one of 32 bits per 64: lib/quant/formats.def has each with its source. */
-static double weight_bytes(const ctxfit_checkpoint_info *c)
+static double weight_bytes(const ctxfit_model *model)
 {
+    const ctxfit_checkpoint_info *c = model->checkpoint;
     const double bits = c->quant_bits <= MOST_BITS ? c->quant_bits : 0, group = c->quant_group;
 
     if (bits == 0)
@@ -19,7 +25,7 @@ static double weight_bytes(const ctxfit_checkpoint_info *c)
     case CTXFIT_CHECKPOINT_QUANT_MXFP4: return bits / 8 + 1.0 / 32;
     case CTXFIT_CHECKPOINT_QUANT_NVFP4: return bits / 8 + 1.0 / 16;
     case CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES: return bits / 8 + (group > 0 ? 4 / group : 0);
-    case CTXFIT_CHECKPOINT_QUANT_MLX: return bits / 8 + (group > 0 ? 4 / group : 0);
+    case CTXFIT_CHECKPOINT_QUANT_MLX: return cfi_mlx_weight_bytes(c->quant_bits, c->quant_group, model->mlx_group_bytes);
     case CTXFIT_CHECKPOINT_QUANT_INTEGER: return bits / 8 + (group > 0 ? 2 / group : 0);
     default: return bits / 8 + (group > 0 ? (2 + bits / 8) / group : 0); /* AWQ, GPTQ and their like */
     }
@@ -63,8 +69,11 @@ static uint64_t whole(double bytes)
 
 static uint64_t estimated_bytes(const ctxfit_model *model, const cfi_tensor *tensor)
 {
-    const double each = weight_bytes(model->checkpoint);
+    const double each = weight_bytes(model);
 
+    if (model->module_bytes != NULL && model->module_bytes[tensor - model->tensor] > 0)
+        return whole((double)(tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3]) *
+                     (double)model->module_bytes[tensor - model->tensor]);
     if (each > 0 && is_stored_narrow(model, tensor))
         return whole((double)tensor->bytes / (is_wide(model, tensor) ? 4 : 2) * each);
     return tensor->bytes;
@@ -217,5 +226,5 @@ cfi_stored cfi_model_stored(const ctxfit_model *model)
         return CFI_STORED_PLAIN;
     if (model->checkpoint_layer != NULL)
         return CFI_STORED_MEASURED;
-    return weight_bytes(model->checkpoint) > 0 ? CFI_STORED_ESTIMATED : CFI_STORED_UNKNOWN;
+    return weight_bytes(model) > 0 ? CFI_STORED_ESTIMATED : CFI_STORED_UNKNOWN;
 }

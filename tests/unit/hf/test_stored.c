@@ -76,7 +76,7 @@ static void a_configuration_says_how_wide_weights_are(void **state)
         {"", 15.26, NULL},
         {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128}", 6.10e9 / GIB, "estimate"},
         {"\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}", 9.44e9 / GIB, "estimate"},
-        {"\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": -1}", 8.94, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": -1}", 8.79, "estimate"},
         {"\"quantization_config\": {\"load_in_4bit\": true}", 5.96, "estimate"},
         {"\"quantization_config\": {\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 128}", 5.68, "estimate"},
         {"\"quantization_config\": {\"quant_method\": \"hqq\", \"quant_config\": {\"weight_quant_params\": {\"nbits\": 4, "
@@ -88,6 +88,11 @@ static void a_configuration_says_how_wide_weights_are(void **state)
         {"\"quantization_config\": {\"quant_method\": \"aqlm\", \"nbits_per_codebook\": 16, \"num_codebooks\": 1, \"in_group_size\": 8}",
          3.94, "estimate"},
         {"\"quantization\": {\"bits\": 4, \"group_size\": 64}", 8.191e9 * 0.5625 / GIB, "estimate"},
+        {"\"quantization\": {\"bits\": 4, \"group_size\": 32, \"mode\": \"mxfp4\"}", 8.191e9 * 17 / 32 / GIB, "estimate"},
+        {"\"quantization\": {\"bits\": 4, \"mode\": \"nvfp4\"}", 8.191e9 * 9 / 16 / GIB, "estimate"},
+        {"\"quantization\": {\"bits\": 8, \"mode\": \"mxfp8\"}", 8.191e9 * 33 / 32 / GIB, "estimate"},
+        {"\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": -1}", (6.946e9 / 2 + 2 * 1.245e9) / GIB,
+         "estimate"},
         {"\"quantization_config\": {\"config_groups\": {\"group_0\": {\"format\": \"nvfp4-pack-quantized\"}}}", 5.96, "estimate"},
         {"\"quantization_config\": {\"quant_method\": \"experts_int8\"}", 15.26, "not known"},
         {"\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 0}", 15.26, "not known"},
@@ -320,6 +325,61 @@ static void the_cache_that_a_checkpoint_states_is_the_default(void **state)
     }
 }
 
+/* By the module: the embeddings (151,936 x 4,096) of 8 bits, the head of 6, one matrix (4,096 x 12,288) of 8, one plain. What a module does
+ * not state is MLX's default, not the whole's. */
+static void modules_of_mlx_have_formats_of_their_own(void **state)
+{
+    static const struct {
+        const char *modules;
+        double      more; /* bytes than with 4 bits in groups of 64 */
+        const char *warning;
+    } cases[] = {
+        {"\"model.embed_tokens\": {\"bits\": 8, \"group_size\": 64}", 151936.0 * 4096 / 2, NULL},
+        {"\"lm_head\": {\"bits\": 6, \"group_size\": 64}", 151936.0 * 4096 / 4, NULL},
+        {"\"language_model.model.layers.0.mlp.down_proj\": {\"bits\": 8}", 4096.0 * 12288 / 2, NULL},
+        {"\"model.layers.1.mlp.down_proj\": false", 4096.0 * 12288 * (2 - 0.5625), NULL},
+        {"\"model.layers.1.self_attn.q_proj\": {\"mode\": \"mxfp4\"}", 4096.0 * 4096 * (17.0 / 32 - 0.5625), NULL},
+        {"\"model.layers.1.mlp.down_proj\": true", 0, NULL},
+        {"\"model.layers.36.mlp.down_proj\": false, \"model.layers.0.novel\": {\"bits\": 8}", 0,
+         "2 modules have formats of their own that are not counted (the first: 'model.layers.36.mlp.down_proj')"},
+    };
+    ctxfit_model  *plain = with("\"quantization\": {\"bits\": 4, \"group_size\": 64}", 0);
+    const uint64_t base = weights_of(plain, "vllm", "h200 host:64GiB");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char          text[512];
+        ctxfit_model *model;
+        double        more;
+
+        (void)snprintf(text, sizeof text, "\"quantization\": {\"bits\": 4, \"group_size\": 64, %s}", cases[i].modules);
+        model = with(text, 0);
+        more = (double)weights_of(model, "vllm", "h200 host:64GiB") - (double)base;
+        if (more < cases[i].more - 512 || more > cases[i].more + 512) /* padding */
+            fail_msg("%s: %.0f bytes more, not %.0f", cases[i].modules, more, cases[i].more);
+        assert_int_equal(warns_of(model, "vllm", "formats of their own"), cases[i].warning != NULL);
+        assert_true(cases[i].warning == NULL || warns_of(model, "vllm", cases[i].warning));
+        ctxfit_model_free(model);
+    }
+    ctxfit_model_free(plain);
+}
+
+static void groups_of_several_widths_are_told_and_text_is_refused(void **state)
+{
+    static const char groups[] = "\"quantization_config\": {\"quant_method\": \"compressed-tensors\", \"config_groups\": {"
+                                 "\"a\": {\"targets\": [\"re:.*mlp.*\"], \"weights\": {\"num_bits\": 4, \"type\": \"int\"}}, "
+                                 "\"b\": {\"targets\": [\"re:.*attn.*\"], \"weights\": {\"num_bits\": 8, \"type\": \"int\"}}}}";
+    static const char text[] = QWEN ", \"quantization_config\": \"awq\"}";
+    ctxfit_model     *model = with(groups, 0), *none = NULL;
+    ctxfit_error      error;
+
+    (void)state;
+    assert_true(warns_of(model, "vllm", "modules of 8 bits (the first: 're:.*attn.*') beside those of 4"));
+    ctxfit_model_free(model);
+    assert_int_equal(ctxfit_model_from_config(text, strlen(text), 0, NULL, &none, &error), CTXFIT_E_TYPE);
+    assert_non_null(strstr(error.message, "'quantization_config'"));
+}
+
 /* A tower is not in the configuration's tensors. Qwen2.5-VL-7B's is 676,550,144 parameters (modeling_qwen2_5_vl.py); norms and biases of it
  * the estimate leaves out. */
 #define EYES "\"vision_config\": {\"depth\": 32, \"hidden_act\": \"silu\", \"hidden_size\": 1280, \"intermediate_size\": 3420, " \
@@ -421,6 +481,8 @@ int main(void)
         cmocka_unit_test(a_configuration_in_32_bits_is_counted_as_the_engine_loads_it),
         cmocka_unit_test(notes_of_a_configuration_are_warnings_of_its_plan),
         cmocka_unit_test(the_cache_that_a_checkpoint_states_is_the_default),
+        cmocka_unit_test(modules_of_mlx_have_formats_of_their_own),
+        cmocka_unit_test(groups_of_several_widths_are_told_and_text_is_refused),
         cmocka_unit_test(eyes_and_ears_of_a_configuration_are_told),
         cmocka_unit_test(a_wrapper_that_no_table_has_is_told),
     };
