@@ -174,7 +174,7 @@ bool          cli_names_a_source(const char *name);
 bool          cli_find_modelfile(const char *name, ctxfit_modelfile **own, ctxfit_modelfile **base);
 ctxfit_status cli_open_source(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error);
 /* Whether a name such as hf:USER/REPOSITORY leads to a GGUF file on this disk; it says so. */
-bool          cli_is_stored_file(const char *name);
+bool          cli_is_stored_file(const char *name, bool told);
 const char *const *cli_environment(void); /* "NAME=value" each */
 
 /* ---- cli_parameters.c: parameters of a model in Ollama ---- */

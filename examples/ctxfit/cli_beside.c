@@ -417,6 +417,16 @@ static const char *file_name(const char *path)
     return name;
 }
 
+/* As PEFT writes it: a folder, or its weights. */
+static bool is_peft(const char *path)
+{
+    char config[PATH_BYTES];
+    int  length = snprintf(config, sizeof config, "%s/adapter_config.json", path);
+
+    return cli_ends_with(path, ".safetensors") || cli_ends_with(path, ".bin") ||
+           (length > 0 && (size_t)length < sizeof config && cli_is_readable(config));
+}
+
 static void gather_adapter(gathering *g, const char *path)
 {
     ctxfit_gguf  *gguf;
@@ -428,6 +438,9 @@ static void gather_adapter(gathering *g, const char *path)
         if (status == CTXFIT_OK)
             status = ctxfit_beside_set_name(g->list->beside, ctxfit_beside_count(g->list->beside) - 1, file_name(path), &g->fault->error);
     }
+    else if (is_peft(path))
+        status = cli_refuse(&g->fault->error, CTXFIT_E_UNSUPPORTED,
+                            "an adapter is read from a GGUF file, as llama.cpp takes it: its convert_lora_to_gguf.py makes one of PEFT's");
     if (status != CTXFIT_OK)
         fail_as(g, "adapter", "lora", path, status);
 }

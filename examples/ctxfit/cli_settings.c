@@ -388,13 +388,33 @@ static bool set_limit_source(cli_request *r, const char *value)
 
 /* USER/REPOSITORY[:TAG]: the file that llama-server would find on this disk; otherwise a name of the catalog and a file type, without
  * one Q4_K_M, which llama.cpp takes. */
+static bool is_in_catalog(const char *name)
+{
+    ctxfit_model *model = NULL;
+    bool          found = ctxfit_model_from_catalog(name, 0, NULL, &model, NULL) == CTXFIT_OK;
+
+    ctxfit_model_free(model);
+    return found;
+}
+
+/* Here, but not with that tag: its own message says which it has. What the catalog knows needs no file. */
+static bool lacks_tag(const char *stored)
+{
+    char   untagged[sizeof ((cli_request *)NULL)->repository];
+    size_t length = strcspn(stored + sizeof "hf:" - 1, ":") + sizeof "hf:" - 1;
+
+    memcpy(untagged, stored, length);
+    untagged[length] = '\0';
+    return stored[length] == ':' && !is_in_catalog(untagged + sizeof "hf:" - 1) && cli_is_stored_file(untagged, false);
+}
+
 static bool set_repository(cli_request *r, const char *value)
 {
     char *colon;
 
     if (strlen(value) + sizeof "hf:" <= sizeof r->repository) {
         (void)snprintf(r->repository, sizeof r->repository, "hf:%s", value);
-        if (cli_is_stored_file(r->repository)) {
+        if (cli_is_stored_file(r->repository, true) || lacks_tag(r->repository)) {
             r->model = r->repository;
             return true;
         }

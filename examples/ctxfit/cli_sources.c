@@ -124,14 +124,14 @@ static void say_places(const char *name)
     }
 }
 
-bool cli_is_stored_file(const char *name)
+bool cli_is_stored_file(const char *name, bool told)
 {
     ctxfit_modelfile *file = NULL;
     ctxfit_error      error;
     bool              found = ctxfit_store_look_up(name, cli_environment(), NULL, &file, &error) == CTXFIT_OK &&
                  cli_ends_with(ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0), ".gguf");
 
-    if (found) {
+    if (found && told) {
         fputs("ctxfit: note: read from this disk: ", stderr);
         cli_put(stderr, ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0));
         fputc('\n', stderr);

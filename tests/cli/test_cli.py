@@ -894,6 +894,11 @@ class Sources(unittest.TestCase):
         done = run("plan", "-hf", "org/Tiny-GGUF", "--no-mmproj", *words, **where)
         self.assertEqual(done.returncode, FITS, done.stderr)
         self.assertRegex(done.stderr, rb"read from this disk: .*Tiny-Q4_K_M.gguf")
+        for tag, said in (("Q6_K", b"'org/Tiny-GGUF' has no Q6_K here, it has Q4_K_M, Q8_0"), ("Q8_0", b"the download did not end")):
+            done = run("plan", "-hf", f"org/Tiny-GGUF:{tag}", *words, **where)
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn(said, done.stderr)
+            self.assertNotIn(b"catalog", done.stderr)
         done = run("plan", "-hf", "Qwen/Qwen3-8B:Q4_K_M", *words, **where)  # not there: the catalog's
         self.assertEqual(done.returncode, FITS, done.stderr)
         self.assertNotIn(b"this disk", done.stderr)
@@ -1073,6 +1078,19 @@ class Beside(unittest.TestCase):
         tensors = [(f"blk.{i}.attn_q.weight.lora_{half}", rows, columns) for i in range(layers)
                    for half, rows, columns in (("a", self.WIDTH, self.RANK), ("b", self.RANK, self.WIDTH))]
         return self.gguf(name, {"general.architecture": arch, "general.type": "adapter", "adapter.type": "lora"}, tensors)
+
+    def test_an_adapter_of_peft_is_told_how_it_becomes_a_gguf(self):
+        folder = self.folder / "peft"
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 8}')
+        weights = folder / "adapter_model.safetensors"
+        weights.write_bytes((2).to_bytes(8, "little") + b"{}")
+        for path in (folder, weights):
+            done = run("plan", *self.MODEL, "--hw", "rtx-4090 host:64GiB", "--lora", str(path))
+            self.assertEqual(done.returncode, BAD_INPUT, path)
+            self.assertIn(b"convert_lora_to_gguf.py", done.stderr)
+            self.assertIn(str(path).encode(), done.stderr)
+            self.assertNotIn(b"errno", done.stderr)
 
     def test_a_draft_has_options_of_its_own(self):
         hw = ["--hw", "2*rtx-4090 host:64GiB"]
