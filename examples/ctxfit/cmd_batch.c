@@ -93,7 +93,8 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
         return false;
     if (request->has_check)
         status = ctxfit_plan_check(plan, &request->check, &check);
-    if (status == CTXFIT_OK && !cli_write_plan_json(plan, id_json != NULL ? id_json : "null", parts, request->has_check ? &check : NULL, out))
+    if (status == CTXFIT_OK &&
+        !cli_write_plan_json(plan, id_json != NULL ? id_json : "null", parts, request->has_check ? &check : NULL, out))
         status = CTXFIT_E_NO_MEMORY;
     ctxfit_plan_free(plan);
     if (status != CTXFIT_OK)

@@ -27,7 +27,8 @@ static void print_left_out(const cli_parts *parts)
                parts->draft_bytes > 0 ? cli_bytes(parts->draft_bytes) : "its memory");
 }
 
-static int report(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan)
+static int report(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw,
+                  const ctxfit_plan *plan)
 {
     ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
     ctxfit_check        check = CTXFIT_CHECK_INIT, *checked = request->has_check ? &check : NULL;
