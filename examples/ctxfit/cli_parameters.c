@@ -69,7 +69,7 @@ static bool set_value(ctxfit_plan_options *o, const char *name, int64_t value)
 }
 
 typedef struct known_parameter {
-    char name[12];
+    char name[20];
     bool planned; /* set_value() knows it */
 } known_parameter;
 
@@ -94,7 +94,8 @@ static void take_value(const parameters *p, const known_parameter *known, ctxfit
     if (ollama && known->planned && o != NULL)
         set = set_value(o, known->name, value);
     odd = odd_value(known->name, value);
-    what = !known->planned ? "not counted" : !ollama ? "counted under --engine ollama only" : !set ? "not counted: the request states it"
+    what = strcmp(known->name, "draft_num_predict") == 0 ? "not counted: --mtp --spec-draft-n-max N counts blocks of the model that draft"
+         : !known->planned ? "not counted" : !ollama ? "counted under --engine ollama only" : !set ? "not counted: the request states it"
          : odd != NULL ? odd : o != NULL ? "counted" : "counted under --engine ollama only";
     if (notes != NULL)
         fprintf(notes, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known->name, (long long)value, what);
@@ -103,7 +104,8 @@ static void take_value(const parameters *p, const known_parameter *known, ctxfit
 void cli_apply_parameters(const char *model, ctxfit_plan_options *options, FILE *notes)
 {
     static const known_parameter known[] = {{"num_ctx", true},   {"num_batch", true},   {"num_gpu", true},
-                                            {"main_gpu", false}, {"num_thread", false}, {"use_mmap", true}};
+                                            {"main_gpu", false}, {"num_thread", false}, {"use_mmap", true},
+                                            {"draft_num_predict", false}};
     ctxfit_engine_info           engine = CTXFIT_ENGINE_INFO_INIT;
     parameters                   p;
     const bool                   ollama = options == NULL || (ctxfit_engine_from_name(options->engine, &engine, NULL) == CTXFIT_OK &&

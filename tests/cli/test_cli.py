@@ -828,10 +828,10 @@ class Sources(unittest.TestCase):
         self.assertIn(b"no GGUF file, but a Modelfile: name that", run("model", self.folder).stderr)
 
     def test_which_parameters_count_is_said(self):
-        (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx abc\nPARAMETER num_batch -5\nPARAMETER num_gpu -1\nPARAMETER num_thread 4\n")
+        (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx abc\nPARAMETER num_batch -5\nPARAMETER num_gpu -1\nPARAMETER num_thread 4\nPARAMETER draft_num_predict 4\n")
         said = run("model", self.folder / "Modelfile", "--header-only").stderr
         for words in (b"num_ctx 'abc' is no whole number: not counted", b"num_batch -5: not counted", b"num_gpu -1: the layers on GPUs are chosen as",
-                      b"num_thread 4: not counted"):
+                      b"num_thread 4: not counted", b"draft_num_predict 4: not counted: --mtp --spec-draft-n-max N counts"):
             self.assertIn(words, said)
 
     def test_parameters_that_ollama_raises_or_leaves_out(self):
