@@ -931,6 +931,14 @@ class Sources(unittest.TestCase):
         self.assertEqual(done.returncode, DOES_NOT_FIT)
         self.assertIn(b"no models on this disk, not in\n    " + str(self.folder / "none").encode(), done.stdout)
 
+    def test_weights_of_a_configuration_are_told_as_they_are_planned(self):
+        rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+        for config in (Config.LLAMA, {**Config.LLAMA, "rope_scaling": rope}):
+            (self.folder / "config.json").write_text(json.dumps(config))
+            answer = json.loads(run("plan", self.folder, "--hw", "rtx-4090 host:64GiB", "--engine", "vllm", "--json").stdout)
+            told = f"weights are counted as config.json describes them, {answer['devices'][0]['weights_bytes']} bytes"
+            self.assertIn("checkpoint: " + told, answer["warnings"])
+
     def test_half_a_checkpoint_is_listed_as_unfinished(self):
         config, part = json.dumps(Config.LLAMA).encode(), self.header()
         self.cache("org/named", **{"config.json": config, "model-00002-of-00002.safetensors": part})

@@ -344,7 +344,7 @@ static void modules_of_mlx_have_formats_of_their_own(void **state)
          "2 modules have formats of their own that are not counted (the first: 'model.layers.36.mlp.down_proj')"},
     };
     ctxfit_model  *plain = with("\"quantization\": {\"bits\": 4, \"group_size\": 64}", 0);
-    const uint64_t base = weights_of(plain, "vllm", "h200 host:64GiB");
+    const uint64_t base = weights_of(plain, "mlx-lm", "macbook-air-m4-16gb");
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -354,11 +354,11 @@ static void modules_of_mlx_have_formats_of_their_own(void **state)
 
         (void)snprintf(text, sizeof text, "\"quantization\": {\"bits\": 4, \"group_size\": 64, %s}", cases[i].modules);
         model = with(text, 0);
-        more = (double)weights_of(model, "vllm", "h200 host:64GiB") - (double)base;
+        more = (double)weights_of(model, "mlx-lm", "macbook-air-m4-16gb") - (double)base;
         if (more < cases[i].more - 512 || more > cases[i].more + 512) /* padding */
             fail_msg("%s: %.0f bytes more, not %.0f", cases[i].modules, more, cases[i].more);
-        assert_int_equal(warns_of(model, "vllm", "formats of their own"), cases[i].warning != NULL);
-        assert_true(cases[i].warning == NULL || warns_of(model, "vllm", cases[i].warning));
+        assert_int_equal(warns_of(model, "mlx-lm", "formats of their own"), cases[i].warning != NULL);
+        assert_true(cases[i].warning == NULL || warns_of(model, "mlx-lm", cases[i].warning));
         ctxfit_model_free(model);
     }
     ctxfit_model_free(plain);
