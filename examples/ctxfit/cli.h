@@ -255,6 +255,8 @@ typedef struct cli_advice {
 void cli_say(cli_advice *a, const char *heading, const char *change, const char *effect);
 /* Plans other options; true when they fit. */
 bool cli_try(const cli_advice *a, const ctxfit_model *model, const ctxfit_plan_options *options, ctxfit_plan **out);
+/* Whether the engine loads the weights of the checkpoint in the format that they are stored in. */
+bool cli_loads_as_stored(const cli_request *request, const ctxfit_model *model, const char *engine);
 /* What to change where the plan does not fit: options that were tried and do. */
 void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *plan, FILE *out);
 /* What to change where a request does not pass. */

@@ -99,12 +99,27 @@ static void advise_cache_type(cli_advice *a)
         cli_say(a, heading, "-ctk q8_0 -ctv q8_0", "half the KV cache");
 }
 
-static void advise_file_type(cli_advice *a)
+/* Of a checkpoint these engines load its own format. */
+bool cli_loads_as_stored(const cli_request *request, const ctxfit_model *model, const char *engine)
+{
+    static const char      engines[][16] = {"vllm", "sglang", "tensorrt-llm", "mlx-lm"};
+    ctxfit_checkpoint_info c = CTXFIT_CHECKPOINT_INFO_INIT;
+
+    if (request->file_type != 0 || ctxfit_model_get_checkpoint(model, &c) != CTXFIT_OK)
+        return false;
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        if (strcmp(engine, engines[i]) == 0)
+            return true;
+    return false;
+}
+
+static void advise_file_type(cli_advice *a, const ctxfit_plan_summary *s)
 {
     ctxfit_file_type best = 0;
     char             option[64];
 
-    if (ctxfit_plan_best_file_type_beside(a->model, a->hw, &a->request->options, a->request->beside_list, NULL, &best, NULL) !=
+    if (cli_loads_as_stored(a->request, a->model, s->engine.name) ||
+        ctxfit_plan_best_file_type_beside(a->model, a->hw, &a->request->options, a->request->beside_list, NULL, &best, NULL) !=
             CTXFIT_OK ||
         best == 0)
         return;
@@ -227,7 +242,7 @@ void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const
     advise_context(&a, &s);
     advise_sequences(&a, &s);
     advise_cache_type(&a);
-    advise_file_type(&a);
+    advise_file_type(&a, &s);
     if (first.kind == CTXFIT_DEVICE_GPU) {
         advise_experts(&a);
         advise_gpu_layers(&a);

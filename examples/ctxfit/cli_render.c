@@ -283,19 +283,35 @@ static void render_engine(const cli_style *style, const ctxfit_plan *plan, const
     fputc('\n', out);
 }
 
+/* What the weights are: of a quantized checkpoint its own format, where the engine loads that. */
+static void describe_weights(const cli_request *request, const ctxfit_model *model, const char *engine, char *text, size_t size)
+{
+    ctxfit_model_info      m = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_checkpoint_info c = CTXFIT_CHECKPOINT_INFO_INIT;
+    const char            *type;
+
+    (void)ctxfit_model_get_info(model, &m);
+    type = m.file_type != 0 ? cli_file_type(m.file_type) : "formats as in the file";
+    if (!cli_loads_as_stored(request, model, engine) || ctxfit_model_get_checkpoint(model, &c) != CTXFIT_OK ||
+        c.quant == CTXFIT_CHECKPOINT_QUANT_NONE)
+        (void)snprintf(text, size, "%s (%s of tensors)", type, cli_bytes(m.tensor_bytes));
+    else if ((c.flags & CTXFIT_CHECKPOINT_F_MEASURED) != 0)
+        (void)snprintf(text, size, "a checkpoint of %s (%s of tensors)", c.quant_method, cli_bytes(c.total_bytes));
+    else
+        (void)snprintf(text, size, "a checkpoint of %s (%s in %s)", c.quant_method, cli_bytes(m.tensor_bytes), type);
+}
+
 static void render_title(const cli_style *style, const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw,
                          const ctxfit_plan_summary *s, FILE *out)
 {
-    ctxfit_model_info m = CTXFIT_MODEL_INFO_INIT;
-    char              text[512], found[200] = "this machine: ";
-    size_t            used = strlen(found);
+    char   text[512], weights[160], found[200] = "this machine: ";
+    size_t used = strlen(found);
 
     if (request->hw == NULL && ctxfit_hw_write_spec(hw, found + used, sizeof found - used, NULL) != CTXFIT_OK)
         (void)snprintf(found, sizeof found, "this machine");
 
-    (void)ctxfit_model_get_info(model, &m);
-    (void)snprintf(text, sizeof text, "%.120s, %s (%s of tensors), on %.200s, %s %s", ctxfit_model_name(model),
-                   m.file_type != 0 ? cli_file_type(m.file_type) : "formats as in the file", cli_bytes(m.tensor_bytes),
+    describe_weights(request, model, s->engine.name, weights, sizeof weights);
+    (void)snprintf(text, sizeof text, "%.120s, %s, on %.200s, %s %s", ctxfit_model_name(model), weights,
                    request->hw != NULL ? request->hw : found, s->engine.name, s->engine.version);
     cli_clean(text);
     fputs("\n  ", out);

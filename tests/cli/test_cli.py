@@ -794,6 +794,18 @@ class Sources(unittest.TestCase):
         self.write("model.safetensors", **{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}})
         self.assertIn(b"no config.json", run("model", self.folder / "model.safetensors").stderr)
 
+    def test_a_quantized_checkpoint_is_named_by_its_format_and_advised_no_file_type(self):
+        config = {**Config.LLAMA, "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+        (self.folder / "config.json").write_text(json.dumps(config))
+        card = ("--hw", "rtx-4060 host:64GiB", "-c")
+        words = b" ".join(run("plan", self.folder, "--engine", "vllm", *card, "131072").stdout.split())
+        self.assertIn(b"a checkpoint of awq (", words)
+        self.assertIn(b"DOES NOT FIT", words)
+        self.assertNotIn(b"--quant", words)
+        words = b" ".join(run("plan", self.folder, *card, "8192").stdout.split())  # what llama.cpp loads is a file that is made of it
+        self.assertNotIn(b"a checkpoint of awq (", words)
+        self.assertIn(b"--quant Q", words)
+
     def test_what_is_no_safetensors_file_is_refused(self):
         (self.folder / "config.json").write_text(json.dumps(Config.LLAMA))
         for tensor, more, words in (({"dtype": "WAT", "shape": [2], "data_offsets": [0, 4]}, b"", b"dtype 'WAT' is none that safetensors has"),
