@@ -197,6 +197,9 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (cfi_ranks_engine(q->engine.id) && q->options.batch_sequences != 0 && s->n_seq > q->options.batch_sequences)
         warn(list, "%s runs %" PRIu32 " sequences at the same time (batch_sequences): the others of %" PRIu32 " wait", s->engine.name,
              q->options.batch_sequences, s->n_seq);
+    if (list->plan->answer.run.paged.profiled && q->options.batch_sequences != 0 && !list->plan->answer.memory.profile.of_logits)
+        warn(list, "what %s reserves for a pass follows from its %" PRIu32 " tokens, which take more than the logits of %" PRIu32
+             " sequences (batch_sequences)", s->engine.name, s->n_ubatch, list->plan->answer.run.paged.peak_sequences);
     if (notes->ctx_source == CTXFIT_CTX_FROM_MEMORY && s->fit == CTXFIT_FIT_NONE && notes->ctx_tokens > 4096)
         warn(list, "where loading fails, %s tries once more with its next smaller default, %d tokens", s->engine.name,
              notes->ctx_tokens > 32768 ? 32768 : 4096); /* nextLowerAutoNumCtx, fb30760 server/sched.go:917 */

@@ -363,6 +363,33 @@ static void every_option_of_a_draft_is_heard_or_told_or_refused(void **state)
     ctxfit_model_free(dense);
 }
 
+/* 2,048 tokens take 2 (3 * 14,336 + 2 * 4,096) * 2,048 bytes, 4 * 128,256 of which are the logits of a sequence: 408.8 of them. */
+static void a_batch_whose_tokens_are_wider_than_its_logits_is_told(void **state)
+{
+    ctxfit_model *model = catalog_model("llama-3.1-8b", "BF16");
+    ctxfit_hw    *hw = machine("rtx-4090 host:64GiB");
+    char          words[64];
+
+    (void)state;
+    for (uint32_t sequences = 408; sequences <= 409; sequences++) {
+        ctxfit_plan_options o = options_with(8192, 1);
+        ctxfit_plan        *plan;
+        const char         *warning;
+        bool                told = false;
+
+        strcpy(o.engine, "vllm@0.33.0");
+        o.batch_sequences = sequences;
+        plan = planned(model, hw, &o);
+        (void)snprintf(words, sizeof words, "more than the logits of %u sequences", (unsigned)sequences);
+        for (uint32_t i = 0; (warning = ctxfit_plan_warning(plan, i)) != NULL; i++)
+            told = told || strstr(warning, words) != NULL;
+        assert_int_equal(told, sequences == 408);
+        ctxfit_plan_free(plan);
+    }
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 static void every_flag_has_a_probe(void **state)
 {
     uint32_t      probed = CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND; /* of the plan, not of an engine */
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(every_setting_is_heard_or_told_or_refused_by_every_engine),
         cmocka_unit_test(every_option_of_a_draft_is_heard_or_told_or_refused),
         cmocka_unit_test(every_byte_of_the_options_has_a_probe),
+        cmocka_unit_test(a_batch_whose_tokens_are_wider_than_its_logits_is_told),
         cmocka_unit_test(every_flag_has_a_probe),
     };
 
