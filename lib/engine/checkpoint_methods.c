@@ -4,9 +4,10 @@
 #define ANY UINT8_MAX
 
 typedef struct checkpoint_method {
-    char    method[20];
-    uint8_t stored; /* CTXFIT_CHECKPOINT_QUANT_*, ANY */
-    uint8_t least[2]; /* compute capability for vLLM and SGLang; 0: not known to it */
+    char     method[20];
+    uint16_t until; /* release of vLLM */
+    uint8_t  stored; /* CTXFIT_CHECKPOINT_QUANT_*, ANY */
+    uint8_t  least[2]; /* compute capability for vLLM and SGLang; 0: not known to it */
 } checkpoint_method;
 
 static bool names_method(const char *row, const char *method)
@@ -16,17 +17,19 @@ static bool names_method(const char *row, const char *method)
     return row[len - 1] == '*' ? strncmp(row, method, len - 1) == 0 : strcmp(row, method) == 0;
 }
 
-static uint32_t least_capability(const ctxfit_checkpoint_info *c, bool sglang)
+static uint32_t least_capability(const ctxfit_checkpoint_info *c, const cfi_run *run)
 {
     enum { STORED_FP8 = CTXFIT_CHECKPOINT_QUANT_FP8, STORED_ANY = ANY };
     static const checkpoint_method methods[] = {
-#define CFI_CHECKPOINT_METHOD(method, stored, vllm, sglang) {method, STORED_##stored, {vllm, sglang}},
+#define CFI_CHECKPOINT_METHOD(method, stored, until, vllm, sglang) {method, until, STORED_##stored, {vllm, sglang}},
 #include "checkpoint_methods.def"
 #undef CFI_CHECKPOINT_METHOD
     };
+    const bool sglang = run->id == CFI_ENGINE_SGLANG;
 
     for (size_t i = 0; i < CFI_COUNT(methods); i++)
-        if ((methods[i].stored == ANY || methods[i].stored == c->quant) && names_method(methods[i].method, c->quant_method))
+        if ((sglang || methods[i].until == 0 || run->release < methods[i].until) &&
+            (methods[i].stored == ANY || methods[i].stored == c->quant) && names_method(methods[i].method, c->quant_method))
             return methods[i].least[sglang];
     return 0;
 }
@@ -50,7 +53,7 @@ ctxfit_status cfi_ranks_check_checkpoint(const ctxfit_model *model, const cfi_en
 
     if (c == NULL || !model->as_stored || c->quant == CTXFIT_CHECKPOINT_QUANT_NONE)
         return CTXFIT_OK;
-    least = least_capability(c, run->id == CFI_ENGINE_SGLANG);
+    least = least_capability(c, run);
     if (least == 0)
         return cfi_fail(error, CTXFIT_E_REFUSED, "%s: Unknown quantization method: '%s'%s", run->engine.name, c->quant_method,
                         c->quant == CTXFIT_CHECKPOINT_QUANT_MLX ? " (the checkpoint is of MLX, and states no quant_method)" : "");

@@ -101,12 +101,26 @@ static void vllm_and_sglang_refuse_methods_that_they_do_not_know(void **state)
         is_refused("llama", mlx, engines[i], "h200 host:64GiB", "Unknown quantization method");
         is_refused("llama", nameless, engines[i], "h200 host:64GiB", "Unknown quantization method");
         is_refused("llama", unknown, engines[i], "h200 host:64GiB", "fp99");
-        is_refused("llama", modelopt_fp8, engines[i], "a100-sxm-80gb host:64GiB", "minimum capability 89, it has 80");
         assert_true(weights_of("llama", modelopt_fp8, engines[i], "rtx-4090 host:64GiB") > 0);
         assert_true(weights_of("llama", modelopt_nvfp4, engines[i], "rtx-3090 host:64GiB") > 0); /* Marlin */
         assert_true(weights_of("llama", awq, engines[i], "rtx-5090 host:64GiB") > 0);
     }
-    is_refused("llama", bnb, "vllm", "tesla-p40 host:64GiB", "minimum capability 70, it has 61");
+    is_refused("llama", bnb, "vllm@0.27.1", "tesla-p40 host:64GiB", "minimum capability 70, it has 61");
+}
+
+/* vLLM 0.27.1 and 0.29.0: layers/quantization/modelopt.py, __init__.py. */
+static void methods_come_and_go_with_releases_of_vllm(void **state)
+{
+    static const char a100[] = "a100-sxm-80gb host:64GiB";
+
+    (void)state;
+    is_refused("llama", modelopt_fp8, "vllm@0.25.1", a100, "minimum capability 89, it has 80");
+    is_refused("llama", modelopt_fp8, "sglang", a100, "minimum capability 89, it has 80");
+    assert_true(weights_of("llama", modelopt_fp8, "vllm@0.27.1", a100) > 0);
+    assert_true(weights_of("llama", modelopt_fp8, "vllm", a100) > 0);
+    assert_true(weights_of("llama", bnb, "vllm@0.27.1", a100) > 0);
+    is_refused("llama", bnb, "vllm@0.29.0", a100, "Unknown quantization method: 'bitsandbytes'");
+    is_refused("llama", bnb, "vllm", a100, "Unknown quantization method: 'bitsandbytes'");
 }
 
 static void trtllm_refuses_by_the_checkpoint_and_by_the_gpu(void **state)
@@ -131,6 +145,7 @@ int main(void)
         cmocka_unit_test(mlx_makes_16_bits_of_fp8_where_the_class_does),
         cmocka_unit_test(mlx_refuses_what_it_does_not_load),
         cmocka_unit_test(vllm_and_sglang_refuse_methods_that_they_do_not_know),
+        cmocka_unit_test(methods_come_and_go_with_releases_of_vllm),
         cmocka_unit_test(trtllm_refuses_by_the_checkpoint_and_by_the_gpu),
     };
 
