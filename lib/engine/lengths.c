@@ -72,6 +72,8 @@ static uint64_t length_least(const double *fact)
     return least;
 }
 
+static bool is_rope(double stated, cfi_config_rope kind) { return stated == (double)kind; }
+
 /* vllm/config/model.py, _get_and_verify_max_len() */
 static cfi_engine_length length_vllm(const ctxfit_model *model, const double *fact, uint32_t release)
 {
@@ -83,13 +85,13 @@ static cfi_engine_length length_vllm(const ctxfit_model *model, const double *fa
 
     if (derived == 0)
         return out;
-    if (rope == CFI_CONFIG_ROPE_YARN && !whole && before != 0)
+    if (is_rope(rope, CFI_CONFIG_ROPE_YARN) && !whole && before != 0)
         derived = before;
-    if (rope == CFI_CONFIG_ROPE_OTHER || (!whole && (rope == CFI_CONFIG_ROPE_YARN || rope == CFI_CONFIG_ROPE_YARN_LIKE)))
+    if (is_rope(rope, CFI_CONFIG_ROPE_OTHER) || (!whole && (is_rope(rope, CFI_CONFIG_ROPE_YARN) || is_rope(rope, CFI_CONFIG_ROPE_YARN_LIKE))))
         derived = length_scaled(derived, fact[CFI_FACT_CONFIG_ROPE_FACTOR]);
     out.most = derived;
     out.by_default = derived;
-    if (rope == CFI_CONFIG_ROPE_LONGROPE && original != 0 && cfi_vllm_changed(release, CFI_VLLM_LONGROPE_SHORT))
+    if (is_rope(rope, CFI_CONFIG_ROPE_LONGROPE) && original != 0 && cfi_vllm_changed(release, CFI_VLLM_LONGROPE_SHORT))
         out.by_default = original;
     return out;
 }
@@ -100,7 +102,7 @@ static cfi_engine_length length_sglang(const ctxfit_model *model, const double *
 {
     static const cfi_fact keys[] = {CFI_FACT_CONFIG_SEQUENCE_LENGTH, CFI_FACT_CONFIG_SEQ_LENGTH, CFI_FACT_CONFIG_MAX_SEQ_LEN,
                                     CFI_FACT_CONFIG_MODEL_MAX_LENGTH, CFI_FACT_CONFIG_POSITIONS};
-    const bool        scales = fact[CFI_FACT_CONFIG_ROPE_TYPE] == CFI_CONFIG_ROPE_OTHER && !rope_by_layers(model) &&
+    const bool        scales = is_rope(fact[CFI_FACT_CONFIG_ROPE_TYPE], CFI_CONFIG_ROPE_OTHER) && !rope_by_layers(model) &&
                         cfi_fact_u32(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL) == 0;
     cfi_engine_length out = {LENGTH_UNKNOWN, LENGTH_UNKNOWN};
 
@@ -119,7 +121,7 @@ static cfi_engine_length length_sglang(const ctxfit_model *model, const double *
 static cfi_engine_length length_trtllm(const double *fact)
 {
     const double      type = fact[CFI_FACT_CONFIG_ROPE_TYPE], factor = fact[CFI_FACT_CONFIG_ROPE_FACTOR];
-    const bool        scales = type == CFI_CONFIG_ROPE_OTHER || type == CFI_CONFIG_ROPE_YARN_LIKE;
+    const bool        scales = is_rope(type, CFI_CONFIG_ROPE_OTHER) || is_rope(type, CFI_CONFIG_ROPE_YARN_LIKE);
     uint64_t          tokens = cfi_fact_u32(fact, CFI_FACT_CONFIG_POSITIONS);
     cfi_engine_length out;
 

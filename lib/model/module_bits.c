@@ -3,7 +3,7 @@
 #include "checkpoint_internal.h"
 
 static const struct module_row {
-    char module[28]; /* below "layers.N." */
+    char module[32]; /* below "layers.N." */
     char tensor[18];
 } modules[] = {
     {"self_attn.q_proj", "attn_q"},

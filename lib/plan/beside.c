@@ -45,7 +45,7 @@ ctxfit_status ctxfit_beside_set_name(ctxfit_beside *beside, uint32_t index, cons
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "beside and name must not be NULL, nor the name empty");
     if (index >= beside->count)
         return cfi_fail(error, CTXFIT_E_NOT_FOUND, "entry %u of %u", (unsigned)index, (unsigned)beside->count);
-    length = cfi_min_u64(strlen(name), sizeof beside->item[index].name - 1);
+    length = (size_t)cfi_min_u64(strlen(name), sizeof beside->item[index].name - 1);
     memcpy(beside->item[index].name, name, length);
     beside->item[index].name[length] = '\0';
     return CTXFIT_OK;
