@@ -87,7 +87,8 @@ static cfi_engine_length length_vllm(const ctxfit_model *model, const double *fa
         return out;
     if (is_rope(rope, CFI_CONFIG_ROPE_YARN) && !whole && before != 0)
         derived = before;
-    if (is_rope(rope, CFI_CONFIG_ROPE_OTHER) || (!whole && (is_rope(rope, CFI_CONFIG_ROPE_YARN) || is_rope(rope, CFI_CONFIG_ROPE_YARN_LIKE))))
+    if (is_rope(rope, CFI_CONFIG_ROPE_OTHER) ||
+        (!whole && (is_rope(rope, CFI_CONFIG_ROPE_YARN) || is_rope(rope, CFI_CONFIG_ROPE_YARN_LIKE))))
         derived = length_scaled(derived, fact[CFI_FACT_CONFIG_ROPE_FACTOR]);
     out.most = derived;
     out.by_default = derived;
