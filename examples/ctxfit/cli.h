@@ -101,8 +101,12 @@ bool cli_read_choice(cli_request *r, const char *value, uint32_t *out);
 /* A cache type by name; false after r->expected was filled. */
 bool cli_read_cache_type(cli_request *r, const char *value, ctxfit_quant *out);
 
-/* ---- cli_beside.c: what runs beside the model ---- */
+/* ---- cli_beside_settings.c: options that name what runs beside the model ---- */
 const cli_setting *cli_beside_setting_at(uint32_t index); /* NULL past the end */
+/* WIDTHxHEIGHT in pixels. */
+bool cli_read_image(const char *text, uint32_t *width, uint32_t *height);
+
+/* ---- cli_beside.c: what runs beside the model ---- */
 /* Whether files that come with a model are counted: under engines that run llama.cpp. */
 bool cli_counts_parts(const cli_request *r);
 /* Whether the command line names any. */
@@ -125,8 +129,6 @@ int  cli_gather_beside(const cli_request *r, const cli_parts *parts, const ctxfi
 void cli_free_beside(cli_beside_list *list);
 /* The arguments of llama-server that run it, each with a space before it. */
 void cli_write_beside_words(const cli_request *r, FILE *out);
-/* WIDTHxHEIGHT in pixels. */
-bool cli_read_image(const char *text, uint32_t *width, uint32_t *height);
 void cli_render_beside(const ctxfit_plan *plan, FILE *out);
 
 /* ---- cli_options.c: words of a command line ---- */
