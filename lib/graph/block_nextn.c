@@ -12,10 +12,11 @@ typedef struct nextn_row {
     char    arch[14];
     uint8_t rows;
     uint8_t stated;
+    uint8_t norm; /* CFI_W_* */
 } nextn_row;
 
 static const nextn_row nextn_rows[] = {
-#define CFI_NEXTN_GRAPH(arch, rows, stated) {arch, ROWS_##rows, stated},
+#define CFI_NEXTN_GRAPH(arch, rows, stated, norm) {arch, ROWS_##rows, stated, CFI_W_##norm},
 #include "nextn_graphs.def"
 #undef CFI_NEXTN_GRAPH
 };
@@ -55,12 +56,11 @@ void cfi_nextn_open(cfi_build *b)
     b->last = nextn_find(b->model)->rows == ROWS_IN_LAYER;
 }
 
-/* MiMo-V2 has the norm of its blocks under another name. */
 static cfi_node *head_norm(cfi_build *b)
 {
     cfi_node *weight = cfi_weight_here(b, CFI_W_NEXTN_SHARED_HEAD_NORM);
 
-    if (weight == NULL && cfi_build_arch(b, "mimo2"))
+    if (weight == NULL && nextn_find(b->model)->norm == CFI_W_LAYER_OUTPUT_NORM)
         weight = cfi_weight_here(b, CFI_W_LAYER_OUTPUT_NORM);
     if (weight == NULL)
         weight = cfi_weight_global(b, CFI_W_OUTPUT_NORM);
