@@ -103,6 +103,13 @@ const cfi_json_value *cfi_hf_get(const cfi_hf_config *c, const char *path)
 
 bool cfi_hf_u64(const cfi_hf_config *c, const char *path, uint64_t *out) { return cfi_json_as_u64(cfi_hf_get(c, path), out); }
 
+uint64_t cfi_hf_u64_or(const cfi_hf_config *c, const char *path, uint64_t fallback)
+{
+    uint64_t value;
+
+    return cfi_hf_u64(c, path, &value) ? value : fallback;
+}
+
 bool cfi_hf_as_number(const cfi_json_value *value, double *out)
 {
     if (cfi_json_kind_of(value) == CFI_JSON_BOOL) {
@@ -206,6 +213,7 @@ static void find_class_of(cfi_hf_config *c)
     c->arch = cfi_hf_column(row, 2);
     c->family = cfi_hf_column(c->arch, 1);
     c->headless = strcmp(row, c->class_name) == 0 && strcmp(cfi_hf_column(c->family, 1), "none") == 0;
+    c->tied = strcmp(cfi_hf_column(c->family, 1), "tied") == 0;
     /* A class of its own may change its model_type's shape: a decoder within a larger model, which states none, does not. */
     c->class_known = c->inner != NULL || *c->class_name == '\0' || strcmp(row, c->class_name) == 0;
     c->known = *c->arch != '~' && c->class_known;
@@ -233,6 +241,13 @@ static ctxfit_status open_defaults(cfi_hf_config *c)
     status = cfi_json_read(json, strlen(json), NULL, &c->arena->allocator, &c->defaults_doc, c->error);
     c->defaults = cfi_json_root(c->defaults_doc);
     return status;
+}
+
+const char *cfi_hf_rope_type(const cfi_hf_config *c)
+{
+    const char *type = cfi_json_as_text(cfi_json_get(c->rope, "rope_type"), NULL);
+
+    return type != NULL ? type : cfi_json_as_text(cfi_json_get(c->rope, "type"), NULL);
 }
 
 /* Of several ropes that of layers that see the whole context: "compress" in DeepSeek-V4 (transformers 5.23.0

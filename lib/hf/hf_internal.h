@@ -27,6 +27,7 @@ typedef struct cfi_hf_config {
     bool                  known;
     bool                  class_known;  /* else the model_type is what is known */
     bool                  headless;     /* the class has no output matrix */
+    bool                  tied;         /* the class shares the embeddings' matrix, which its files need not say */
     uint32_t              note_count;
     const char           *note[CFI_HF_NOTES]; /* what was guessed or left out */
     const char           *window_note;  /* of them, what holds for llama.cpp alone; NULL: none */
@@ -57,7 +58,9 @@ bool                  cfi_hf_u64(const cfi_hf_config *c, const char *path, uint6
 bool                  cfi_hf_number(const cfi_hf_config *c, const char *path, double *out);
 /* true, or a number above 0 */
 bool                  cfi_hf_true(const cfi_hf_config *c, const char *path);
+uint64_t              cfi_hf_u64_or(const cfi_hf_config *c, const char *path, uint64_t fallback);
 const char           *cfi_hf_text(const cfi_hf_config *c, const char *path); /* "" when absent or no text */
+const char           *cfi_hf_rope_type(const cfi_hf_config *c);              /* NULL when unstated */
 
 typedef enum cfi_hf_cache {
     CFI_HF_CACHE_PLAIN,
@@ -104,9 +107,12 @@ typedef struct cfi_hf_line {
 
 void        cfi_hf_set(cfi_hf_line *line, const char *key, const char *value); /* copies neither: value lives in the arena or for ever */
 void        cfi_hf_set_u64(cfi_hf_line *line, const char *key, uint64_t value);
-void        cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, uint32_t count); /* one value if all are equal */
+void        cfi_hf_set_number(cfi_hf_line *line, const char *key, double value);
+void        cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, size_t count); /* one value if all are equal */
 const char *cfi_hf_word_of(const cfi_hf_line *line, const char *key); /* NULL when not set */
 bool        cfi_hf_word_u64(const cfi_hf_line *line, const char *key, uint64_t *out);
+/* Zeros for so many layers, some of them behind the trunk. NULL on failure, which line->c->status says. */
+uint64_t   *cfi_hf_layer_list(cfi_hf_line *line, uint64_t count);
 /* The first failure is kept. */
 void        cfi_hf_fail(cfi_hf_config *c, ctxfit_status status, const char *fmt, ...) CFI_PRINTF(3, 4);
 
@@ -147,15 +153,26 @@ void cfi_hf_note_defaults(cfi_hf_line *line);
 /* Does a rule of the family, or of one that it comes from, read the key? */
 bool cfi_hf_reads(const char *family, const char *key);
 
-/* Does the converter of the family write the factors of a "llama3" rope? */
-bool cfi_hf_writes_rope_factors(const char *family);
+/* A column of hf_families.def. */
+typedef enum cfi_hf_family_column {
+    CFI_HF_FAMILY_PARENT = 1,
+    CFI_HF_FAMILY_LLAMA3,
+    CFI_HF_FAMILY_MXFP4,
+    CFI_HF_FAMILY_SECTIONS,
+    CFI_HF_FAMILY_COLUMNS
+} cfi_hf_family_column;
+
+const char *cfi_hf_family(const char *family, cfi_hf_family_column column);
 /* 0 for the family itself, 1 for the one that it comes from, ...; SIZE_MAX for a stranger. */
 size_t cfi_hf_distance(const char *family, const char *ancestor);
 
 /* All rules of a family and of those that it comes from, in order. */
 void cfi_hf_apply_rules(cfi_hf_line *line);
-/* What no row of hf_rules.def can say. */
+/* What no row of hf_rules.def can say: of every family, then of the configuration's own. */
+void cfi_hf_apply_common(cfi_hf_line *line);
 void cfi_hf_apply_special(cfi_hf_line *line);
+/* Takes back what does not hold, and counts blocks for next-token prediction as blocks behind the trunk. */
+void cfi_hf_settle(cfi_hf_line *line);
 /* What engines of checkpoints read by themselves. */
 void cfi_hf_state(cfi_hf_line *line);
 

@@ -21,25 +21,55 @@ void cfi_hf_set(cfi_hf_line *line, const char *key, const char *value)
     line->word[line->count++] = (cfi_hf_word){key, value};
 }
 
-void cfi_hf_set_u64(cfi_hf_line *line, const char *key, uint64_t value)
+static char *new_word(cfi_hf_line *line)
 {
     char *text = cfi_arena_alloc(line->c->arena, WORD_BYTES);
 
-    if (text == NULL) {
+    if (text == NULL)
         cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
+    return text;
+}
+
+void cfi_hf_set_u64(cfi_hf_line *line, const char *key, uint64_t value)
+{
+    char *text = new_word(line);
+
+    if (text == NULL)
         return;
-    }
     (void)snprintf(text, WORD_BYTES, "%llu", (unsigned long long)value);
     cfi_hf_set(line, key, text);
 }
 
-void cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, uint32_t count)
+void cfi_hf_set_number(cfi_hf_line *line, const char *key, double value)
+{
+    char      *text = new_word(line);
+    cfi_writer w;
+
+    if (text == NULL)
+        return;
+    cfi_writer_init(&w, text, WORD_BYTES);
+    cfi_write_number(&w, value, 9);
+    (void)cfi_writer_finish(&w, NULL);
+    cfi_hf_set(line, key, text);
+}
+
+uint64_t *cfi_hf_layer_list(cfi_hf_line *line, uint64_t count)
+{
+    const bool within = count > 0 && count <= 2 * CFI_HF_MAX_LAYERS;
+    uint64_t  *list = within ? cfi_arena_array(line->c->arena, (size_t)count, sizeof *list) : NULL;
+
+    if (list == NULL)
+        cfi_hf_fail(line->c, within ? CTXFIT_E_NO_MEMORY : CTXFIT_E_MALFORMED, "%llu layers", (unsigned long long)count);
+    return list;
+}
+
+void cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, size_t count)
 {
     cfi_writer w;
     char      *text;
     bool       equal = strcmp(key, "attention.sliding_window_pattern") != 0; /* a number there is a period */
 
-    for (uint32_t i = 1; i < count; i++)
+    for (size_t i = 1; i < count; i++)
         equal = equal && values[i] == values[0];
     if (equal && count > 0) {
         cfi_hf_set_u64(line, key, values[0]);
@@ -50,8 +80,8 @@ void cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values,
         cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
         return;
     }
-    cfi_writer_init(&w, text, (size_t)(count + 1) * WORD_BYTES);
-    for (uint32_t i = 0; i < count; i++)
+    cfi_writer_init(&w, text, (count + 1) * WORD_BYTES);
+    for (size_t i = 0; i < count; i++)
         cfi_write(&w, "%s%llu", i == 0 ? "[" : ",", (unsigned long long)values[i]);
     cfi_write(&w, "%s", count > 0 ? "]" : "[]");
     (void)cfi_writer_finish(&w, NULL);
@@ -93,7 +123,9 @@ const char *cfi_hf_config_line(cfi_hf_config *c)
         line->c = c;
         cfi_hf_apply_rules(line);
         cfi_hf_check_values(line);
+        cfi_hf_apply_common(line);
         cfi_hf_apply_special(line);
+        cfi_hf_settle(line);
         cfi_hf_state(line);
         cfi_hf_check_needed(line);
         cfi_hf_write_notes(line);

@@ -17,12 +17,13 @@ static const struct rule_texts {
 };
 
 static const struct family_texts {
-#define CFI_HF_FAMILY(name, parent, llama3) char ROW_OF_LINE(__LINE__)[sizeof(#name "\0" #parent "\0" #llama3)];
+#define CFI_HF_FAMILY(name, parent, llama3, mxfp4, sections) \
+    char ROW_OF_LINE(__LINE__)[sizeof(#name "\0" #parent "\0" #llama3 "\0" #mxfp4 "\0" #sections)];
 #include "hf_families.def"
 #undef CFI_HF_FAMILY
     char end[1];
 } family_texts = {
-#define CFI_HF_FAMILY(name, parent, llama3) #name "\0" #parent "\0" #llama3,
+#define CFI_HF_FAMILY(name, parent, llama3, mxfp4, sections) #name "\0" #parent "\0" #llama3 "\0" #mxfp4 "\0" #sections,
 #include "hf_families.def"
 #undef CFI_HF_FAMILY
     ""
@@ -361,15 +362,13 @@ static void apply(cfi_hf_line *line, const char *key, const char *operation, con
         line->c->layers = (uint32_t)layers;
 }
 
-static const char *column_of_family(const char *family, int column)
+const char *cfi_hf_family(const char *family, cfi_hf_family_column column)
 {
-    for (const char *row = (const char *)&family_texts; *row != '\0'; row = cfi_hf_column(row, 3))
+    for (const char *row = (const char *)&family_texts; *row != '\0'; row = cfi_hf_column(row, CFI_HF_FAMILY_COLUMNS))
         if (strcmp(row, family) == 0)
-            return cfi_hf_column(row, column);
+            return cfi_hf_column(row, (int)column);
     return "base";
 }
-
-bool cfi_hf_writes_rope_factors(const char *family) { return strcmp(column_of_family(family, 2), "tensor") == 0; }
 
 /* The family first, the oldest of those that it comes from last; at most MAX_ANCESTRY. */
 static size_t list_ancestry(const char *family, const char **ancestry)
@@ -378,7 +377,7 @@ static size_t list_ancestry(const char *family, const char **ancestry)
 
     ancestry[depth++] = family;
     while (strcmp(ancestry[depth - 1], "base") != 0 && depth < MAX_ANCESTRY) {
-        ancestry[depth] = column_of_family(ancestry[depth - 1], 1);
+        ancestry[depth] = cfi_hf_family(ancestry[depth - 1], CFI_HF_FAMILY_PARENT);
         depth++;
     }
     return depth;

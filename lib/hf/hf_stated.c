@@ -36,30 +36,17 @@ static const char *rope_kind_of(const char *type)
 static void state_rope(cfi_hf_line *line)
 {
     const cfi_json_value *rope = line->c->rope;
-    const char           *type = cfi_json_as_text(cfi_json_get(rope, "rope_type"), NULL);
-    char                 *text;
+    const char           *type = cfi_hf_rope_type(line->c);
     double                factor;
     uint64_t              original;
-    cfi_writer            w;
 
-    if (type == NULL)
-        type = cfi_json_as_text(cfi_json_get(rope, "type"), NULL);
     if (type == NULL)
         return;
     cfi_hf_set(line, "config.rope_type", rope_kind_of(type));
     if (cfi_json_as_u64(cfi_json_get(rope, "original_max_position_embeddings"), &original) && original > 0 && original <= UINT32_MAX)
         cfi_hf_set_u64(line, "config.rope_original", original);
-    if (!cfi_json_as_number(cfi_json_get(rope, "factor"), &factor) || !(factor > 0 && factor <= 65536))
-        return;
-    text = cfi_arena_alloc(line->c->arena, 32);
-    if (text == NULL) {
-        cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
-        return;
-    }
-    cfi_writer_init(&w, text, 32);
-    cfi_write_number(&w, factor, 9);
-    (void)cfi_writer_finish(&w, NULL);
-    cfi_hf_set(line, "config.rope_factor", text);
+    if (cfi_json_as_number(cfi_json_get(rope, "factor"), &factor) && factor > 0 && factor <= 65536)
+        cfi_hf_set_number(line, "config.rope_factor", factor);
 }
 
 /* ---- windows ---- */
@@ -139,18 +126,6 @@ static void state_windows(cfi_hf_line *line)
     state_window_layers(line, rule);
 }
 
-/* llama.cpp takes 8192 whatever the file says; null is no chunk. */
-static void state_chunk(cfi_hf_line *line)
-{
-    static const char     key[] = "config.attention_chunk_size";
-    const cfi_json_value *own = cfi_json_get(line->c->inner != NULL ? line->c->inner : line->c->outer, key + strlen("config."));
-    uint64_t              tokens = 0;
-
-    if (own != NULL && strcmp(line->c->arch, "llama4") == 0 && (cfi_json_kind_of(own) == CFI_JSON_NULL || cfi_json_as_u64(own, &tokens)) &&
-        tokens <= UINT32_MAX)
-        cfi_hf_set_u64(line, key, tokens);
-}
-
 /* Of DeepSeek-V3 and its kin the converter leaves the blocks out that draft. */
 static void state_nextn(cfi_hf_line *line)
 {
@@ -164,7 +139,6 @@ static void state_nextn(cfi_hf_line *line)
 void cfi_hf_state(cfi_hf_line *line)
 {
     state_nextn(line);
-    state_chunk(line);
     state_lengths(line);
     state_rope(line);
     state_windows(line);
