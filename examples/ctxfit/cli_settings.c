@@ -300,12 +300,16 @@ static bool set_kv_cache_dtype(cli_request *r, const char *value)
         r->options.kv_key = ctxfit_quant_from_name("BF16");
     else if (strcmp(value, "float16") == 0)
         r->options.kv_key = ctxfit_quant_from_name("F16");
-    else if (is_one_of(value, "fp8", "fp8_e4m3", "fp8_e5m2") || strcmp(value, "fp8_ds_mla") == 0)
+    else if (is_one_of(value, "fp8", "fp8_e4m3", "fp8_e5m2"))
         r->options.kv_key = ctxfit_quant_from_name("FP8_E4M3");
     else if (strcmp(value, "nvfp4") == 0)
         r->options.kv_key = ctxfit_quant_from_name("NVFP4_G16");
+    else if (is_one_of(value, "fp8_per_token_head", "int8_per_token_head", "int4_per_token_head") || strcmp(value, "fp8_ds_mla") == 0 ||
+             strcmp(value, "nvfp4_ds_mla") == 0)
+        r->options.kv_key = ctxfit_quant_from_name(value);
     else
-        return expected(r, "auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2, fp8_ds_mla or nvfp4");
+        return expected(r, "auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2, fp8_ds_mla, nvfp4, nvfp4_ds_mla, fp8_per_token_head, "
+                           "int8_per_token_head or int4_per_token_head");
     r->options.kv_value = r->options.kv_key;
     return true;
 }

@@ -50,7 +50,7 @@ enum {
     CTXFIT_QUANT_F_RETIRED = 1u << 4, /**< once existed; files with it can no longer be loaded */
     CTXFIT_QUANT_F_INT     = 1u << 5, /**< a plain integer format, not quantized */
     CTXFIT_QUANT_F_IK      = 1u << 6, /**< only ik_llama.cpp knows it; `ggml_type` is a number of CTXFIT_DIALECT_IK */
-    CTXFIT_QUANT_F_CACHE_OTHER = 1u << 7 /**< a KV cache type of ExLlamaV3 ("KV_4BIT", or as TabbyAPI says it: "Q4") */
+    CTXFIT_QUANT_F_CACHE_OTHER = 1u << 7 /**< a KV cache type of ExLlamaV3 ("KV_4BIT", or as TabbyAPI says it: "Q4") or vLLM */
 };
 
 /** What a format is. @since 0.1.0 */

@@ -492,6 +492,20 @@ typedef enum cfi_vllm_change {
 } cfi_vllm_change;
 
 bool cfi_vllm_changed(uint32_t release, cfi_vllm_change change);
+
+/* The type of the cache, and what it takes. */
+typedef struct cfi_vllm_cache {
+    ctxfit_quant type;
+    uint32_t     block_elems;
+    uint32_t     block_bytes;
+    uint32_t     head_bytes;   /* beside them, of each head of keys and of values */
+    uint32_t     packed_bytes; /* of a token in each layer where latent attention is sparse and packed, 0: it is not */
+} cfi_vllm_cache;
+
+/* E_REFUSED: no attention backend has that type for the model on these GPUs. */
+ctxfit_status cfi_vllm_cache_of(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                const cfi_run *run, cfi_vllm_cache *out, ctxfit_error *error);
+uint64_t      cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vllm_cache *cache, cfi_cache_form form, uint32_t kv_heads);
 /* The part of a GPU's memory that it may use. */
 double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 

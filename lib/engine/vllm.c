@@ -7,7 +7,6 @@
 #define VLLM_GB10                121u /* its compute capability: sm_121 */
 #define VLLM_RUNNER_2_BYTES      (UINT64_C(1536) << 20) /* beside the widest step, most that a log found: vllm.def */
 #define VLLM_DELTA_ALIGNMENT     64u /* FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, v1/attention/backends/gdn_attn.py */
-#define VLLM_SPARSE_LATENT_BYTES 656u /* a token of fp8_ds_mla: v1/attention/backends/mla/flashmla_sparse.py */
 #define VLLM_INDEX_GROUP         128u /* elements of an indexer key that share an F32 scale: models/deepseek_v2.py */
 #define GIB (UINT64_C(1) << 30)
 
@@ -76,12 +75,11 @@ static void vllm_batches(const ctxfit_plan_options *options, const cfi_engine_ma
 typedef struct vllm_specs {
     const ctxfit_model *model;
     cfi_run            *run;
-    uint32_t            element_bytes; /* of keys and values */
+    cfi_vllm_cache      cache;
     uint32_t            block_tokens;
     uint32_t            state_tokens;  /* of which the blocks of hybrid models are multiples */
     uint32_t            state_pages;
     uint32_t            draft_tokens;
-    uint32_t            sparse_bytes; /* of a token in each layer where latent attention is sparse and packed, 0: it is not */
     bool                promote;       /* windows are cached as if they were the whole context */
     cfi_cache_form      form;
     cfi_config_windows  windows;       /* of the configuration, as far as vLLM follows them */
@@ -142,29 +140,9 @@ static uint32_t vllm_window(const vllm_specs *s, uint32_t index)
     return cfi_engine_config_windowed(s->model, &s->windows, index) ? s->windows.tokens : 0;
 }
 
-/* Attention is sparse in all layers where one has an indexer, as others take its choice (models/deepseek_v2.py, is_v32). FlashMLA packs
- * FP8 with scales, FlashInfer of compute capability 10 and ROCm's kernels do not (platforms/cuda.py; mla_attention.py,
- * _canonicalize_sparse_mla_kv_cache_dtype). */
-static uint32_t vllm_sparse_bytes(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
-                                  uint32_t element_bytes, uint32_t release)
-{
-    const uint32_t major = machine->memory != NULL ? machine->memory[0].capability / 10 : 0;
-    bool           sparse = false;
-
-    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
-        sparse |= model->layer[i].attention == CTXFIT_ATTENTION_LATENT && model->layer[i].indexer_size != 0;
-    if (!sparse || machine->device[0].backend != CTXFIT_BACKEND_CUDA)
-        return 0;
-    if (major == 12 && options->kv_key == CTXFIT_QUANT_DEFAULT && cfi_vllm_changed(release, CFI_VLLM_SPARSE_SM120))
-        return VLLM_SPARSE_LATENT_BYTES;
-    return element_bytes != 1 || (major == 10 && cfi_vllm_changed(release, CFI_VLLM_SPARSE_RAW)) ? 0 : VLLM_SPARSE_LATENT_BYTES;
-}
-
 static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
-    if (layer->attention == CTXFIT_ATTENTION_LATENT && s->sparse_bytes != 0)
-        return s->sparse_bytes;
-    return cfi_engine_cache_elems(layer, s->form, cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks)) * s->element_bytes;
+    return cfi_vllm_token_bytes(layer, &s->cache, s->form, cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks));
 }
 
 /* Width of the convolution's state that a rank has: groups that do not divide are repeated (extra_groups_for_head_shards). */
@@ -415,7 +393,7 @@ static ctxfit_status vllm_check_block(const ctxfit_model *model, const ctxfit_pl
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
-    vllm_specs    specs = {model, run, 2, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false, false,
+    vllm_specs    specs = {model, run, {0}, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false,
                             cfi_engine_cache_form(model, run->id, run->release), {0, false, 0}};
     const ctxfit_model *draft = cfi_ranks_draft(machine);
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
@@ -423,7 +401,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status == CTXFIT_OK)
         status = cfi_ranks_context(model, options, run, error);
     if (status == CTXFIT_OK)
-        status = cfi_ranks_element_bytes(model, options, run, &specs.element_bytes, error);
+        status = cfi_vllm_cache_of(model, options, machine, run, &specs.cache, error);
     if (status == CTXFIT_OK)
         status = cfi_ranks_check_checkpoint(model, machine, run, error);
     if (status == CTXFIT_OK)
@@ -432,9 +410,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
         return status;
     run->flash = true;
     run->kv_offload = true;
-    run->type_k = cfi_ranks_cache_type(model, options, run);
-    run->type_k = run->type_k != CTXFIT_QUANT_DEFAULT ? run->type_k : CTXFIT_QUANT_BF16;
-    run->type_v = run->type_k;
+    run->type_k = run->type_v = specs.cache.type;
     run->overrides = options->overrides;
     run->paged.graphs = (options->flags & CTXFIT_PLAN_F_EAGER) == 0 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED);
     run->paged.null_blocks = cfi_vllm_changed(run->release, CFI_VLLM_NULL_BLOCK) ? 1 : 0;
@@ -458,7 +434,6 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.in_flight = run->n_batch;
     if (cfi_vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
         run->paged.in_flight *= run->paged.stages + 1;
-    specs.sparse_bytes = vllm_sparse_bytes(model, options, machine, specs.element_bytes, run->release);
     status = vllm_windows(&specs, error);
     if (status != CTXFIT_OK)
         return status;

@@ -75,7 +75,7 @@ static void warn_of_stated_cache(warning_list *list, const cfi_question *q)
     if (c == NULL || !q->model->as_stored || c->kv_quant == CTXFIT_QUANT_DEFAULT || q->options.kv_key != CTXFIT_QUANT_DEFAULT ||
         run->paged.tensor_ranks == 0)
         return;
-    if (run->type_k == c->kv_quant)
+    if (run->type_k == c->kv_quant || run->type_k == CFI_QUANT_FP8_DS_MLA)
         warn(list, "the cache is of %s, as the checkpoint states%s", ctxfit_quant_name(c->kv_quant),
              q->engine.id == CFI_ENGINE_TRTLLM ? "" : ": --kv-cache-dtype bfloat16 keeps 16 bits");
     else

@@ -236,6 +236,7 @@ static ctxfit_quant format_of_halves(uint32_t halves)
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of)
 #define CFI_TRELLIS(id, name, halves, source, as_of) [halves] = id,
 #define CFI_KV(id, name, bits, source, as_of)
+#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of)
 #define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
 #undef CFI_GGML
@@ -243,6 +244,7 @@ static ctxfit_quant format_of_halves(uint32_t halves)
 #undef CFI_HF
 #undef CFI_TRELLIS
 #undef CFI_KV
+#undef CFI_CACHE
 #undef CFI_RETIRED
     };
 

@@ -21,6 +21,7 @@ enum {
     CFI_GGML(id, name, 0, elems, bytes, layout, 0, 0, 0)
 #define CFI_TRELLIS(id, name, halves, source, as_of)
 #define CFI_KV(id, name, bits, source, as_of)
+#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) CFI_GGML(id, name, 0, elems, bytes, layout, 0, 0, 0)
 #define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
 #undef CFI_GGML
@@ -28,6 +29,7 @@ enum {
 #undef CFI_HF
 #undef CFI_TRELLIS
 #undef CFI_KV
+#undef CFI_CACHE
 #undef CFI_RETIRED
 
 #define TRELLIS_PADDING 128u /* exllamav3 modules/linear.py, pad_to */
@@ -44,6 +46,8 @@ static const cfi_quant_format format_by_id[] = {
     [id] = {#name, TRELLIS_PADDING, TRELLIS_PADDING * (halves) / 16, HALF, WORD, HALF, 0, 0, 0, TRELLIS_PADDING, UINT32_MAX, HF},
 #define CFI_KV(id, name, bits, source, as_of) \
     [id] = {#name, KV_GROUP, HALF + KV_GROUP * (bits) / 8, 0, 0, 0, 0, 0, 0, 0, UINT32_MAX, HF | KV},
+#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) \
+    [id] = {#name, elems, bytes, row, 0, 0, 0, 0, 0, 0, UINT32_MAX, HF | KV},
 #define CFI_RETIRED(id, name, number, source, as_of) [id] = {#name, 0, 0, 0, 0, 0, 0, 0, 0, 0, number, GGML | CTXFIT_QUANT_F_RETIRED},
 #include "formats.def"
 #undef CFI_GGML
@@ -51,6 +55,7 @@ static const cfi_quant_format format_by_id[] = {
 #undef CFI_HF
 #undef CFI_TRELLIS
 #undef CFI_KV
+#undef CFI_CACHE
 #undef CFI_RETIRED
 };
 
@@ -61,6 +66,7 @@ static const uint8_t live_ids[] = {
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) id,
 #define CFI_TRELLIS(id, name, halves, source, as_of) id,
 #define CFI_KV(id, name, bits, source, as_of) id,
+#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) id,
 #define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
 #undef CFI_GGML
@@ -68,12 +74,14 @@ static const uint8_t live_ids[] = {
 #undef CFI_HF
 #undef CFI_TRELLIS
 #undef CFI_KV
+#undef CFI_CACHE
 #undef CFI_RETIRED
 };
 
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of)
 #define CFI_TRELLIS(id, name, halves, source, as_of)
 #define CFI_KV(id, name, bits, source, as_of)
+#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of)
 static const uint8_t id_by_ggml[] = {
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) [number] = id,
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of)
@@ -96,6 +104,7 @@ static const uint8_t id_by_ik[] = {
 #undef CFI_HF
 #undef CFI_TRELLIS
 #undef CFI_KV
+#undef CFI_CACHE
 
 static const struct {
     const char *alias;

@@ -13,6 +13,7 @@ enum {
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) CFI_QUANT_##name = id,
 #define CFI_TRELLIS(id, name, halves, source, as_of) CFI_QUANT_##name = id,
 #define CFI_KV(id, name, bits, source, as_of) CFI_QUANT_##name = id,
+#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) CFI_QUANT_##name = id,
 #define CFI_RETIRED(id, name, number, source, as_of) CFI_QUANT_##name = id,
 #include "quant/formats.def"
 #undef CFI_GGML
@@ -20,6 +21,7 @@ enum {
 #undef CFI_HF
 #undef CFI_TRELLIS
 #undef CFI_KV
+#undef CFI_CACHE
 #undef CFI_RETIRED
     CFI_QUANT_NONE = 0
 };

@@ -366,16 +366,28 @@ static void what_cannot_run_is_refused(void **state)
 static void all_layers_are_sparse_where_one_has_an_indexer(void **state)
 {
     static const struct {
-        const char *version, *spec;
-        bool        fp8;
-        uint64_t    bytes;
+        const char *version, *spec, *kv;
+        uint64_t    bytes; /* of a token in a layer; 0: refused */
     } cases[] = {
-        {"0.33.0", "8*h200 host:2TiB", true, 78 * 656 + 21 * 132},
-        {"0.33.0", "8*b200 host:2TiB", true, 78 * 576 + 21 * 132},
-        {"0.14.0", "8*b200 host:2TiB", true, 78 * 656 + 21 * 132},
-        {"0.28.0", "8*mi300x host:2TiB", true, 78 * 576 + 21 * 132},
-        {"0.33.0", "8*rtx-pro-6000-workstation host:2TiB", false, 78 * 656 + 21 * 132},
-        {"0.33.0", "8*h200 host:2TiB", false, 78 * 576 * 2 + 21 * 132},
+        {"0.33.0", "8*h200 host:2TiB", "FP8_E4M3", 656},
+        {"0.33.0", "8*h200 host:2TiB", "FP8_DS_MLA", 656},
+        {"0.33.0", "8*b200 host:2TiB", "FP8_E4M3", 576},
+        {"0.33.0", "8*b200 host:2TiB", "FP8_DS_MLA", 656},
+        {"0.33.0", "8*b200 host:2TiB", "NVFP4_DS_MLA", 352},
+        {"0.29.0", "8*b200 host:2TiB", "NVFP4_DS_MLA", 0},
+        {"0.33.0", "8*h200 host:2TiB", "NVFP4_DS_MLA", 0},
+        {"0.33.0", "8*h200 host:2TiB", "NVFP4_G16", 0},
+        {"0.18.0", "8*b200 host:2TiB", "FP8_E4M3", 576},
+        {"0.17.1", "8*b200 host:2TiB", "FP8_E4M3", 656},
+        {"0.14.0", "8*b200 host:2TiB", "FP8_E4M3", 656},
+        {"0.32.0", "8*b200 host:2TiB", NULL, 576},
+        {"0.31.0", "8*b200 host:2TiB", NULL, 576 * 2},
+        {"0.33.0", "8*b200 host:2TiB", "BF16", 576 * 2},
+        {"0.28.0", "8*mi300x host:2TiB", "FP8_E4M3", 576},
+        {"0.28.0", "8*mi300x host:2TiB", "FP8_DS_MLA", 0},
+        {"0.33.0", "8*rtx-pro-6000-workstation host:2TiB", NULL, 656},
+        {"0.23.0", "8*rtx-pro-6000-workstation host:2TiB", "FP8_DS_MLA", 0},
+        {"0.33.0", "8*h200 host:2TiB", NULL, 576 * 2},
     };
     ctxfit_model *model = catalog_model("glm-5.2", "BF16");
 
@@ -388,10 +400,62 @@ static void all_layers_are_sparse_where_one_has_an_indexer(void **state)
         o.tensor_parallel = 8;
         o.ctx_tokens = 4096;
         o.kv_cache_bytes = UINT64_C(1) << 34;
-        if (cases[i].fp8)
-            o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
+        if (cases[i].kv != NULL)
+            o.kv_key = o.kv_value = ctxfit_quant_from_name(cases[i].kv);
+        if (cases[i].bytes == 0) {
+            ctxfit_plan *plan = NULL;
+
+            assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), CTXFIT_E_REFUSED);
+            ctxfit_hw_free(hw);
+            continue;
+        }
         e = pool_of(model, hw, &o);
-        assert_int_equal(e.block_bytes, cases[i].bytes * e.block_tokens);
+        if (e.block_bytes != (78 * cases[i].bytes + 21 * 132) * e.block_tokens)
+            fail_msg("case %u: %llu bytes a token", (unsigned)i, (unsigned long long)(e.block_bytes / e.block_tokens));
+        ctxfit_hw_free(hw);
+    }
+    ctxfit_model_free(model);
+}
+
+/* Qwen3 8B: 36 layers of 8 heads of 128. A scale in F32 for each head of K and of V; FP4 with a byte for 16 elements. */
+static void caches_of_heads_take_what_their_type_says(void **state)
+{
+    static const struct {
+        const char *version, *spec, *kv;
+        uint64_t    bytes; /* of a head; 0: refused */
+        const char *says;
+    } cases[] = {
+        {"0.33.0", "h200", "FP8_PER_TOKEN_HEAD", 132, ""},
+        {"0.20.0", "h200", "INT8_PER_TOKEN_HEAD", 132, ""},
+        {"0.19.1", "h200", "INT8_PER_TOKEN_HEAD", 0, "this release does not have it"},
+        {"0.25.1", "h200", "INT4_PER_TOKEN_HEAD", 68, ""},
+        {"0.24.0", "h200", "INT4_PER_TOKEN_HEAD", 0, "this release does not have it"},
+        {"0.21.0", "b200", "NVFP4_G16", 72, ""},
+        {"0.20.2", "b200", "NVFP4_G16", 0, "this release does not have it"},
+        {"0.31.0", "h200", "NVFP4_G16", 0, "this release does not have it"},
+        {"0.32.0", "h200", "NVFP4_G16", 72, ""},
+        {"0.33.0", "mi300x", "NVFP4_G16", 0, "no attention backend of this GPU has it"},
+        {"0.33.0", "h200", "FP8_DS_MLA", 0, "only latent attention that chooses tokens"},
+        {"0.33.0", "h200", "KV_4BIT", 0, "expected the model's own (auto), bfloat16, float16 or fp8"},
+    };
+    ctxfit_model *model = catalog_model("qwen3-8b", "BF16");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_hw          *hw = machine(cases[i].spec);
+        ctxfit_plan        *plan = NULL;
+        ctxfit_error        error = {0};
+
+        o.ctx_tokens = 4096;
+        o.kv_key = o.kv_value = ctxfit_quant_from_name(cases[i].kv);
+        if (cases[i].bytes != 0) {
+            assert_int_equal(pool_of(model, hw, &o).block_bytes, UINT64_C(36) * 8 * 2 * 16 * cases[i].bytes);
+        } else {
+            assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_REFUSED);
+            if (strstr(error.message, cases[i].says) == NULL)
+                fail_msg("%s %s: %s", cases[i].version, cases[i].kv, error.message);
+        }
         ctxfit_hw_free(hw);
     }
     ctxfit_model_free(model);
@@ -430,6 +494,7 @@ int main(void)
         cmocka_unit_test(blocks_that_draft_beyond_64_bits_are_an_error),
         cmocka_unit_test(blocks_and_tokens_of_a_byte_budget_are_those_of_the_log),
         cmocka_unit_test(all_layers_are_sparse_where_one_has_an_indexer),
+        cmocka_unit_test(caches_of_heads_take_what_their_type_says),
         cmocka_unit_test(weights_of_a_rank_are_near_what_was_loaded),
         cmocka_unit_test(the_largest_context_is_the_longest_request),
         cmocka_unit_test(stages_divide_the_layers),

@@ -65,7 +65,7 @@ class QuantFlags(enum.IntFlag):
     INT = 32
     #: only ik_llama.cpp knows it; ggml_type is a number of CTXFIT_DIALECT_IK
     IK = 64
-    #: a KV cache type of ExLlamaV3 ("KV_4BIT", or as TabbyAPI says it: "Q4")
+    #: a KV cache type of ExLlamaV3 ("KV_4BIT", or as TabbyAPI says it: "Q4") or vLLM
     CACHE_OTHER = 128
 
 
