@@ -168,7 +168,7 @@ static cfi_node *gathered_rows(cfi_build *b, const entry_kind *e, cfi_node *rows
         rows = cfi_get_rows(n, rows, read);
         rows = cfi_reshape_3d(n, rows, e->size, e->ratio, rows->ne[1] / e->ratio);
     }
-    return cfi_cont(n, cfi_permute(n, rows, 1, 0, 2, 3));
+    return cfi_cont_swapped(n, rows);
 }
 
 /* The rows of the batch: behind those that are kept they make entries, and the last of them are kept. */
@@ -188,7 +188,7 @@ static void make_entries(cfi_build *b, const entry_kind *e, const entry_inputs *
     all    = cfi_view_2d(n, all, all->ne[0], all->ne[1], all->nb[1]);
     all    = gathered_rows(b, e, cfi_concat(n, all, scores, 1), in->read);
     x      = cfi_sum_rows(n, cfi_mul(n, x, cfi_soft_max(n, all, NULL, NULL)));
-    x      = cfi_cont(n, cfi_permute(n, x, 1, 0, 2, 3));
+    x      = cfi_cont_swapped(n, x);
     x      = cfi_block_norm(b, x, cfi_weight_here(b, e->norm), NULL, CFI_OP_RMS_NORM, true);
     x      = cfi_block_rotated(b, tail_rotated(b, CFI_OP_ROPE, x, in->write_positions), in->rotation);
     cfi_block_store_k(b, entry_cache(b, e), x, in->write);

@@ -27,18 +27,35 @@ cfi_node *cfi_clip_need(cfi_clip_build *b, const char *name)
 
 static cfi_node *named(cfi_clip_build *b, const char *name, const char *end)
 {
-    char       full[96];
-    cfi_writer w;
+    cfi_clip_name full;
+    cfi_writer    w;
 
-    cfi_writer_init(&w, full, sizeof full);
+    cfi_writer_init(&w, full.text, sizeof full.text);
     cfi_write(&w, "%s.%s", name, end);
     (void)cfi_writer_finish(&w, NULL);
-    return cfi_clip_tensor(b, full);
+    return cfi_clip_tensor(b, full.text);
 }
 
-typedef struct block_name {
-    char text[64];
-} block_name;
+cfi_clip_name cfi_clip_numbered(const char *prefix, uint32_t number, const char *part)
+{
+    cfi_clip_name full;
+    cfi_writer    w;
+
+    cfi_writer_init(&w, full.text, sizeof full.text);
+    cfi_write(&w, "%s.%u.%s", prefix, (unsigned)number, part);
+    (void)cfi_writer_finish(&w, NULL);
+    return full;
+}
+
+static cfi_clip_name named_block(const cfi_clip_build *b, uint32_t layer, const char *name)
+{
+    return cfi_clip_numbered(b->clip->ears ? "a.blk" : "v.blk", layer, name);
+}
+
+cfi_node *cfi_clip_block(cfi_clip_build *b, uint32_t layer, const char *name)
+{
+    return cfi_clip_tensor(b, named_block(b, layer, name).text);
+}
 
 /* clip.cpp:2314, is_ffn_swapped */
 static bool swapped(cfi_clip_build *b, uint32_t layer)
@@ -46,24 +63,6 @@ static bool swapped(cfi_clip_build *b, uint32_t layer)
     const cfi_node *down = b->clip->apart == CFI_CLIP_OLD ? cfi_clip_block(b, layer, "ffn_down.weight") : NULL;
 
     return down != NULL && down->ne[0] == b->clip->embedding;
-}
-
-static block_name named_block(const cfi_clip_build *b, uint32_t layer, const char *name)
-{
-    block_name out;
-    cfi_writer w;
-
-    cfi_writer_init(&w, out.text, sizeof out.text);
-    cfi_write(&w, "%s.blk.%u.%s", b->clip->ears ? "a" : "v", (unsigned)layer, name);
-    (void)cfi_writer_finish(&w, NULL);
-    return out;
-}
-
-cfi_node *cfi_clip_block(cfi_clip_build *b, uint32_t layer, const char *name)
-{
-    block_name full = named_block(b, layer, name);
-
-    return cfi_clip_tensor(b, full.text);
 }
 
 /* ---- pieces ---- */
@@ -114,10 +113,10 @@ cfi_node *cfi_clip_ffn(cfi_clip_build *b, cfi_node *x, const char *up, const cha
 
 static cfi_node *plain_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
 {
-    bool       old  = swapped(b, layer);
-    block_name up   = named_block(b, layer, old ? "ffn_down" : "ffn_up");
-    block_name gate = named_block(b, layer, "ffn_gate");
-    block_name down = named_block(b, layer, old ? "ffn_up" : "ffn_down");
+    bool          old  = swapped(b, layer);
+    cfi_clip_name up   = named_block(b, layer, old ? "ffn_down" : "ffn_up");
+    cfi_clip_name gate = named_block(b, layer, "ffn_gate");
+    cfi_clip_name down = named_block(b, layer, old ? "ffn_up" : "ffn_down");
 
     return cfi_clip_ffn(b, x, up.text, gate.text, down.text, 0);
 }
@@ -159,16 +158,12 @@ cfi_node *cfi_clip_block_ffn(cfi_clip_build *b, cfi_node *x, uint32_t layer)
 
 cfi_node *cfi_clip_block_norm(cfi_clip_build *b, cfi_node *x, cfi_op op, uint32_t layer, const char *name)
 {
-    block_name full = named_block(b, layer, name);
-
-    return cfi_clip_norm(b, x, op, full.text);
+    return cfi_clip_norm(b, x, op, named_block(b, layer, name).text);
 }
 
 cfi_node *cfi_clip_block_linear(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *name)
 {
-    block_name full = named_block(b, layer, name);
-
-    return cfi_clip_linear(b, x, full.text);
+    return cfi_clip_linear(b, x, named_block(b, layer, name).text);
 }
 
 /* ---- attention (build_attn) ---- */
@@ -212,9 +207,7 @@ cfi_node *cfi_clip_attention(cfi_clip_build *b, const char *out, cfi_node *q, cf
 
 cfi_node *cfi_clip_block_attention(cfi_clip_build *b, uint32_t layer, cfi_node *q, cfi_node *k, cfi_node *v, cfi_node *mask)
 {
-    block_name out = named_block(b, layer, "attn_out");
-
-    return cfi_clip_attention(b, out.text, q, k, v, mask);
+    return cfi_clip_attention(b, named_block(b, layer, "attn_out").text, q, k, v, mask);
 }
 
 cfi_node *cfi_clip_part(cfi_clip_build *b, cfi_node *joint, uint64_t heads, uint64_t n_pos, uint64_t images)
@@ -259,12 +252,11 @@ typedef struct vit_layer {
 /* A norm of whole rows, or of heads: told by its width. */
 static cfi_node *norm_rows(cfi_clip_build *b, const vit_layer *l, cfi_node *x, const char *name, bool heads)
 {
-    block_name      full   = named_block(b, l->index, name);
-    const cfi_node *weight = named(b, full.text, "weight");
+    cfi_node *weight = named(b, named_block(b, l->index, name).text, "weight");
 
     if (weight == NULL || (weight->ne[0] == b->clip->head_size) != heads)
         return x;
-    return cfi_mul(b->net, cfi_op_same(b->net, l->norm, x), named(b, full.text, "weight"));
+    return cfi_mul(b->net, cfi_op_same(b->net, l->norm, x), weight);
 }
 
 static cfi_node *heads_of(cfi_clip_build *b, const vit_layer *l, cfi_node *x, uint64_t heads, const char *norm, bool whole)
@@ -326,8 +318,7 @@ cfi_node *cfi_clip_layer_scaled(cfi_clip_build *b, cfi_node *x, uint32_t layer, 
 
 static cfi_node *normed_after(cfi_clip_build *b, const vit_layer *l, cfi_node *x, const char *name)
 {
-    block_name full = named_block(b, l->index, name);
-    cfi_node  *w    = named(b, full.text, "weight");
+    cfi_node *w = named(b, named_block(b, l->index, name).text, "weight");
 
     return w != NULL ? cfi_mul(b->net, cfi_op_same(b->net, l->norm, x), w) : x;
 }

@@ -32,6 +32,12 @@ cfi_node *cfi_clip_tensor(cfi_clip_build *b, const char *name);
 cfi_node *cfi_clip_block(cfi_clip_build *b, uint32_t layer, const char *name); /* "attn_q.weight" of the encoder's block */
 cfi_node *cfi_clip_need(cfi_clip_build *b, const char *name);                   /* the graph is incomplete without it */
 
+typedef struct cfi_clip_name {
+    char text[96];
+} cfi_clip_name;
+
+cfi_clip_name cfi_clip_numbered(const char *prefix, uint32_t number, const char *part); /* "prefix.number.part" */
+
 /* ---- pieces; names are without ".weight" and ".bias" ---- */
 cfi_node *cfi_clip_input(cfi_clip_build *b, uint32_t quant, uint64_t ne0, uint64_t ne1);
 cfi_node *cfi_clip_plus(cfi_clip_build *b, cfi_node *x, cfi_node *bias);          /* x where there is no bias */

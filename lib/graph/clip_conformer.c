@@ -18,8 +18,6 @@ static cfi_node *heads_apart(cfi_clip_build *b, cfi_node *x)
     return cfi_reshape_3d(b->net, x, b->clip->head_size, b->clip->heads, x->ne[1]);
 }
 
-static cfi_node *turned_cont(cfi_net *net, cfi_node *x) { return cfi_cont(net, cfi_permute(net, x, 1, 0, 2, 3)); }
-
 /* Scores by distance become scores by position: padded, rolled, and read as rows of another length. */
 static cfi_node *by_position(cfi_clip_build *b, cfi_node *x, uint64_t width)
 {
@@ -45,9 +43,9 @@ static cfi_node *attend(cfi_clip_build *b, cfi_node *x, uint32_t layer, cfi_node
     q = cfi_permute(net, cfi_clip_plus(b, q, cfi_clip_block(b, layer, "pos_bias_v")), 0, 2, 1, 3);
     k = cfi_cont(net, cfi_permute(net, k, 0, 2, 1, 3));
     v = cfi_cont(net, cfi_permute(net, v, 1, 2, 0, 3));
-    x = turned_cont(net, cfi_mul_mat(net, u, k));
+    x = cfi_cont_swapped(net, cfi_mul_mat(net, u, k));
     p = cfi_permute(net, heads_apart(b, cfi_clip_mm(b, cfi_clip_block(b, layer, "linear_pos.weight"), distances)), 0, 2, 1, 3);
-    p = by_position(b, turned_cont(net, cfi_mul_mat(net, q, p)), x->ne[0]);
+    p = by_position(b, cfi_cont_swapped(net, cfi_mul_mat(net, q, p)), x->ne[0]);
     x = cfi_soft_max(net, cfi_op_same(net, CFI_OP_SCALE, cfi_add(net, x, p)), NULL, NULL);
     x = cfi_permute(net, cfi_mul_mat(net, x, v), 2, 0, 1, 3);
     return cfi_clip_block_linear(b, cfi_cont_2d(net, x, x->ne[0] * x->ne[1], x->ne[2]), layer, "attn_out");
@@ -209,32 +207,18 @@ static cfi_node *speech_layers(cfi_clip_build *b, cfi_node *x, const speech_bloc
     return kept != NULL ? cfi_concat(b->net, kept, x, 0) : x;
 }
 
-typedef struct query_name {
-    char text[48];
-} query_name;
-
-static query_name query_part(uint32_t layer, const char *part)
-{
-    query_name out;
-    cfi_writer w;
-
-    cfi_writer_init(&w, out.text, sizeof out.text);
-    cfi_write(&w, "a.proj_blk.%u.%s", (unsigned)layer, part);
-    (void)cfi_writer_finish(&w, NULL);
-    return out;
-}
+static cfi_clip_name query_part(uint32_t layer, const char *part) { return cfi_clip_numbered("a.proj_blk", layer, part); }
 
 static cfi_node *query_heads(cfi_clip_build *b, cfi_node *x, uint32_t layer, const char *part)
 {
-    uint64_t   heads = speech_number(b, CFI_CLIP_QUERY_HEADS), length = x->ne[1], count = x->ne[2];
-    query_name name  = query_part(layer, part);
+    uint64_t heads = speech_number(b, CFI_CLIP_QUERY_HEADS), length = x->ne[1], count = x->ne[2];
 
-    return cfi_reshape_4d(b->net, cfi_clip_linear(b, x, name.text), b->clip->embedding / heads, heads, length, count);
+    return cfi_reshape_4d(b->net, cfi_clip_linear(b, x, query_part(layer, part).text), b->clip->embedding / heads, heads, length, count);
 }
 
 static cfi_node *query_attention(cfi_clip_build *b, cfi_node *queries, cfi_node *seen, uint32_t layer, const char *const names[5])
 {
-    query_name out = query_part(layer, names[3]), norm = query_part(layer, names[4]);
+    cfi_clip_name out = query_part(layer, names[3]), norm = query_part(layer, names[4]);
     cfi_node  *q = query_heads(b, queries, layer, names[0]);
     cfi_node  *k = query_heads(b, seen, layer, names[1]);
     cfi_node  *v = query_heads(b, seen, layer, names[2]);
@@ -248,7 +232,7 @@ static cfi_node *query_layer(cfi_clip_build *b, cfi_node *queries, cfi_node *see
 {
     static const char *const self[5]  = {"self_attn_q", "self_attn_k", "self_attn_v", "self_attn_out", "self_attn_norm"};
     static const char *const cross[5] = {"cross_attn_q", "cross_attn_k", "cross_attn_v", "cross_attn_out", "cross_attn_norm"};
-    query_name up = query_part(layer, "ffn_up"), down = query_part(layer, "ffn_down"), norm = query_part(layer, "ffn_norm");
+    cfi_clip_name up = query_part(layer, "ffn_up"), down = query_part(layer, "ffn_down"), norm = query_part(layer, "ffn_norm");
     cfi_node  *x;
 
     queries = query_attention(b, queries, queries, layer, self);

@@ -278,7 +278,7 @@ cfi_node *cfi_clip_graph_gemma4a(cfi_clip_build *b)
 /* gemma4ua.cpp: no layers */
 cfi_node *cfi_clip_graph_gemma4ua(cfi_clip_build *b)
 {
-    cfi_node *x = cfi_cont(b->net, cfi_permute(b->net, cfi_clip_raw(b, 1), 1, 0, 2, 3));
+    cfi_node *x = cfi_cont_swapped(b->net, cfi_clip_raw(b, 1));
 
     x = cfi_op_same(b->net, CFI_OP_RMS_NORM, x);
     return cfi_clip_mm(b, cfi_clip_tensor(b, "mm.a.input_projection.weight"), x);

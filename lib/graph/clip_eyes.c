@@ -292,7 +292,7 @@ cfi_node *cfi_clip_graph_step3vl(cfi_clip_build *b)
     x = halved_plane(b, x, "mm.0.weight", "mm.0.bias");
     x = halved_plane(b, x, "mm.1.weight", "mm.1.bias");
     x = cfi_reshape_3d(net, x, x->ne[0] * x->ne[1], x->ne[2], x->ne[3]);
-    x = cfi_cont(net, cfi_permute(net, x, 1, 0, 2, 3));
+    x = cfi_cont_swapped(net, x);
     return cfi_clip_mm(b, cfi_clip_tensor(b, "mm.model.fc.weight"), x);
 }
 

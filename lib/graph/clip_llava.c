@@ -70,37 +70,28 @@ static cfi_node *mlp_projector(cfi_clip_build *b, cfi_node *x)
 static cfi_node *channels_first(cfi_net *net, cfi_node *x) { return cfi_cont(net, cfi_permute(net, x, 1, 2, 0, 3)); }
 static cfi_node *channels_last(cfi_net *net, cfi_node *x) { return cfi_cont(net, cfi_permute(net, x, 2, 0, 1, 3)); }
 
-static cfi_node *ldp_name(cfi_clip_build *b, cfi_node *x, uint32_t block, const char *part, bool norm)
-{
-    char       name[64];
-    cfi_writer w;
-
-    cfi_writer_init(&w, name, sizeof name);
-    cfi_write(&w, "mm.model.mb_block.%u.block.%s", (unsigned)block, part);
-    (void)cfi_writer_finish(&w, NULL);
-    return norm ? cfi_clip_norm(b, x, CFI_OP_NORM, name) : cfi_clip_linear(b, x, name);
-}
+static cfi_clip_name ldp_part(uint32_t block, const char *part) { return cfi_clip_numbered("mm.model.mb_block", block, part); }
 
 static cfi_node *ldp_block(cfi_clip_build *b, cfi_node *x, uint32_t block)
 {
     cfi_net  *net    = b->net;
-    cfi_node *kernel = cfi_clip_need(b, block == 1 ? "mm.model.mb_block.1.block.0.0.weight" : "mm.model.mb_block.2.block.0.0.weight");
+    cfi_node *kernel = cfi_clip_need(b, ldp_part(block, "block.0.0.weight").text);
     cfi_node *kept;
     uint64_t  w, h;
 
     x    = channels_first(net, cfi_conv_2d_dw(net, kernel, x, block, 1));
-    x    = channels_last(net, ldp_name(b, x, block, "0.1", true));
+    x    = channels_last(net, cfi_clip_norm(b, x, CFI_OP_NORM, ldp_part(block, "block.0.1").text));
     kept = cfi_clip_act(b, x, NULL, 0);
     x    = cfi_pool_2d(net, kept, kept->ne[0], kept->ne[1]);
     x    = cfi_reshape_2d(net, x, x->ne[0] * x->ne[1] * x->ne[2], x->ne[3]);
-    x    = cfi_clip_act(b, ldp_name(b, x, block, "1.fc1", false), NULL, 0);
-    x    = cfi_clip_act(b, ldp_name(b, x, block, "1.fc2", false), NULL, 0);
+    x    = cfi_clip_act(b, cfi_clip_linear(b, x, ldp_part(block, "block.1.fc1").text), NULL, 0);
+    x    = cfi_clip_act(b, cfi_clip_linear(b, x, ldp_part(block, "block.1.fc2").text), NULL, 0);
     x    = cfi_mul(net, kept, cfi_reshape_4d(net, x, 1, 1, x->ne[0], x->ne[1]));
     w    = x->ne[0];
     h    = x->ne[1];
-    x    = cfi_cont(net, cfi_permute(net, cfi_reshape_3d(net, x, w * h, x->ne[2], x->ne[3]), 1, 0, 2, 3));
-    x    = ldp_name(b, x, block, "2.0", false);
-    return ldp_name(b, cfi_reshape_4d(net, x, x->ne[0], w, h, x->ne[3]), block, "2.1", true);
+    x    = cfi_cont_swapped(net, cfi_reshape_3d(net, x, w * h, x->ne[2], x->ne[3]));
+    x    = cfi_clip_linear(b, x, ldp_part(block, "block.2.0").text);
+    return cfi_clip_norm(b, cfi_reshape_4d(net, x, x->ne[0], w, h, x->ne[3]), CFI_OP_NORM, ldp_part(block, "block.2.1").text);
 }
 
 static cfi_node *ldp_projector(cfi_clip_build *b, cfi_node *x)
@@ -140,7 +131,7 @@ static cfi_node *glm_edge_projector(cfi_clip_build *b, cfi_node *x)
     x    = cfi_cont_4d(net, x, side, side, x->ne[1], 1);
     x    = cfi_conv_2d(net, cfi_clip_need(b, "adapter.conv.weight"), x, 2, 0);
     x    = cfi_reshape_3d(net, x, x->ne[0] * x->ne[1], x->ne[2], 1);
-    x    = cfi_cont(net, cfi_permute(net, x, 1, 0, 2, 3));
+    x    = cfi_cont_swapped(net, x);
     x    = cfi_clip_plus(b, x, cfi_clip_tensor(b, "adapter.conv.bias"));
     x    = cfi_clip_norm(b, cfi_clip_linear(b, x, "adapter.linear.linear"), CFI_OP_NORM, "adapter.linear.norm1");
     x    = cfi_op_over(net, CFI_OP_UNARY, x);

@@ -12,13 +12,9 @@ typedef struct mobile_block {
 
 static cfi_node *stage_tensor(cfi_clip_build *b, const mobile_block *block, const char *name)
 {
-    char       full[64];
-    cfi_writer w;
+    static const char stages[STAGES][8] = {"v.blk.0", "v.blk.1", "v.blk.2", "v.blk.3"};
 
-    cfi_writer_init(&w, full, sizeof full);
-    cfi_write(&w, "v.blk.%u.%u.%s", (unsigned)block->stage, (unsigned)block->index, name);
-    (void)cfi_writer_finish(&w, NULL);
-    return cfi_clip_tensor(b, full);
+    return cfi_clip_tensor(b, cfi_clip_numbered(stages[block->stage], block->index, name).text);
 }
 
 /* Over channels (rms_norm_2d). */
@@ -105,12 +101,12 @@ static cfi_node *mobile_attention(cfi_clip_build *b, const mobile_block *p, cfi_
     uint64_t  head  = cfi_max_u64(1, k->ne[2]), heads = q->ne[2] / head, pixels = x->ne[0] * x->ne[1], fewer = k->ne[0] * k->ne[1];
 
     q = cfi_reshape_4d(net, cfi_reshape_3d(net, q, pixels, head * heads, x->ne[3]), pixels, head, heads, x->ne[3]);
-    q = cfi_cont(net, cfi_permute(net, q, 1, 0, 2, 3));
+    q = cfi_cont_swapped(net, q);
     k = cfi_reshape_4d(net, cfi_reshape_3d(net, k, fewer, head, x->ne[3]), fewer, head, 1, x->ne[3]);
-    k = cfi_cont(net, cfi_permute(net, k, 1, 0, 2, 3));
+    k = cfi_cont_swapped(net, k);
     v = cfi_cont(net, cfi_reshape_4d(net, cfi_reshape_3d(net, v, fewer, head, x->ne[3]), fewer, head, 1, x->ne[3]));
     q = cfi_soft_max(net, cfi_op_same(net, CFI_OP_SCALE, cfi_mul_mat(net, k, q)), NULL, NULL);
-    q = cfi_cont(net, cfi_permute(net, cfi_mul_mat(net, v, q), 1, 0, 2, 3));
+    q = cfi_cont_swapped(net, cfi_mul_mat(net, v, q));
     q = cfi_reshape_4d(net, cfi_reshape_3d(net, q, pixels, head * heads, x->ne[3]), x->ne[0], x->ne[1], head * heads, x->ne[3]);
     x = cfi_conv_2d_direct(b->net, stage_tensor(b, p, "attn.output.proj.weight"), cfi_cont(net, q), 1, 0);
     if (in->ne[0] != x->ne[0] || in->ne[2] != x->ne[2])

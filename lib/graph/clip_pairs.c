@@ -88,31 +88,18 @@ cfi_node *cfi_clip_graph_qwen2vl(cfi_clip_build *b)
 /* Features of some layers are handed over beside the last. */
 static cfi_node *deepstack(cfi_clip_build *b, cfi_node *x, uint32_t layer, cfi_node *before)
 {
-    uint64_t   merged = (uint64_t)b->clip->merge * b->clip->merge;
-    char       name[3][40];
-    cfi_writer w;
+    uint64_t      merged = (uint64_t)b->clip->merge * b->clip->merge;
+    cfi_clip_name norm = cfi_clip_numbered("v.deepstack", layer, "norm");
+    cfi_clip_name up = cfi_clip_numbered("v.deepstack", layer, "fc1"), down = cfi_clip_numbered("v.deepstack", layer, "fc2");
 
-    for (uint32_t i = 0; i < 3; i++) {
-        static const char *const parts[3] = {"norm", "fc1", "fc2"};
-
-        cfi_writer_init(&w, name[i], sizeof name[i]);
-        cfi_write(&w, "v.deepstack.%u.%s", (unsigned)layer, parts[i]);
-        (void)cfi_writer_finish(&w, NULL);
-    }
     x = cfi_reshape_3d(b->net, x, b->clip->embedding * merged, b->patches / merged, 1);
-    x = cfi_clip_ffn(b, cfi_clip_norm(b, x, CFI_OP_NORM, name[0]), name[1], NULL, name[2], 0);
+    x = cfi_clip_ffn(b, cfi_clip_norm(b, x, CFI_OP_NORM, norm.text), up.text, NULL, down.text, 0);
     return before != NULL ? cfi_concat(b->net, before, x, 0) : x;
 }
 
 static bool has_deepstack(cfi_clip_build *b, uint32_t layer)
 {
-    char       name[40];
-    cfi_writer w;
-
-    cfi_writer_init(&w, name, sizeof name);
-    cfi_write(&w, "v.deepstack.%u.fc1.weight", (unsigned)layer);
-    (void)cfi_writer_finish(&w, NULL);
-    return cfi_clip_tensor(b, name) != NULL;
+    return cfi_clip_tensor(b, cfi_clip_numbered("v.deepstack", layer, "fc1.weight").text) != NULL;
 }
 
 cfi_node *cfi_clip_graph_qwen3vl(cfi_clip_build *b)

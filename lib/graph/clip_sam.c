@@ -2,25 +2,12 @@
  * tools/mtmd/models/deepseekocr.cpp, deepseekocr2.cpp. */
 #include "clip_build.h"
 
-typedef struct sam_name {
-    char text[64];
-} sam_name;
-
 typedef struct sam_rel {
     cfi_node *window;  /* distances within a window */
     cfi_node *whole;
 } sam_rel;
 
-static sam_name sam_part(uint32_t layer, const char *part)
-{
-    sam_name   out;
-    cfi_writer w;
-
-    cfi_writer_init(&w, out.text, sizeof out.text);
-    cfi_write(&w, "v.sam.blk.%u.%s", (unsigned)layer, part);
-    (void)cfi_writer_finish(&w, NULL);
-    return out;
-}
+static cfi_clip_name sam_part(uint32_t layer, const char *part) { return cfi_clip_numbered("v.sam.blk", layer, part); }
 
 static uint64_t sam_width(const cfi_clip_build *b) { return b->clip->sense->value[CFI_CLIP_SAM_EMBEDDING]; }
 static uint64_t sam_heads(const cfi_clip_build *b) { return cfi_max_u64(1, b->clip->sense->value[CFI_CLIP_SAM_HEADS]); }
@@ -76,9 +63,9 @@ static cfi_node *by_distances(cfi_clip_build *b, cfi_node *table, cfi_node *indi
     uint64_t size = table->ne[0], length = table->ne[1], need = side > 0 ? 2 * side - 1 : 0;
 
     if (need != length) {
-        table = cfi_reshape_3d(net, cfi_cont(net, cfi_permute(net, table, 1, 0, 2, 3)), length, 1, size);
+        table = cfi_reshape_3d(net, cfi_cont_swapped(net, table), length, 1, size);
         table = cfi_reshape_4d(net, cfi_upscale(net, table, need, 1, size, 1), need, size, 1, 1);
-        table = cfi_cont(net, cfi_permute(net, table, 1, 0, 2, 3));
+        table = cfi_cont_swapped(net, table);
     }
     table = cfi_get_rows(net, table, cfi_reshape_1d(net, indices, side * side));
     return cfi_reshape_3d(net, table, size, side, side);
@@ -87,7 +74,7 @@ static cfi_node *by_distances(cfi_clip_build *b, cfi_node *table, cfi_node *indi
 static cfi_node *sam_mask(cfi_clip_build *b, cfi_node *q, uint32_t layer, cfi_node *indices, const uint64_t side[2])
 {
     cfi_net  *net   = b->net;
-    sam_name  across = sam_part(layer, "attn.pos_w.weight"), down = sam_part(layer, "attn.pos_h.weight");
+    cfi_clip_name across = sam_part(layer, "attn.pos_w.weight"), down = sam_part(layer, "attn.pos_h.weight");
     uint64_t  cells = side[0] * side[1], sets = q->ne[1] * q->ne[3];
     cfi_node *w     = by_distances(b, cfi_clip_need(b, across.text), indices, side[0]);
     cfi_node *h     = by_distances(b, cfi_clip_need(b, down.text), indices, side[1]);
@@ -106,7 +93,7 @@ static cfi_node *sam_attention(cfi_clip_build *b, cfi_node *x, uint32_t layer, c
 {
     cfi_net  *net = b->net;
     uint64_t  width = sam_width(b), heads = sam_heads(b), side[2] = {x->ne[1], x->ne[2]}, cells = side[0] * side[1], sets = x->ne[3];
-    sam_name  joint = sam_part(layer, "attn.qkv"), out = sam_part(layer, "attn.out");
+    cfi_clip_name joint = sam_part(layer, "attn.qkv"), out = sam_part(layer, "attn.out");
     cfi_node *part[3];
 
     x = cfi_reshape_4d(net, cfi_clip_linear(b, x, joint.text), width, 3, cells, sets);
@@ -123,8 +110,8 @@ static cfi_node *sam_layer(cfi_clip_build *b, cfi_node *residual, uint32_t layer
     cfi_net  *net    = b->net;
     uint64_t  window = b->clip->sense->value[CFI_CLIP_WINDOW_SIZE];
     bool      whole  = sees_whole(layer);
-    sam_name  pre = sam_part(layer, "pre_ln"), post = sam_part(layer, "post_ln");
-    sam_name  up = sam_part(layer, "mlp.lin1"), down = sam_part(layer, "mlp.lin2");
+    cfi_clip_name pre = sam_part(layer, "pre_ln"), post = sam_part(layer, "post_ln");
+    cfi_clip_name up = sam_part(layer, "mlp.lin1"), down = sam_part(layer, "mlp.lin2");
     cfi_node *x      = cfi_clip_norm(b, residual, CFI_OP_NORM, pre.text);
     uint64_t  width = x->ne[1], height = x->ne[2];
 
@@ -182,7 +169,7 @@ static bool sam_possible(const cfi_clip_build *b)
 static cfi_node *flat(cfi_clip_build *b, cfi_node *x)
 {
     x = cfi_reshape_3d(b->net, x, x->ne[0] * x->ne[1], x->ne[2], x->ne[3]);
-    return cfi_cont(b->net, cfi_permute(b->net, x, 1, 0, 2, 3));
+    return cfi_cont_swapped(b->net, x);
 }
 
 static cfi_node *counted_up(cfi_net *net, uint64_t n)

@@ -329,6 +329,8 @@ cfi_node *cfi_cont_4d(cfi_net *net, cfi_node *a, uint64_t ne0, uint64_t ne1, uin
 
 cfi_node *cfi_cont(cfi_net *net, cfi_node *a) { return cfi_cont_4d(net, a, a->ne[0], a->ne[1], a->ne[2], a->ne[3]); }
 
+cfi_node *cfi_cont_swapped(cfi_net *net, cfi_node *a) { return cfi_cont(net, cfi_permute(net, a, 1, 0, 2, 3)); }
+
 cfi_node *cfi_cont_2d(cfi_net *net, cfi_node *a, uint64_t ne0, uint64_t ne1) { return cfi_cont_4d(net, a, ne0, ne1, 1, 1); }
 
 cfi_node *cfi_reshape_4d(cfi_net *net, cfi_node *a, uint64_t ne0, uint64_t ne1, uint64_t ne2, uint64_t ne3)

@@ -111,6 +111,7 @@ cfi_node *cfi_set_rows(cfi_net *net, cfi_node *to, cfi_node *rows, cfi_node *ids
 cfi_node *cfi_cpy(cfi_net *net, cfi_node *from, cfi_node *to);
 cfi_node *cfi_cast(cfi_net *net, cfi_node *a, uint32_t quant);
 cfi_node *cfi_cont(cfi_net *net, cfi_node *a);
+cfi_node *cfi_cont_swapped(cfi_net *net, cfi_node *a); /* its first two axes: of a permuted view, as ggml_transpose() makes none */
 cfi_node *cfi_cont_2d(cfi_net *net, cfi_node *a, uint64_t ne0, uint64_t ne1);
 cfi_node *cfi_cont_4d(cfi_net *net, cfi_node *a, uint64_t ne0, uint64_t ne1, uint64_t ne2, uint64_t ne3);
 cfi_node *cfi_reshape_1d(cfi_net *net, cfi_node *a, uint64_t ne0);
