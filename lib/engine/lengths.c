@@ -51,8 +51,9 @@ static uint64_t length_scaled(uint64_t tokens, double factor)
     return factor > 0 && product < 9007199254740992.0 ? (uint64_t)product : tokens;
 }
 
-/* Whether Gemma 3's parameters of the rope are by kind of layer, so that none is found beside them. */
-static bool rope_by_layers(const ctxfit_model *model)
+/* Gemma 3's scaling of the rope does not lengthen a context: vLLM 0.33.0 asks for that name ("gemma3" in model_type), SGLang 0.5.23 looks
+ * for a factor beside parameters that are by kind of layer there, and finds none. */
+static bool rope_leaves_length(const ctxfit_model *model)
 {
     return strncmp(model->arch_name, "gemma3", 6) == 0;
 }
@@ -77,7 +78,7 @@ static bool is_rope(double stated, cfi_config_rope kind) { return stated == (dou
 /* vllm/config/model.py, _get_and_verify_max_len() */
 static cfi_engine_length length_vllm(const ctxfit_model *model, const double *fact, uint32_t release)
 {
-    const double      rope = rope_by_layers(model) ? CFI_FACT_UNSTATED : fact[CFI_FACT_CONFIG_ROPE_TYPE];
+    const double      rope = rope_leaves_length(model) ? CFI_FACT_UNSTATED : fact[CFI_FACT_CONFIG_ROPE_TYPE];
     const bool        whole = cfi_vllm_changed(release, CFI_VLLM_YARN_WHOLE);
     const uint64_t    original = cfi_fact_u32(fact, CFI_FACT_CONFIG_ORIGINAL), before = cfi_fact_u32(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL);
     uint64_t          derived = length_least(fact);
@@ -103,7 +104,7 @@ static cfi_engine_length length_sglang(const ctxfit_model *model, const double *
 {
     static const cfi_fact keys[] = {CFI_FACT_CONFIG_SEQUENCE_LENGTH, CFI_FACT_CONFIG_SEQ_LENGTH, CFI_FACT_CONFIG_MAX_SEQ_LEN,
                                     CFI_FACT_CONFIG_MODEL_MAX_LENGTH, CFI_FACT_CONFIG_POSITIONS};
-    const bool        scales = is_rope(fact[CFI_FACT_CONFIG_ROPE_TYPE], CFI_CONFIG_ROPE_OTHER) && !rope_by_layers(model) &&
+    const bool        scales = is_rope(fact[CFI_FACT_CONFIG_ROPE_TYPE], CFI_CONFIG_ROPE_OTHER) && !rope_leaves_length(model) &&
                         cfi_fact_u32(fact, CFI_FACT_CONFIG_ROPE_ORIGINAL) == 0;
     cfi_engine_length out = {LENGTH_UNKNOWN, LENGTH_UNKNOWN};
 

@@ -47,10 +47,10 @@ cfi_node *cfi_block_scores(cfi_build *b, cfi_node *q, cfi_node *k, cfi_node *v, 
     return x;
 }
 
-/* Grok caps by tanh and scales twice, Gemma-2 always caps; others state a cap that nothing reads (src/llama-graph.cpp:2575). */
+/* Grok caps by tanh and scales twice, Gemma-2 always caps (src/llama-graph.cpp:2575). */
 cfi_node *cfi_block_cap_scores(cfi_build *b, cfi_node *x)
 {
-    if (!cfi_build_arch(b, "grok") && !cfi_build_arch(b, "gemma2"))
+    if ((b->flags & CFI_PROGRAM_CAPS_SCORES) == 0)
         return x;
     x = cfi_op_same(b->net, CFI_OP_SCALE, x);
     x = cfi_op_same(b->net, CFI_OP_UNARY, x);

@@ -132,7 +132,7 @@ static cfi_node *head_view(cfi_build *b, cfi_node *x, const delta_shape *s, uint
 
 void cfi_step_delta_net(cfi_build *b, uint32_t arg)
 {
-    bool        apart = !cfi_build_arch(b, "qwen3next"); /* Qwen3.5 and on */
+    bool        apart = (b->flags & CFI_PROGRAM_JOINT_DELTA) == 0; /* Qwen3.5 and on */
     const ctxfit_layer_info *info = b->layer;
     cfi_net    *n = b->net;
     delta_shape s = {info->state_size, cfi_max_u64(info->state_groups, 1), 0, cfi_max_u64(info->state_heads, 1),
@@ -199,7 +199,7 @@ void cfi_step_gated_attention(cfi_build *b, uint32_t arg)
     full = project_biased(b, CFI_W_ATTN_Q);
     b->k = cfi_reshape_3d(n, project_biased(b, CFI_W_ATTN_K), head, info->kv_heads, b->tokens);
     b->v = cfi_reshape_3d(n, project_biased(b, CFI_W_ATTN_V), head, info->kv_heads, b->tokens);
-    if (cfi_build_arch(b, "qwen3next"))
+    if ((b->flags & CFI_PROGRAM_JOINT_DELTA) != 0)
         full = cfi_reshape_4d(n, full, head * 2, info->heads, b->tokens, 1);
     b->q = cfi_view_3d(n, full, head, info->heads, b->tokens, head * 8, head * 8 * info->heads);
     gate = cfi_view_3d(n, full, head, info->heads, b->tokens, head * 8, head * 8 * info->heads);

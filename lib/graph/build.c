@@ -87,8 +87,6 @@ double cfi_build_fact(const cfi_build *b, cfi_fact fact, double otherwise)
 
 bool cfi_build_changed(const cfi_build *b, cfi_engine_change change) { return cfi_engine_changed(b->run->build, change); }
 
-bool cfi_build_arch(const cfi_build *b, const char *name) { return strcmp(b->model->arch_name, name) == 0; }
-
 bool cfi_build_uncached(const cfi_build *b)
 {
     return (b->model->arch->flags & CFI_ARCH_NO_CACHE) != 0 || (b->flags & (CFI_PROGRAM_UNCACHED | CFI_PROGRAM_ENCODER)) != 0;

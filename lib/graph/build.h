@@ -65,7 +65,6 @@ bool      cfi_has_weight(cfi_build *b, cfi_weight name);
 /* ---- facts ---- */
 double cfi_build_fact(const cfi_build *b, cfi_fact fact, double otherwise);
 bool   cfi_build_changed(const cfi_build *b, cfi_engine_change change);
-bool   cfi_build_arch(const cfi_build *b, const char *name);
 bool   cfi_build_uncached(const cfi_build *b); /* attends to the batch itself */
 
 /* ---- inputs ---- */
@@ -178,7 +177,11 @@ enum {
     CFI_PROGRAM_LIMITS_FIRST = 1u << 11, /* they clamp what enters the activation instead */
     CFI_PROGRAM_DEEPSEEK4    = CFI_PROGRAM_LIMITS | CFI_PROGRAM_LIMITS_FIRST | CFI_PROGRAM_UNMIXED | CFI_PROGRAM_FF_UNBIASED,
     CFI_PROGRAM_BLOCKS       = CFI_PROGRAM_VIEWS_INPUTS | CFI_PROGRAM_FF_UNBIASED,
-    CFI_PROGRAM_WEIGHS_FIRST = 1u << 6  /* experts get rows times their weights, and are chosen before the gating function */
+    CFI_PROGRAM_WEIGHS_FIRST = 1u << 6,  /* experts get rows times their weights, and are chosen before the gating function */
+    CFI_PROGRAM_CAPS_SCORES  = 1u << 14, /* attention's scores are capped; others state a cap that nothing reads */
+    CFI_PROGRAM_STREAMS_LIST = 1u << 15, /* a list says which layers take a stream of the embedding; else the first ones do */
+    CFI_PROGRAM_JOINT_DELTA  = 1u << 16, /* delta nets have one matrix for q, k, v and z, and repeat keys side by side */
+    CFI_PROGRAM_JOINT_SCALED = CFI_PROGRAM_JOINT_DELTA | CFI_PROGRAM_FF_SCALED
 };
 /* Arguments of steps: metadata that only some architectures read. */
 enum { CFI_SCALED_IF_STATED = 1, CFI_SCALED_BY_DEFAULT, CFI_CLAMPED, CFI_UNSCALED, CFI_UNBIASED, CFI_SPLIT_HEADS, CFI_ALWAYS };

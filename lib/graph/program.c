@@ -114,10 +114,9 @@ static bool every(const cfi_build *b, cfi_fact fact)
     return layers >= 1 && layers < UINT32_MAX && (b->index + 1) % (uint32_t)layers == 0;
 }
 
-/* The streams of a layer are listed, or each of the first layers has one. */
 static bool has_stream(const cfi_build *b)
 {
-    if (cfi_build_arch(b, "granite"))
+    if ((b->flags & CFI_PROGRAM_STREAMS_LIST) != 0)
         return b->index > 0 && (b->model->layer_marks[b->index] & CFI_LAYER_STREAM) != 0;
     return (b->index + 2) * (uint64_t)b->model->info.embedding <= b->model->info.embedding_inputs;
 }

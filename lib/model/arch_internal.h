@@ -93,7 +93,9 @@ enum {
     CFI_ARCH_PLAIN_FF       = 1u << 13, /* feed-forward without a gate */
     CFI_ARCH_LOOPED         = 1u << 14, /* num_loops: the blocks are passed several times, each pass with its own cache */
     CFI_ARCH_NEXTN_PROBED   = 1u << 15, /* its files may state NextN blocks and leave them out: then there are none (deepseek4) */
-    CFI_ARCH_FLASH_ABORTS   = 1u << 16  /* its V has no heads when it is stored: ggml_set_rows asserts (plm; b10472, 0.7.0 measured) */
+    CFI_ARCH_FLASH_ABORTS   = 1u << 16, /* its V has no heads when it is stored: ggml_set_rows asserts (plm; b10472, 0.7.0 measured) */
+    CFI_ARCH_READS_STATES   = 1u << 17, /* a drafter that goes by the hidden states of the model it drafts for (eagle3) */
+    CFI_ARCH_ONE_LIMIT      = 1u << 18  /* its dense layers take the experts' limit where they state none (deepseek4.cpp:38) */
 };
 
 /* What a layout works on. */

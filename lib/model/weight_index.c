@@ -286,8 +286,7 @@ static double config_rope_of(cfi_meta *meta, const char *key)
 void cfi_model_read_facts(ctxfit_model *model, cfi_meta *meta)
 {
     mark_layers_above(model, meta, "swiglu_clamp_exp", 1e-6, CFI_LAYER_CLAMPS_EXPERTS);
-    /* DeepSeek-V4 takes the experts' limit where it states none for the others (src/models/deepseek4.cpp:38). */
-    if (strcmp(model->arch_name, "deepseek4") == 0 && !cfi_meta_has(meta, "swiglu_clamp_shexp"))
+    if ((model->arch->flags & CFI_ARCH_ONE_LIMIT) != 0 && !cfi_meta_has(meta, "swiglu_clamp_shexp"))
         mark_layers_above(model, meta, "swiglu_clamp_exp", 1e-6, CFI_LAYER_CLAMPS_DENSE);
     else
         mark_layers_above(model, meta, "swiglu_clamp_shexp", 1e-6, CFI_LAYER_CLAMPS_DENSE);

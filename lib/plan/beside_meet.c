@@ -46,8 +46,7 @@ static ctxfit_status check_devices(const cfi_question *q, uint64_t devices, cons
 /* Drafters of these kinds read hidden states of the model, and take back what it has seen of a draft token by token. */
 static bool reads_states(const cfi_beside_item *item)
 {
-    return item->kind == CTXFIT_BESIDE_NEXTN || strcmp(item->draft->arch_name, "eagle3") == 0 ||
-           strcmp(item->draft->arch_name, "dflash") == 0;
+    return item->kind == CTXFIT_BESIDE_NEXTN || (item->draft->arch->flags & CFI_ARCH_READS_STATES) != 0;
 }
 
 /* Engines whose drafts have no other setting. */
