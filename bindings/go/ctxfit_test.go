@@ -388,6 +388,9 @@ func TestCheckpoint(t *testing.T) {
 	if !c.Measured || c.Bytes != 16 || c.ExpertBytes != 4 || c.EmbeddingBytes != 12 || c.Quant != ctxfit.CheckpointQuantFP8 || c.QuantMethod != "fp8" {
 		t.Errorf("%+v", c)
 	}
+	if text := m.String(); !strings.Contains(text, "checkpoint of fp8") {
+		t.Error(text)
+	}
 	if dense, experts, err := m.CheckpointLayer(0); err != nil || dense != 0 || experts != 4 {
 		t.Errorf("%d, %d, %v", dense, experts, err)
 	}

@@ -288,7 +288,11 @@ func (m *Model) String() string {
 	if name == "" {
 		name = info.Architecture
 	}
-	return fmt.Sprintf("%s %v, %.1f B parameters, %d bytes", name, info.FileType, float64(info.Parameters)/1e9, info.DataBytes)
+	stored := ""
+	if c, err := m.Checkpoint(); err == nil && c.QuantMethod != "" {
+		stored = ", checkpoint of " + c.QuantMethod
+	}
+	return fmt.Sprintf("%s %v%s, %.1f B parameters, %d bytes", name, info.FileType, stored, float64(info.Parameters)/1e9, info.DataBytes)
 }
 
 // Attention is how a layer attends.

@@ -110,7 +110,7 @@ bool cli_loads_as_stored(const cli_request *request, const ctxfit_model *model, 
     for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
         if (strcmp(engine, engines[i]) == 0)
             return true;
-    return false;
+    return strcmp(engine, "lm-studio") == 0 && c.quant == CTXFIT_CHECKPOINT_QUANT_MLX;
 }
 
 static void advise_file_type(cli_advice *a, const ctxfit_plan_summary *s)

@@ -96,6 +96,10 @@ static void write_row_as_json(const local_row *row)
            (unsigned)row->stored.files, is_checkpoint(row) ? "true" : "false", is_unfinished(row) ? "true" : "false");
     if (row->file_type != 0)
         printf(",\"file_type\":\"%s\"", ctxfit_file_type_name(row->file_type));
+    if (row->quant[0] != '\0') {
+        fputs(",\"quant_method\":", stdout);
+        cli_write_json_string(row->quant, stdout);
+    }
     if (row->planned)
         printf(",\"fit\":\"%s\",\"n_ctx_seq\":%llu,\"total_bytes\":%llu,\"margin_bytes\":%lld,\"max_ctx_seq_tokens\":%llu", fit,
                (unsigned long long)row->summary.n_ctx_seq, (unsigned long long)row->summary.total_bytes,

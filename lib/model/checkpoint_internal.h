@@ -35,7 +35,5 @@ ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error);
  * E_NO_MEMORY. */
 ctxfit_status cfi_model_read_modules(ctxfit_model *model, cfi_hf_config *c, const cfi_hf_quant *quant, bool estimated, ctxfit_error *error);
 double cfi_mlx_weight_bytes(uint32_t bits, uint32_t group, uint32_t group_bytes);
-/* Of all tensors of the recipe, as engines of checkpoints load them. */
-uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model);
 
 #endif

@@ -177,6 +177,8 @@ const cfi_tensor *cfi_model_weight(const ctxfit_model *model, uint32_t layer, cf
 uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
 /* The same in an engine that makes 16 bits of F32 when it loads a checkpoint. */
 uint64_t cfi_model_narrowed_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
+/* Of all tensors of the recipe, as they are stored. */
+uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model);
 /* What the files have beside the decoder, eyes and ears; 0 where they were not read. */
 uint64_t cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed);
 /* How these are known. */

@@ -23,6 +23,22 @@ static const char *kind_name(uint32_t kind)
     return "unknown";
 }
 
+/* What the weights are, where they are those of a quantized checkpoint. */
+static void write_quantization(cfi_json *j, const ctxfit_plan *plan)
+{
+    const ctxfit_checkpoint_info *c = &plan->stored;
+
+    if (c->quant == CTXFIT_CHECKPOINT_QUANT_NONE)
+        return;
+    cfi_json_begin(j, "quantization", '{');
+    cfi_json_string(j, "method", c->quant_method);
+    cfi_json_u64(j, "bits", c->quant_bits > 0 ? c->quant_bits : UINT64_MAX);
+    cfi_json_u64(j, "group", c->quant_group);
+    cfi_json_u64(j, "tensor_bytes", plan->stored_bytes);
+    cfi_json_bool(j, "measured", (c->flags & CTXFIT_CHECKPOINT_F_MEASURED) != 0);
+    cfi_json_end(j, '}');
+}
+
 static void write_model(cfi_json *j, const ctxfit_plan *plan)
 {
     const ctxfit_model_info *m = &plan->model;
@@ -32,13 +48,17 @@ static void write_model(cfi_json *j, const ctxfit_plan *plan)
     cfi_json_begin(j, "model", '{');
     cfi_json_string(j, "name", plan->model_name);
     cfi_json_string(j, "architecture", plan->model_arch);
-    cfi_json_string(j, "file_type", file_type);
+    if (plan->stored.quant == CTXFIT_CHECKPOINT_QUANT_NONE)
+        cfi_json_string(j, "file_type", file_type);
+    else
+        cfi_json_u64(j, "file_type", UINT64_MAX); /* null: the model's is that of its plain form */
     cfi_json_u64(j, "layers", m->layers);
     cfi_json_u64(j, "trained_tokens", m->trained_tokens);
     cfi_json_u64(j, "parameters", m->parameters);
     cfi_json_u64(j, "parameters_active", m->parameters_active);
     cfi_json_u64(j, "tensor_bytes", m->tensor_bytes);
     cfi_json_u64(j, "data_bytes", m->data_bytes);
+    write_quantization(j, plan);
     cfi_json_end(j, '}');
 }
 

@@ -230,6 +230,19 @@ static void fill_engine(ctxfit_plan *plan, const cfi_question *q)
     cfi_plan_pool(q, &plan->answer, e);
 }
 
+/* Where the engine loads a quantized checkpoint as it is. Engines of GGUF files load its plain form; EXL3 is a file type. */
+static void fill_stored(ctxfit_plan *plan, const ctxfit_model *model)
+{
+    const cfi_run   *run = &plan->answer.run;
+    const cfi_stored stored = cfi_model_stored(model);
+
+    if (stored == CFI_STORED_PLAIN || run->widened || (run->paged.tensor_ranks == 0 && run->grown_bits == 0))
+        return;
+    plan->stored = *model->checkpoint;
+    plan->stored_bytes = stored == CFI_STORED_MEASURED ? plan->stored.total_bytes
+                         : stored == CFI_STORED_ESTIMATED ? cfi_model_all_stored_bytes(model) : UINT64_MAX;
+}
+
 static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
 {
     uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
@@ -258,6 +271,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
     plan->answer.run.scratch = NULL;
     plan->fitted = q->fit_gpu_layers != 0 || q->fit_cpu_expert_layers != 0;
+    fill_stored(plan, q->model);
     fill_summary(plan, q);
     fill_engine(plan, q);
     fill_devices(plan, q);

@@ -94,6 +94,8 @@ struct ctxfit_plan {
     const char         *model_name;
     const char         *model_arch;
     ctxfit_model_info   model;
+    ctxfit_checkpoint_info stored; /* a quantized checkpoint that the engine loads as it is; quant NONE: weights are not that */
+    uint64_t            stored_bytes; /* of its tensors; UINT64_MAX: not known */
     cfi_answer          answer;
     ctxfit_plan_engine  engine;
     cfi_speed_part     *part;   /* one per device */

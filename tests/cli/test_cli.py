@@ -806,6 +806,24 @@ class Sources(unittest.TestCase):
         self.assertNotIn(b"a checkpoint of awq (", words)
         self.assertIn(b"--quant Q", words)
 
+    def test_json_says_of_a_quantized_checkpoint_what_is_loaded(self):
+        def model(method, *words):
+            quantized = {"quantization_config": method} if method else {}
+            (self.folder / "config.json").write_text(json.dumps({**Config.LLAMA, **quantized}))
+            return plan(self.folder, "--hw", "h100-80gb host:64GiB", "-c", "4096", *words)[1]["model"]
+
+        awq = {"quant_method": "awq", "bits": 4, "group_size": 128}
+        stored, plain = model(awq, "--engine", "vllm"), model(None, "--engine", "vllm")
+        # 224 matrices of the layers, 6,979,321,856 weights, have 4 bits, and 16 + 4 for 128 of them; the rest 16 bits
+        bytes_left = plain["tensor_bytes"] - 2 * 6_979_321_856
+        self.assertEqual((stored["file_type"], stored["quantization"]),
+                         (None, {"method": "awq", "bits": 4, "group": 128, "measured": False,
+                                 "tensor_bytes": bytes_left + 6_979_321_856 // 2 + 6_979_321_856 // 128 * 5 // 2}))
+        for words in ((), ("--engine", "vllm", "--quant", "Q4_K_M")):  # a file that is made of it
+            made = model(awq, *words)
+            self.assertEqual((made["file_type"], "quantization" in made), ("Q4_K_M" if words else "BF16", False))
+        self.assertEqual((plain["file_type"], "quantization" in plain), ("BF16", False))
+
     def test_what_is_no_safetensors_file_is_refused(self):
         (self.folder / "config.json").write_text(json.dumps(Config.LLAMA))
         for tensor, more, words in (({"dtype": "WAT", "shape": [2], "data_offsets": [0, 4]}, b"", b"dtype 'WAT' is none that safetensors has"),

@@ -273,7 +273,9 @@ class Model(Handle):
         if self.closed:
             return "<closed Model>"
         info = self.info
-        return f"<Model {self.name or self.arch}, {info.file_type or 'mixed'}, {info.parameters / 1e9:.2f} B parameters>"
+        checkpoint = self.checkpoint
+        stored = f", checkpoint of {checkpoint.quant_method}" if checkpoint is not None and checkpoint.quant_method else ""
+        return f"<Model {self.name or self.arch}, {info.file_type or 'mixed'}{stored}, {info.parameters / 1e9:.2f} B parameters>"
 
 
 def _is_checkpoint(source: Source) -> bool:
