@@ -341,8 +341,10 @@ typedef enum cfi_cache_form {
 } cfi_cache_form;
 
 cfi_cache_form cfi_engine_cache_form(const ctxfit_model *model, cfi_engine_id id, uint32_t release);
-/* Elements of a token in a layer, of which a rank has so many KV heads. */
-uint64_t       cfi_engine_cache_elems(const ctxfit_layer_info *layer, cfi_cache_form form, uint32_t kv_heads);
+/* Elements of a token that a rank caches of a layer. */
+uint64_t       cfi_engine_cache_elems(const ctxfit_layer_info *layer, cfi_cache_form form, uint32_t ranks);
+/* False: the engine knows no latent attention of a model of an unknown architecture. */
+bool           cfi_engine_keeps_latents(const ctxfit_model *model, cfi_engine_id id, uint32_t release);
 /* Device of a layer (or of the output layer, index info.layers + nextn_layers); device_count for the host. */
 uint32_t cfi_engine_layer_device(const cfi_run *run, uint32_t layer);
 /* The first layer behind `layer` that another device has; UINT32_MAX for none. */
@@ -505,7 +507,7 @@ typedef struct cfi_vllm_cache {
 /* E_REFUSED: no attention backend has that type for the model on these GPUs. */
 ctxfit_status cfi_vllm_cache_of(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                 const cfi_run *run, cfi_vllm_cache *out, ctxfit_error *error);
-uint64_t      cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vllm_cache *cache, cfi_cache_form form, uint32_t kv_heads);
+uint64_t      cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vllm_cache *cache, cfi_cache_form form, uint32_t ranks);
 /* The part of a GPU's memory that it may use. */
 double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 

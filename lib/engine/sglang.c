@@ -54,7 +54,9 @@ static uint32_t sglang_prefill_graphs(uint32_t most)
 
 static bool sglang_latent(const ctxfit_model *model)
 {
-    return cfi_ranks_latent(model) || cfi_engine_cache_form(model, CFI_ENGINE_SGLANG, 0) == CFI_CACHE_LATENT;
+    const cfi_cache_form form = cfi_engine_cache_form(model, CFI_ENGINE_SGLANG, 0);
+
+    return form == CFI_CACHE_LATENT || (form != CFI_CACHE_HEADS && cfi_ranks_latent(model));
 }
 
 /* arg_groups/memory_hook.py:281; MiB there as here. Rounded to three digits. */
@@ -137,7 +139,7 @@ static uint64_t sglang_layer_tenths(const ctxfit_layer_info *layer, const sglang
 
     if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
         return 0;
-    bytes = cfi_engine_cache_elems(layer, cache->form, cfi_ranks_kv_heads(layer, cache->ranks)) * cache->element_bytes;
+    bytes = cfi_engine_cache_elems(layer, cache->form, cache->ranks) * cache->element_bytes;
     if (layer->attention == CTXFIT_ATTENTION_LATENT && cache->scaled)
         bytes += layer->kv_rank / SGLANG_QUANT_BLOCK * 4 + (layer->cache_k_elems - layer->kv_rank);
     bytes += layer->indexer_size != 0 ? layer->indexer_size + layer->indexer_size / SGLANG_QUANT_BLOCK * 4 : 0;

@@ -85,6 +85,11 @@ typedef struct vllm_specs {
     cfi_config_windows  windows;       /* of the configuration, as far as vLLM follows them */
 } vllm_specs;
 
+static bool vllm_latent(const vllm_specs *s)
+{
+    return s->form != CFI_CACHE_HEADS && cfi_ranks_latent(s->model);
+}
+
 /* ---- windows ---- */
 enum { FULL = 0, LAYERS, REFUSED };
 
@@ -142,7 +147,7 @@ static uint32_t vllm_window(const vllm_specs *s, uint32_t index)
 
 static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
-    return cfi_vllm_token_bytes(layer, &s->cache, s->form, cfi_ranks_kv_heads(layer, s->run->paged.tensor_ranks));
+    return cfi_vllm_token_bytes(layer, &s->cache, s->form, s->run->paged.tensor_ranks);
 }
 
 /* Width of the convolution's state that a rank has: groups that do not divide are repeated (extra_groups_for_head_shards). */
@@ -211,7 +216,8 @@ static bool vllm_add_layer(const vllm_specs *s, uint32_t index, uint32_t stage, 
 {
     const ctxfit_layer_info *layer = &s->model->layer[index];
     const uint32_t           window = s->promote ? 0 : vllm_window(s, index);
-    cfi_page_spec            spec = {CFI_PAGE_FULL, 1, 0, s->block_tokens, 0, 0, layer->attention == CTXFIT_ATTENTION_LATENT, 0};
+    const bool               latent = layer->attention == CTXFIT_ATTENTION_LATENT && vllm_latent(s);
+    cfi_page_spec            spec = {CFI_PAGE_FULL, 1, 0, s->block_tokens, 0, 0, latent, 0};
 
     if (layer->state != CTXFIT_STATE_NONE) {
         cfi_page_spec state = {CFI_PAGE_STATE, 1, 0, s->block_tokens, 0, s->state_pages, false, padded_state};
@@ -349,7 +355,7 @@ static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const
 
     s->state_pages = 1 + options->draft_tokens;
     s->state_tokens = s->block_tokens;
-    if (cfi_ranks_latent(s->model) && cfi_vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
+    if (vllm_latent(s) && cfi_vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
         s->state_tokens = s->state_tokens > VLLM_LATENT_STATE_BLOCK ? s->state_tokens : VLLM_LATENT_STATE_BLOCK;
     if (kind == CTXFIT_STATE_NONE || (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0 ||
         (!by_default && (options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) == 0))
@@ -439,7 +445,7 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
         return status;
     specs.promote = options->swa_full == CTXFIT_CHOICE_ON && vllm_has_full_layers(&specs);
     specs.block_tokens = options->block_tokens != 0 ? options->block_tokens
-                         : cfi_ranks_latent(model)  ? VLLM_LATENT_BLOCK_TOKENS
+                         : vllm_latent(&specs)      ? VLLM_LATENT_BLOCK_TOKENS
                                                     : VLLM_BLOCK_TOKENS;
     status = vllm_state_blocks(options, machine, &specs, error);
     if (status == CTXFIT_OK)

@@ -106,10 +106,10 @@ ctxfit_status cfi_vllm_cache_of(const ctxfit_model *model, const ctxfit_plan_opt
     return CTXFIT_OK;
 }
 
-uint64_t cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vllm_cache *cache, cfi_cache_form form, uint32_t kv_heads)
+uint64_t cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vllm_cache *cache, cfi_cache_form form, uint32_t ranks)
 {
     if (layer->attention == CTXFIT_ATTENTION_LATENT && cache->packed_bytes != 0)
         return cache->packed_bytes;
-    return cfi_engine_cache_elems(layer, form, kv_heads) / cache->block_elems * cache->block_bytes +
-           2 * (uint64_t)kv_heads * cache->head_bytes;
+    return cfi_engine_cache_elems(layer, form, ranks) / cache->block_elems * cache->block_bytes +
+           2 * (uint64_t)cfi_ranks_kv_heads(layer, ranks) * cache->head_bytes;
 }

@@ -195,6 +195,18 @@ static const char *find_class_row(const cfi_hf_config *c, const char *outer_clas
     return outer != NULL ? outer : inner != NULL ? inner : find_type(c->model_type);
 }
 
+/* The sizes of latent attention (DeepSeek-V2 and on), which no other kind has. */
+static bool states_latents(const cfi_hf_config *c)
+{
+    static const char sizes[][20] = {"kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"};
+    uint64_t          size;
+
+    for (size_t i = 0; i < CFI_COUNT(sizes); i++)
+        if (!cfi_hf_u64(c, sizes[i], &size) || size == 0)
+            return false;
+    return true;
+}
+
 static void find_class_of(cfi_hf_config *c)
 {
     const char *inner_class = class_of(c->inner);
@@ -206,8 +218,8 @@ static void find_class_of(cfi_hf_config *c)
     c->wrapper = c->inner != NULL && find_class(outer_class, c->model_type) == NULL ? outer_class : "";
     row = find_class_row(c, outer_class, inner_class);
     if (row == NULL) {
-        c->arch = "llama";
-        c->family = "generic";
+        c->arch = states_latents(c) ? "deepseek2" : "llama";
+        c->family = states_latents(c) ? "generic_latent" : "generic";
         return;
     }
     c->arch = cfi_hf_column(row, 2);

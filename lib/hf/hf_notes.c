@@ -50,7 +50,7 @@ static bool sounds_structural(const char *key)
 {
     static const char parts[][16] = {"attn_type", "block_type", "chunk", "conv", "cross_attention", "expert", "global", "hybrid",
                                      "kv_shared", "latent", "layer_types", "layers_block", "linear", "lora_rank", "loop", "mamba", "mixer",
-                                     "moe", "mtp", "nextn", "output_gate", "pattern", "rwkv", "shared", "ssm", "state", "window"};
+                                     "moe", "mtp", "ngram", "nextn", "output_gate", "pattern", "rwkv", "shared", "ssm", "state", "window"};
 
     for (size_t i = 0; i < CFI_COUNT(parts); i++)
         if (strstr(key, parts[i]) != NULL)
@@ -92,8 +92,9 @@ static void note_unknown(cfi_hf_config *c)
 {
     const char *name = *c->model_type != '\0' ? c->model_type : *c->class_name != '\0' ? c->class_name : "unstated";
 
-    if (strcmp(c->family, "generic") == 0)
-        cfi_hf_note(c, "model_type '%s' is not known: its keys are read as those of a plain transformer", name);
+    if (strncmp(c->family, "generic", 7) == 0)
+        cfi_hf_note(c, "model_type '%s' is not known: its keys are read as those of a %s", name,
+                    c->family[7] != '\0' ? "transformer with latent attention (kv_lora_rank, qk_rope_head_dim)" : "plain transformer");
     else if (!c->class_known)
         cfi_hf_note(c, "class '%s' is not known: it is read as one of its model_type '%s', %s", c->class_name, name, c->arch);
     else

@@ -32,7 +32,7 @@ static bool grown_add_caches(const ctxfit_model *model, const cfi_run *run, cfi_
         if (layer->attention == CTXFIT_ATTENTION_NONE || (layer->flags & CTXFIT_LAYER_F_CACHE) == 0)
             continue;
         if (form != CFI_CACHE_AS_LAYER)
-            elems = cfi_engine_cache_elems(layer, form, layer->kv_heads);
+            elems = cfi_engine_cache_elems(layer, form, 1);
         if (!grown_cache_bytes(run, elems, window != 0 ? cfi_grown_window(run, window) : run->kv_cells, &bytes) ||
             !cfi_add_u64(window != 0 ? device->kv_swa : device->kv, bytes, window != 0 ? &device->kv_swa : &device->kv))
             return false;

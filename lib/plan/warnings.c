@@ -51,7 +51,10 @@ static void warn_of_source(warning_list *list, const ctxfit_model *model, const 
             warn(list, "%s%s", whose, model->note[i]);
     if ((model->info.flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0)
         warn(list, "%sarchitecture '%s' is unknown: weights %s, caches follow the generic rule, compute is only a band", whose,
-             model->arch_name, (model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact" : "are those of a plain decoder");
+             model->arch_name,
+             (model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 ? "are exact"
+             : cfi_ranks_latent(model)                           ? "are those of a decoder with latent attention"
+                                                                 : "are those of a plain decoder");
 }
 
 static void warn_of_model(warning_list *list, const cfi_question *q)
@@ -82,6 +85,13 @@ static void warn_of_stated_cache(warning_list *list, const cfi_question *q)
         warn(list, "the checkpoint states a cache of %s: counted are 16 bits, as %s has it%s", ctxfit_quant_name(c->kv_quant),
              list->plan->summary.engine.name,
              q->engine.id == CFI_ENGINE_VLLM && c->kv_quant != CFI_QUANT_FP8_E4M3 ? " where it does not know that type" : "");
+}
+
+static void warn_of_latents(warning_list *list, const cfi_question *q)
+{
+    if (!cfi_engine_keeps_latents(q->model, q->engine.id, list->plan->answer.run.release))
+        warn(list, "%s knows no latent attention of model_type '%s': its cache is that of keys and values of every head",
+             list->plan->summary.engine.name, q->model->arch_name);
 }
 
 /* Engines of GGUF files load another file than the checkpoint; the others what it has. */
@@ -340,6 +350,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     cfi_plan_warn_of_settings(&list, q);
     warn_of_model(&list, q);
     warn_of_checkpoint(&list, q);
+    warn_of_latents(&list, q);
     warn_of_stated_cache(&list, q);
     warn_of_hardware(&list, q);
     warn_of_repacking(&list, q);

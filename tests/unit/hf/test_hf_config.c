@@ -177,6 +177,46 @@ static void an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lack
     ctxfit_model_free(model);
 }
 
+#define LATENT "\"kv_lora_rank\": 512, \"q_lora_rank\": 1536, \"qk_rope_head_dim\": 64, \"qk_nope_head_dim\": 128"
+
+static void an_unknown_type_that_states_latents_has_latent_attention(void **state)
+{
+    ctxfit_model *model = open_text("{\"architectures\": [\"NovelForCausalLM\"], \"model_type\": \"novel\", " SHAPE ", " LATENT
+                                    ", \"v_head_dim\": 128}");
+    ctxfit_model *lacks = open_text("{\"architectures\": [\"NovelForCausalLM\"], \"model_type\": \"novel\", " SHAPE ", " LATENT "}");
+
+    (void)state;
+    assert_true((info_of(model).flags & CTXFIT_MODEL_F_UNKNOWN_ARCH) != 0);
+    assert_int_equal(layer_of(model, 3).attention, CTXFIT_ATTENTION_LATENT);
+    assert_int_equal(layer_of(model, 3).cache_k_elems, 512 + 64);
+    assert_int_equal(layer_of(model, 3).cache_v_elems, 0);
+    assert_non_null(strstr(ctxfit_model_note(model, 0), "transformer with latent attention"));
+    assert_null(ctxfit_model_note(model, 1));
+    assert_int_equal(layer_of(lacks, 3).attention, CTXFIT_ATTENTION_FULL);
+    assert_non_null(strstr(ctxfit_model_note(lacks, 1), "kv_lora_rank, q_lora_rank"));
+    ctxfit_model_free(lacks);
+    ctxfit_model_free(model);
+}
+
+/* LongCat-Flash-Chat has "560 billion total parameters" (its README): each of its 28 layers has two attentions and two dense parts, and
+ * experts beside the first. Of its router the 256 experts that do nothing are not counted: 44 million. */
+static void each_layer_of_longcat_flash_counts_as_two(void **state)
+{
+    ctxfit_model *model =
+        open_text("{\"architectures\": [\"LongcatFlashForCausalLM\"], \"model_type\": \"longcat_flash\", \"vocab_size\": 131072, "
+                  "\"hidden_size\": 6144, \"ffn_hidden_size\": 12288, \"expert_ffn_hidden_size\": 2048, \"num_layers\": 28, "
+                  "\"num_attention_heads\": 64, " LATENT ", \"v_head_dim\": 128, \"n_routed_experts\": 512, "
+                  "\"max_position_embeddings\": 131072, \"zero_expert_num\": 256, \"moe_topk\": 12, \"torch_dtype\": \"bfloat16\"}");
+
+    (void)state;
+    assert_int_equal(info_of(model).layers, 56);
+    assert_in_range(info_of(model).parameters, UINT64_C(560) * 1000000000, UINT64_C(561) * 1000000000);
+    assert_int_equal(layer_of(model, 0).experts, 512);
+    assert_int_equal(layer_of(model, 1).experts, 0);
+    assert_int_equal(layer_of(model, 1).cache_k_elems, 576);
+    ctxfit_model_free(model);
+}
+
 static void notes_outlive_requantizing(void **state)
 {
     ctxfit_model *model = open_text(LLAMA ", \"sliding_window\": 1024}");
@@ -688,6 +728,8 @@ int main(void)
         cmocka_unit_test(a_window_that_is_not_used_is_none),
         cmocka_unit_test(a_window_that_llamacpp_does_not_have_is_noted),
         cmocka_unit_test(an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lacks),
+        cmocka_unit_test(an_unknown_type_that_states_latents_has_latent_attention),
+        cmocka_unit_test(each_layer_of_longcat_flash_counts_as_two),
         cmocka_unit_test(notes_outlive_requantizing),
         cmocka_unit_test(numbers_that_are_no_sizes_are_told),
         cmocka_unit_test(a_value_that_no_model_can_have_is_refused_with_its_key),

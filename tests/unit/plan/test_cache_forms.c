@@ -102,6 +102,53 @@ static void values_of_mimo_have_their_own_width_since_0_20(void **state)
     ctxfit_model_free(model);
 }
 
+/* 2 layers of 16 heads of 128 + 64 and 128, or latents of 512 + 64, in blocks of 16 or 64 tokens on two ranks. */
+static void latents_of_unknown_types_go_by_the_engine(void **state)
+{
+    static const struct {
+        const char *engine, *type;
+        bool        latent;
+        uint32_t    block;
+    } cases[] = {
+        {"vllm@0.28.0", "novel", true, 64},       {"vllm@0.27.1", "novel", false, 16},       {"vllm@0.27.1", "sarvam_mla", true, 64},
+        {"vllm@0.17.1", "sarvam_mla", false, 16}, {"vllm@0.12.0", "longcat_flash", true, 64}, {"sglang", "novel", false, 1},
+        {"sglang", "hy_v4", true, 1},
+    };
+    ctxfit_hw *hw = machine("2*h200 host:2TiB");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char                json[512];
+        ctxfit_model       *model = NULL;
+        ctxfit_error        error = {0};
+        ctxfit_plan_options o = under(cases[i].engine, 4096);
+        ctxfit_plan        *plan;
+        ctxfit_plan_engine  e = CTXFIT_PLAN_ENGINE_INIT;
+        bool                told = false;
+
+        (void)snprintf(json, sizeof json,
+                       "{\"architectures\": [\"NovelForCausalLM\"], \"model_type\": \"%s\", \"hidden_size\": 2048, "
+                       "\"intermediate_size\": 8192, \"num_hidden_layers\": 2, \"num_attention_heads\": 16, \"kv_lora_rank\": 512, "
+                       "\"q_lora_rank\": null, \"qk_rope_head_dim\": 64, \"qk_nope_head_dim\": 128, \"v_head_dim\": 128, "
+                       "\"vocab_size\": 32000, \"max_position_embeddings\": 4096}",
+                       cases[i].type);
+        if (ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, &error) != CTXFIT_OK)
+            fail_msg("%s", error.message);
+        o.tensor_parallel = 2;
+        plan = planned(model, hw, &o);
+        assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
+        if (e.block_tokens != cases[i].block || e.block_bytes / e.block_tokens != 2 * 2 * (cases[i].latent ? 576 : 8 * 320))
+            fail_msg("%s %s: %llu B in %u tokens", cases[i].engine, cases[i].type, (unsigned long long)e.block_bytes,
+                     (unsigned)e.block_tokens);
+        for (uint32_t w = 0; ctxfit_plan_warning(plan, w) != NULL; w++)
+            told = told || strstr(ctxfit_plan_warning(plan, w), "knows no latent attention") != NULL;
+        assert_int_equal(told, !cases[i].latent);
+        ctxfit_plan_free(plan);
+        ctxfit_model_free(model);
+    }
+    ctxfit_hw_free(hw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +156,7 @@ int main(void)
         cmocka_unit_test(minicpm3_is_padded_in_vllm_and_latent_in_sglang),
         cmocka_unit_test(blocks_that_the_converter_leaves_out_draft),
         cmocka_unit_test(values_of_mimo_have_their_own_width_since_0_20),
+        cmocka_unit_test(latents_of_unknown_types_go_by_the_engine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
