@@ -307,14 +307,14 @@ ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan
     return cfi_engine_resolve_llamacpp(model, options, machine, out, error);
 }
 
-uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_engine_id id,
+uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_choice *engine,
                                  const cfi_engine_machine *machine)
 {
-    if (id == CFI_ENGINE_OLLAMA)
-        return cfi_engine_ollama_participants(model, options, machine);
-    if (id == CFI_ENGINE_MLX)
+    if (engine->id == CFI_ENGINE_OLLAMA)
+        return cfi_engine_ollama_participants(model, options, engine->release, machine);
+    if (engine->id == CFI_ENGINE_MLX)
         return CFI_ALL_DEVICES(machine->count > 0 ? 1 : 0);
-    if (cfi_ranks_engine(id)) {
+    if (cfi_ranks_engine(engine->id)) {
         uint64_t ranks = (uint64_t)(options->tensor_parallel + !options->tensor_parallel) *
                          (options->pipeline_parallel + !options->pipeline_parallel);
 
@@ -323,15 +323,15 @@ uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_op
     return CFI_ALL_DEVICES(machine->count);
 }
 
-uint32_t cfi_engine_most_sequences(const ctxfit_model *model, cfi_engine_id id)
+uint32_t cfi_engine_most_sequences(const ctxfit_model *model, const cfi_engine_choice *engine)
 {
-    return id == CFI_ENGINE_OLLAMA && cfi_ollama_serial(model) ? 1 : engine_traits[id].most_sequences;
+    return engine->id == CFI_ENGINE_OLLAMA && cfi_ollama_serial(model, engine->release) ? 1 : engine_traits[engine->id].most_sequences;
 }
 
 ctxfit_status cfi_engine_resolve(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_device *devices,
                                  uint32_t device_count, cfi_run *out, ctxfit_error *error)
 {
-    cfi_engine_machine machine = {devices, NULL, device_count, 0, NULL, 0, 0, NULL};
+    cfi_engine_machine machine = {devices, NULL, device_count, 0, NULL, 0, 0, NULL, false};
 
     return cfi_engine_resolve_on(model, options, &machine, out, error);
 }

@@ -65,12 +65,14 @@ struct cfi_engine_machine {
     uint32_t                 fit_gpu_layers;        /* what the fitter of a llama-server leaves on GPUs; 0: all, as gpu_layers */
     uint32_t                 fit_cpu_expert_layers; /* and of how many front layers it keeps the experts on the host */
     const cfi_engine_speculation *speculation;      /* NULL: nothing drafts */
+    bool                     projector;             /* a file of one is beside the model */
 };
 
 /* What engines say of their own choices, beside the run. */
 typedef struct cfi_engine_notes {
     uint32_t ctx_source;      /* CTXFIT_CTX_FROM_* */
     bool     serial;          /* sequences were asked for that the engine does not run at the same time */
+    bool     cache_plain;     /* a quantized cache was asked for that the engine does not make */
     bool     ctx_default;     /* CTXFIT_CTX_FROM_SERVER, where nothing is set for the server */
     uint64_t ctx_tokens;      /* its setting, of one sequence where its option is, before llama.cpp pads it */
     uint64_t default_memory;  /* that its default context was chosen by */
@@ -243,6 +245,9 @@ typedef struct cfi_run {
     uint32_t outputs_buffer;/* rows of the host's output buffer: at the start, or what a batch of drafts asks for */
     uint32_t draft_tokens;  /* that a sequence verifies at once, beside its own; 0: nothing drafts */
     uint32_t rollback;      /* recurrent states that a sequence keeps beside the last */
+    uint32_t checkpoints;   /* the same, of which the graph knows nothing */
+    bool     own_graph;     /* Ollama's own engine: graphs that are not llama.cpp's, and no output buffer */
+    bool     outputs_states; /* rows of the output buffer hold the state behind the last layer beside the logits */
     uint32_t gpu_layers;    /* output layer included */
     /* Layers are placed in one run per device: device d holds [first_layer[d], first_layer[d + 1]); what is below
      * first_layer[0] is on the host. Index info.layers + nextn_layers is the output layer. */
@@ -300,10 +305,10 @@ cfi_setting_effect cfi_setting_effect_of(uint32_t index, cfi_engine_id id, const
 ctxfit_status      cfi_settings_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error);
 
 /* Bit d: device d takes part. Engines that place a model by themselves may leave some out. Reads `options` as cfi_engine_resolve_on(). */
-uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, cfi_engine_id id,
+uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_choice *engine,
                                  const cfi_engine_machine *machine);
 /* The most sequences that the engine runs at the same time with this model. */
-uint32_t cfi_engine_most_sequences(const ctxfit_model *model, cfi_engine_id id);
+uint32_t cfi_engine_most_sequences(const ctxfit_model *model, const cfi_engine_choice *engine);
 /* Resolves a request by the rules of the engine's version. ctx_tokens CTXFIT_CTX_LARGEST is the caller's to replace before. */
 ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                     cfi_run *out, ctxfit_error *error);
@@ -396,7 +401,7 @@ ctxfit_status cfi_engine_resolve_llamacpp(const ctxfit_model *model, const ctxfi
                                           const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
 ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_plan_options *options,
                                         const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error);
-uint64_t      cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options,
+uint64_t      cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
                                              const cfi_engine_machine *machine);
 
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options,
@@ -511,7 +516,30 @@ uint64_t      cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vll
 /* The part of a GPU's memory that it may use. */
 double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 
-/* ---- Ollama's rules, as its own tests ask for them ---- */
+/* ---- Ollama ---- */
+typedef enum cfi_ollama_change {
+#define CFI_OLLAMA_SERIAL(name, release)
+#define CFI_OLLAMA_OWN(name, release, until, kept)
+#define CFI_OLLAMA_FLASH(name, release)
+#define CFI_OLLAMA_CHANGE(name, release, source) CFI_OLLAMA_##name,
+#include "ollama.def"
+#undef CFI_OLLAMA_SERIAL
+#undef CFI_OLLAMA_OWN
+#undef CFI_OLLAMA_FLASH
+#undef CFI_OLLAMA_CHANGE
+    CFI_OLLAMA_CHANGE_COUNT
+} cfi_ollama_change;
+
+bool          cfi_ollama_changed(uint32_t release, cfi_ollama_change change);
+/* The context of one request, and what says so in `notes`. */
+uint64_t      cfi_ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                             uint32_t release, cfi_engine_notes *notes);
+uint32_t      cfi_ollama_sequences(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release);
+/* What ran models before llama-server did. The rest of cfi_engine_resolve_ollama(). */
+ctxfit_status cfi_ollama_resolve_runner(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                        cfi_run *run, ctxfit_error *error);
+
+/* Its rules as its own tests ask for them. */
 uint64_t cfi_ollama_default_ctx(uint64_t total_bytes);
 /* Its own estimate: the file and a cache of F16, from head counts alone. */
 uint64_t cfi_ollama_predicted(const ctxfit_model *model, uint64_t ctx_tokens);
@@ -519,7 +547,7 @@ uint64_t cfi_ollama_predicted(const ctxfit_model *model, uint64_t ctx_tokens);
 uint64_t cfi_ollama_available(const cfi_engine_machine *machine, uint64_t mask);
 uint64_t cfi_ollama_participants(const cfi_engine_machine *machine, uint64_t predicted, bool spread);
 /* Whether requests run one after the other. */
-bool cfi_ollama_serial(const ctxfit_model *model);
+bool cfi_ollama_serial(const ctxfit_model *model, uint32_t release);
 /* `flash`: not known to be off. */
 uint32_t cfi_ollama_batch(uint64_t ctx_tokens, uint64_t predicted, uint64_t available, bool flash, const cfi_engine_machine *machine,
                           uint64_t mask);

@@ -3,6 +3,7 @@
 
 #define BATCH_TOKENS  2048u /* common/common.h:443 */
 #define UBATCH_TOKENS 512u  /* common/common.h:444 */
+#define CTX_STEP_NO_FLASH 32u /* b5359 src/llama-kv-cache.cpp, get_padding() */
 
 bool cfi_engine_layer_windowed(const ctxfit_layer_info *layer)
 {
@@ -31,6 +32,13 @@ static bool context_is_compressed(const ctxfit_model *model)
     return false;
 }
 
+static uint64_t context_padded(uint64_t tokens, const cfi_run *run)
+{
+    const uint64_t step = run->flash || cfi_engine_changed(run->build, CFI_CHANGE_CTX_OF_256) ? CFI_CTX_STEP : CTX_STEP_NO_FLASH;
+
+    return (tokens + step - 1) / step * step;
+}
+
 /* Cells of one stream: the full cache holds the context of a sequence (src/llama-model.cpp, create_memory), the window cache the
  * window of each sequence that shares it and one micro-batch (src/llama-kv-cache-iswa.cpp:69-80). */
 static void context_cells(const ctxfit_model *model, cfi_run *run)
@@ -56,7 +64,7 @@ static void context_cells(const ctxfit_model *model, cfi_run *run)
         return;
     window = window * (run->n_seq / run->streams) + run->n_ubatch;
     window = cfi_min_u64(run->n_ctx_seq, window);
-    run->swa_cells = run->swa_full ? run->n_ctx_seq : (window + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
+    run->swa_cells = run->swa_full ? run->n_ctx_seq : context_padded(window, run);
 }
 
 /* Rows of logits of the worst graph (src/llama-context.cpp:610, :267); llama-server asks for one per slot
@@ -94,10 +102,10 @@ static ctxfit_status context_sizes(const ctxfit_model *model, uint64_t asked, co
         batch = cfi_min_u64(asked, batch);
     run->n_batch = (uint32_t)batch;
     run->n_ubatch = (uint32_t)cfi_min_u64(batch, ubatch);
-    n_ctx = (asked + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
+    n_ctx = context_padded(asked, run);
     per_seq = n_ctx;
     if (!run->unified) {
-        per_seq = (n_ctx / run->n_seq + CFI_CTX_STEP - 1) / CFI_CTX_STEP * CFI_CTX_STEP;
+        per_seq = context_padded(n_ctx / run->n_seq, run);
         n_ctx = per_seq * run->n_seq;
     }
     if (n_ctx > UINT32_MAX)
@@ -124,7 +132,7 @@ ctxfit_status cfi_engine_resolve_context(const ctxfit_model *model, const ctxfit
     run->n_seq = options->sequences != 0 ? options->sequences : 1;
     if (run->n_seq > CFI_MAX_SEQUENCES)
         return cfi_fail(error, CTXFIT_E_REFUSED, "n_seq_max must be <= %u", CFI_MAX_SEQUENCES);
-    run->unified = options->kv_unified == CTXFIT_CHOICE_ON;
+    run->unified = options->kv_unified == CTXFIT_CHOICE_ON || !cfi_engine_changed(run->build, CFI_CHANGE_STREAMS);
     run->swa_full = options->swa_full == CTXFIT_CHOICE_ON || !cfi_engine_changed(run->build, CFI_CHANGE_WINDOW_CACHE);
     run->streams = run->unified && !context_is_compressed(model) ? 1 : run->n_seq;
     status = context_sizes(model, asked, options, run, error);

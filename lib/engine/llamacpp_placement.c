@@ -100,6 +100,7 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
     const uint32_t all = model->info.layers + model->info.nextn_layers + 1;
     float          splits[CFI_MAX_DEVICES];
     uint32_t       start;
+    bool           output;
 
     if (options->split_mode == CTXFIT_SPLIT_ROW)
         return cfi_fail(error, CTXFIT_E_UNSUPPORTED, "split_mode row: not modelled yet; layer and none are");
@@ -109,7 +110,8 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
     run->device_count = device_count;
     run->split_devices = options->split_mode == CTXFIT_SPLIT_NONE && device_count > 1 ? 1 : device_count;
     run->gpu_layers = device_count == 0 ? 0 : placement_wanted(options, all);
-    start = all - run->gpu_layers;
+    output = run->gpu_layers == all || (run->gpu_layers > 0 && cfi_engine_changed(run->build, CFI_CHANGE_OUTPUT_FIRST));
+    start = all - run->gpu_layers - (output ? 0 : 1);
     for (uint32_t d = 0; d <= device_count; d++)
         run->first_layer[d] = all;
     run->output_device = device_count;
@@ -118,7 +120,7 @@ ctxfit_status cfi_engine_resolve_placement(const ctxfit_model *model, const ctxf
         run->first_layer[0] = start;
         for (uint32_t d = 1; d < run->split_devices; d++)
             run->first_layer[d] = start + placement_first_beyond(run->gpu_layers, splits[d - 1]);
-        run->output_device = cfi_engine_layer_device(run, all - 1);
+        run->output_device = output ? cfi_engine_layer_device(run, all - 1) : device_count;
     }
     run->pipeline = placement_pipelines(options, devices, run, all);
     return CTXFIT_OK;

@@ -1,17 +1,13 @@
-/* Ollama: its defaults and checks, and the llama-server that it starts with them. fb30760 (v0.33.0-rc2); the same rules from v0.30.0 on. */
+/* Ollama: its defaults and checks, and the llama-server that it starts with them. fb30760 (v0.33.0-rc2); the same rules from v0.30.0 on.
+ * What older ones run is in ollama_runner.c. */
 #include "engine_internal.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
 
 #define OLLAMA_LEAST_CTX  4u    /* server/sched.go:170 */
+#define OLLAMA_GPTOSS_CTX 8192u /* server/routes.go of 0.11.0 */
 #define OLLAMA_EMBEDDING_BATCH 2048u /* DefaultEmbeddingNumBatch, llm/llama_server.go:77 */
-
-static const char serial_archs[][16] = {
-#define CFI_OLLAMA_SERIAL(name) name,
-#include "ollama.def"
-#undef CFI_OLLAMA_SERIAL
-};
 
 /* server/routes.go:2043: a little below 48 and 24 GiB, for cards that report less than is on the box */
 uint64_t cfi_ollama_default_ctx(uint64_t total_bytes)
@@ -19,16 +15,6 @@ uint64_t cfi_ollama_default_ctx(uint64_t total_bytes)
     if (total_bytes >= 47 * GIB)
         return 262144;
     return total_bytes >= 23 * GIB ? 32768 : 4096;
-}
-
-/* server/sched.go:500: models that only embed, and architectures that are not safe */
-bool cfi_ollama_serial(const ctxfit_model *model)
-{
-    for (size_t i = 0; i < CFI_COUNT(serial_archs); i++) {
-        if (strcmp(model->arch_name, serial_archs[i]) == 0)
-            return true;
-    }
-    return (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0;
 }
 
 /* The least attention.head_count_kv, 0 counting as 1. Where one number holds for all blocks, those that do not attend have it too: the
@@ -197,9 +183,48 @@ uint32_t cfi_ollama_batch(uint64_t ctx_tokens, uint64_t predicted, uint64_t avai
 }
 
 /* ---- a request ---- */
-static uint32_t ollama_sequences(const ctxfit_model *model, const ctxfit_plan_options *options)
+static const struct {
+    char     name[16];
+    uint32_t release;
+} serial_archs[] = {
+#define CFI_OLLAMA_SERIAL(name, release) {name, release},
+#define CFI_OLLAMA_OWN(name, release, until, kept)
+#define CFI_OLLAMA_FLASH(name, release)
+#define CFI_OLLAMA_CHANGE(name, release, source)
+#include "ollama.def"
+#undef CFI_OLLAMA_SERIAL
+#undef CFI_OLLAMA_OWN
+#undef CFI_OLLAMA_FLASH
+#undef CFI_OLLAMA_CHANGE
+};
+
+static const uint16_t change_releases[] = {
+#define CFI_OLLAMA_SERIAL(name, release)
+#define CFI_OLLAMA_OWN(name, release, until, kept)
+#define CFI_OLLAMA_FLASH(name, release)
+#define CFI_OLLAMA_CHANGE(name, release, source) release,
+#include "ollama.def"
+#undef CFI_OLLAMA_SERIAL
+#undef CFI_OLLAMA_OWN
+#undef CFI_OLLAMA_FLASH
+#undef CFI_OLLAMA_CHANGE
+};
+
+bool cfi_ollama_changed(uint32_t release, cfi_ollama_change change) { return release >= change_releases[change]; }
+
+/* server/sched.go:500: models that only embed, and architectures that are not safe */
+bool cfi_ollama_serial(const ctxfit_model *model, uint32_t release)
 {
-    return options->sequences == 0 || cfi_ollama_serial(model) ? 1 : options->sequences;
+    for (size_t i = 0; i < CFI_COUNT(serial_archs); i++) {
+        if (strcmp(model->arch_name, serial_archs[i].name) == 0 && release >= serial_archs[i].release)
+            return true;
+    }
+    return (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0;
+}
+
+uint32_t cfi_ollama_sequences(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release)
+{
+    return options->sequences == 0 || cfi_ollama_serial(model, release) ? 1 : options->sequences;
 }
 
 static uint64_t ollama_total(const ctxfit_plan_options *options, const cfi_engine_machine *machine)
@@ -216,9 +241,43 @@ static uint64_t ollama_total(const ctxfit_plan_options *options, const cfi_engin
     return total;
 }
 
-/* Request, Modelfile, server, memory (server/routes.go:129-186); then the clamps of server/sched.go:161-177. */
-static uint64_t ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
-                           cfi_engine_notes *notes)
+/* What holds where nothing states a context. */
+static uint64_t ollama_usual_ctx(const ctxfit_plan_options *options, const cfi_engine_machine *machine, uint32_t release,
+                                 cfi_engine_notes *notes)
+{
+    if (cfi_ollama_changed(release, CFI_OLLAMA_CTX_BY_VRAM)) {
+        notes->ctx_source = CTXFIT_CTX_FROM_MEMORY;
+        notes->default_memory = ollama_total(options, machine);
+        return cfi_ollama_default_ctx(notes->default_memory);
+    }
+    notes->ctx_default = true;
+    return cfi_ollama_changed(release, CFI_OLLAMA_CTX_4096) ? 4096 : 2048;
+}
+
+/* server/routes.go of 0.11.0 and 0.11.4 */
+static bool ollama_gptoss_raised(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                 uint32_t release)
+{
+    if (strcmp(model->arch_name, "gpt-oss") != 0 && strcmp(model->arch_name, "gptoss") != 0)
+        return false;
+    if (!cfi_ollama_changed(release, CFI_OLLAMA_GPTOSS_8192) || cfi_ollama_changed(release, CFI_OLLAMA_CTX_BY_VRAM))
+        return false;
+    return !cfi_ollama_changed(release, CFI_OLLAMA_GPTOSS_BY_VRAM) || ollama_total(options, machine) >= 20 * GIB;
+}
+
+static uint64_t ollama_least_ctx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                 uint32_t release)
+{
+    if (ollama_gptoss_raised(model, options, machine, release))
+        return OLLAMA_GPTOSS_CTX;
+    if ((options->flags & CTXFIT_PLAN_F_VISION) != 0 && cfi_ollama_changed(release, CFI_OLLAMA_VISION_2048))
+        return CFI_OLLAMA_VISION_CTX;
+    return OLLAMA_LEAST_CTX;
+}
+
+/* Request, Modelfile, server, default (server/routes.go:129-186); then the clamps of server/sched.go:161-177. */
+uint64_t cfi_ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine, uint32_t release,
+                        cfi_engine_notes *notes)
 {
     uint64_t trained = model->info.trained_tokens;
     uint64_t tokens = options->ctx_tokens;
@@ -232,13 +291,10 @@ static uint64_t ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options 
         notes->ctx_source = CTXFIT_CTX_FROM_SERVER;
         tokens = options->default_ctx_tokens;
     }
-    if (tokens == 0) {
-        notes->ctx_source = CTXFIT_CTX_FROM_MEMORY;
-        notes->default_memory = ollama_total(options, machine);
-        tokens = cfi_ollama_default_ctx(notes->default_memory);
-    }
-    tokens = cfi_max_u64(tokens, options->flags & CTXFIT_PLAN_F_VISION ? CFI_OLLAMA_VISION_CTX : OLLAMA_LEAST_CTX);
-    if (trained > 0 && tokens > trained) {
+    if (tokens == 0)
+        tokens = ollama_usual_ctx(options, machine, release, notes);
+    tokens = cfi_max_u64(tokens, ollama_least_ctx(model, options, machine, release));
+    if (trained > 0 && tokens > trained && cfi_ollama_changed(release, CFI_OLLAMA_CUT_TO_TRAINED)) {
         notes->ctx_source = CTXFIT_CTX_FROM_MODEL;
         tokens = trained;
     }
@@ -246,43 +302,46 @@ static uint64_t ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options 
     return tokens;
 }
 
-uint64_t cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine)
+/* The estimate is llama-server's placement; what came before placed by others, which are not followed here. */
+uint64_t cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
+                                        const cfi_engine_machine *machine)
 {
     cfi_engine_notes notes = {0};
     uint64_t         whole;
 
     if (options->gpu_layers == CTXFIT_GPU_LAYERS_NONE)
         return CFI_ALL_DEVICES(machine->count);
-    if (!cfi_mul_u64(ollama_ctx(model, options, machine, &notes), ollama_sequences(model, options), &whole))
+    if (!cfi_mul_u64(cfi_ollama_ctx(model, options, machine, release, &notes), cfi_ollama_sequences(model, options, release), &whole))
         whole = UINT64_MAX;
     return cfi_ollama_participants(machine, cfi_ollama_predicted(model, whole), (options->flags & CTXFIT_PLAN_F_SPREAD) != 0);
 }
 
-static ctxfit_status ollama_check(const ctxfit_plan_options *options, ctxfit_error *error)
+static ctxfit_status ollama_check(const ctxfit_plan_options *options, const cfi_run *run, ctxfit_error *error)
 {
     if (options->kv_key != options->kv_value)
         return cfi_fail(error, CTXFIT_E_REFUSED, "ollama has one cache type for K and V (OLLAMA_KV_CACHE_TYPE)");
     if (options->model_ctx_tokens > UINT32_MAX || options->default_ctx_tokens > UINT32_MAX)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "model_ctx_tokens, default_ctx_tokens: at most %lu", (unsigned long)UINT32_MAX);
+    if (options->default_ctx_tokens != 0 && !cfi_ollama_changed(run->release, CFI_OLLAMA_LENGTH_SET))
+        return cfi_fail(error, CTXFIT_E_REFUSED, "ollama %s has no default context to set (OLLAMA_CONTEXT_LENGTH): 0.5.13 has",
+                        run->engine.version);
     return CTXFIT_OK;
 }
 
-ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_plan_options *options,
-                                        const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error)
+static ctxfit_status resolve_server(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                    cfi_run *run, ctxfit_error *error)
 {
     const uint64_t      all = CFI_ALL_DEVICES(machine->count);
+    const bool          embeds = (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0;
     ctxfit_plan_options server = *options;
     cfi_engine_notes    notes = {0};
-    ctxfit_status       status = ollama_check(options, error);
-    bool                embeds = (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0;
+    ctxfit_status       status;
 
-    if (status != CTXFIT_OK)
-        return status;
-    server.sequences = ollama_sequences(model, options);
+    server.sequences = cfi_ollama_sequences(model, options, run->release);
     server.outputs_max = 0;
     server.kv_unified = CTXFIT_CHOICE_OFF; /* llama-server shares one cache only where -np is not given */
     notes.serial = options->sequences > server.sequences;
-    if (!cfi_mul_u64(ollama_ctx(model, options, machine, &notes), server.sequences, &server.ctx_tokens))
+    if (!cfi_mul_u64(cfi_ollama_ctx(model, options, machine, run->release, &notes), server.sequences, &server.ctx_tokens))
         server.ctx_tokens = UINT64_MAX;
     notes.predicted = cfi_ollama_predicted(model, server.ctx_tokens);
     notes.available = cfi_ollama_available(machine, all);
@@ -299,4 +358,15 @@ ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_
     run->notes = notes;
     run->overrides = options->overrides;
     return status;
+}
+
+ctxfit_status cfi_engine_resolve_ollama(const ctxfit_model *model, const ctxfit_plan_options *options,
+                                        const cfi_engine_machine *machine, cfi_run *run, ctxfit_error *error)
+{
+    ctxfit_status status = ollama_check(options, run, error);
+
+    if (status != CTXFIT_OK)
+        return status;
+    return cfi_ollama_changed(run->release, CFI_OLLAMA_LLAMA_SERVER) ? resolve_server(model, options, machine, run, error)
+                                                                     : cfi_ollama_resolve_runner(model, options, machine, run, error);
 }

@@ -66,7 +66,7 @@ static uint64_t cache_v_elems(const ctxfit_model *model, const cfi_run *run, con
 {
     if (layer->attention == CTXFIT_ATTENTION_LATENT && !cfi_engine_changed(run->build, CFI_CHANGE_LATENT_VALUELESS))
         return layer->kv_rank;
-    if (run->flash || layer->cache_v_elems == 0)
+    if (run->flash || run->own_graph || layer->cache_v_elems == 0)
         return layer->cache_v_elems;
     return model->max_cache_v;
 }
@@ -77,7 +77,7 @@ static uint64_t cache_idle_v_elems(const ctxfit_model *model, const cfi_run *run
 {
     const uint32_t other_memory = CFI_ARCH_HYBRID | CFI_ARCH_RECURRENT | CFI_ARCH_NO_CACHE;
 
-    if (run->flash || layer->attention != CTXFIT_ATTENTION_NONE || (model->arch->flags & other_memory) != 0)
+    if (run->flash || run->own_graph || layer->attention != CTXFIT_ATTENTION_NONE || (model->arch->flags & other_memory) != 0)
         return 0;
     return model->max_cache_v;
 }
@@ -128,7 +128,8 @@ static bool cache_add_layers(const cache_run *c)
 {
     const ctxfit_layer_info *layer = &c->model->layer[c->index];
     uint64_t                 rows = c->run->kv_cells * c->run->streams;
-    uint64_t                 states = c->run->n_seq * (1 + (uint64_t)c->run->rollback); /* src/llama-memory-recurrent.cpp:99 */
+    uint64_t                 copies = 1 + (uint64_t)c->run->rollback + c->run->checkpoints; /* src/llama-memory-recurrent.cpp:99 */
+    uint64_t                 states = c->run->n_seq * copies;
 
     if (!cache_add_attention(c))
         return false;
@@ -181,12 +182,13 @@ ctxfit_status cfi_memory_add_caches(const ctxfit_model *model, const cfi_engine_
     return CTXFIT_OK;
 }
 
-/* Logits of one row per sequence; it grows when a batch asks for more. On the host, perhaps pinned. */
+/* Logits of one row per sequence, perhaps with its state; it grows when a batch asks for more. On the host, perhaps pinned. */
 ctxfit_status cfi_memory_add_output(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error)
 {
     uint64_t *output = &out->device[run->device_count].output;
+    uint64_t  row = (uint64_t)model->info.vocabulary + (run->outputs_states ? model->info.embedding : 0);
 
-    if (!cfi_mul_u64((uint64_t)model->info.vocabulary * run->outputs_buffer, sizeof(float), output))
+    if (!cfi_mul_u64(row * run->outputs_buffer, sizeof(float), output))
         return cfi_fail(error, CTXFIT_E_OVERFLOW, "output buffer: more than 64 bits");
     return CTXFIT_OK;
 }

@@ -78,7 +78,7 @@ ctxfit_status cfi_memory_add_compute(const ctxfit_model *model, const cfi_engine
     cfi_arena       own;
     ctxfit_status   status;
 
-    if (run->bound_compute || !exact_states(model, run) || !cfi_memory_exact(model, devices, run->split_devices))
+    if (run->bound_compute || run->own_graph || !exact_states(model, run) || !cfi_memory_exact(model, devices, run->split_devices))
         return cfi_memory_add_bound(model, devices, run, out, error);
     for (uint32_t d = 0; d < run->device_count; d++)
         setup.padding[d] = cfi_memory_padding(devices[d].backend);

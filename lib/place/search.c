@@ -148,6 +148,6 @@ ctxfit_status cfi_search_sequences(cfi_solver *s, ctxfit_plan_options *options, 
     axis.ctx_seq_tokens = options->ctx_tokens != 0 ? options->ctx_tokens : cfi_place_default_ctx(options, s->q.model);
     if (axis.ctx_seq_tokens == 0 || axis.ctx_seq_tokens > UINT32_MAX)
         return cfi_solver_place(s, options, false, out, error); /* the engine's own message */
-    axis.last = cfi_min_u64(cfi_engine_most_sequences(s->q.model, s->q.engine.id), UINT32_MAX / axis.ctx_seq_tokens);
+    axis.last = cfi_min_u64(cfi_engine_most_sequences(s->q.model, &s->q.engine), UINT32_MAX / axis.ctx_seq_tokens);
     return search_axis_largest(&axis, 1, out, error);
 }

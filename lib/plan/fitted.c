@@ -75,6 +75,12 @@ static ctxfit_status fit_layers(const fit_search *s, uint32_t cpu_expert_layers)
     return try_fit(s, fits_at > 0 ? fits_at : CTXFIT_GPU_LAYERS_NONE, cpu_expert_layers, &fits);
 }
 
+/* The runners before llama-server knew nothing but layers. */
+static bool fits_experts(const cfi_question *q)
+{
+    return q->model->info.experts > 0 && cfi_ollama_changed(q->engine.release, CFI_OLLAMA_LLAMA_SERVER);
+}
+
 ctxfit_status cfi_plan_answer_fitted(cfi_question *q, uint64_t ctx_tokens, uint32_t sequences, cfi_answer *out, ctxfit_error *error)
 {
     const fit_search s = {q, ctx_tokens, sequences, out, error};
@@ -83,10 +89,10 @@ ctxfit_status cfi_plan_answer_fitted(cfi_question *q, uint64_t ctx_tokens, uint3
 
     if (status != CTXFIT_OK || q->engine.id != CFI_ENGINE_OLLAMA || q->options.gpu_layers != 0 || fits_gpus(q, out))
         return status;
-    if (q->model->info.experts > 0) {
+    if (fits_experts(q)) {
         status = fit_experts(&s, &fits);
         if (status != CTXFIT_OK || fits)
             return status;
     }
-    return fit_layers(&s, q->model->info.experts > 0 ? q->model->info.layers : 0);
+    return fit_layers(&s, fits_experts(q) ? q->model->info.layers : 0);
 }

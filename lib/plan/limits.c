@@ -220,7 +220,7 @@ static ctxfit_status most_by(const cfi_question *q, uint64_t ctx_seq_tokens, sla
 /* One more than the engine runs at once, whatever the memory. */
 static uint32_t sequences_end(const cfi_question *q, uint64_t ctx_seq_tokens)
 {
-    uint32_t too_many = cfi_engine_most_sequences(q->model, q->engine.id) + 1;
+    uint32_t too_many = cfi_engine_most_sequences(q->model, &q->engine) + 1;
 
     if ((q->engine.id == CFI_ENGINE_EXLLAMAV3 || cfi_ranks_engine(q->engine.id)) && q->options.batch_sequences != 0) /* others wait */
         too_many = (uint32_t)cfi_min_u64(too_many, (uint64_t)q->options.batch_sequences + 1);

@@ -60,7 +60,8 @@ static uint64_t free_of_host(const cfi_question *q)
 cfi_engine_machine cfi_plan_machine(const cfi_question *q)
 {
     return (cfi_engine_machine){q->engine_device,     q->engine_memory,         q->device_count, free_of_host(q), NULL,
-                                q->fit_gpu_layers, q->fit_cpu_expert_layers, q->speculation.draft_tokens > 0 ? &q->speculation : NULL};
+                                q->fit_gpu_layers, q->fit_cpu_expert_layers, q->speculation.draft_tokens > 0 ? &q->speculation : NULL,
+                                q->takes_images};
 }
 
 /* The run borrows the overrides: they must live as long as the question, not as the copy of its options. */
@@ -89,7 +90,7 @@ ctxfit_status cfi_plan_answer_alone(const cfi_question *q, uint64_t ctx_tokens, 
         options.flags |= CTXFIT_PLAN_F_VISION;
     p.mask = q->only_devices == CTXFIT_DEVICES_NONE ? 0
              : q->only_devices != 0                 ? q->only_devices
-                                                    : cfi_engine_participants(q->model, &options, q->engine.id, &whole);
+                                                    : cfi_engine_participants(q->model, &options, &q->engine, &whole);
     if (p.mask == CFI_ALL_DEVICES(q->device_count)) {
         status = cfi_engine_resolve_on(q->model, &options, &whole, &out->run, error);
         lend(q, as, &out->run);

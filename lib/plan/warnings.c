@@ -182,6 +182,13 @@ static void warn_of_ollama_ctx(warning_list *list, const cfi_question *q)
     if (asked != 0 && asked < notes->ctx_tokens)
         warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, asked, notes->ctx_tokens,
              images ? " for a model that takes images" : "");
+    if (notes->cache_plain)
+        warn(list, "the cache is of F16: %s %s takes q8_0 and q4_0, and those with flash attention alone (-fa on, where the model can)",
+             s->engine.name, s->engine.version);
+    if (list->plan->answer.run.own_graph)
+        warn(list,
+             "Ollama's own engine runs '%s': its compute buffers are a band here, made of llama.cpp's bound, whose upper end is counted%s",
+             q->model->arch_name, images ? "; what it reserves for an image of 2048 x 2048 is not" : "");
     if (notes->ctx_tokens < s->n_ctx_seq)
         warn(list, "requests have %" PRIu64 " tokens; the cache is padded to %" PRIu64, notes->ctx_tokens, s->n_ctx_seq);
 }
@@ -216,7 +223,8 @@ static void warn_of_engine(warning_list *list, const cfi_question *q)
     if (q->fit_cpu_expert_layers > 0)
         warn(list, "too much for the GPUs: llama-server keeps the experts of %" PRIu32 " layers on the host", q->fit_cpu_expert_layers);
     if (q->fit_gpu_layers > 0)
-        warn(list, "too much for the GPUs: llama-server keeps %" PRIu32 " of %" PRIu32 " layers on the host",
+        warn(list, "too much for the GPUs: %s keeps %" PRIu32 " of %" PRIu32 " layers on the host",
+             cfi_ollama_changed(q->engine.release, CFI_OLLAMA_LLAMA_SERVER) ? "llama-server" : s->engine.name,
              q->model->info.layers + q->model->info.nextn_layers + 1 - s->gpu_layers,
              q->model->info.layers + q->model->info.nextn_layers + 1);
     if (list->plan->answer.run.grown_bits > 0) {

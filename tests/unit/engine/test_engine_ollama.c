@@ -30,7 +30,7 @@ static void batches_follow_context_and_headroom(void **state)
     (void)state;
     for (size_t i = 0; i < CFI_COUNT(cases); i++) {
         const cfi_engine_device  device = {CTXFIT_BACKEND_CUDA, cases[i].cuda};
-        const cfi_engine_machine machine = {&device, NULL, cases[i].cuda != 0, 0, NULL, 0, 0, NULL};
+        const cfi_engine_machine machine = {&device, NULL, cases[i].cuda != 0, 0, NULL, 0, 0, NULL, false};
 
         assert_int_equal(cfi_ollama_batch(cases[i].ctx, cases[i].predicted, cases[i].available, cases[i].flash, &machine, 1),
                          cases[i].batch);
@@ -47,7 +47,7 @@ typedef struct ollama_machine {
 
 static cfi_engine_machine as_machine(const ollama_machine *m)
 {
-    return (cfi_engine_machine){m->device, m->memory, m->count, m->host_free, NULL, 0, 0, NULL};
+    return (cfi_engine_machine){m->device, m->memory, m->count, m->host_free, NULL, 0, 0, NULL, false};
 }
 
 static void shared_memory_counts_at_most_as_the_host_has_free(void **state)
@@ -116,7 +116,7 @@ static cfi_run ollama_run(const ctxfit_model *model, ctxfit_plan_options *option
 {
     const cfi_engine_device  device = {CTXFIT_BACKEND_CUDA, gpu_bytes};
     const cfi_engine_memory  memory = {gpu_bytes, false, false, 0};
-    const cfi_engine_machine machine = {&device, &memory, gpu_bytes > 0, 0, NULL, 0, 0, NULL};
+    const cfi_engine_machine machine = {&device, &memory, gpu_bytes > 0, 0, NULL, 0, 0, NULL, false};
     cfi_run                  run;
     ctxfit_error             error;
 
@@ -171,6 +171,7 @@ static void parallel_requests_have_a_context_each_unless_the_architecture_forbid
     ctxfit_model       *dense = engine_model(ENGINE_DENSE);
     ctxfit_model       *serial = engine_catalog("qwen3-next-80b-a3b", "Q4_K_M");
     ctxfit_plan_options options = CTXFIT_PLAN_OPTIONS_INIT;
+    cfi_engine_choice   engine;
     cfi_run             run;
 
     (void)state;
@@ -183,11 +184,14 @@ static void parallel_requests_have_a_context_each_unless_the_architecture_forbid
     assert_int_equal(run.n_ubatch, 1024); /* all of it decides: 16,384 tokens */
     assert_int_equal(run.streams, 4);
     assert_false(run.notes.serial);
-    assert_int_equal(cfi_engine_most_sequences(dense, CFI_ENGINE_OLLAMA), CFI_MAX_SEQUENCES);
+    assert_int_equal(cfi_engine_choose("ollama", &engine, NULL), CTXFIT_OK);
+    assert_int_equal(cfi_engine_most_sequences(dense, &engine), CFI_MAX_SEQUENCES);
     run = ollama_run(serial, &options, 24 * GIB);
     assert_int_equal(run.n_seq, 1);
     assert_true(run.notes.serial);
-    assert_int_equal(cfi_engine_most_sequences(serial, CFI_ENGINE_OLLAMA), 1);
+    assert_int_equal(cfi_engine_most_sequences(serial, &engine), 1);
+    assert_int_equal(cfi_engine_choose("ollama@0.15.4", &engine, NULL), CTXFIT_OK); /* not known yet as one that forbids */
+    assert_int_equal(cfi_engine_most_sequences(serial, &engine), CFI_MAX_SEQUENCES);
     ctxfit_model_free(serial);
     ctxfit_model_free(dense);
 }
