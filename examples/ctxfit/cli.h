@@ -37,14 +37,22 @@ typedef struct cli_beside_list {
     bool           has_projector;
 } cli_beside_list;
 
-/* Files that a model of Ollama brings along. */
 #define CLI_MOST_PARTS 4
+/* A file that comes with a model and is not counted. */
+typedef struct cli_left_out {
+    uint32_t kind; /* CTXFIT_PART_* */
+    char     path[4096];
+    uint64_t bytes; /* of its tensors; 0: not known */
+} cli_left_out;
+
+/* Files that a model of Ollama brings along. A draft is left out: which file of a name would draft is Ollama's to say. */
 typedef struct cli_parts {
-    char     projector[4096];
-    char     adapter[CLI_MOST_PARTS][4096];
-    uint32_t adapter_count;
-    char     draft[4096];  /* that is not counted: which file of a name would draft is Ollama's to say */
-    uint64_t draft_bytes;  /* of its tensors; 0: not known */
+    char         projector[4096];
+    char         adapter[CLI_MOST_PARTS][4096];
+    uint32_t     adapter_count;
+    uint32_t     left_count;
+    cli_left_out left[CLI_MOST_PARTS];
+    bool         none_counted; /* set by the caller: all are left out */
 } cli_parts;
 
 /* What a plan is asked for, by words of a command line or by a line of a batch. */
@@ -121,7 +129,7 @@ typedef struct cli_beside_fault {
     char          name[256];  /* that was given */
     ctxfit_error  error;
 } cli_beside_fault;
-/* Opens everything and fills the list; false after *fault was filled. cli_free_beside() follows in any case. */
+/* Opens everything and fills the list (`parts` NULL: nothing comes with the model); false after *fault was filled. cli_free_beside() follows in any case. */
 bool cli_open_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out,
                      cli_beside_fault *fault);
 /* The same, with notes and the failure on standard error; the exit code. */
@@ -264,10 +272,23 @@ void cli_advise_fit(const cli_request *request, const ctxfit_model *model, const
 /* What to change where a request does not pass. */
 void cli_advise_request(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_check *check, FILE *out);
 
+/* ---- cli_left_out.c: what a model brings along and no plan counts ---- */
+void cli_leave_out(cli_parts *parts, uint32_t kind, const char *path);
+/* With `counted` false also what `parts` has for a plan. */
+void cli_render_left_out(const cli_parts *parts, bool counted, FILE *out);
+/* ,"left_out":[...] or nothing */
+void cli_write_left_out(const cli_parts *parts, bool counted, FILE *out);
+
 /* ---- cli_json.c: a plan for programs ---- */
-/* Writes the plan's JSON with what the command adds: "id" (JSON text, NULL for none), "left_out" (a draft of `parts`, NULL for none) and
- * "check" (NULL for none). False without memory. */
-bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const cli_parts *parts, const ctxfit_check *check, FILE *out);
+/* What the command adds to the JSON of a plan. */
+typedef struct cli_plan_extras {
+    const char         *id_json; /* JSON text; NULL: none */
+    const cli_parts    *parts;   /* NULL: none */
+    bool                counted; /* what `parts` has for a plan is in it */
+    const ctxfit_check *check;   /* NULL: none */
+} cli_plan_extras;
+/* False without memory. */
+bool cli_write_plan_json(const ctxfit_plan *plan, const cli_plan_extras *extras, FILE *out);
 /* A JSON string; bytes that are no UTF-8 become U+FFFD. */
 void cli_write_json_string(const char *text, FILE *out);
 
@@ -295,6 +316,7 @@ int cli_batch(int argc, char **argv);
 
 /* ---- cli_compare.c ---- */
 /* What a second engine (request->with) makes of the same; the exit code. */
-int cli_compare(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *first);
+int cli_compare(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw,
+                const ctxfit_plan *first);
 
 #endif

@@ -294,7 +294,7 @@ bool cli_open_beside(const cli_request *r, const cli_parts *parts, const ctxfit_
         gather_projector(&g, r->beside.projector);
     for (uint32_t i = 0; i < r->beside.adapter_count && fault->status == CTXFIT_OK; i++)
         gather_adapters(&g, r->beside.adapter[i], r->beside.adapter_scaled[i] != 0);
-    if (fault->status == CTXFIT_OK)
+    if (fault->status == CTXFIT_OK && parts != NULL)
         gather_parts(&g, parts);
     return fault->status == CTXFIT_OK;
 }

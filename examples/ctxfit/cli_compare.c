@@ -50,15 +50,16 @@ static void put_value(uint64_t value, FILE *out)
         fprintf(out, "%llu", (unsigned long long)value);
 }
 
-static bool print_json(const ctxfit_plan *a, const ctxfit_plan *b, FILE *out)
+static bool print_json(const ctxfit_plan *a, const ctxfit_plan *b, const cli_parts *parts, FILE *out)
 {
-    ctxfit_difference d = CTXFIT_DIFFERENCE_INIT;
+    const cli_plan_extras extras = {NULL, parts, true, NULL};
+    ctxfit_difference     d = CTXFIT_DIFFERENCE_INIT;
 
     fputs("{\"schema\":\"ctxfit.compare/1\",\"plans\":[", out);
-    if (!cli_write_plan_json(a, NULL, NULL, NULL, out))
+    if (!cli_write_plan_json(a, &extras, out))
         return false;
     fputs(",", out);
-    if (!cli_write_plan_json(b, NULL, NULL, NULL, out))
+    if (!cli_write_plan_json(b, &extras, out))
         return false;
     fputs("],\"differences\":[", out);
     for (uint32_t i = 0; ctxfit_plan_compare(a, b, i, &d) == CTXFIT_OK; i++) {
@@ -81,8 +82,8 @@ static bool does_not_fit(const ctxfit_plan *plan)
     return ctxfit_plan_get_summary(plan, &s) == CTXFIT_OK && s.fit == CTXFIT_FIT_NONE;
 }
 
-static int compare_with(const cli_request *request, const ctxfit_model *model, const ctxfit_model *other, const ctxfit_hw *hw,
-                        const ctxfit_plan *first)
+static int compare_with(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_model *other,
+                        const ctxfit_hw *hw, const ctxfit_plan *first)
 {
     ctxfit_plan_options options = request->stated;
     ctxfit_plan        *second;
@@ -102,7 +103,8 @@ static int compare_with(const cli_request *request, const ctxfit_model *model, c
         cli_render_plan(request, model, hw, first, stdout);
         cli_render_plan(request, other, hw, second, stdout);
         print_differences(first, second, stdout);
-    } else if (!print_json(first, second, stdout)) {
+        cli_render_left_out(parts, true, stdout);
+    } else if (!print_json(first, second, parts, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         code = CLI_BAD_INPUT;
     }
@@ -110,7 +112,8 @@ static int compare_with(const cli_request *request, const ctxfit_model *model, c
     return code;
 }
 
-int cli_compare(const cli_request *request, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan *first)
+int cli_compare(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw,
+                const ctxfit_plan *first)
 {
     cli_model_source source = cli_source_of(request);
     ctxfit_model    *other;
@@ -119,12 +122,12 @@ int cli_compare(const cli_request *request, const ctxfit_model *model, const ctx
     int              code;
 
     if (request->with_file_type == 0)
-        return compare_with(request, model, model, hw, first);
+        return compare_with(request, parts, model, model, hw, first);
     source.file_type = request->with_file_type;
     status = cli_open_model(&source, &other, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request->model, status, &error);
-    code = compare_with(request, model, other, hw, first);
+    code = compare_with(request, parts, model, other, hw, first);
     ctxfit_model_free(other);
     return code;
 }

@@ -58,15 +58,8 @@ static void write_check(const ctxfit_check *c, FILE *out)
         fprintf(out, ",\"largest_prompt_tokens\":%" PRIu64 "}", c->largest_prompt_tokens);
 }
 
-static void write_left_out(const cli_parts *parts, FILE *out)
-{
-    fputs(",\"left_out\":[{\"kind\":\"draft\",\"path\":", out);
-    cli_write_json_string(parts->draft, out);
-    fprintf(out, ",\"bytes\":%" PRIu64 "}]", parts->draft_bytes);
-}
-
 /* The library writes one object whose first member is the schema: "id" goes behind it, the others before the last brace. */
-bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const cli_parts *parts, const ctxfit_check *check, FILE *out)
+bool cli_write_plan_json(const ctxfit_plan *plan, const cli_plan_extras *extras, FILE *out)
 {
     size_t length = 0, schema;
     char  *text;
@@ -78,13 +71,13 @@ bool cli_write_plan_json(const ctxfit_plan *plan, const char *id_json, const cli
     (void)ctxfit_plan_write_json(plan, NULL, text, length + 1, NULL);
     schema = strcspn(text, ",");
     fwrite(text, 1, schema, out);
-    if (id_json != NULL)
-        fprintf(out, ",\"id\":%s", id_json);
+    if (extras->id_json != NULL)
+        fprintf(out, ",\"id\":%s", extras->id_json);
     fwrite(text + schema, 1, length - 1 - schema, out);
-    if (parts != NULL && parts->draft[0] != '\0')
-        write_left_out(parts, out);
-    if (check != NULL)
-        write_check(check, out);
+    if (extras->parts != NULL)
+        cli_write_left_out(extras->parts, extras->counted, out);
+    if (extras->check != NULL)
+        write_check(extras->check, out);
     fputs("}\n", out);
     free(text);
     return true;

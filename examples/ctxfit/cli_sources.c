@@ -154,31 +154,11 @@ static ctxfit_status open_stored(const char *name, const cli_model_source *sourc
     return status;
 }
 
-/* Of the tensors of a file; 0 where that is not known. */
-static uint64_t tensor_bytes(const char *path)
+/* A file that FROM or the like names, where it lies: beside the Modelfile, or as it is named. */
+static void resolve(const char *name, const char *base, size_t base_len, char *path)
 {
-    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
-    ctxfit_tensor_info  tensor = CTXFIT_TENSOR_INFO_INIT;
-    ctxfit_gguf        *gguf;
-    uint64_t            sum = 0;
-
-    options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
-    if (ctxfit_gguf_open(path, &options, NULL, &gguf, NULL) != CTXFIT_OK)
-        return 0;
-    for (uint64_t i = 0; ctxfit_gguf_get_tensor(gguf, i, &tensor) == CTXFIT_OK; i++)
-        sum = tensor.bytes <= UINT64_MAX - sum ? sum + tensor.bytes : UINT64_MAX;
-    ctxfit_gguf_free(gguf);
-    return sum;
-}
-
-static void note_draft(cli_parts *parts, const char *name, const char *base, size_t base_len)
-{
-    char path[PATH_BYTES];
-
     if (!find_in(base, base_len, name, path))
-        (void)snprintf(path, sizeof path, "%s", name);
-    memcpy(parts->draft, path, strlen(path) + 1);
-    parts->draft_bytes = tensor_bytes(path);
+        (void)snprintf(path, PATH_BYTES, "%s", name);
 }
 
 /* A file beside a Modelfile or in the store; true when it was taken. Adapters in other formats than GGUF are only named. */
@@ -188,10 +168,9 @@ static bool take_part(cli_parts *parts, uint32_t kind, const char *name, const c
                : parts->adapter_count < CLI_MOST_PARTS ? parts->adapter[parts->adapter_count] : NULL;
     char  path[PATH_BYTES];
 
-    if (to == NULL || *to != '\0' || kind == CTXFIT_PART_DRAFT || cli_ends_with(name, ".safetensors"))
+    if (parts->none_counted || to == NULL || *to != '\0' || kind == CTXFIT_PART_DRAFT || cli_ends_with(name, ".safetensors"))
         return false;
-    if (!find_in(base, base_len, name, path))
-        (void)snprintf(path, sizeof path, "%s", name);
+    resolve(name, base, base_len, path);
     if (!cli_is_readable(path))
         return false;
     memcpy(to, path, strlen(path) + 1);
@@ -229,11 +208,18 @@ static const char *weights_of(const ctxfit_modelfile *file, const char *base, si
     return first;
 }
 
-static void say_on_top(const char *what, const char *path)
+/* A part that no plan counts: it is said, and kept in `parts` (NULL: nowhere). */
+static void leave_out(cli_parts *parts, uint32_t kind, const char *what, const char *name, const char *base, size_t base_len)
 {
+    char path[PATH_BYTES];
+
     fprintf(stderr, "ctxfit: note: %s comes on top: ", what);
-    cli_put(stderr, path);
+    cli_put(stderr, name);
     fputc('\n', stderr);
+    if (parts == NULL)
+        return;
+    resolve(name, base, base_len, path);
+    cli_leave_out(parts, kind, path);
 }
 
 /* What else FROM names. */
@@ -246,7 +232,8 @@ static void take_further(const ctxfit_modelfile *file, const char *weights, cons
 
         if (path == weights || (projector && parts != NULL && take_part(parts, CTXFIT_PART_PROJECTOR, path, base, base_len)))
             continue;
-        say_on_top(projector ? "a projector" : "another file of weights", path);
+        leave_out(parts, projector ? CTXFIT_PART_PROJECTOR : CTXFIT_PART_MODEL, projector ? "a projector" : "another file of weights", path,
+                  base, base_len);
     }
 }
 
@@ -261,11 +248,8 @@ static void take_companions(const ctxfit_modelfile *file, const char *base, size
         const char *path;
 
         for (uint32_t k = 0; (path = ctxfit_modelfile_part(file, kinds[i].kind, k)) != NULL; k++) {
-            if (parts != NULL && take_part(parts, kinds[i].kind, path, base, base_len))
-                continue;
-            if (parts != NULL && kinds[i].kind == CTXFIT_PART_DRAFT)
-                note_draft(parts, path, base, base_len);
-            say_on_top(kinds[i].what, path);
+            if (parts == NULL || !take_part(parts, kinds[i].kind, path, base, base_len))
+                leave_out(parts, kinds[i].kind, kinds[i].what, path, base, base_len);
         }
     }
 }

@@ -76,7 +76,8 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
     ctxfit_check        check = CTXFIT_CHECK_INIT;
     ctxfit_error        error;
     cli_model_source    source = cli_source_of(request);
-    const cli_parts     nothing = {{0}, {{0}}, 0, {0}, 0}, *parts = &nothing;
+    const cli_parts    *parts = NULL;
+    cli_plan_extras     extras = {id_json != NULL ? id_json : "null", NULL, cli_counts_parts(request), NULL};
     ctxfit_status       status = batch_model(store, &source, &model, &parts, &error);
 
     if (status != CTXFIT_OK) {
@@ -89,12 +90,13 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
         fail_with(fault, status, "hw", &error);
         return false;
     }
-    if (!plan_request(request, cli_counts_parts(request) ? parts : &nothing, model, hw, &plan, fault))
+    if (!plan_request(request, extras.counted ? parts : NULL, model, hw, &plan, fault))
         return false;
     if (request->has_check)
         status = ctxfit_plan_check(plan, &request->check, &check);
-    if (status == CTXFIT_OK &&
-        !cli_write_plan_json(plan, id_json != NULL ? id_json : "null", parts, request->has_check ? &check : NULL, out))
+    extras.parts = parts;
+    extras.check = request->has_check ? &check : NULL;
+    if (status == CTXFIT_OK && !cli_write_plan_json(plan, &extras, out))
         status = CTXFIT_E_NO_MEMORY;
     ctxfit_plan_free(plan);
     if (status != CTXFIT_OK)

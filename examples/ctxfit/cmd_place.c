@@ -211,7 +211,8 @@ static void print_reasons(const ctxfit_place *place)
     fputc('\n', stdout);
 }
 
-static bool print_json(const ctxfit_place *place)
+/* What comes with the model and is not counted stands before the last brace. */
+static bool print_json(const ctxfit_place *place, const cli_parts *parts)
 {
     size_t length = 0;
     char  *text;
@@ -221,7 +222,9 @@ static bool print_json(const ctxfit_place *place)
     if (text == NULL)
         return false;
     (void)ctxfit_place_write_json(place, NULL, text, length + 1, NULL);
-    puts(text);
+    fwrite(text, 1, length - 1, stdout);
+    cli_write_left_out(parts, true, stdout);
+    puts("}");
     free(text);
     return true;
 }
@@ -248,7 +251,7 @@ static void print_as_it_stands(const place_request *r, const ctxfit_model *model
     ctxfit_plan_free(plan);
 }
 
-static int report_place(place_request *r, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_place *place)
+static int report_place(place_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_place *place)
 {
     ctxfit_place_summary s = CTXFIT_PLACE_SUMMARY_INIT;
     ctxfit_plan_options  options = CTXFIT_PLAN_OPTIONS_INIT;
@@ -256,7 +259,7 @@ static int report_place(place_request *r, const ctxfit_model *model, const ctxfi
     (void)ctxfit_place_get_summary(place, &s);
     (void)ctxfit_place_get_options(place, &options);
     if (r->plan.json) {
-        if (!print_json(place))
+        if (!print_json(place, parts))
             return CLI_BAD_INPUT;
     } else {
         r->plan.options = options;
@@ -265,6 +268,7 @@ static int report_place(place_request *r, const ctxfit_model *model, const ctxfi
         cli_render_plan(&r->plan, model, hw, ctxfit_place_plan(place), stdout);
         print_reasons(place);
         print_line(s.found ? "Line" : "Line of the nearest that was tried", &options, r);
+        cli_render_left_out(parts, true, stdout);
     }
     return s.found ? CLI_FITS : CLI_DOES_NOT_FIT;
 }
@@ -274,7 +278,7 @@ static uint32_t gpu_count(const ctxfit_hw *hw)
     return ctxfit_hw_device_count(hw) - 1;
 }
 
-static int place_on(place_request *r, const ctxfit_model *model, const ctxfit_hw *hw)
+static int place_on(place_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw)
 {
     ctxfit_place       *place;
     ctxfit_error        error;
@@ -299,7 +303,7 @@ static int place_on(place_request *r, const ctxfit_model *model, const ctxfit_hw
         code = cli_fail("place", r->plan.model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
     }
-    code = report_place(r, model, hw, place);
+    code = report_place(r, parts, model, hw, place);
     ctxfit_place_free(place);
     return code;
 }
@@ -312,7 +316,7 @@ static int place_with(place_request *r, const cli_parts *parts, const ctxfit_mod
 
     r->plan.beside_list = ctxfit_beside_count(list.beside) > 0 ? list.beside : NULL;
     if (code == CLI_FITS)
-        code = place_on(r, model, hw);
+        code = place_on(r, parts, model, hw);
     cli_free_beside(&list);
     return code;
 }
@@ -460,7 +464,7 @@ static int place_several(const place_request *first, const ctxfit_model *model, 
 int cli_place(int argc, char **argv)
 {
     place_request    request;
-    cli_parts        parts = {{0}, {{0}}, 0, {0}, 0};
+    cli_parts        parts;
     cli_model_source source;
     ctxfit_model    *model;
     ctxfit_hw       *hw;
@@ -473,7 +477,9 @@ int cli_place(int argc, char **argv)
     if (request.plan.with[0] != '\0')
         return place_fault("--engine", request.plan.with, "one engine") ? CLI_FITS : CLI_USAGE;
     source = cli_source_of(&request.plan);
-    source.parts = request.also_count == 0 && cli_counts_parts(&request.plan) ? &parts : NULL;
+    memset(&parts, 0, sizeof parts);
+    parts.none_counted = !cli_counts_parts(&request.plan);
+    source.parts = request.also_count == 0 ? &parts : NULL;
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.plan.model, status, &error);

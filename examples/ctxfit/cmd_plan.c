@@ -1,5 +1,7 @@
 #include "cli.h"
 
+#include <string.h>
+
 /* Where the machine was detected: what is not known of it. */
 static void print_detected(const cli_request *request, const ctxfit_hw *hw, FILE *out)
 {
@@ -19,19 +21,12 @@ static void print_for_people(const cli_request *request, const ctxfit_model *mod
         cli_advise_request(request, model, hw, check, stdout);
 }
 
-/* What comes on top of the plan. */
-static void print_left_out(const cli_parts *parts)
-{
-    if (parts->draft[0] != '\0')
-        printf("  not counted: a draft model, %s on top: keep room with --reserve\n",
-               parts->draft_bytes > 0 ? cli_bytes(parts->draft_bytes) : "its memory");
-}
-
 static int report(const cli_request *request, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw,
                   const ctxfit_plan *plan)
 {
     ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
     ctxfit_check        check = CTXFIT_CHECK_INIT, *checked = request->has_check ? &check : NULL;
+    cli_plan_extras     extras = {NULL, parts, true, checked};
 
     (void)ctxfit_plan_get_summary(plan, &summary);
     if (checked != NULL && ctxfit_plan_check(plan, &request->check, checked) != CTXFIT_OK) {
@@ -40,8 +35,8 @@ static int report(const cli_request *request, const cli_parts *parts, const ctxf
     }
     if (!request->json) {
         print_for_people(request, model, hw, plan, checked);
-        print_left_out(parts);
-    } else if (!cli_write_plan_json(plan, NULL, parts, checked, stdout)) {
+        cli_render_left_out(parts, true, stdout);
+    } else if (!cli_write_plan_json(plan, &extras, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         return CLI_BAD_INPUT;
     } else if (request->hw == NULL) {
@@ -62,7 +57,7 @@ static int plan_on(const cli_request *request, const cli_parts *parts, const ctx
         code = cli_fail("plan", request->model, status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
     }
-    code = request->with[0] != '\0' ? cli_compare(request, model, hw, plan) : report(request, parts, model, hw, plan);
+    code = request->with[0] != '\0' ? cli_compare(request, parts, model, hw, plan) : report(request, parts, model, hw, plan);
     ctxfit_plan_free(plan);
     return code;
 }
@@ -82,7 +77,7 @@ static int plan_with(cli_request *request, const cli_parts *parts, const ctxfit_
 int cli_plan(int argc, char **argv)
 {
     cli_request      request;
-    cli_parts        parts = {{0}, {{0}}, 0, {0}, 0};
+    cli_parts        parts;
     cli_model_source source;
     ctxfit_model    *model;
     ctxfit_hw       *hw;
@@ -93,7 +88,9 @@ int cli_plan(int argc, char **argv)
     if (!cli_parse_plan(argc, argv, &request))
         return CLI_USAGE;
     source = cli_source_of(&request);
-    source.parts = cli_counts_parts(&request) ? &parts : NULL;
+    memset(&parts, 0, sizeof parts);
+    parts.none_counted = !cli_counts_parts(&request);
+    source.parts = &parts;
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.model, status, &error);

@@ -1246,13 +1246,33 @@ class Beside(unittest.TestCase):
         self.gguf("draft.gguf", {"general.architecture": "llama"}, [("output.weight", 64, 32)])
         (self.folder / "Modelfile").write_text("FROM ./a.gguf\nDRAFT ./draft.gguf\n")
         words = [self.folder / "Modelfile", "--header-only", "--hw", "host:8GiB", "--engine", "ollama"]
-        answers = [plan(*words)[1]]
+        answers = [plan(*words)[1], json.loads(run("place", *words, "--json").stdout),
+                   *json.loads(run("plan", *words, "--engine", "llama.cpp", "--json").stdout)["plans"]]
         if has_batch():
             answers.append(batch({"model": str(words[0]), "header_only": True, "hw": "host:8GiB", "engine": "ollama"})[1][0])
         for answer in answers:
             (left,) = answer["left_out"]
             self.assertEqual((left["kind"], left["bytes"], left["path"].endswith("draft.gguf")), ("draft", 64 * 32 * 4, True))
-        self.assertIn(b"not counted: a draft model, 8.0 KiB on top", run("plan", *words).stdout)
+        for command in (["plan", *words], ["plan", *words, "--engine", "llama.cpp"], ["place", *words]):
+            self.assertIn(b"not counted: a draft model, 8.0 KiB on top", run(*command).stdout)
+
+    def test_what_is_not_counted_of_a_modelfile_is_told(self):
+        (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        eyes = self.eyes()
+        (self.folder / "lora.safetensors").write_bytes(b"")
+        (self.folder / "Modelfile").write_text("FROM ./a.gguf\nFROM ./eyes.gguf\nADAPTER ./lora.safetensors\n")
+        words = [self.folder / "Modelfile", "--header-only", "--hw", "rtx-4090 host:8GiB"]
+        request = {"model": str(words[0]), "header_only": True, "hw": words[-1]}
+        for engine, kinds in (("ollama", ["adapter"]), ("vllm", ["adapter", "projector"])):  # which vLLM counts none of
+            answers = [plan(*words, "--engine", engine)[1]]
+            if has_batch():
+                answers.append(batch({**request, "engine": engine})[1][0])
+            for answer in answers:
+                left = {part["kind"]: part for part in answer["left_out"]}
+                self.assertEqual(sorted(left), kinds)
+                self.assertEqual((left["adapter"]["bytes"], left["adapter"]["path"].endswith("lora.safetensors")), (0, True))
+                if "projector" in left:
+                    self.assertEqual(0 < left["projector"]["bytes"] < eyes.stat().st_size, True)
 
     def test_a_line_of_a_batch_takes_them_as_the_command_line_does(self):
         if not has_batch():
