@@ -121,8 +121,20 @@ void cfi_hf_format(char *out, size_t cap, const char *fmt, va_list args) CFI_PRI
 void cfi_hf_note(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3);
 void cfi_hf_note_files(cfi_hf_config *c, const char *fmt, ...) CFI_PRINTF(2, 3); /* of the weights beside it */
 void cfi_hf_write_notes(cfi_hf_line *line);
-/* What is said of eyes and ears beside the decoder where their files are not at hand, in the arena; NULL: there are none. E_NO_MEMORY. */
-ctxfit_status cfi_hf_towers(cfi_hf_config *c, const char **out);
+
+/* Eyes and ears beside the decoder, by the configuration alone. The texts lie in the arena; NULL: there are none such. */
+typedef struct cfi_hf_tower_count {
+    uint64_t matrices; /* parameters of linear layers, without biases: what is quantized, and what ranks share */
+    uint64_t rest;     /* all others */
+} cfi_hf_tower_count;
+
+typedef struct cfi_hf_towers_found {
+    cfi_hf_tower_count count;
+    const char        *counted; /* the names of the parts that `count` has */
+    const char        *note;    /* of those that it has not */
+} cfi_hf_towers_found;
+
+ctxfit_status cfi_hf_towers(const cfi_hf_config *c, cfi_hf_towers_found *out); /* E_NO_MEMORY */
 
 /* Where a fact of the line comes from. */
 #define CFI_HF_KEY 64u

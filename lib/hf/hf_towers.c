@@ -1,9 +1,45 @@
-/* Eyes and ears that stand beside a decoder. Their tensors are in the checkpoint's files; of a configuration alone their size is an
+/* Eyes and ears that stand beside a decoder, of a configuration alone: counted where hf_towers.def has their kind. Of others there is an
  * estimate: blocks of a transformer, its patches, and a projector to the decoder.
  * Source: transformers 5.23.0 models/{clip,siglip,whisper,qwen2_5_vl,qwen3_vl,llava}/modeling_*.py (2026-11). */
-#include "hf_internal.h"
+#include "hf_towers.h"
 
 #include <inttypes.h>
+
+/* ---- tables: the texts of a row behind each other ---- */
+#define ROW_OF_LINE(line) CFI_PASTE(row_, line)
+#define CFI_PASTE(a, b) a##b
+
+static const struct tower_texts {
+#define CFI_TOWER(type, letters, matrices, rest) char ROW_OF_LINE(__LINE__)[sizeof(type "\0" letters "\0" matrices "\0" rest)];
+#include "hf_towers.def"
+    char end[1];
+} tower_texts = {
+#define CFI_TOWER(type, letters, matrices, rest) type "\0" letters "\0" matrices "\0" rest,
+#include "hf_towers.def"
+    ""
+};
+
+static const struct model_texts {
+#define CFI_TOWER_OF(model, part, tower, letters, matrices, rest) \
+    char ROW_OF_LINE(__LINE__)[sizeof(model "\0" part "\0" tower "\0" letters "\0" matrices "\0" rest)];
+#include "hf_towers.def"
+    char end[1];
+} model_texts = {
+#define CFI_TOWER_OF(model, part, tower, letters, matrices, rest) \
+    model "\0" part "\0" tower "\0" letters "\0" matrices "\0" rest,
+#include "hf_towers.def"
+    ""
+};
+
+static const char *find_kind(const char *type)
+{
+    for (const char *row = (const char *)&tower_texts; *row != '\0'; row = cfi_hf_column(row, 4))
+        if (strcmp(row, type) == 0)
+            return row;
+    return NULL;
+}
+
+/* ---- an estimate ---- */
 
 #define MOST_OF_A_SIZE 65536.0 /* what is above it is no size of a tower: then there is no estimate */
 #define MOST_OF_A_WIDTH 6.0    /* a feed-forward that is wider is not that of the blocks: GLM-4.1V states its merger's */
@@ -62,45 +98,117 @@ static double tower_parameters(const cfi_hf_config *c, const cfi_json_value *tow
     return sum + (merge > 1 ? merged * (merged + decoder) : (width + decoder) * decoder);
 }
 
+/* ---- what a configuration has ---- */
+
+const cfi_json_value *cfi_hf_around_tower(const cfi_hf_config *c)
+{
+    const cfi_json_value *thinker = cfi_json_get(c->outer, "thinker_config");
+
+    return cfi_json_kind_of(thinker) == CFI_JSON_OBJECT ? thinker : c->outer;
+}
+
 static const cfi_json_value *find_tower(const cfi_hf_config *c, const char *name)
 {
     const cfi_json_value *tower = cfi_json_get(c->outer, name);
 
     if (cfi_json_kind_of(tower) != CFI_JSON_OBJECT)
-        tower = cfi_json_get(cfi_json_get(c->outer, "thinker_config"), name);
+        tower = cfi_json_get(cfi_hf_around_tower(c), name);
     return cfi_json_kind_of(tower) == CFI_JSON_OBJECT && cfi_json_count(tower) > 0 ? tower : NULL;
 }
 
-ctxfit_status cfi_hf_towers(cfi_hf_config *c, const char **out)
+/* The row of the model for one of its parts; NULL: none has it. */
+static const char *find_whole(const char *type, const char *part)
+{
+    for (const char *row = (const char *)&model_texts; *row != '\0'; row = cfi_hf_column(row, 6))
+        if (strcmp(row, type) == 0 && strcmp(cfi_hf_column(row, 1), part) == 0)
+            return row;
+    return NULL;
+}
+
+/* false: its kind or that of the model is none of the tables. */
+static bool count_tower(const cfi_hf_config *c, const char *name, const cfi_json_value *tower, cfi_hf_tower_count *sum)
+{
+    const char        *type = cfi_json_as_text(cfi_json_get(c->outer, "model_type"), NULL);
+    const char        *stated = cfi_json_as_text(cfi_json_get(tower, "model_type"), NULL);
+    const char        *row = type != NULL ? find_whole(type, name) : NULL, *kind;
+    double             letter[CFI_HF_LETTERS] = {0};
+    cfi_hf_tower_count within, behind;
+
+    if (row == NULL)
+        return false;
+    kind = stated != NULL ? find_kind(stated) : NULL;
+    if (kind == NULL && (stated == NULL || *stated == '\0' || strncmp(stated, type, strlen(type)) == 0))
+        kind = find_kind(cfi_hf_column(row, 2)); /* "qwen3_5", "qwen3_5_vision" in qwen3_5 */
+    if (kind == NULL || !cfi_hf_tower_size(c, tower, cfi_hf_column(kind, 1), letter, &within) ||
+        !cfi_hf_tower_size(c, tower, cfi_hf_column(row, 3), letter, &behind))
+        return false;
+    sum->matrices += within.matrices + behind.matrices; /* a few parts below 2^51 each */
+    sum->rest += within.rest + behind.rest;
+    return true;
+}
+
+typedef struct tower_list {
+    char       text[96];
+    cfi_writer w;
+    uint32_t   count;
+} tower_list;
+
+static void add_name(tower_list *list, const char *name)
+{
+    if (list->count == 0)
+        cfi_writer_init(&list->w, list->text, sizeof list->text);
+    cfi_write(&list->w, "%s%s", list->count++ > 0 ? " and " : "", name);
+    (void)cfi_writer_finish(&list->w, NULL);
+}
+
+static ctxfit_status keep_text(const cfi_hf_config *c, const char *text, const char **out)
+{
+    *out = cfi_arena_copy(c->arena, text, strlen(text));
+    return *out != NULL ? CTXFIT_OK : cfi_fail(c->error, CTXFIT_E_NO_MEMORY, "config.json: out of memory");
+}
+
+static ctxfit_status say_uncounted(const cfi_hf_config *c, const char *names, double parameters, bool all, const char **out)
+{
+    char       text[320];
+    cfi_writer w;
+
+    cfi_writer_init(&w, text, sizeof text);
+    cfi_write(&w, "the weights of %s in config.json, beside the decoder, are not counted", names);
+    if (parameters > 0)
+        cfi_write(&w, ": by its sizes %sabout %" PRIu64 " bytes in 16 bits, an estimate", all ? "" : "at least ",
+                  (uint64_t)(2 * parameters));
+    cfi_write(&w, "%s the checkpoint's files say them exactly", parameters > 0 ? ";" : ":");
+    (void)cfi_writer_finish(&w, NULL);
+    return keep_text(c, text, out);
+}
+
+ctxfit_status cfi_hf_towers(const cfi_hf_config *c, cfi_hf_towers_found *out)
 {
     static const char names[][16] = {"vision_config", "vit_config", "visual", "audio_config"};
-    char              list[80] = "", text[320];
-    cfi_writer        w;
+    tower_list        counted = {.count = 0}, uncounted = {.count = 0};
     double            sum = 0;
-    bool              any = false, all = true;
+    bool              all = true;
+    ctxfit_status     status = CTXFIT_OK;
 
-    cfi_writer_init(&w, list, sizeof list);
+    memset(out, 0, sizeof *out);
     for (size_t i = 0; i < CFI_COUNT(names); i++) {
         const cfi_json_value *tower = find_tower(c, names[i]);
-        const double          parameters = tower != NULL ? tower_parameters(c, tower) : 0;
+        double                parameters;
 
         if (tower == NULL)
             continue;
-        cfi_write(&w, "%s%s", any ? " and " : "", names[i]);
-        any = true;
+        if (count_tower(c, names[i], tower, &out->count)) {
+            add_name(&counted, names[i]);
+            continue;
+        }
+        parameters = tower_parameters(c, tower);
+        add_name(&uncounted, names[i]);
         all = all && parameters > 0;
         sum += parameters;
     }
-    (void)cfi_writer_finish(&w, NULL);
-    *out = NULL;
-    if (!any)
-        return CTXFIT_OK;
-    cfi_writer_init(&w, text, sizeof text);
-    cfi_write(&w, "the weights of %s in config.json, beside the decoder, are not counted", list);
-    if (sum > 0)
-        cfi_write(&w, ": by its sizes %sabout %" PRIu64 " bytes in 16 bits, an estimate", all ? "" : "at least ", (uint64_t)(2 * sum));
-    cfi_write(&w, "%s the checkpoint's files say them exactly", sum > 0 ? ";" : ":");
-    (void)cfi_writer_finish(&w, NULL);
-    *out = cfi_arena_copy(c->arena, text, strlen(text));
-    return *out != NULL ? CTXFIT_OK : cfi_fail(c->error, CTXFIT_E_NO_MEMORY, "config.json: out of memory");
+    if (counted.count > 0)
+        status = keep_text(c, counted.text, &out->counted);
+    if (status == CTXFIT_OK && uncounted.count > 0)
+        status = say_uncounted(c, uncounted.text, sum, all, &out->note);
+    return status;
 }

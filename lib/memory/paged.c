@@ -169,8 +169,9 @@ static bool add_vocabulary_copies(const ctxfit_model *model, const cfi_run *run,
 
 static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
-    const cfi_paged *paged = &run->paged;
-    const uint32_t   last = paged->stages - 1;
+    const cfi_paged      *paged = &run->paged;
+    const uint32_t        last = paged->stages - 1;
+    const cfi_tower_bytes towers = cfi_model_towers_bytes(model, narrows(model, paged));
 
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {
         const cfi_tensor *tensor = &model->tensor[i];
@@ -187,8 +188,8 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
     }
     if (!add_dropped_nextn(model, paged, out))
         return false;
-    /* Eyes and ears are on the first stage, divided as what is behind them. */
-    if (!add_to_stage(paged, 0, cfi_model_towers_bytes(model, narrows(model, paged)) / paged->tensor_ranks, out))
+    /* Eyes and ears are on the first stage. */
+    if (!add_to_stage(paged, 0, towers.divided / paged->tensor_ranks, out) || !add_to_stage(paged, 0, towers.whole, out))
         return false;
     if (!add_vocabulary_copies(model, run, out))
         return false;

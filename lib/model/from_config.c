@@ -57,6 +57,18 @@ static void note_fixed_windows(const ctxfit_model *model, cfi_hf_config *c)
     }
 }
 
+static ctxfit_status add_towers(ctxfit_model *model, const cfi_hf_config *c)
+{
+    cfi_hf_towers_found found;
+    ctxfit_status       status = cfi_hf_towers(c, &found);
+
+    model->towers = found.note;
+    model->towers_counted = found.counted;
+    model->tower_matrices = found.count.matrices;
+    model->tower_rest = found.count.rest;
+    return status;
+}
+
 static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *files, ctxfit_file_type file_type, ctxfit_error *error)
 {
     cfi_hf_config c;
@@ -85,7 +97,7 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
     if (status == CTXFIT_OK)
         status = cfi_model_set_checkpoint(model, &c, files->weights, error);
     if (status == CTXFIT_OK && model->stored == NULL)
-        status = cfi_hf_towers(&c, &model->towers);
+        status = add_towers(model, &c);
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
     model->window_note = c.window_note;
     cfi_hf_config_close(&c);

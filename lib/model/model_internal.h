@@ -156,6 +156,9 @@ struct ctxfit_model {
     uint64_t                *lost;              /* bytes of each part that go then: CFI_LOST_*; NULL: not measured */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     const char        *towers;                /* said where engines load eyes and ears that are not counted; NULL: none */
+    const char        *towers_counted;        /* the parts of the configuration that these two are of; NULL: none */
+    uint64_t           tower_matrices;        /* parameters of linear layers */
+    uint64_t           tower_rest;            /* all others */
     const char        *format_note;           /* of them, what holds for its file type only; NULL: none */
     const char        *window_note;           /* and what holds where llama.cpp loads it; NULL: none */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */
@@ -179,8 +182,12 @@ uint64_t cfi_model_stored_bytes(const ctxfit_model *model, const cfi_tensor *ten
 uint64_t cfi_model_narrowed_bytes(const ctxfit_model *model, const cfi_tensor *tensor);
 /* Of all tensors of the recipe, as they are stored. */
 uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model);
-/* What the files have beside the decoder, eyes and ears; 0 where they were not read. */
-uint64_t cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed);
+/* Eyes and ears beside the decoder: what the files have, else what the configuration says. */
+typedef struct cfi_tower_bytes {
+    uint64_t divided; /* among ranks */
+    uint64_t whole;   /* on each of them */
+} cfi_tower_bytes;
+cfi_tower_bytes cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed);
 /* How these are known. */
 typedef enum cfi_stored {
     CFI_STORED_PLAIN,     /* not quantized, or not as a checkpoint */

@@ -46,6 +46,13 @@ static ctxfit_status copy_tensors(ctxfit_model *copy, const ctxfit_model *model,
     return CTXFIT_OK;
 }
 
+/* NULL stays NULL. */
+static bool keep_text_or_null(ctxfit_model *copy, const char *text, const char **out)
+{
+    *out = text != NULL ? cfi_arena_copy(&copy->arena, text, strlen(text)) : NULL;
+    return text == NULL || *out != NULL;
+}
+
 static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, ctxfit_error *error)
 {
     uint32_t      count = model->info.layers + model->info.nextn_layers;
@@ -78,10 +85,10 @@ static ctxfit_status copy_facts(ctxfit_model *copy, const ctxfit_model *model, c
             copy->window_note = copy->note[notes];
         status = copy->note[notes++] != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
     }
-    if (model->towers != NULL && status == CTXFIT_OK) {
-        copy->towers = cfi_arena_copy(&copy->arena, model->towers, strlen(model->towers));
-        status = copy->towers != NULL ? CTXFIT_OK : CTXFIT_E_NO_MEMORY;
-    }
+    copy->tower_matrices = model->tower_matrices;
+    copy->tower_rest = model->tower_rest;
+    if (!keep_text_or_null(copy, model->towers, &copy->towers) || !keep_text_or_null(copy, model->towers_counted, &copy->towers_counted))
+        status = CTXFIT_E_NO_MEMORY;
     if (model->checkpoint != NULL) {
         copy->checkpoint = cfi_arena_alloc(&copy->arena, sizeof *copy->checkpoint);
         if (copy->checkpoint == NULL)

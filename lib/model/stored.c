@@ -214,11 +214,25 @@ uint64_t cfi_model_all_stored_bytes(const ctxfit_model *model)
     return sum;
 }
 
-uint64_t cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed)
+/* A GGUF has them in a file of its own. */
+static bool has_towers(const ctxfit_model *model)
 {
-    if (!model->as_stored || model->stored == NULL)
-        return 0;
-    return model->checkpoint->other_bytes - (narrowed ? model->lost[CFI_LOST_OTHER(model->info.layers)] : 0);
+    return model->as_stored || model->info.file_type == CFI_FILE_BF16 || model->info.file_type == CFI_FILE_F16 ||
+           model->info.file_type == CFI_FILE_F32;
+}
+
+cfi_tower_bytes cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed)
+{
+    const uint64_t  each = model->info.file_type == CFI_FILE_F32 && !narrowed ? 4 : 2; /* counts are below 2^52 */
+    cfi_tower_bytes bytes = {0, 0};
+
+    if (model->as_stored && model->stored != NULL) {
+        bytes.divided = model->checkpoint->other_bytes - (narrowed ? model->lost[CFI_LOST_OTHER(model->info.layers)] : 0);
+    } else if (has_towers(model)) {
+        bytes.divided = each * model->tower_matrices;
+        bytes.whole = each * model->tower_rest;
+    }
+    return bytes;
 }
 
 cfi_stored cfi_model_stored(const ctxfit_model *model)

@@ -94,14 +94,30 @@ static void warn_of_latents(warning_list *list, const cfi_question *q)
              list->plan->summary.engine.name, q->model->arch_name);
 }
 
+/* What is beside the decoder, and of a configuration alone. */
+static void warn_of_towers(warning_list *list, const cfi_question *q)
+{
+    const cfi_tower_bytes bytes = cfi_model_towers_bytes(q->model, true);
+
+    if (q->model->towers != NULL)
+        warn(list, "%s", q->model->towers);
+    if (q->model->towers_counted == NULL)
+        return;
+    if (bytes.divided + bytes.whole > 0)
+        warn(list, "of the weights, %s of config.json has %" PRIu64 " parameters: %" PRIu64 " bytes in 16 bits", q->model->towers_counted,
+             q->model->tower_matrices + q->model->tower_rest, bytes.divided + bytes.whole);
+    else
+        warn(list, "the weights of %s in config.json are not counted: of a GGUF they are a file of their own", q->model->towers_counted);
+}
+
 /* Engines of GGUF files load another file than the checkpoint; the others what it has. */
 static void warn_of_checkpoint(warning_list *list, const cfi_question *q)
 {
     const cfi_run   *run = &list->plan->answer.run;
     const cfi_stored stored = cfi_model_stored(q->model);
 
-    if (q->model->towers != NULL && run->paged.tensor_ranks > 0)
-        warn(list, "%s", q->model->towers);
+    if (run->paged.tensor_ranks > 0)
+        warn_of_towers(list, q);
     if ((q->model->info.flags & CTXFIT_MODEL_F_FROM_FILE) != 0 &&
         (q->engine.id == CFI_ENGINE_EXLLAMAV3 || q->engine.id == CFI_ENGINE_TRTLLM || q->engine.id == CFI_ENGINE_MLX))
         warn(list, "%s loads no GGUF files: planned is a checkpoint with these tensors", q->engine.info.name);

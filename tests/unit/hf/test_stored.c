@@ -40,9 +40,28 @@ static uint64_t weights_of(const ctxfit_model *model, const char *engine, const 
     return device.weights_bytes;
 }
 
+/* On each of so many ranks. */
+static uint64_t ranked_weights(const ctxfit_model *model, uint32_t ranks)
+{
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+    ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
+    ctxfit_hw          *hw = NULL;
+    ctxfit_plan        *plan = NULL;
+
+    assert_int_equal(ctxfit_hw_parse("4*h200 host:64GiB", NULL, &hw, NULL), CTXFIT_OK);
+    (void)snprintf(o.engine, sizeof o.engine, "vllm");
+    o.ctx_tokens = 4096;
+    o.tensor_parallel = ranks;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_device(plan, ranks - 1, &device), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    return device.weights_bytes;
+}
+
 static bool warns_of(const ctxfit_model *model, const char *engine, const char *words)
 {
-    ctxfit_plan *plan = planned_for(model, engine, strcmp(engine, "mlx-lm") == 0 ? "macbook-air-m4-16gb" : "h200 host:64GiB");
+    ctxfit_plan *plan = planned_for(model, engine, strcmp(engine, "mlx-lm") == 0 ? "mac-studio-m2-ultra-64gb" : "h200 host:64GiB");
     const char  *text;
     bool         found = false;
 
@@ -380,10 +399,14 @@ static void groups_of_several_widths_are_told_and_text_is_refused(void **state)
     assert_non_null(strstr(error.message, "'quantization_config'"));
 }
 
-/* A tower is not in the configuration's tensors. Qwen2.5-VL-7B's is 676,550,144 parameters (modeling_qwen2_5_vl.py); norms and biases of it
- * the estimate leaves out. */
+/* Qwen2.5-VL-7B's tower is 676,550,144 parameters (modeling_qwen2_5_vl.py); ranks share the weights of its linear layers. Its class has no
+ * ears. */
 #define EYES "\"vision_config\": {\"depth\": 32, \"hidden_act\": \"silu\", \"hidden_size\": 1280, \"intermediate_size\": 3420, " \
              "\"in_chans\": 3, \"patch_size\": 14, \"spatial_merge_size\": 2, \"temporal_patch_size\": 2}"
+#define LINEAR (UINT64_C(32) * (4 * 1280 * 1280 + 3 * 1280 * 3420) + 5120 * (5120 + 3584))
+#define REST   (UINT64_C(676550144) - LINEAR)
+#define STRANGE_EYES "\"vision_config\": {\"model_type\": \"strange\", \"num_hidden_layers\": 24, \"hidden_size\": 1024, " \
+                     "\"intermediate_size\": 4096, \"patch_size\": 16}"
 #define EARS "\"audio_config\": {\"encoder_layers\": 32, \"d_model\": 1280, \"num_mel_bins\": 128}"
 
 static ctxfit_model *qwen_vl(const char *towers)
@@ -401,47 +424,64 @@ static ctxfit_model *qwen_vl(const char *towers)
     return model;
 }
 
-static uint64_t number_behind(const ctxfit_model *model, const char *engine, const char *words)
+static void eyes_of_a_configuration_are_weights(void **state)
 {
-    ctxfit_plan *plan = planned_for(model, engine, "h200 host:64GiB");
-    const char  *text;
-    uint64_t     number = 0;
-
-    for (uint32_t i = 0; (text = ctxfit_plan_warning(plan, i)) != NULL; i++)
-        if (strstr(text, words) != NULL)
-            number = strtoull(strstr(text, words) + strlen(words), NULL, 10);
-    ctxfit_plan_free(plan);
-    return number;
-}
-
-static void eyes_and_ears_of_a_configuration_are_told(void **state)
-{
-    static const char *const loads[] = {"vllm", "sglang", "tensorrt-llm"}, *const drops[] = {"mlx-lm", "llama.cpp"};
-    ctxfit_model            *eyes = qwen_vl(EYES), *both = qwen_vl(EYES ", " EARS), *none = qwen_vl("\"vision_config\": {}");
-    ctxfit_model            *absurd = qwen_vl("\"vision_config\": {\"depth\": 1e300, \"hidden_size\": -1, \"intermediate_size\": 2}");
-    ctxfit_model            *copy = NULL;
-    const double             true_bytes = 2 * 676550144.0;
+    static const char *const loads[] = {"vllm", "sglang", "tensorrt-llm"}, *const drops[] = {"mlx-lm", "exllamav3", "llama.cpp"};
+    static const char        wide[] = ", \"torch_dtype\": \"float32\"";
+    const uint64_t           linear = LINEAR, rest = REST;
+    ctxfit_model            *eyes = qwen_vl(EYES), *none = qwen_vl("\"vision_config\": {}"), *in_f32 = NULL, *copy = NULL, *packed = NULL;
+    char                     json[1024];
 
     (void)state;
     for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++) {
-        const uint64_t told = number_behind(eyes, loads[i], "by its sizes about ");
-
-        if ((double)told < true_bytes * 0.99 || (double)told > true_bytes * 1.01)
-            fail_msg("%s: %llu bytes", loads[i], (unsigned long long)told);
-        assert_true(warns_of(both, loads[i], "vision_config and audio_config"));
-        assert_int_equal(number_behind(both, loads[i], "at least about "), told); /* the ears do not say how wide they are within */
-        assert_true(warns_of(absurd, loads[i], "are not counted: the checkpoint's files"));
-        assert_false(warns_of(none, loads[i], "vision_config"));
+        assert_int_equal(weights_of(eyes, loads[i], "h200 host:64GiB"),
+                         weights_of(none, loads[i], "h200 host:64GiB") + 2 * (linear + rest));
+        assert_true(warns_of(eyes, loads[i], "vision_config of config.json has 676550144 parameters"));
+        assert_false(warns_of(eyes, loads[i], "not counted"));
     }
-    for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++)
+    for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
+        const char *spec = i == 0 ? "mac-studio-m2-ultra-64gb" : "h200 host:64GiB";
+
+        assert_int_equal(weights_of(eyes, drops[i], spec), weights_of(none, drops[i], spec));
         assert_false(warns_of(eyes, drops[i], "vision_config"));
+    }
+    assert_int_equal(ranked_weights(eyes, 2) - ranked_weights(none, 2), 2 * (linear / 2 + rest));
+    (void)snprintf(json, sizeof json, "%s%s", EYES, wide);
+    in_f32 = qwen_vl(json);
+    assert_int_equal(weights_of(in_f32, "vllm", "h200 host:64GiB"), weights_of(eyes, "vllm", "h200 host:64GiB"));
     assert_int_equal(ctxfit_model_requantize(eyes, ctxfit_file_type_from_name("BF16"), NULL, &copy, NULL), CTXFIT_OK);
+    assert_int_equal(weights_of(copy, "vllm", "h200 host:64GiB"), weights_of(eyes, "vllm", "h200 host:64GiB"));
+    assert_int_equal(ctxfit_model_requantize(eyes, ctxfit_file_type_from_name("Q4_K_M"), NULL, &packed, NULL), CTXFIT_OK);
+    assert_true(warns_of(packed, "vllm", "of a GGUF they are a file of their own"));
+    ctxfit_model_free(packed);
+    ctxfit_model_free(copy);
+    ctxfit_model_free(in_f32);
+    ctxfit_model_free(none);
+    ctxfit_model_free(eyes);
+}
+
+static void eyes_and_ears_of_no_known_kind_are_told(void **state)
+{
+    static const char *const loads[] = {"vllm", "sglang", "tensorrt-llm"};
+    ctxfit_model            *both = qwen_vl(EYES ", " EARS), *strange = qwen_vl(STRANGE_EYES ", " EARS), *copy = NULL;
+    ctxfit_model            *absurd = qwen_vl("\"vision_config\": {\"depth\": 1e300, \"hidden_size\": -1, \"intermediate_size\": 2}");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++) {
+        assert_true(warns_of(both, loads[i], "the weights of audio_config in config.json, beside the decoder, are not counted"));
+        assert_true(warns_of(both, loads[i], "vision_config of config.json has 676550144 parameters"));
+        /* 24 blocks 1024 wide, 4096 within, patches of 16, and (1024 + 3584) by 3584 behind them; ears do not say how wide they are */
+        assert_true(warns_of(strange, loads[i], "the weights of vision_config and audio_config in config.json"));
+        assert_true(warns_of(strange, loads[i], "at least about 638582784 bytes"));
+        assert_true(warns_of(absurd, loads[i], "are not counted: the checkpoint's files"));
+    }
+    assert_int_equal(ctxfit_model_requantize(strange, ctxfit_file_type_from_name("BF16"), NULL, &copy, NULL), CTXFIT_OK);
     assert_true(warns_of(copy, "vllm", "vision_config"));
+    assert_false(warns_of(strange, "mlx-lm", "vision_config"));
     ctxfit_model_free(copy);
     ctxfit_model_free(absurd);
-    ctxfit_model_free(none);
+    ctxfit_model_free(strange);
     ctxfit_model_free(both);
-    ctxfit_model_free(eyes);
 }
 
 static void a_wrapper_that_no_table_has_is_told(void **state)
@@ -483,7 +523,8 @@ int main(void)
         cmocka_unit_test(the_cache_that_a_checkpoint_states_is_the_default),
         cmocka_unit_test(modules_of_mlx_have_formats_of_their_own),
         cmocka_unit_test(groups_of_several_widths_are_told_and_text_is_refused),
-        cmocka_unit_test(eyes_and_ears_of_a_configuration_are_told),
+        cmocka_unit_test(eyes_of_a_configuration_are_weights),
+        cmocka_unit_test(eyes_and_ears_of_no_known_kind_are_told),
         cmocka_unit_test(a_wrapper_that_no_table_has_is_told),
     };
     ctxfit_model *model = NULL;
