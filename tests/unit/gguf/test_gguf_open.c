@@ -256,26 +256,19 @@ static void open_stops_at_the_first_missing_of_65535_shards(void **state)
 
 static void open_survives_a_failure_of_any_allocation(void **state)
 {
-    ctxfit_gguf *gguf = NULL;
-    size_t       n = 1;
+    test_failing f = {0};
 
     (void)state;
     write_split_model("gguf_open_memory");
-    for (;; n++) {
-        test_allocator   t;
-        ctxfit_allocator allocator = test_allocator_make(&t, n);
-        ctxfit_status    status = ctxfit_gguf_open("gguf_open_memory-00001-of-00003.gguf", NULL, &allocator, &gguf, NULL);
+    while (test_failing_next(&f)) {
+        ctxfit_gguf *gguf = NULL;
 
-        if (status == CTXFIT_OK) {
-            ctxfit_gguf_free(gguf);
-            assert_int_equal(t.live_blocks, 0);
-            break;
-        }
-        assert_int_equal(status, CTXFIT_E_NO_MEMORY);
-        assert_null(gguf);
-        assert_int_equal(t.live_blocks, 0);
+        f.status = ctxfit_gguf_open("gguf_open_memory-00001-of-00003.gguf", NULL, &f.allocator, &gguf, NULL);
+        assert_true((gguf != NULL) == (f.status == CTXFIT_OK));
+        ctxfit_gguf_free(gguf);
     }
-    assert_true(n > 2 * SHARDS);
+    assert_int_equal(f.status, CTXFIT_OK);
+    assert_true(f.rounds > 2 * SHARDS);
     remove_split_model("gguf_open_memory");
 }
 
@@ -388,8 +381,8 @@ static void join_rejects_broken_splits(void **state)
 static void join_survives_a_failure_of_any_allocation(void **state)
 {
     const ctxfit_gguf *parts[2];
-    ctxfit_gguf       *shards[2], *joined = NULL;
-    size_t             n = 1;
+    ctxfit_gguf       *shards[2];
+    test_failing       f = {0};
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
@@ -402,22 +395,15 @@ static void join_survives_a_failure_of_any_allocation(void **state)
         gw_crowd(&w, 4200 * i, 4200);
         parts[i] = shards[i] = parse_and_free(&w);
     }
-    for (;; n++) {
-        test_allocator   t;
-        ctxfit_allocator allocator = test_allocator_make(&t, n);
-        ctxfit_status    status = ctxfit_gguf_join(parts, 2, &allocator, &joined, NULL);
+    while (test_failing_next(&f)) {
+        ctxfit_gguf *joined = NULL;
 
-        if (status == CTXFIT_OK) {
-            assert_int_equal(ctxfit_gguf_tensor_count(joined), 2 * 4200);
-            ctxfit_gguf_free(joined);
-            assert_int_equal(t.live_blocks, 0);
-            break;
-        }
-        assert_int_equal(status, CTXFIT_E_NO_MEMORY);
-        assert_null(joined);
-        assert_int_equal(t.live_blocks, 0);
+        f.status = ctxfit_gguf_join(parts, 2, &f.allocator, &joined, NULL);
+        assert_int_equal(ctxfit_gguf_tensor_count(joined), f.status == CTXFIT_OK ? 2 * 4200 : 0);
+        ctxfit_gguf_free(joined);
     }
-    assert_true(n > 40);
+    assert_int_equal(f.status, CTXFIT_OK);
+    assert_true(f.rounds > 40);
     for (unsigned i = 0; i < 2; i++)
         ctxfit_gguf_free(shards[i]);
 }

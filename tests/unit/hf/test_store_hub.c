@@ -237,21 +237,18 @@ static void finding_survives_the_nth_failed_allocation(void **state)
     (void)state;
     tree_make(&t, "store_memory", tree);
     for (size_t i = 0; i < 4; i++) {
-        ctxfit_status status = CTXFIT_E_NO_MEMORY;
+        test_failing f = {0};
 
-        for (size_t n = 1; n < 400 && status == CTXFIT_E_NO_MEMORY; n++) {
-            test_allocator    counter;
-            ctxfit_allocator  allocator = test_allocator_make(&counter, n);
+        while (test_failing_next(&f)) {
             ctxfit_modelfile *file = NULL;
             ctxfit_store     *store = NULL;
 
-            status = i < 3 ? ctxfit_store_look_up(names[i], environment, &allocator, &file, NULL)
-                           : ctxfit_store_list(CTXFIT_STORE_HF, "store_memory", &allocator, &store, NULL);
+            f.status = i < 3 ? ctxfit_store_look_up(names[i], environment, &f.allocator, &file, NULL)
+                             : ctxfit_store_list(CTXFIT_STORE_HF, "store_memory", &f.allocator, &store, NULL);
             ctxfit_modelfile_free(file);
             ctxfit_store_free(store);
-            assert_int_equal(counter.live_blocks, 0);
         }
-        assert_int_equal(status, i == 2 ? CTXFIT_E_NOT_FOUND : CTXFIT_OK);
+        assert_int_equal(f.status, i == 2 ? CTXFIT_E_NOT_FOUND : CTXFIT_OK);
     }
     tree_remove(&t);
 }
