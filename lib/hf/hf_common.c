@@ -158,22 +158,28 @@ static void read_name(cfi_hf_line *line)
 /* ---- layers ---- */
 
 /* "dense" or "sparse" for each layer, as transformers 5 writes what was first_k_dense_replace; transformers 5.23.0
- * configuration_hy_v3.py, configuration_glm4_moe_lite.py. */
+ * configuration_hy_v3.py, configuration_glm4_moe_lite.py; where a file states both the list counts. A dense layer behind one with experts takes a list, too. */
 static void read_dense_layers(cfi_hf_line *line)
 {
     cfi_json_iter it = cfi_json_items(cfi_hf_get_stated(line->c, "mlp_layer_types"));
-    uint64_t      dense = 0;
+    uint64_t      dense = 0, sparse = 0, count = 0;
+    bool          behind = false;
+    uint64_t     *list;
 
-    if (it.left == 0 || cfi_hf_get_stated(line->c, "first_k_dense_replace") != NULL)
+    if (it.left == 0)
         return;
-    while (cfi_json_next(&it)) {
+    list = cfi_hf_layer_list(line, it.left);
+    for (; list != NULL && cfi_json_next(&it); count++) {
         const char *kind = cfi_json_as_text(it.value, NULL);
 
-        if (kind == NULL || strcmp(kind, "dense") != 0)
-            break;
-        dense++;
+        list[count] = kind == NULL || strcmp(kind, "dense") != 0;
+        sparse += list[count];
+        dense += sparse == 0;
+        behind = behind || (sparse > 0 && list[count] == 0);
     }
     cfi_hf_set_u64(line, "leading_dense_block_count", dense);
+    if (behind && count == line->c->layers)
+        cfi_hf_set_list(line, "expert_layers", list, count);
 }
 
 /* What single layers have otherwise, as transformers 5 writes it: {"05": {"head_dim": 512, "num_key_value_heads": 2}}. */

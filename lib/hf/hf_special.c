@@ -2,17 +2,24 @@
  * Source, unless stated: llama.cpp b10472 (2026-08-18) conversion/<name>.py. */
 #include "hf_internal.h"
 
-/* Layers beyond the list of full layers keep a state: their KV heads are 0. Layers are counted from 1 there. */
+static bool is_full(const char *kind) { return kind != NULL && (strcmp(kind, "full_attention") == 0 || strcmp(kind, "attention") == 0); }
+
+/* Layers beyond the list of full layers keep a state: their KV heads are 0. Layers are counted from 1 there; transformers 5 writes
+ * layer_types instead (5.23.0 configuration_kimi_linear.py). */
 static void special_kimi_linear(cfi_hf_line *line)
 {
-    uint64_t *list = cfi_hf_layer_list(line, line->c->layers);
-    uint64_t  layer;
+    const cfi_json_value *full = cfi_hf_get(line->c, "linear_attn_config.full_attn_layers");
+    cfi_json_iter         kinds = cfi_json_items(full == NULL ? cfi_hf_get_stated(line->c, "layer_types") : NULL);
+    uint64_t             *list = cfi_hf_layer_list(line, line->c->layers);
+    uint64_t              layer;
 
     if (list == NULL)
         return;
-    for (cfi_json_iter it = cfi_json_items(cfi_hf_get(line->c, "linear_attn_config.full_attn_layers")); cfi_json_next(&it);)
+    for (cfi_json_iter it = cfi_json_items(full); cfi_json_next(&it);)
         if (cfi_json_as_u64(it.value, &layer) && layer >= 1 && layer <= line->c->layers)
             list[layer - 1] = 1;
+    for (layer = 0; layer < line->c->layers && cfi_json_next(&kinds); layer++)
+        list[layer] = is_full(cfi_json_as_text(kinds.value, NULL));
     cfi_hf_set_list(line, "attention.head_count_kv", list, line->c->layers);
 }
 
@@ -122,26 +129,42 @@ static void special_deci(cfi_hf_line *line)
     cfi_hf_set_list(line, "feed_forward_length", list + 2 * count, count);
 }
 
+/* The next entry of a list of flags or, where there is none, of one of words: is it set, is it the word? */
+static bool next_is(cfi_json_iter *flags, cfi_json_iter *words, const char *word)
+{
+    const char *text;
+    uint64_t    flag = 0;
+
+    if (cfi_json_next(flags))
+        return cfi_json_as_u64(flags->value, &flag) && flag != 0;
+    text = cfi_json_next(words) ? cfi_json_as_text(words->value, NULL) : NULL;
+    return text != NULL && strcmp(text, word) == 0;
+}
+
 /* Lists of the trunk, and the same for three blocks behind it that the checkpoint has (model.mtp.layers.0-2) and the file does not
- * mention; they attend to the window and have no experts. */
+ * mention; they attend to the window and have no experts. transformers 5 writes words in the place of flags, a window that counts the
+ * token itself, and window layers always have twice the KV heads there: 5.23.0 configuration_mimo_v2_flash.py, MiMoV2FlashAttention. */
 static void special_mimo2(cfi_hf_line *line)
 {
     enum { NEXTN = 3 };
     const cfi_hf_config *c = line->c;
-    uint64_t             trunk = c->layers, count = trunk + NEXTN;
+    uint64_t             kv = cfi_hf_u64_or(c, "num_key_value_heads", 0), kv_window = cfi_hf_u64_or(c, "swa_num_key_value_heads", 2 * kv);
+    uint64_t             trunk = c->layers, count = trunk + NEXTN, window;
     uint64_t            *list = trunk > 0 ? cfi_hf_layer_list(line, 3 * count) : NULL;
-    cfi_json_iter        window = cfi_json_items(cfi_hf_get(c, "hybrid_layer_pattern"));
+    cfi_json_iter        windows = cfi_json_items(cfi_hf_get(c, "hybrid_layer_pattern"));
     cfi_json_iter        experts = cfi_json_items(cfi_hf_get(c, "moe_layer_freq"));
+    cfi_json_iter        kinds = cfi_json_items(cfi_hf_get_stated(c, "layer_types"));
+    cfi_json_iter        feeds = cfi_json_items(cfi_hf_get_stated(c, "mlp_layer_types"));
 
     if (list == NULL)
         return;
+    if (windows.left == 0 && kinds.left > 0 && cfi_hf_get_stated(c, "sliding_window_size") == NULL &&
+        cfi_hf_word_u64(line, "attention.sliding_window", &window) && window > 0)
+        cfi_hf_set_u64(line, "attention.sliding_window", window - 1);
     for (uint64_t i = 0; i < count; i++) {
-        list[i] = i >= trunk;
-        if (i < trunk && cfi_json_next(&window))
-            (void)cfi_json_as_u64(window.value, &list[i]);
-        list[count + i] = cfi_hf_u64_or(c, list[i] != 0 ? "swa_num_key_value_heads" : "num_key_value_heads", 0);
-        if (i < trunk && cfi_json_next(&experts))
-            (void)cfi_json_as_u64(experts.value, &list[2 * count + i]);
+        list[i] = i >= trunk || next_is(&windows, &kinds, "sliding_attention");
+        list[count + i] = list[i] != 0 ? kv_window : kv;
+        list[2 * count + i] = i < trunk && next_is(&experts, &feeds, "sparse");
     }
     cfi_hf_set_u64(line, "nextn_predict_layers", NEXTN);
     cfi_hf_set_list(line, "attention.sliding_window_pattern", list, count);
@@ -341,8 +364,6 @@ static void special_deepseek32(cfi_hf_line *line)
     }
     cfi_hf_set_list(line, "attention.indexer.types", list, total);
 }
-
-static bool is_full(const char *kind) { return kind != NULL && (strcmp(kind, "full_attention") == 0 || strcmp(kind, "attention") == 0); }
 
 /* A list of kinds comes before the interval, as in transformers; llama.cpp knows the interval alone. */
 static void special_qwen_next(cfi_hf_line *line)
