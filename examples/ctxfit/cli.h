@@ -129,7 +129,8 @@ typedef struct cli_beside_fault {
     char          name[256];  /* that was given */
     ctxfit_error  error;
 } cli_beside_fault;
-/* Opens everything and fills the list (`parts` NULL: nothing comes with the model); false after *fault was filled. cli_free_beside() follows in any case. */
+/* Opens everything and fills the list; false after *fault was filled. cli_free_beside() follows in any case. `parts` NULL: nothing comes
+ * with the model. */
 bool cli_open_beside(const cli_request *r, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw, cli_beside_list *out,
                      cli_beside_fault *fault);
 /* The same, with notes and the failure on standard error; the exit code. */
