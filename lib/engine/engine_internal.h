@@ -131,6 +131,7 @@ uint64_t      cfi_pages_longest(const cfi_page_plan *plan, uint64_t blocks, uint
 uint64_t      cfi_pages_tokens(const cfi_page_plan *plan, uint64_t blocks, uint64_t tokens, uint64_t in_flight, bool by_groups);
 
 #define CFI_VLLM_VOCABULARY_STEP 64u /* vLLM 0.33.0 model_executor/layers/vocab_parallel_embedding.py:36; SGLang the same */
+#define CFI_RANKS_GRAPHS_HIGH (UINT64_C(1536) << 20) /* CUDA graphs of a batch of 512 or less: tests/data/engines/vllm_profile.csv */
 #define CFI_RANKS_CONTEXT_LOW  (UINT64_C(40) << 20) /* driver and communication of a rank of vLLM or SGLang, beside torch's memory */
 #define CFI_RANKS_CONTEXT_HIGH (UINT64_C(160) << 20)
 
@@ -163,7 +164,8 @@ typedef struct cfi_paged {
     uint32_t      stages;
     uint32_t      batch_sequences;
     uint32_t      null_blocks;
-    bool          graphs;           /* memory of CUDA graphs is kept free */
+    uint64_t      graphs_low;       /* band of what CUDA graphs take, for which memory is kept free; 0: none is */
+    uint64_t      graphs_high;
     bool          tokens_by_groups;
     bool          drafts;           /* the blocks behind the trunk are loaded and cached */
     uint32_t      vocabulary_copies; /* of embeddings or the output matrix, that the last stage has of a drafter while the pool is sized */

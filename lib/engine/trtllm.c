@@ -6,6 +6,7 @@
 #define TRTLLM_BATCH_TOKENS    8192u /* max_num_tokens */
 #define TRTLLM_BATCH_SEQUENCES 2048u /* max_batch_size */
 #define TRTLLM_GRAPH_SEQUENCES 128u  /* CudaGraphConfig.max_batch_size: the widest step but for the prompts of the dry run */
+#define TRTLLM_GRAPHS_LOW      (UINT64_C(64) << 20)
 #define TRTLLM_BLOCK_TOKENS    32u   /* KvCacheConfig.tokens_per_block */
 #define TRTLLM_LATENT_BLOCK    64u   /* FlashMLA (py_executor_creator.py), and the indexer of DeepSeek-V3.2 (sparse/dsa.py) */
 #define TRTLLM_LATENT_WIDTH    576u  /* enable_flash_mla, _torch/model_config.py: on sm_90 */
@@ -349,7 +350,10 @@ static void trtllm_settings(const ctxfit_model *model, const ctxfit_plan_options
     run->n_batch = (uint32_t)cfi_min_u64(options->batch_tokens != 0 ? options->batch_tokens : TRTLLM_BATCH_TOKENS,
                                          run->n_ctx_seq * paged->batch_sequences); /* _init_max_num_tokens() */
     run->n_ubatch = run->n_batch;
-    paged->graphs = (options->flags & CTXFIT_PLAN_F_EAGER) == 0;
+    if ((options->flags & CTXFIT_PLAN_F_EAGER) == 0) {
+        paged->graphs_low = TRTLLM_GRAPHS_LOW;
+        paged->graphs_high = CFI_RANKS_GRAPHS_HIGH;
+    }
     paged->profiled = true;
     paged->logit_copies = 1;
     paged->peak_sequences = (uint32_t)cfi_min_u64(paged->batch_sequences, TRTLLM_GRAPH_SEQUENCES);

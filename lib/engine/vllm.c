@@ -71,6 +71,46 @@ static void vllm_batches(const ctxfit_plan_options *options, const cfi_engine_ma
     run->n_ubatch = run->n_batch;
 }
 
+/* ---- CUDA graphs: config/vllm.py, _set_cudagraph_sizes(); the estimate that is kept free: profile_cudagraph_memory() of
+ * v1/worker/gpu_model_runner.py ---- */
+#define VLLM_GRAPH_TOKENS 512u /* most of a graph, */
+#define VLLM_GRAPH_SIZES  51u  /* and how many graphs there are up to it */
+#define VLLM_GRAPH_BYTES  (UINT64_C(1) << 20) /* each at least, but for the first, which is measured */
+
+static bool vllm_on_grid(uint32_t tokens)
+{
+    return tokens == 1 || tokens == 2 || tokens == 4 || tokens % (tokens < 256 ? 8 : 16) == 0;
+}
+
+/* Where tokens are drafted, of as many sequences as the grid says. */
+static bool vllm_decode_size(uint32_t tokens, uint32_t a_sequence, uint32_t sequences)
+{
+    const uint32_t requests = tokens / a_sequence;
+
+    return a_sequence > 1 && tokens % a_sequence == 0 && (requests == sequences || (requests < sequences && vllm_on_grid(requests)));
+}
+
+static void vllm_graphs(const cfi_engine_machine *machine, uint32_t a_sequence, cfi_run *run)
+{
+    const cfi_engine_memory *first = machine->memory;
+    const bool     wide = first != NULL && first->capability / 10 == 10 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_1024);
+    const uint32_t sequences = run->paged.batch_sequences;
+    uint64_t       most = cfi_min_u64((uint64_t)sequences * a_sequence * 2, wide ? 2 * VLLM_GRAPH_TOKENS : VLLM_GRAPH_TOKENS);
+    uint32_t       count = 0, decoding = 0;
+
+    most = cfi_min_u64(most, run->n_batch);
+    for (uint32_t tokens = 1; tokens <= most; tokens++) {
+        bool decodes = cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_OF_DECODES) && vllm_decode_size(tokens, a_sequence, sequences);
+
+        if (!vllm_on_grid(tokens) && !decodes && tokens != run->n_batch)
+            continue;
+        count++;
+        decoding += tokens <= (uint64_t)sequences * a_sequence;
+    }
+    run->paged.graphs_low = decoding > 1 ? (decoding - 1) * VLLM_GRAPH_BYTES : 0;
+    run->paged.graphs_high = count > VLLM_GRAPH_SIZES ? CFI_RANKS_GRAPHS_HIGH / VLLM_GRAPH_SIZES * count : CFI_RANKS_GRAPHS_HIGH;
+}
+
 /* ---- specs of layers ---- */
 typedef struct vllm_specs {
     const ctxfit_model *model;
@@ -418,7 +458,6 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->kv_offload = true;
     run->type_k = run->type_v = specs.cache.type;
     run->overrides = options->overrides;
-    run->paged.graphs = (options->flags & CTXFIT_PLAN_F_EAGER) == 0 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED);
     run->paged.null_blocks = cfi_vllm_changed(run->release, CFI_VLLM_NULL_BLOCK) ? 1 : 0;
     run->paged.tokens_by_groups = !cfi_vllm_changed(run->release, CFI_VLLM_TOKENS_BY_REQUEST);
     run->paged.cache_bytes = options->kv_cache_bytes;
@@ -437,6 +476,8 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.logit_copies = cfi_vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
     vllm_batches(options, machine, run->n_ctx_seq, run);
     run->paged.peak_sequences = run->paged.batch_sequences;
+    if ((options->flags & CTXFIT_PLAN_F_EAGER) == 0 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED))
+        vllm_graphs(machine, 1 + options->draft_tokens, run);
     run->paged.in_flight = run->n_batch;
     if (cfi_vllm_changed(run->release, CFI_VLLM_BATCHES_OVERLAP))
         run->paged.in_flight *= run->paged.stages + 1;

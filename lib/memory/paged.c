@@ -6,8 +6,6 @@
 /* What the log of vLLM calls peak activation, other and CUDA graphs is measured when it starts; no formula of it is in its source. The
  * band: tests/data/engines/vllm.csv, docs/accuracy.md. */
 #define RANKS_HIGH_BYTES    (1024 * MIB) /* NCCL's buffers where ranks work together */
-#define GRAPHS_LOW_BYTES    (64 * MIB)
-#define GRAPHS_HIGH_BYTES   (1536 * MIB)
 #define MOST_PEAK           (UINT64_MAX / 8) /* twice that and the rest are within 64 bits */
 
 static const char replicated_names[][16] = {
@@ -283,10 +281,8 @@ static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memor
     high.activations = 2 * peak;
     if (paged->tensor_ranks > 1 || paged->stages > 1)
         high.ranks = RANKS_HIGH_BYTES;
-    if (paged->graphs) {
-        low += GRAPHS_LOW_BYTES;
-        high.graphs = GRAPHS_HIGH_BYTES;
-    }
+    low += paged->graphs_low;
+    high.graphs = paged->graphs_high;
     out->profile = high;
     for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++) {
         out->device[d].compute = high.activations + high.context + high.ranks + high.graphs;

@@ -417,6 +417,48 @@ static void all_layers_are_sparse_where_one_has_an_indexer(void **state)
     ctxfit_model_free(model);
 }
 
+/* The least that vLLM estimates: 1 MiB for each graph of a batch that decodes, but the first. Of 32 sequences: 1, 2, 4, 8, 16, 24, 32. */
+static void graphs_go_by_the_sequences_of_a_batch(void **state)
+{
+    static const struct {
+        const char *version, *spec;
+        uint32_t    sequences, draft, least_mib, most_mib;
+    } cases[] = {
+        {"0.33.0", "h200", 1, 0, 0, 1536},          {"0.33.0", "h200", 2, 0, 1, 1536},   {"0.33.0", "h200", 32, 0, 6, 1536},
+        {"0.20.0", "h200", 32, 0, 6, 1536},         {"0.33.0", "h200", 0, 0, 50, 1536}, /* 1,024: 3, 31, and 17 up to 512 */
+        {"0.33.0", "b200", 0, 0, 82, 83 * 1536 / 51}, {"0.27.1", "b200", 0, 0, 50, 1536}, /* and 49 up to 1,024 */
+        {"0.28.0", "h200", 2, 2, 2, 1536},          {"0.29.0", "h200", 2, 2, 4, 1536}, /* 1, 2, 4; and 3, 6 of two that draft two */
+        {"0.19.1", "h200", 32, 0, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model       *model = catalog_model(cases[i].draft > 0 ? "glm-4.5-air" : "qwen3-8b", "BF16");
+        ctxfit_hw          *hw = machine(cases[i].spec);
+        ctxfit_plan_options o = vllm_options(cases[i].version);
+        ctxfit_plan_device  d[2] = {CTXFIT_PLAN_DEVICE_INIT, CTXFIT_PLAN_DEVICE_INIT};
+
+        o.ctx_tokens = 4096;
+        o.batch_sequences = cases[i].sequences;
+        o.draft_tokens = cases[i].draft;
+        for (uint32_t eager = 0; eager < 2; eager++) {
+            ctxfit_plan *plan;
+
+            o.flags = eager ? CTXFIT_PLAN_F_EAGER : 0;
+            plan = planned(model, hw, &o);
+            assert_int_equal(ctxfit_plan_get_device(plan, 0, &d[eager]), CTXFIT_OK);
+            ctxfit_plan_free(plan);
+        }
+        if ((d[0].compute_low_bytes - d[1].compute_low_bytes) >> 20 != cases[i].least_mib ||
+            (d[0].compute_bytes - d[1].compute_bytes) >> 20 != cases[i].most_mib)
+            fail_msg("%s %s, %u: %u to %u MiB", cases[i].version, cases[i].spec, (unsigned)cases[i].sequences,
+                     (unsigned)((d[0].compute_low_bytes - d[1].compute_low_bytes) >> 20),
+                     (unsigned)((d[0].compute_bytes - d[1].compute_bytes) >> 20));
+        ctxfit_hw_free(hw);
+        ctxfit_model_free(model);
+    }
+}
+
 /* Qwen3 8B: 36 layers of 8 heads of 128. A scale in F32 for each head of K and of V; FP4 with a byte for 16 elements. */
 static void caches_of_heads_take_what_their_type_says(void **state)
 {
@@ -495,6 +537,7 @@ int main(void)
         cmocka_unit_test(blocks_and_tokens_of_a_byte_budget_are_those_of_the_log),
         cmocka_unit_test(all_layers_are_sparse_where_one_has_an_indexer),
         cmocka_unit_test(caches_of_heads_take_what_their_type_says),
+        cmocka_unit_test(graphs_go_by_the_sequences_of_a_batch),
         cmocka_unit_test(weights_of_a_rank_are_near_what_was_loaded),
         cmocka_unit_test(the_largest_context_is_the_longest_request),
         cmocka_unit_test(stages_divide_the_layers),
