@@ -1,36 +1,14 @@
 /* Modules of an MLX checkpoint whose weights are stored in a format of their own: `quantization` has an object, or false, by the module's
- * name. Source: mlx-lm 0.32.2 mlx_lm/utils.py (class_predicate of load_model), mlx_lm/models. */
+ * name. Source: mlx-lm 0.32.2 mlx_lm/utils.py (class_predicate of load_model). */
 #include "checkpoint_internal.h"
 
 static const struct module_row {
-    char module[32]; /* below "layers.N." */
-    char tensor[18];
+    char module[32];
+    char tensor[20];
 } modules[] = {
-    {"self_attn.q_proj", "attn_q"},
-    {"self_attn.k_proj", "attn_k"},
-    {"self_attn.v_proj", "attn_v"},
-    {"self_attn.o_proj", "attn_output"},
-    {"self_attn.q_a_proj", "attn_q_a"},
-    {"self_attn.q_b_proj", "attn_q_b"},
-    {"self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"},
-    {"self_attn.kv_b_proj", "attn_kv_b"},
-    {"mlp.gate_proj", "ffn_gate"},
-    {"mlp.up_proj", "ffn_up"},
-    {"mlp.down_proj", "ffn_down"},
-    {"mlp.gate", "ffn_gate_inp"},
-    {"mlp.router", "ffn_gate_inp"},
-    {"mlp.experts.gate_proj", "ffn_gate_exps"},
-    {"mlp.experts.up_proj", "ffn_up_exps"},
-    {"mlp.experts.down_proj", "ffn_down_exps"},
-    {"mlp.switch_mlp.gate_proj", "ffn_gate_exps"},
-    {"mlp.switch_mlp.up_proj", "ffn_up_exps"},
-    {"mlp.switch_mlp.down_proj", "ffn_down_exps"},
-    {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"},
-    {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
-    {"mlp.shared_expert.down_proj", "ffn_down_shexp"},
-    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp"},
-    {"mlp.shared_experts.up_proj", "ffn_up_shexp"},
-    {"mlp.shared_experts.down_proj", "ffn_down_shexp"},
+#define CFI_MLX_MODULE(module, tensor) {module, tensor},
+#include "mlx_modules.def"
+#undef CFI_MLX_MODULE
 };
 
 /* Of a model's layers by the rows above, and of what stands outside of them: bytes of a weight, 0 where nothing is said. */
