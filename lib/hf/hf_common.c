@@ -158,7 +158,8 @@ static void read_name(cfi_hf_line *line)
 /* ---- layers ---- */
 
 /* "dense" or "sparse" for each layer, as transformers 5 writes what was first_k_dense_replace; transformers 5.23.0
- * configuration_hy_v3.py, configuration_glm4_moe_lite.py; where a file states both the list counts. A dense layer behind one with experts takes a list, too. */
+ * configuration_hy_v3.py, configuration_glm4_moe_lite.py; where a file states both the list counts. A dense layer behind one with experts
+ * takes a list, too. */
 static void read_dense_layers(cfi_hf_line *line)
 {
     cfi_json_iter it = cfi_json_items(cfi_hf_get_stated(line->c, "mlp_layer_types"));
