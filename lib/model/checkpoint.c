@@ -53,6 +53,13 @@ cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, ui
 /* Routed ones; shared experts are used by every token. */
 bool cfi_checkpoint_is_expert(const char *name) { return has(name, ".experts."); }
 
+/* Engines take the embeddings for it and pass over the copy: vLLM 0.33.0 model_executor/models/utils.py AutoWeightsLoader, SGLang 0.5.23
+ * srt/models/llama.py load_weights(), mlx-lm 0.32.2 models/qwen3.py sanitize(). */
+bool cfi_checkpoint_is_tied_head(const ctxfit_model *model, const char *name)
+{
+    return !model->has_output && model->token_embd != NULL && has(name, "lm_head.");
+}
+
 /* States, choices of experts and scales of a quantized checkpoint, which engines that make 16 bits of all else keep in F32 (of routers some
  * models): vLLM 0.33.0 model_executor/layers/mamba/, model_executor/models/. */
 static bool stays_wide(const char *name, bool quantized)
@@ -91,6 +98,11 @@ static bool count_tensor(ctxfit_model *model, const cfi_hf_entry *e)
         lost = &model->lost[CFI_LOST_INPUT(layers)];
         break;
     case CFI_CHECKPOINT_OUTPUT:
+        if (cfi_checkpoint_is_tied_head(model, e->name)) {
+            model->tied_head_bytes += e->info.bytes; /* at most output_bytes */
+            return cfi_add_u64(info->output_bytes, e->info.bytes, &info->output_bytes);
+        }
+        model->head_missing = model->head_missing && e->info.n_dims < 2;
         sum = &info->output_bytes;
         lost = &model->lost[CFI_LOST_OUTPUT(layers)];
         break;
@@ -118,6 +130,7 @@ static ctxfit_status measure_checkpoint(ctxfit_model *model, const ctxfit_safete
     info->shards = weights->shards;
     info->tensors = weights->count;
     info->total_bytes = weights->bytes;
+    model->head_missing = model->has_output;
     for (uint64_t i = 0; i < weights->count; i++)
         if (!count_tensor(model, &weights->entry[i]))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "the tensors exceed 64 bits");

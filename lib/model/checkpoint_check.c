@@ -21,6 +21,7 @@ typedef struct checkpoint_look {
     layer_look         *layer;     /* of the trunk */
     const cfi_hf_entry *embedding; /* token embeddings */
     const cfi_hf_entry *norm;      /* a vector as wide as the model */
+    const cfi_hf_entry *tied_head; /* an output matrix, though it is tied */
     const cfi_hf_entry *beyond;    /* of the highest block behind the trunk */
     uint64_t            highest;   /* that block */
     uint64_t            packed_bytes;
@@ -65,7 +66,7 @@ static bool names_embeddings(const char *name)
     return false;
 }
 
-static void look_at(checkpoint_look *look, const cfi_hf_entry *e, uint32_t layers)
+static void look_at(checkpoint_look *look, const cfi_hf_entry *e, const ctxfit_model *model)
 {
     uint64_t block = UINT64_MAX;
 
@@ -76,7 +77,7 @@ static void look_at(checkpoint_look *look, const cfi_hf_entry *e, uint32_t layer
         if (look->packed == NULL || e->info.bytes > look->packed->info.bytes)
             look->packed = e;
     }
-    switch (cfi_checkpoint_part_of(e->name, layers, &block)) {
+    switch (cfi_checkpoint_part_of(e->name, model->info.layers, &block)) {
     case CFI_CHECKPOINT_LAYER:
         if (is_table(e->name))
             break;
@@ -95,6 +96,8 @@ static void look_at(checkpoint_look *look, const cfi_hf_entry *e, uint32_t layer
     case CFI_CHECKPOINT_OUTPUT:
         if (e->info.n_dims == 1 && cfi_ends_with(e->name, "norm.weight"))
             look->norm = e;
+        if (e->info.n_dims > 1 && cfi_checkpoint_is_tied_head(model, e->name))
+            look->tied_head = e;
         break;
     case CFI_CHECKPOINT_OTHER: break;
     }
@@ -152,6 +155,18 @@ static void compare_widths(ctxfit_model *model, cfi_hf_config *c, const checkpoi
         cfi_hf_note_files(c, "config.json says a width of %" PRIu32 ", '%.100s' has %" PRIu64, model->info.embedding, look->norm->name,
                           look->norm->info.dims[0]);
     }
+}
+
+static void compare_heads(ctxfit_model *model, cfi_hf_config *c, const checkpoint_look *look)
+{
+    if (look->tied_head != NULL)
+        cfi_hf_note_files(c, "config.json ties the output matrix to the embeddings, and the files have one, '%.100s': its %" PRIu64
+                          " bytes are not counted (exllamav3 alone loads it)", look->tied_head->name, model->tied_head_bytes);
+    if (!model->head_missing)
+        return;
+    differs(model);
+    cfi_hf_note_files(c, "config.json has an output matrix beside the embeddings (tie_word_embeddings is false or missing), the files have "
+                      "none: it is counted as config.json describes it");
 }
 
 /* Weights of a layer by the recipe. */
@@ -251,9 +266,10 @@ ctxfit_status cfi_checkpoint_compare(ctxfit_model *model, cfi_hf_config *c, cons
     if (look.layer == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "no memory for a checkpoint");
     for (uint64_t i = 0; i < weights->count; i++)
-        look_at(&look, &weights->entry[i], model->info.layers);
+        look_at(&look, &weights->entry[i], model);
     compare_layers(model, c, &look);
     compare_widths(model, c, &look);
+    compare_heads(model, c, &look);
     compare_formats(model, c, &look, weights);
     return compare_sizes(model, c, &look, error);
 }

@@ -20,6 +20,7 @@ typedef enum cfi_checkpoint_part {
 /* Of a model with so many layers, by a tensor's name; *block is set for LAYER and where NEXTN has one, else untouched. */
 cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, uint64_t *block);
 bool cfi_checkpoint_is_expert(const char *name);
+bool cfi_checkpoint_is_tied_head(const ctxfit_model *model, const char *name);
 /* Holds the tensors of the files against what config.json describes: layers, widths, formats. E_NO_MEMORY. */
 ctxfit_status cfi_checkpoint_compare(ctxfit_model *model, cfi_hf_config *c, const ctxfit_safetensors *weights, ctxfit_error *error);
 /* Places in ctxfit_model.lost: a layer has two, its experts behind the rest. */

@@ -154,6 +154,8 @@ struct ctxfit_model {
     float                   *module_bytes;      /* of a weight of tensors that MLX stores in a format of their own, else 0; NULL: none */
     uint32_t                 mlx_group_bytes;   /* beside the weights of a group of MLX */
     uint64_t                *lost;              /* bytes of each part that go then: CFI_LOST_*; NULL: not measured */
+    uint64_t                 tied_head_bytes;   /* in the files, of an output matrix that the configuration ties to the embeddings */
+    bool                     head_missing;      /* the files have no output matrix, though the configuration has one */
     const char        *note[CFI_MODEL_NOTES]; /* what its source left open, NULL behind the last */
     const char        *towers;                /* said where engines load eyes and ears that are not counted; NULL: none */
     const char        *towers_counted;        /* the parts of the configuration that these two are of; NULL: none */

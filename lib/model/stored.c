@@ -128,6 +128,12 @@ static void fill_layer_parts(const ctxfit_model *model, const uint64_t *lost, st
     }
 }
 
+/* What config.json describes stands for it, and a note says so. */
+static bool is_missing_head(const ctxfit_model *model, const cfi_tensor *tensor)
+{
+    return model->head_missing && strcmp(tensor->name, "output.weight") == 0;
+}
+
 /* The part that a tensor is of; NULL: the files have nothing that it could be of. */
 static stored_part *part_of(const ctxfit_model *model, const cfi_tensor *tensor, stored_part *part)
 {
@@ -143,7 +149,7 @@ static stored_part *part_of(const ctxfit_model *model, const cfi_tensor *tensor,
     }
     if (tensor->role == CFI_ROLE_INPUT)
         found = &part[2 * model->info.layers];
-    else if (tensor->role == CFI_ROLE_OUTPUT)
+    else if (tensor->role == CFI_ROLE_OUTPUT && !is_missing_head(model, tensor))
         found = &part[2 * model->info.layers + 1];
     return found != NULL && found->have > 0 && found->stored > 0 ? found : NULL;
 }
@@ -161,7 +167,11 @@ static uint64_t *share_parts(ctxfit_model *model, const uint64_t *lost)
     part[2 * layers].have = model->input_sums.bytes[0];
     part[2 * layers].stored = model->checkpoint->embedding_bytes - (lost != NULL ? lost[CFI_LOST_INPUT(layers)] : 0);
     part[2 * layers + 1].have = model->output_sums.bytes[0];
-    part[2 * layers + 1].stored = model->checkpoint->output_bytes - (lost != NULL ? lost[CFI_LOST_OUTPUT(layers)] : 0);
+    part[2 * layers + 1].stored = model->checkpoint->output_bytes - model->tied_head_bytes -
+                                  (lost != NULL ? lost[CFI_LOST_OUTPUT(layers)] : 0);
+    for (uint64_t i = 0; i < model->info.tensor_count; i++)
+        if (is_missing_head(model, &model->tensor[i]))
+            part[2 * layers + 1].have -= model->tensor[i].bytes;
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {
         const cfi_tensor *tensor = &model->tensor[i];
         stored_part      *of = part_of(model, tensor, part);

@@ -285,6 +285,57 @@ static void what_is_missing_is_told(void **state)
     }
 }
 
+/* Qwen3-0.6B is published with its tied matrix twice, and engines load it once; a matrix that is nowhere is no matrix of 0 bytes. */
+static void an_output_matrix_counts_as_the_configuration_has_it(void **state)
+{
+    static const struct {
+        const char *config;
+        bool        head;
+        uint32_t    flags;
+        uint64_t    stored; /* of the files' bytes those of the output */
+        const char *words;
+    } cases[] = {
+        {", \"tie_word_embeddings\": true", true, CTXFIT_CHECKPOINT_F_MEASURED, 2 * (256 * 64 + 64),
+         "ties the output matrix to the embeddings, and the files have one, 'lm_head.weight': its 32768 bytes are not counted"},
+        {", \"tie_word_embeddings\": true", false, CTXFIT_CHECKPOINT_F_MEASURED, 2 * 64, NULL},
+        {"", false, CTXFIT_CHECKPOINT_F_MEASURED | CTXFIT_CHECKPOINT_F_DIFFERS, 2 * 64, "the files have none: it is counted as"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t         head = 2 * 256 * 64;
+        const bool             tied = *cases[i].config != '\0';
+        store_tree             t;
+        header                 h;
+        char                   config[1024];
+        ctxfit_model          *model;
+        ctxfit_checkpoint_info info;
+
+        t.count = 0;
+        (void)snprintf(config, sizeof config, "config.json=" CONFIG "%s}", cases[i].config);
+        tree_add(&t, FOLDER, config);
+        begin(&h);
+        if (cases[i].head)
+            add_outside(&h);
+        else {
+            add(&h, "model.embed_tokens.weight", 256, 64);
+            add(&h, "model.norm.weight", 64, 0);
+        }
+        add_layer(&h, 0);
+        add_layer(&h, 1);
+        put(&t, "model.safetensors", &h, 0);
+        model = opened(FOLDER, cases[i].config);
+        info = checkpoint_of(model);
+        assert_int_equal(info.flags, cases[i].flags);
+        assert_int_equal(info.output_bytes, cases[i].stored);
+        assert_int_equal(info.total_bytes, ALL_BYTES - (cases[i].head ? 0 : head));
+        assert_int_equal(weights_of(model), tied ? ALL_BYTES - head : ALL_BYTES);
+        assert_true(cases[i].words != NULL ? says(model, cases[i].words) : !says(model, "checkpoint:"));
+        ctxfit_model_free(model);
+        tree_remove(&t);
+    }
+}
+
 static void folders_without_safetensors_say_what_they_have(void **state)
 {
     static const struct {
@@ -495,6 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_weights_are_the_bytes_of_the_files),
         cmocka_unit_test(what_is_missing_is_told),
+        cmocka_unit_test(an_output_matrix_counts_as_the_configuration_has_it),
         cmocka_unit_test(folders_without_safetensors_say_what_they_have),
         cmocka_unit_test(consolidated_files_alone_are_the_weights),
         cmocka_unit_test(tensors_in_two_files_count_once),
