@@ -144,6 +144,7 @@ type Pool struct {
 	RequestBlocks uint64  // that one request of the planned context takes
 	Longest       uint64  // the longest request, up to the planned context
 	Concurrency   float64 // requests of the planned context at the same time
+	StateSlots    uint64  // of recurrent states in it (SGLang)
 }
 
 func decisionsFrom(c *C.ctxfit_plan_engine) Decisions {
@@ -155,6 +156,7 @@ func decisionsFrom(c *C.ctxfit_plan_engine) Decisions {
 			BlockBytes: uint64(c.block_bytes), Bytes: uint64(c.pool_bytes), Blocks: uint64(c.pool_blocks),
 			MostBlocks: uint64(c.pool_most_blocks), Tokens: uint64(c.pool_tokens), MostTokens: uint64(c.pool_most_tokens),
 			RequestBlocks: uint64(c.request_blocks), Longest: uint64(c.longest_tokens), Concurrency: float64(c.concurrency),
+			StateSlots: uint64(c.state_slots),
 		},
 	}
 }

@@ -67,7 +67,7 @@ static const option options[] = {
     {"--num-speculative-tokens --speculative-num-draft-tokens", "draft_tokens", NULL},
     {"--enforce-eager --disable-cuda-graph", "eager", "1"},
     {"--enable-prefix-caching", "prefix_cache", "1"},
-    {"--no-enable-prefix-caching", "prefix_cache", "0"},
+    {"--no-enable-prefix-caching --disable-radix-cache", "prefix_cache", "0"},
     {"--disable-hybrid-kv-cache-manager", "swa_full", "1"},
     {"--spread", "spread", "1"},
     {"--vision", "vision", "1"},

@@ -54,7 +54,7 @@ enum {
     CTXFIT_PLAN_F_BOUND     = 1u << 1, /**< compute buffers by an upper bound: microseconds instead of hundreds of them, for sweeps */
     CTXFIT_PLAN_F_SPREAD    = 1u << 8, /**< Ollama: use every GPU, also where one would do (OLLAMA_SCHED_SPREAD) */
     CTXFIT_PLAN_F_EAGER     = 1u << 10, /**< vLLM: no CUDA graphs (--enforce-eager) */
-    CTXFIT_PLAN_F_NO_PREFIX_CACHE = 1u << 11, /**< vLLM: --no-enable-prefix-caching; matters to hybrid models */
+    CTXFIT_PLAN_F_NO_PREFIX_CACHE = 1u << 11, /**< vLLM: --no-enable-prefix-caching, SGLang: --disable-radix-cache; of hybrid models */
     CTXFIT_PLAN_F_PREFIX_CACHE    = 1u << 12, /**< vLLM: --enable-prefix-caching, for hybrid models the default from 0.26 on */
     CTXFIT_PLAN_F_VISION    = 1u << 9  /**< Ollama: the model takes images, for which the context is at least 2,048 */
 };
@@ -202,9 +202,10 @@ typedef struct ctxfit_plan_engine {
     uint64_t pool_most_tokens;     /**< from `pool_most_blocks` */
     uint64_t request_blocks;       /**< that one request of the planned context takes */
     uint64_t longest_tokens;       /**< the longest request, up to the planned context, that `pool_blocks` hold */
-    double   concurrency;          /**< requests of the planned context at the same time, as the log has it */
+    double   concurrency;          /**< requests of the planned context at the same time, as the log has it; as `state_slots` allow */
+    uint64_t state_slots;          /**< of recurrent states in the same pool (SGLang) */
 } ctxfit_plan_engine;
-#define CTXFIT_PLAN_ENGINE_INIT { (uint32_t)sizeof(ctxfit_plan_engine), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define CTXFIT_PLAN_ENGINE_INIT { (uint32_t)sizeof(ctxfit_plan_engine), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** What the engine goes by. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_engine(const ctxfit_plan *plan, ctxfit_plan_engine *out);

@@ -158,6 +158,24 @@ bool     cfi_windows_bytes(const cfi_windows *w, uint64_t sequences, uint64_t *o
 /* What the engine makes of windows that so few bytes do not hold for one request; the widest that is left. */
 uint64_t cfi_windows_adjust(cfi_windows *w, uint64_t bytes);
 
+/* Recurrent states in slots, which share the pool of a rank with its cache: state_slots.c. */
+typedef struct cfi_state_slots {
+    uint64_t slot_bytes;    /* of one state, in the layers of the largest stage; 0: none */
+    uint32_t fixed;         /* slots; 0: by percent */
+    uint32_t percent;       /* of the cache's bytes, for states */
+    uint32_t padding;       /* slots that no request has, and that count */
+    uint32_t each;          /* slots for each request at once */
+    uint32_t drafted;       /* tokens after each of which a running request has a state */
+    uint32_t most_requests; /* at once, where tokens are drafted */
+    bool     together;      /* states of drafted tokens are in the part of the states, else beside both */
+} cfi_state_slots;
+
+/* Slots in a pool of so many bytes, and what they leave to the cache: 0 where the engine does not start. */
+uint64_t cfi_slots_of(const cfi_state_slots *s, uint64_t bytes);
+uint64_t cfi_slots_cache(const cfi_state_slots *s, uint64_t bytes);
+/* A pool whose cache has so many bytes and that has slots for so many requests. False where that is more than 64 bits. */
+bool     cfi_slots_pool(const cfi_state_slots *s, uint64_t cache, uint32_t requests, uint64_t *out);
+
 /* A run whose cache is a pool of blocks on each rank. */
 typedef struct cfi_paged {
     uint32_t      tensor_ranks; /* 0: no such run */
@@ -171,7 +189,7 @@ typedef struct cfi_paged {
     uint32_t      vocabulary_copies; /* of embeddings or the output matrix, that the last stage has of a drafter while the pool is sized */
     uint64_t      in_flight;
     uint64_t      cache_bytes;      /* of the pool, where it is stated */
-    uint32_t      state_percent;    /* of the cache's bytes that recurrent state takes beside it */
+    cfi_state_slots slots;          /* of recurrent state in the pool */
     uint32_t      logit_copies;     /* of all sequences, in the widest step of the profiling run */
     bool          profiled;         /* activations are inside the part of the memory that the engine takes */
     uint32_t      peak_sequences;   /* whose logits the profiling run has */
@@ -479,10 +497,15 @@ const ctxfit_model *cfi_ranks_draft(const cfi_engine_machine *machine);
 ctxfit_status cfi_ranks_check_draft(const ctxfit_model *draft, const cfi_run *run, ctxfit_error *error);
 void          cfi_ranks_place(const ctxfit_model *model, const cfi_engine_machine *machine, cfi_run *run);
 uint32_t      cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks);
+/* Width of the convolution's state that a rank has. */
+uint64_t      cfi_ranks_conv_width(const ctxfit_layer_info *layer, uint32_t ranks);
 
 /* ---- SGLang ---- */
 /* The part of a GPU's memory that weights and caches may use; by its size and the batch where it is not stated. */
-double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options *options, uint64_t total_bytes);
+double cfi_sglang_fraction(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release, uint64_t total_bytes);
+/* The same for a GPU of that backend. */
+double cfi_sglang_part(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t backend, uint32_t release,
+                       uint64_t total_bytes);
 
 /* ---- TensorRT-LLM ---- */
 typedef enum cfi_trtllm_change {

@@ -32,6 +32,16 @@ uint32_t cfi_ranks_kv_heads(const ctxfit_layer_info *layer, uint32_t ranks)
     return heads > 0 ? heads : 1;
 }
 
+/* Groups that do not divide are repeated: extra_groups_for_head_shards() of vLLM and SGLang. */
+uint64_t cfi_ranks_conv_width(const ctxfit_layer_info *layer, uint32_t ranks)
+{
+    uint64_t width = layer->conv_kernel > 1 ? layer->conv_state_elems / (layer->conv_kernel - 1) : 0;
+
+    if (layer->state == CTXFIT_STATE_MAMBA2 && layer->state_groups % ranks != 0 && layer->state_groups < ranks)
+        width += 2 * (uint64_t)(ranks - layer->state_groups) * layer->state_size;
+    return width / ranks;
+}
+
 /* The cache that a checkpoint has scales for is its default. vLLM 0.33.0: resolve_kv_cache_dtype_string() of utils/torch_utils.py for
  * ModelOpt, layers/attention/attention.py for compressed-tensors; what it makes of NVFP4 is not modelled, and a warning says so. SGLang
  * 0.5.23: configure_kv_cache_dtype() takes FP8 of ModelOpt. TensorRT-LLM: validate_and_set_kv_cache_quant() keeps what ModelOpt stated. */

@@ -190,22 +190,12 @@ static uint64_t vllm_token_bytes(const vllm_specs *s, const ctxfit_layer_info *l
     return cfi_vllm_token_bytes(layer, &s->cache, s->form, s->run->paged.tensor_ranks);
 }
 
-/* Width of the convolution's state that a rank has: groups that do not divide are repeated (extra_groups_for_head_shards). */
-static uint64_t vllm_conv_width(const ctxfit_layer_info *layer, uint32_t ranks)
-{
-    uint64_t width = layer->conv_kernel > 1 ? layer->conv_state_elems / (layer->conv_kernel - 1) : 0;
-
-    if (layer->state == CTXFIT_STATE_MAMBA2 && layer->state_groups % ranks != 0 && layer->state_groups < ranks)
-        width += 2 * (uint64_t)(ranks - layer->state_groups) * layer->state_size;
-    return width / ranks;
-}
-
 static uint64_t vllm_state_page(const vllm_specs *s, const ctxfit_layer_info *layer)
 {
     const uint32_t ranks = s->run->paged.tensor_ranks;
     uint64_t       steps = layer->conv_kernel > 1 ? layer->conv_kernel - 1 + (uint64_t)s->draft_tokens : 0;
 
-    return steps * vllm_conv_width(layer, ranks) * 2 +
+    return steps * cfi_ranks_conv_width(layer, ranks) * 2 +
            layer->recurrent_elems / ranks * (uint64_t)vllm_state_bytes(s->model, s->run->release);
 }
 

@@ -35,6 +35,7 @@ typedef struct cfi_memory {
     uint32_t          device_count; /* without the host, which is device[device_count] */
     bool              compute_exact;
     uint64_t          cache_limit; /* of a paged cache on each rank, where it is stated; 0: none */
+    bool              states_in_pool; /* recurrent states are in the pool of a paged cache */
     double            rest_fraction; /* and its part of what the rest of each rank leaves; 0: none */
     uint32_t          block_tokens;  /* where that is so */
     bool              blocks_up;

@@ -235,16 +235,16 @@ static bool add_cache(const cfi_run *run, cfi_memory *out)
     const cfi_paged *paged = &run->paged;
 
     for (uint32_t stage = 0; stage < paged->stages; stage++) {
-        uint64_t block, bytes;
+        uint64_t block, bytes, pool;
 
-        if (!stage_cache(run, stage, &block, &bytes))
+        if (!stage_cache(run, stage, &block, &bytes) || !cfi_slots_pool(&paged->slots, bytes, run->n_seq, &pool))
             return false;
         for (uint32_t r = 0; r < paged->tensor_ranks; r++) {
             cfi_memory_device *device = &out->device[stage * paged->tensor_ranks + r];
 
             device->kv = bytes;
             device->block_bytes = block;
-            device->recurrent = bytes / 100 * paged->state_percent + paged->state_bytes[stage];
+            device->recurrent = pool - bytes + paged->state_bytes[stage];
         }
     }
     return true;
@@ -298,6 +298,7 @@ ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run 
     out->rest_fraction = paged->rest_fraction;
     out->block_tokens = paged->pages.count > 0 ? paged->pages.spec[0].block_tokens : 0;
     out->blocks_up = paged->blocks_up;
+    out->states_in_pool = paged->slots.slot_bytes != 0;
     if (!add_rank_weights(model, run, out) || !add_cache(run, out))
         return cfi_fail(error, CTXFIT_E_OVERFLOW, "paged cache: more than 64 bits");
     add_profile(model, run, out);

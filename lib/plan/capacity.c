@@ -35,7 +35,8 @@ static void gpu_fraction(cfi_question *q, uint32_t at, const ctxfit_device *devi
     if (q->engine.id == CFI_ENGINE_TRTLLM)
         q->usable[at] = available;
     else if (q->engine.id == CFI_ENGINE_SGLANG)
-        q->usable[at] = (uint64_t)((double)available * cfi_sglang_fraction(q->model, &q->options, q->capacity[at]));
+        q->usable[at] = (uint64_t)((double)available *
+                                   cfi_sglang_part(q->model, &q->options, device->backend, q->engine.release, q->capacity[at]));
     else
         q->usable[at] =
             cfi_min_u64((uint64_t)ceil((double)q->capacity[at] * cfi_vllm_fraction(&q->options, q->engine.release)), available);
@@ -195,7 +196,8 @@ uint64_t cfi_plan_usable(const cfi_question *q, const cfi_memory *memory, uint32
 
     if (usable == CFI_NO_LIMIT || m->kv == 0 || (memory->cache_limit == 0 && memory->rest_fraction <= 0))
         return usable;
-    if (!cfi_add_u64(cfi_memory_device_total(m) - m->kv, cfi_plan_pool_bytes(q, memory, device, m->compute), &with_pool))
+    if (!cfi_add_u64(cfi_memory_device_total(m) - m->kv - (memory->states_in_pool ? m->recurrent : 0),
+                     cfi_plan_pool_bytes(q, memory, device, m->compute), &with_pool))
         return usable;
     return cfi_min_u64(usable, with_pool);
 }

@@ -137,6 +137,8 @@ static void write_decisions(cfi_json *j, const ctxfit_plan *plan)
         cfi_json_u64(j, "request_blocks", e.request_blocks);
         cfi_json_u64(j, "longest_tokens", e.longest_tokens);
         cfi_json_number(j, "concurrency", e.concurrency);
+        if (e.state_slots > 0)
+            cfi_json_u64(j, "state_slots", e.state_slots);
     }
     cfi_json_end(j, '}');
 }

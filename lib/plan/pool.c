@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "plan_internal.h"
 
 /* Blocks of a rank's pool: what is left of the memory that the engine may take, or what was stated. */
@@ -8,7 +10,7 @@ static uint64_t rank_blocks(const cfi_question *q, const cfi_answer *answer, uin
     uint64_t         cache;
 
     *out_bytes = cfi_plan_pool_bytes(q, &answer->memory, device, compute);
-    cache = paged->state_percent != 0 ? *out_bytes / (100 + paged->state_percent) * 100 : *out_bytes;
+    cache = cfi_slots_cache(&paged->slots, *out_bytes);
     return block != 0 ? cache / block : 0;
 }
 
@@ -85,6 +87,10 @@ void cfi_plan_pool(const cfi_question *q, const cfi_answer *answer, ctxfit_plan_
     out->pool_most_tokens =
         cfi_pages_tokens(pages, out->pool_most_blocks, run->n_ctx_seq, run->paged.in_flight, run->paged.tokens_by_groups);
     out->concurrency = (double)out->pool_blocks / (double)out->request_blocks;
+    if (run->paged.slots.slot_bytes != 0) {
+        out->state_slots = cfi_slots_of(&run->paged.slots, out->pool_bytes);
+        out->concurrency = fmin(out->concurrency, (double)(out->state_slots / run->paged.slots.each));
+    }
     spare = out->pool_blocks > run->paged.null_blocks ? out->pool_blocks - run->paged.null_blocks : 0;
     out->longest_tokens = cfi_pages_longest(pages, spare, run->paged.in_flight, run->n_ctx_seq);
     out->block_tokens = pages->spec[0].block_tokens;

@@ -92,6 +92,22 @@ def sglang(ctxfit):
     return table(("model", "ranks of attention", "tokens", "cache in the log, GiB", "cache, GiB"), lines)
 
 
+def sglang_pools(ctxfit):
+    lines, inside = [], 0
+    for r in rows_of("sglang_pools.csv"):
+        words = [r["model"], "--quant", "BF16", "--hw", "8*h200 host:2TiB", "--engine", f"sglang@{r['version']}", "-tp", r["tp"], "-c", "4096",
+                 *(["--kv-cache-dtype", "fp8"] if r["fp8"] == "1" else []), *r["options"].split()]
+        ends = [plan(ctxfit, *words, "--kv-cache-memory-bytes", int((float(r["pool_gib"]) + d * float(r["digits"])) * GIB))["decisions"]
+                for d in (-1, 1)]
+        tokens, slots = ([end[name] if name in end else 0 for end in ends] for name in ("pool_tokens", "state_slots"))
+        ok = tokens[0] <= int(r["tokens"]) <= tokens[1] and slots[0] <= int(r["slots"]) <= slots[1]
+        inside += ok
+        lines.append((r["id"], r["version"], r["model"], r["tp"], r["pool_gib"], f"{int(r['tokens']):,}", f"{tokens[0]:,} to {tokens[1]:,}",
+                      *((r["slots"], f"{slots[0]} to {slots[1]}") if r["slots"] != "0" else ("", "")), "yes" if ok else "NO"))
+    return [f"{inside} of {len(lines)} rows agree.", ""] + table(
+        ("log", "version", "model", "ranks", "pool, GiB", "tokens, log", "tokens", "states, log", "states", "agrees"), lines)
+
+
 def tensorrt_llm(ctxfit):
     lines, inside = [], 0
     for r in rows_of("tensorrt_llm.csv"):
@@ -162,7 +178,7 @@ def ollama(ctxfit):
     return held(ctxfit, "ollama.csv", "ollama", "version")
 
 
-PARTS = {"llamacpp": llamacpp, "ollama": ollama, "vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
+PARTS = {"llamacpp": llamacpp, "ollama": ollama, "vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "sglang-pools": sglang_pools, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
 
 
 def made(ctxfit, text):

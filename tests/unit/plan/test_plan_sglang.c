@@ -166,9 +166,59 @@ static void the_fraction_follows_the_size_of_the_gpu(void **state)
 
         o.tensor_parallel = cases[i].tp;
         o.flags = cases[i].flags;
-        assert_near(cfi_sglang_fraction(model, &o, cases[i].mib << 20), cases[i].fraction, 0.00051);
+        assert_near(cfi_sglang_fraction(model, &o, 523, cases[i].mib << 20), cases[i].fraction, 0.00051);
     }
     ctxfit_model_free(model);
+}
+
+/* AITER, on GPUs of AMD: two logs of an MI355X with a fraction of 0.85 have pools for 0.7225; arg_groups/attention_hook.py:244. */
+static void aiter_takes_its_part_of_long_contexts(void **state)
+{
+    static const struct {
+        const char *model;
+        uint32_t    backend, ctx;
+        double      part;
+    } cases[] = {
+        {"qwen3-8b", CTXFIT_BACKEND_ROCM, 0, 0.7225},
+        {"qwen3-8b", CTXFIT_BACKEND_ROCM, 8192, 0.85},
+        {"qwen3-8b", CTXFIT_BACKEND_CUDA, 0, 0.85},
+        {"olmo-2-13b", CTXFIT_BACKEND_ROCM, 16384, 0.85}, /* attention by Triton */
+        {"deepseek-v3", CTXFIT_BACKEND_ROCM, 0, 0.7225}, /* latent attention of 128 heads */
+        {"glm-4.7-flash", CTXFIT_BACKEND_ROCM, 0, 0.85}, /* of 20 */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model       *model = catalog_model(cases[i].model, "BF16");
+        ctxfit_plan_options o = sglang_options();
+
+        o.memory_fraction = 0.85;
+        o.ctx_tokens = cases[i].ctx;
+        assert_near(cfi_sglang_part(model, &o, cases[i].backend, 523, UINT64_C(288) << 30), cases[i].part, 1e-6);
+        ctxfit_model_free(model);
+    }
+}
+
+/* Gemma 4 E4B: of 42 layers 18 share the cache of an earlier one; all have a place, 7 of two heads of 512 and 35 of 256 in eight tenths. */
+static void layers_that_share_a_cache_have_a_place(void **state)
+{
+    ctxfit_plan_options o = sglang_options();
+
+    (void)state;
+    o.ctx_tokens = 4096;
+    assert_int_equal(pool_of("gemma-4-e4b", "h200", &o).block_bytes, (UINT64_C(7) * 2 * 1024 * 10 + UINT64_C(35) * 2 * 512 * 8) * 2 / 10);
+}
+
+/* Its block is cached beside the pool: configurations of delta nets do not say num_nextn_predict_layers. */
+static void blocks_of_delta_nets_have_no_price(void **state)
+{
+    ctxfit_plan_options o = sglang_options();
+
+    (void)state;
+    o.ctx_tokens = 4096;
+    o.draft_tokens = 4;
+    assert_int_equal(pool_of("qwen3.5-27b", "h200", &o).block_bytes, 16 * 4 * 512 * 2);
+    assert_int_equal(pool_of("glm-4.5-air", "8*h200 host:2TiB", &o).block_bytes, 47 * 8 * 256 * 2);
 }
 
 /* Laguna's log: 185,897 tokens of full layers, 148,717 of window layers */
@@ -199,6 +249,9 @@ int main(void)
         cmocka_unit_test(tokens_take_the_bytes_of_the_logs),
         cmocka_unit_test(the_fraction_follows_the_size_of_the_gpu),
         cmocka_unit_test(window_layers_have_eight_tenths_of_the_tokens),
+        cmocka_unit_test(aiter_takes_its_part_of_long_contexts),
+        cmocka_unit_test(layers_that_share_a_cache_have_a_place),
+        cmocka_unit_test(blocks_of_delta_nets_have_no_price),
         cmocka_unit_test(only_some_architectures_have_a_pool_of_windows),
         cmocka_unit_test(sparse_latent_caches_go_by_the_gpu),
         cmocka_unit_test(a_block_that_drafts_is_loaded_and_cached),

@@ -391,7 +391,7 @@ class PlanFlags(enum.IntFlag):
     SPREAD = 256
     #: vLLM: no CUDA graphs (--enforce-eager)
     EAGER = 1024
-    #: vLLM: --no-enable-prefix-caching; matters to hybrid models
+    #: vLLM: --no-enable-prefix-caching, SGLang: --disable-radix-cache; of hybrid models
     NO_PREFIX_CACHE = 2048
     #: vLLM: --enable-prefix-caching, for hybrid models the default from 0.26 on
     PREFIX_CACHE = 4096

@@ -1025,6 +1025,7 @@ class ctxfit_plan_engine(ctypes.Structure):
     request_blocks: int
     longest_tokens: int
     concurrency: float
+    state_slots: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("ctx_source", ctypes.c_uint32),
@@ -1047,6 +1048,7 @@ class ctxfit_plan_engine(ctypes.Structure):
         ("request_blocks", ctypes.c_uint64),
         ("longest_tokens", ctypes.c_uint64),
         ("concurrency", ctypes.c_double),
+        ("state_slots", ctypes.c_uint64),
     ]
 
 

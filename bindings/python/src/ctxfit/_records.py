@@ -860,8 +860,10 @@ class PlanEngine:
     request_blocks: int
     #: the longest request, up to the planned context, that pool_blocks hold
     longest_tokens: int
-    #: requests of the planned context at the same time, as the log has it
+    #: requests of the planned context at the same time, as the log has it; as state_slots allow
     concurrency: float
+    #: of recurrent states in the same pool (SGLang)
+    state_slots: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_plan_engine) -> PlanEngine:
@@ -885,6 +887,7 @@ class PlanEngine:
             s.request_blocks,
             s.longest_tokens,
             s.concurrency,
+            s.state_slots,
         )
 
 
