@@ -98,4 +98,9 @@ static inline long long csv_number(const csv_reader *csv, const char *name)
     return strtoll(csv_text(csv, name), NULL, 10);
 }
 
+static inline double csv_real(const csv_reader *csv, const char *name)
+{
+    return strtod(csv_text(csv, name), NULL);
+}
+
 #endif

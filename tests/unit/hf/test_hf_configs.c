@@ -1,10 +1,7 @@
 /* Published config.json files against a table of the same models, and against the catalog, whose rows another program made. */
-#include "test_support.h"
-
-#include <stdbool.h>
+#include "config_fixture.h"
 
 #include "csv_reader.h"
-#include "ctxfit/model.h"
 
 #define CONFIGS REFERENCE_DATA "/configs/"
 
@@ -38,22 +35,6 @@ static ctxfit_model *open_config(const char *file)
         fail_msg("%s: %s", file, error.message);
     free(text);
     return model;
-}
-
-static ctxfit_model_info info_of(const ctxfit_model *model)
-{
-    ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
-
-    assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
-    return info;
-}
-
-static ctxfit_layer_info layer_of(const ctxfit_model *model, uint32_t index)
-{
-    ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
-
-    assert_int_equal(ctxfit_model_get_layer(model, index, &layer), CTXFIT_OK);
-    return layer;
 }
 
 /* The letters of the table: full, sliding, chunked, linear attention, Mamba, attention beside Mamba, convolution, experts or a

@@ -1,35 +1,5 @@
 /* Lists of transformers 5 that say what kind each layer is, in the place of keys that files had before: either way it is one model. */
-#include <stdbool.h>
-
-#include "test_support.h"
-
-#include "ctxfit.h"
-
-static ctxfit_model *open_text(const char *json)
-{
-    ctxfit_model *model = NULL;
-    ctxfit_error  error = {0};
-
-    if (ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, &error) != CTXFIT_OK)
-        fail_msg("%s: %s", json, error.message);
-    return model;
-}
-
-static ctxfit_model_info info_of(const ctxfit_model *model)
-{
-    ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
-
-    assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
-    return info;
-}
-
-static ctxfit_layer_info layer_of(const ctxfit_model *model, uint32_t index)
-{
-    ctxfit_layer_info layer = CTXFIT_LAYER_INFO_INIT;
-
-    assert_int_equal(ctxfit_model_get_layer(model, index, &layer), CTXFIT_OK);
-    return layer;
-}
+#include "config_fixture.h"
 
 static void are_one_model(const char *former, const char *latter)
 {

@@ -69,6 +69,14 @@ static inline ctxfit_plan_summary summary_of(const ctxfit_plan *plan)
     return s;
 }
 
+static inline ctxfit_plan_device device_of(const ctxfit_plan *plan, uint32_t index)
+{
+    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_device(plan, index, &d), CTXFIT_OK);
+    return d;
+}
+
 static inline ctxfit_plan_summary plan_once(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options)
 {
     ctxfit_plan        *plan = planned(model, hw, options);

@@ -44,7 +44,7 @@ static ctxfit_plan_options options_of(const char *version, uint64_t context)
     return o;
 }
 
-static ctxfit_plan_device device_of(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options, uint32_t at)
+static ctxfit_plan_device planned_device(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options, uint32_t at)
 {
     ctxfit_plan       *plan = planned(model, hw, options);
     ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
@@ -81,7 +81,7 @@ static void published_weights_and_measured_memory_agree(void **state)
 
         o.flags = CTXFIT_PLAN_F_NO_LIMITS;
         set_cache(&o, csv_text(&csv, "cache"));
-        d = device_of(model, hw, &o, 0);
+        d = planned_device(model, hw, &o, 0);
         if (gib > 0 && fabs((double)d.weights_bytes / MIB / 1024 - gib) > strtod(csv_text(&csv, "digits"), NULL))
             fail_msg("%s: %.3f GiB of weights, published are %.1f", csv_text(&csv, "model"), (double)d.weights_bytes / MIB / 1024, gib);
         if (vram > 0 && ((double)d.total_bytes / MIB < vram ||
@@ -109,10 +109,10 @@ static void a_cache_has_as_many_bits_as_were_asked_for(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         o.kv_key = o.kv_value = ctxfit_quant_from_name(names[i]);
-        assert_int_equal(device_of(model, hw, &o, 0).kv_bytes, UINT64_C(10240) * 48 * 2 * (512 / 32) * bytes[i]); /* pages of 256 */
+        assert_int_equal(planned_device(model, hw, &o, 0).kv_bytes, UINT64_C(10240) * 48 * 2 * (512 / 32) * bytes[i]); /* pages of 256 */
     }
     set_cache(&o, "q8,q4");
-    assert_int_equal(device_of(model, hw, &o, 0).kv_bytes, UINT64_C(10240) * 48 * (512 / 32) * (34 + 18));
+    assert_int_equal(planned_device(model, hw, &o, 0).kv_bytes, UINT64_C(10240) * 48 * (512 / 32) * (34 + 18));
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
 }
@@ -150,14 +150,14 @@ static void states_are_those_that_tabbyapi_reported(void **state)
 
     (void)state;
     o.draft_tokens = 4;
-    assert_int_equal(device_of(model, hw, &o, 0).recurrent_bytes, UINT64_C(2910) << 20);
+    assert_int_equal(planned_device(model, hw, &o, 0).recurrent_bytes, UINT64_C(2910) << 20);
     o.batch_sequences = 1;
-    assert_int_equal(device_of(model, hw, &o, 0).recurrent_bytes * 4, UINT64_C(2910) << 20);
+    assert_int_equal(planned_device(model, hw, &o, 0).recurrent_bytes * 4, UINT64_C(2910) << 20);
     o.draft_tokens = 0;
-    assert_near((double)device_of(model, hw, &o, 0).recurrent_bytes / MIB, 148, 0.5);
+    assert_near((double)planned_device(model, hw, &o, 0).recurrent_bytes / MIB, 148, 0.5);
     /* 1.6.5: two states of 16 bits a slot, a convolution, and the inputs of one token that a rewind replays */
     o = options_of("1.6.5", 8192);
-    assert_int_equal(device_of(model, hw, &o, 0).recurrent_bytes,
+    assert_int_equal(planned_device(model, hw, &o, 0).recurrent_bytes,
                      UINT64_C(48) * 4 * (2 * 48 * 128 * 128 * 2 + 10240 * 4 * 2 + 10240 * 2 + 48 * 2 + 48 * 4));
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
@@ -172,13 +172,13 @@ static void windows_are_slots_where_the_release_has_them(void **state)
     ctxfit_plan_device  d;
 
     (void)state;
-    d = device_of(oss, hw, &o, 0);
+    d = planned_device(oss, hw, &o, 0);
     assert_int_equal(d.kv_swa_bytes, UINT64_C(12) * 4 * 768 * 8 * 64 * 2 * 2);
     assert_int_equal(d.kv_bytes, UINT64_C(12) * 32768 * 8 * 64 * 2 * 2);
     o.kv_key = o.kv_value = ctxfit_quant_from_name("q4"); /* slots stay 16 bits */
-    assert_int_equal(device_of(oss, hw, &o, 0).kv_swa_bytes, d.kv_swa_bytes);
+    assert_int_equal(planned_device(oss, hw, &o, 0).kv_swa_bytes, d.kv_swa_bytes);
     o = options_of("", 32768); /* Gemma 3: all 62 layers keep the whole length */
-    d = device_of(gemma, hw, &o, 0);
+    d = planned_device(gemma, hw, &o, 0);
     assert_int_equal(d.kv_swa_bytes, 0);
     assert_int_equal(d.kv_bytes, UINT64_C(62) * 32768 * 16 * 128 * 2 * 2);
     ctxfit_hw_free(hw);
@@ -234,7 +234,7 @@ static void layers_fill_one_gpu_after_the_other(void **state)
     assert_true(d[3].weights_bytes == UINT64_C(152064) * 5120 * 2);
     ctxfit_plan_free(plan);
     o = options_of("1.4.1", 8192);
-    assert_int_equal(device_of(model, hw, &o, 0).usable_bytes, (UINT64_C(24) << 30) - (UINT64_C(96) << 20));
+    assert_int_equal(planned_device(model, hw, &o, 0).usable_bytes, (UINT64_C(24) << 30) - (UINT64_C(96) << 20));
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
 }
@@ -247,9 +247,9 @@ static void a_gpu_that_is_too_small_stays_empty(void **state)
     ctxfit_plan_options o = options_of("", 40960);
 
     (void)state;
-    assert_true(device_of(model, hw, &o, 0).layers > 0);
-    assert_int_equal(device_of(model, hw, &o, 1).total_bytes, 0);
-    assert_int_equal(device_of(model, hw, &o, 0).layers + device_of(model, hw, &o, 2).layers, 64);
+    assert_true(planned_device(model, hw, &o, 0).layers > 0);
+    assert_int_equal(planned_device(model, hw, &o, 1).total_bytes, 0);
+    assert_int_equal(planned_device(model, hw, &o, 0).layers + planned_device(model, hw, &o, 2).layers, 64);
     assert_int_equal(plan_once(model, hw, &o).fit, CTXFIT_FIT_ALL);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
@@ -352,7 +352,7 @@ static void experts_of_the_first_layers_stay_on_the_host(void **state)
     ctxfit_model       *model = model_of("glm-4.5-air", "4.0");
     ctxfit_hw          *hw = machine("rtx-pro-6000-blackwell host:256GiB");
     ctxfit_plan_options o = options_of("", 8192);
-    ctxfit_plan_device  gpu = device_of(model, hw, &o, 0), host = device_of(model, hw, &o, 1), moved, kept;
+    ctxfit_plan_device  gpu = planned_device(model, hw, &o, 0), host = planned_device(model, hw, &o, 1), moved, kept;
     uint64_t            experts = 0, tensors;
     ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
 
@@ -369,13 +369,13 @@ static void experts_of_the_first_layers_stay_on_the_host(void **state)
     }
     assert_true(experts > 0);
     o.cpu_expert_layers = 2;
-    moved = device_of(model, hw, &o, 0);
-    kept = device_of(model, hw, &o, 1);
+    moved = planned_device(model, hw, &o, 0);
+    kept = planned_device(model, hw, &o, 1);
     assert_int_equal(gpu.weights_bytes - moved.weights_bytes, experts);
     assert_int_equal(kept.weights_bytes - host.weights_bytes, experts);
     assert_int_equal(plan_once(model, hw, &o).fit, CTXFIT_FIT_SPLIT);
     o.cpu_expert_layers = CTXFIT_ALL_LAYERS;
-    assert_true(device_of(model, hw, &o, 0).weights_bytes < gpu.weights_bytes / 4);
+    assert_true(planned_device(model, hw, &o, 0).weights_bytes < gpu.weights_bytes / 4);
     o = options_of("1.1.0", 8192);
     o.cpu_expert_layers = 2;
     refused(model, "rtx-pro-6000-blackwell host:256GiB", &o, CTXFIT_E_REFUSED, "1.2.0");

@@ -8,14 +8,6 @@ static ctxfit_plan *under(const char *engine, const ctxfit_model *model, const c
     return planned(model, hw, &o);
 }
 
-static ctxfit_plan_device first_device(const ctxfit_plan *plan)
-{
-    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
-
-    assert_int_equal(ctxfit_plan_get_device(plan, 0, &d), CTXFIT_OK);
-    return d;
-}
-
 /* 4.5 bits a parameter: 4 bits, and a scale and a bias of 16 for each 64 */
 static void measured_peaks_are_inside_the_band(void **state)
 {
@@ -31,7 +23,7 @@ static void measured_peaks_are_inside_the_band(void **state)
     assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ctxfit_plan       *plan = under("mlx-lm", model, hw, options_with(rows[i].prompt, 1));
-        ctxfit_plan_device d = first_device(plan);
+        ctxfit_plan_device d = device_of(plan, 0);
         double             rest = rows[i].peak_gb * 1e9 - (double)info.parameters * 4.5 / 8 - (double)d.kv_bytes;
 
         if (rest + 5e7 < (double)d.compute_low_bytes || rest - 5e7 > (double)d.compute_bytes) /* figures of one digit */
@@ -51,17 +43,17 @@ static void caches_grow_in_steps_and_windows_do_not(void **state)
     ctxfit_plan        *plan = under("mlx-lm", dense, hw, o);
 
     (void)state;
-    assert_int_equal(first_device(plan).kv_bytes, UINT64_C(2) * 64 * 1024 * 8 * 256 * 2); /* two sequences of four steps */
+    assert_int_equal(device_of(plan, 0).kv_bytes, UINT64_C(2) * 64 * 1024 * 8 * 256 * 2); /* two sequences of four steps */
     ctxfit_plan_free(plan);
     o = options_with(1024, 1);
     o.kv_key = o.kv_value = ctxfit_quant_from_name("Q8_0");
     plan = under("mlx-lm", dense, hw, o);
-    assert_int_equal(first_device(plan).kv_bytes, UINT64_C(64) * 1024 * 8 * 256 * 17 / 16); /* 8 bits and 32 for each 64 */
+    assert_int_equal(device_of(plan, 0).kv_bytes, UINT64_C(64) * 1024 * 8 * 256 * 17 / 16); /* 8 bits and 32 for each 64 */
     ctxfit_plan_free(plan);
     /* 52 windows of 1,024 and 10 full layers, 16 heads of 128 */
     plan = under("mlx-lm", windows, hw, options_with(32768, 1));
-    assert_int_equal(first_device(plan).kv_swa_bytes, UINT64_C(52) * (1023 + 2048) * 16 * 256 * 2);
-    assert_int_equal(first_device(plan).kv_bytes, UINT64_C(10) * 32768 * 16 * 256 * 2);
+    assert_int_equal(device_of(plan, 0).kv_swa_bytes, UINT64_C(52) * (1023 + 2048) * 16 * 256 * 2);
+    assert_int_equal(device_of(plan, 0).kv_bytes, UINT64_C(10) * 32768 * 16 * 256 * 2);
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(windows);

@@ -26,19 +26,6 @@ static ctxfit_plan_engine pool_of(const ctxfit_model *model, const char *hw, con
     return e;
 }
 
-static ctxfit_plan_device first_device(const ctxfit_plan *plan)
-{
-    ctxfit_plan_device d = CTXFIT_PLAN_DEVICE_INIT;
-
-    assert_int_equal(ctxfit_plan_get_device(plan, 0, &d), CTXFIT_OK);
-    return d;
-}
-
-static double number_of(const csv_reader *csv, const char *name)
-{
-    return strtod(csv_text(csv, name), NULL);
-}
-
 /* The bytes of a row are rounded to a hundredth of a GiB: the tokens at both ends of that enclose what the log says, and are a multiple of
  * the block. */
 static void check_row(const csv_reader *csv)
@@ -46,19 +33,19 @@ static void check_row(const csv_reader *csv)
     ctxfit_model       *model = catalog_model(csv_text(csv, "model"), "BF16");
     ctxfit_plan_options o = trtllm_options(csv_text(csv, "version"));
     ctxfit_plan_engine  low, high;
-    uint64_t            tokens = (uint64_t)number_of(csv, "tokens");
+    uint64_t            tokens = (uint64_t)csv_real(csv, "tokens");
 
-    o.tensor_parallel = (uint32_t)number_of(csv, "tp");
-    o.ctx_tokens = (uint64_t)number_of(csv, "context");
-    if (number_of(csv, "block") != 32)
-        o.block_tokens = (uint32_t)number_of(csv, "block");
-    if (number_of(csv, "fp8") > 0)
+    o.tensor_parallel = (uint32_t)csv_real(csv, "tp");
+    o.ctx_tokens = (uint64_t)csv_real(csv, "context");
+    if (csv_real(csv, "block") != 32)
+        o.block_tokens = (uint32_t)csv_real(csv, "block");
+    if (csv_real(csv, "fp8") > 0)
         o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
-    o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") - 0.005) * (double)GIB);
+    o.kv_cache_bytes = (uint64_t)((csv_real(csv, "cache_gib") - 0.005) * (double)GIB);
     low = pool_of(model, "2*" BIG_GPU " host:2TiB", &o);
-    o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") + 0.005) * (double)GIB);
+    o.kv_cache_bytes = (uint64_t)((csv_real(csv, "cache_gib") + 0.005) * (double)GIB);
     high = pool_of(model, "2*" BIG_GPU " host:2TiB", &o);
-    assert_int_equal(low.block_tokens, (uint32_t)number_of(csv, "block"));
+    assert_int_equal(low.block_tokens, (uint32_t)csv_real(csv, "block"));
     if (low.pool_tokens > tokens || high.pool_tokens < tokens || tokens % low.block_tokens != 0)
         fail_msg("%s: %llu to %llu tokens; the log says %llu", csv_text(csv, "id"), (unsigned long long)low.pool_tokens,
                  (unsigned long long)high.pool_tokens, (unsigned long long)tokens);
@@ -123,7 +110,7 @@ static void the_cache_takes_its_part_of_what_the_rest_leaves(void **state)
 
         o.memory_fraction = cases[i].fraction;
         plan = planned(model, hw, &o);
-        d = first_device(plan);
+        d = device_of(plan, 0);
         assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
         assert_int_equal(d.usable_bytes, d.weights_bytes + d.compute_bytes + e.pool_bytes);
         rest = (double)(cases[i].free_bytes - d.weights_bytes - d.compute_bytes) * (cases[i].fraction > 0 ? cases[i].fraction : 0.9);
@@ -244,7 +231,7 @@ static void states_are_kept_for_a_whole_batch(void **state)
         o.tensor_parallel = tp;
         o.batch_sequences = 64;
         plan = planned(model, hw, &o);
-        assert_int_equal(first_device(plan).recurrent_bytes, UINT64_C(64) * 23 * (3 * 6144 + 524288) * 2 / tp);
+        assert_int_equal(device_of(plan, 0).recurrent_bytes, UINT64_C(64) * 23 * (3 * 6144 + 524288) * 2 / tp);
         ctxfit_plan_free(plan);
     }
     ctxfit_hw_free(hw);
@@ -277,7 +264,7 @@ static void states_of_the_default_batch_are_those_of_the_report(void **state)
     hw = machine(BIG_GPU);
     o.ctx_tokens = 4096;
     plan = planned(model, hw, &o);
-    assert_int_equal(first_device(plan).recurrent_bytes, 135 * GIB + convolutions);
+    assert_int_equal(device_of(plan, 0).recurrent_bytes, 135 * GIB + convolutions);
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
@@ -292,7 +279,7 @@ static void weights_are_those_that_the_log_counts(void **state)
     ctxfit_plan        *plan = planned(model, hw, &o);
 
     (void)state;
-    assert_near((double)first_device(plan).weights_bytes / (double)GIB, 63.32, 0.003 * 63.32);
+    assert_near((double)device_of(plan, 0).weights_bytes / (double)GIB, 63.32, 0.003 * 63.32);
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);

@@ -21,31 +21,26 @@ static ctxfit_plan_engine pool_of(const ctxfit_model *model, const ctxfit_hw *hw
     return e;
 }
 
-static double number_of(const csv_reader *csv, const char *name)
-{
-    return strtod(csv_text(csv, name), NULL);
-}
-
 /* The bytes of a row are rounded to a hundredth of a GiB: tokens and requests at both ends of that enclose what the log says. */
 static void check_row(const csv_reader *csv, const ctxfit_hw *hw)
 {
     ctxfit_model       *model = catalog_model(csv_text(csv, "model"), "BF16");
     ctxfit_plan_options o = vllm_options(csv_text(csv, "version"));
     ctxfit_plan_engine  low, high;
-    double              tokens = number_of(csv, "tokens"), concurrency = number_of(csv, "concurrency");
+    double              tokens = csv_real(csv, "tokens"), concurrency = csv_real(csv, "concurrency");
 
-    o.tensor_parallel = (uint32_t)number_of(csv, "tp");
-    o.ctx_tokens = (uint64_t)number_of(csv, "context");
-    o.batch_sequences = (uint32_t)number_of(csv, "batch_sequences");
-    o.batch_tokens = (uint32_t)number_of(csv, "batch_tokens");
-    o.draft_tokens = (uint32_t)number_of(csv, "draft");
-    if (number_of(csv, "prefix") > 0)
+    o.tensor_parallel = (uint32_t)csv_real(csv, "tp");
+    o.ctx_tokens = (uint64_t)csv_real(csv, "context");
+    o.batch_sequences = (uint32_t)csv_real(csv, "batch_sequences");
+    o.batch_tokens = (uint32_t)csv_real(csv, "batch_tokens");
+    o.draft_tokens = (uint32_t)csv_real(csv, "draft");
+    if (csv_real(csv, "prefix") > 0)
         o.flags |= CTXFIT_PLAN_F_PREFIX_CACHE;
-    if (number_of(csv, "fp8") > 0)
+    if (csv_real(csv, "fp8") > 0)
         o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
-    o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") - 0.005) * 1073741824.0);
+    o.kv_cache_bytes = (uint64_t)((csv_real(csv, "cache_gib") - 0.005) * 1073741824.0);
     low = pool_of(model, hw, &o);
-    o.kv_cache_bytes = (uint64_t)((number_of(csv, "cache_gib") + 0.005) * 1073741824.0);
+    o.kv_cache_bytes = (uint64_t)((csv_real(csv, "cache_gib") + 0.005) * 1073741824.0);
     high = pool_of(model, hw, &o);
     if ((double)low.pool_tokens > tokens || (double)high.pool_tokens < tokens ||
         (concurrency > 0 && (low.concurrency > concurrency + 0.005001 || high.concurrency < concurrency - 0.005001)))
@@ -84,14 +79,14 @@ static void weights_of_a_rank_are_near_what_was_loaded(void **state)
         ctxfit_plan_options o;
         ctxfit_plan        *plan;
         ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
-        double              loaded = number_of(&csv, "weights_gib") * 1073741824.0;
+        double              loaded = csv_real(&csv, "weights_gib") * 1073741824.0;
 
         if (loaded == 0)
             continue;
         model = catalog_model(csv_text(&csv, "model"), "BF16");
         o = vllm_options(csv_text(&csv, "version"));
         o.ctx_tokens = 1024;
-        o.tensor_parallel = (uint32_t)number_of(&csv, "tp");
+        o.tensor_parallel = (uint32_t)csv_real(&csv, "tp");
         plan = planned(model, hw, &o);
         assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
         if (fabs((double)device.weights_bytes / loaded - 1) > 0.02)
