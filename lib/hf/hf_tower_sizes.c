@@ -12,14 +12,22 @@ static const char *until(const char *at, const char *ends)
     return at + strcspn(at, ends);
 }
 
-static const cfi_json_value *find_key(const cfi_hf_config *c, const cfi_json_value *part, const char *key)
+/* `key` is cut at its dots. */
+static const cfi_json_value *find_key(const cfi_hf_config *c, const cfi_json_value *part, char *key)
 {
     static const char text[] = "text.", model[] = "model.";
+    char             *dot;
 
     if (strncmp(key, text, sizeof text - 1) == 0)
         return cfi_hf_get(c, key + sizeof text - 1);
-    if (strncmp(key, model, sizeof model - 1) == 0)
-        return cfi_json_get(cfi_hf_around_tower(c), key + sizeof model - 1);
+    if (strncmp(key, model, sizeof model - 1) == 0) {
+        part = cfi_hf_around_tower(c);
+        key += sizeof model - 1;
+    }
+    for (; (dot = strchr(key, '.')) != NULL; key = dot + 1) {
+        *dot = '\0';
+        part = cfi_json_get(part, key);
+    }
     return cfi_json_get(part, key);
 }
 
@@ -37,25 +45,33 @@ static bool one_of_list(const cfi_json_value *list, double *out)
     return any;
 }
 
+static bool element_of(const cfi_json_value *list, size_t place, double *out)
+{
+    for (cfi_json_iter it = cfi_json_items(list); cfi_json_next(&it);)
+        if (place-- == 0)
+            return cfi_json_as_number(it.value, out);
+    return false;
+}
+
 typedef enum found { ABSENT, FOUND, UNREADABLE } found;
 
-/* `key`, `key#` for the length of a list or 1, `key=word` for whether it says that. */
+/* `key`, `key#` for the length of a list or 1, `key@1` for its second element, `key=word` for whether it says that. */
 static found read_key(const cfi_hf_config *c, const cfi_json_value *part, const char *from, const char *to, double *out)
 {
-    char                  key[48];
+    char                  key[64];
     const size_t          len = (size_t)(to - from);
-    char                 *word, *length;
+    char                 *word, *mark, sign;
     const cfi_json_value *value;
     cfi_json_kind         kind;
 
     memcpy(key, from, len < sizeof key ? len : sizeof key - 1);
     key[len < sizeof key ? len : sizeof key - 1] = '\0';
     word = strchr(key, '=');
-    length = strchr(key, '#');
     if (word != NULL)
         *word++ = '\0';
-    if (length != NULL)
-        *length = '\0';
+    mark = key + strcspn(key, "#@");
+    sign = *mark;
+    *mark = '\0';
     value = find_key(c, part, key);
     kind = cfi_json_kind_of(value);
     if (kind == CFI_JSON_NONE || kind == CFI_JSON_NULL)
@@ -64,39 +80,15 @@ static found read_key(const cfi_hf_config *c, const cfi_json_value *part, const 
         *out = kind == CFI_JSON_TEXT && strcmp(cfi_json_as_text(value, NULL), word) == 0;
         return kind == CFI_JSON_TEXT ? FOUND : UNREADABLE;
     }
-    if (length != NULL) {
+    if (sign == '@')
+        return element_of(value, (size_t)(mark[1] - '0'), out) ? FOUND : UNREADABLE;
+    if (sign == '#') {
         *out = kind == CFI_JSON_ARRAY ? (double)cfi_json_count(value) : 1;
         return kind == CFI_JSON_ARRAY || kind == CFI_JSON_NUMBER ? FOUND : UNREADABLE;
     }
     if (kind == CFI_JSON_ARRAY)
         return one_of_list(value, out) ? FOUND : UNREADABLE;
     return cfi_hf_as_number(value, out) ? FOUND : UNREADABLE;
-}
-
-/* `w=hidden_size|width:768`: the first key that is stated, else a number, or what another letter stands for. Whole, unless the number is
- * not. */
-static bool read_letter(const cfi_hf_config *c, const cfi_json_value *part, const char *at, double letter[CFI_HF_LETTERS])
-{
-    double     *out = &letter[at[0] - 'a'];
-    found       what = ABSENT;
-    bool        parts = false;
-    const char *end = at + 1;
-
-    while (what == ABSENT && *end != ':' && *end != ' ' && *end != '\0') {
-        at = end + 1;
-        end = until(at, "|: ");
-        what = read_key(c, part, at, end, out);
-    }
-    end = until(end, ": ");
-    if (*end == ':') {
-        double by_default = end[1] >= 'a' && end[1] <= 'z' ? letter[end[1] - 'a'] : 0;
-
-        (void)cfi_parse_number(end + 1, &end, &by_default);
-        parts = floor(by_default) != by_default;
-        *out = what == ABSENT ? by_default : *out;
-        what = what == ABSENT ? FOUND : what;
-    }
-    return what == FOUND && *out >= 0 && *out <= MOST_OF_A_SIZE && (parts || floor(*out) == *out);
 }
 
 static double sum_of(const char **at, const double letter[CFI_HF_LETTERS]);
@@ -145,6 +137,32 @@ static double sum_of(const char **at, const double letter[CFI_HF_LETTERS])
         value += sign == '+' ? other : -other;
     }
     return value;
+}
+
+/* `w=hidden_size|width:768`: the first key that is stated, else what the default is. Whole, unless that is not. */
+static bool read_letter(const cfi_hf_config *c, const cfi_json_value *part, const char *at, double letter[CFI_HF_LETTERS])
+{
+    double     *out = &letter[at[0] - 'a'];
+    found       what = ABSENT;
+    bool        parts = false;
+    const char *end = at + 1;
+
+    while (what == ABSENT && *end != ':' && *end != ' ' && *end != '\0') {
+        at = end + 1;
+        end = until(at, "|: ");
+        what = read_key(c, part, at, end, out);
+    }
+    end = until(end, ": ");
+    if (*end == ':') {
+        double by_default;
+
+        end++;
+        by_default = sum_of(&end, letter);
+        parts = floor(by_default) != by_default;
+        *out = what == ABSENT ? by_default : *out;
+        what = what == ABSENT ? FOUND : what;
+    }
+    return what == FOUND && *out >= 0 && *out <= MOST_OF_A_SIZE && (parts || floor(*out) == *out);
 }
 
 static bool work_out(const char *formula, const double letter[CFI_HF_LETTERS], uint64_t *out)

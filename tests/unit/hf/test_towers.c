@@ -68,7 +68,7 @@ static void towers_have_the_parameters_of_their_classes(void **state)
         rows++;
     }
     (void)fclose(file);
-    assert_true(rows >= 60);
+    assert_true(rows >= 190);
     assert_int_equal(faults, 0);
 }
 
