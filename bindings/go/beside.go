@@ -183,6 +183,32 @@ func (b *Beside) AddProjector(header *GGUF, how Projector) error {
 	})
 }
 
+// AddParts adds what a model of a store brings along, as Ollama runs it: its projector, its adapters and, with a model, that model's own
+// prediction blocks where its parameters have a draft_num_predict. A draft model is left out: file.Parts([PartDraft]) names it.
+func (b *Beside) AddParts(file *Modelfile, model *Model) error {
+	c := b.enter()
+	if c == nil {
+		return ErrClosed
+	}
+	defer b.handle.leave()
+	f := file.enter()
+	if f == nil {
+		return ErrClosed
+	}
+	defer file.handle.leave()
+	var m *C.ctxfit_model
+	if model != nil {
+		if m = model.enter(); m == nil {
+			return ErrClosed
+		}
+		defer model.handle.leave()
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var e C.ctxfit_error
+	return failure(C.ctxfit_beside_add_parts(c, f, m, &e), &e)
+}
+
 // SetName names an entry for plans, by its place in the list: by its file, say.
 func (b *Beside) SetName(index int, name string) error {
 	c := b.enter()

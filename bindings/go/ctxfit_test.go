@@ -450,6 +450,24 @@ func TestModelfile(t *testing.T) {
 	if p := m.Parameters(); len(p) != 2 || p[1] != (ctxfit.Parameter{Name: "stop", Value: "x"}) {
 		t.Errorf("%v", p)
 	}
+	base := must(ctxfit.ParseModelfile([]byte("FROM c\nPARAMETER num_ctx 4096\nPARAMETER num_gpu 3\n")))(t)
+	defer base.Close()
+	model := must(ctxfit.Catalog("qwen3-8b", ctxfit.FileTypeQ4_K_M))(t)
+	hw := must(ctxfit.ParseHardware("rtx-4090 host:64GiB"))(t)
+	ollama := []ctxfit.Option{ctxfit.WithEngine("ollama"), ctxfit.WithGPULayers(5)}
+	plan := must(ctxfit.NewPlan(model, hw, append(ollama, ctxfit.WithParameters(m, base))...))(t)
+	if s := plan.Summary(); s.ContextSeq != 8192 || s.GPULayers != 5 {
+		t.Errorf("%d tokens, %d layers", s.ContextSeq, s.GPULayers)
+	}
+	if set, err := m.Applied(base, ollama...); set != ctxfit.ParameterNumCtx || err != nil {
+		t.Errorf("%v, %v", set, err)
+	}
+	if set, err := m.Applied(nil); set != 0 || err != nil { // llama.cpp has none of them
+		t.Errorf("%v, %v", set, err)
+	}
+	if _, err := m.Applied(nil, ctxfit.WithEngine("none")); !errors.Is(err, ctxfit.ErrNotFound) {
+		t.Error(err)
+	}
 	if _, err := ctxfit.ParseModelfile(nil); !errors.Is(err, ctxfit.ErrIncomplete) {
 		t.Errorf("nothing: %v", err)
 	}

@@ -95,6 +95,59 @@ func (m *Modelfile) Parts(kind Part) []string {
 	}
 }
 
+// ParameterFlags are parameters of a model that options of a plan have.
+type ParameterFlags uint32
+
+// The parameters that [WithParameters] takes.
+const (
+	ParameterNumCtx   ParameterFlags = C.CTXFIT_PARAMETER_NUM_CTX   // [WithModelContext]
+	ParameterNumBatch ParameterFlags = C.CTXFIT_PARAMETER_NUM_BATCH // [WithBatch]
+	ParameterNumGPU   ParameterFlags = C.CTXFIT_PARAMETER_NUM_GPU   // [WithGPULayers]
+	ParameterUseMmap  ParameterFlags = C.CTXFIT_PARAMETER_USE_MMAP  // [WithMmap]
+)
+
+// WithParameters takes the parameters that a model has in Ollama, where the engine is Ollama and the options before it do not state the
+// same: it stands behind them. base has those of the model that own is made from, or is nil.
+func WithParameters(own, base *Modelfile) Option {
+	return func(o *planOptions) error {
+		_, err := own.apply(base, o)
+		return err
+	}
+}
+
+// Applied says which parameters [WithParameters] takes behind these options.
+func (m *Modelfile) Applied(base *Modelfile, options ...Option) (ParameterFlags, error) {
+	c, err := newCall(options)
+	if err != nil {
+		return 0, err
+	}
+	defer calls.Put(c)
+	return m.apply(base, &c.options)
+}
+
+func (m *Modelfile) apply(base *Modelfile, o *planOptions) (ParameterFlags, error) {
+	own := m.enter()
+	if own == nil {
+		return 0, ErrClosed
+	}
+	defer m.handle.leave()
+	var b *C.ctxfit_modelfile
+	if base != nil {
+		if b = base.enter(); b == nil {
+			return 0, ErrClosed
+		}
+		defer base.handle.leave()
+	}
+	var set C.uint32_t
+	var e C.ctxfit_error
+	options := C.ctxfit_plan_options(*o)
+	if status := C.ctxfit_plan_apply_parameters(&options, own, b, &set, &e); status != C.CTXFIT_OK {
+		return 0, failure(status, &e)
+	}
+	*o = planOptions(options)
+	return ParameterFlags(set), nil
+}
+
 // Parameter is one of a model.
 type Parameter struct{ Name, Value string }
 

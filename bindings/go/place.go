@@ -316,11 +316,12 @@ type PlaceSet struct {
 	count  int
 }
 
-// SetMember is a model of a set, what is fixed of it, and what is chosen for.
+// SetMember is a model of a set, what is fixed of it, what is chosen for, and what runs beside it (nil: nothing).
 type SetMember struct {
 	Model   *Model
 	Goal    Goal
 	Options []Option
+	Beside  *Beside
 }
 
 func freePlaceSet(p unsafe.Pointer) { C.ctxfit_place_set_free((*C.ctxfit_place_set)(p)) }
@@ -353,14 +354,38 @@ func SolveSet(hardware *Hardware, members ...SetMember) (*PlaceSet, error) {
 		calls.Put(c)
 	}
 	var set *C.ctxfit_place_set
-	var e C.ctxfit_error
-	status := C.ctxfit_place_solve_set(&models[0], C.uint32_t(count), h, &options[0], &goals[0], nil, &set, &e)
-	if status != C.CTXFIT_OK {
-		return nil, failure(status, &e)
+	err := holdAll(members, map[*Beside]*C.ctxfit_beside{}, func(lists map[*Beside]*C.ctxfit_beside) error {
+		var e C.ctxfit_error
+		if len(lists) == 0 {
+			return failure(C.ctxfit_place_solve_set(&models[0], C.uint32_t(count), h, &options[0], &goals[0], nil, &set, &e), &e)
+		}
+		besides := (*[1 << 16]*C.ctxfit_beside)(C.calloc(C.size_t(count), C.size_t(unsafe.Sizeof((*C.ctxfit_beside)(nil)))))
+		defer C.free(unsafe.Pointer(besides))
+		for i, member := range members {
+			besides[i] = lists[member.Beside]
+		}
+		return failure(C.ctxfit_place_solve_set_beside(&models[0], C.uint32_t(count), h, &options[0], &goals[0], &besides[0], nil, &set, &e), &e)
+	})
+	if err != nil {
+		return nil, err
 	}
 	s := &PlaceSet{handle: handle{object: unsafe.Pointer(set), free: freePlaceSet}, count: count}
 	runtime.SetFinalizer(s, (*PlaceSet).Close)
 	return s, nil
+}
+
+// holdAll calls with the lists of all members, each of which is held once.
+func holdAll(members []SetMember, held map[*Beside]*C.ctxfit_beside, call func(map[*Beside]*C.ctxfit_beside) error) error {
+	for len(members) > 0 && (members[0].Beside == nil || held[members[0].Beside] != nil) {
+		members = members[1:]
+	}
+	if len(members) == 0 {
+		return call(held)
+	}
+	return members[0].Beside.held(func(c *C.ctxfit_beside) error {
+		held[members[0].Beside] = c
+		return holdAll(members[1:], held, call)
+	})
 }
 
 func (s *PlaceSet) enter() *C.ctxfit_place_set {

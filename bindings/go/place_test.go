@@ -128,6 +128,24 @@ func TestSeveralModelsShareAMachine(t *testing.T) {
 	if set.Verdict() != 0 || set.Places() != nil || set.Rest() != nil {
 		t.Error("a closed set answers")
 	}
+	draft := must(ctxfit.Catalog("qwen3-0.6b", ctxfit.FileTypeQ8_0))(t)
+	target := must(ctxfit.Catalog("qwen3-8b", ctxfit.FileTypeQ4_K_M))(t)
+	beside := must(ctxfit.NewBeside())(t)
+	if err := beside.AddDraft(draft, ctxfit.Draft{}); err != nil {
+		t.Fatal(err)
+	}
+	member := ctxfit.SetMember{Model: target, Options: []ctxfit.Option{ctxfit.WithContext(8192)}, Beside: beside}
+	set = must(ctxfit.SolveSet(hardware, member, ctxfit.SetMember{Model: target, Options: member.Options}, member))(t)
+	defer set.Close()
+	for i, place := range set.Places() {
+		if n := len(place.Plan().Beside()); (n == 1) != (i != 1) {
+			t.Errorf("%d runs beside model %d", n, i)
+		}
+	}
+	file := must(ctxfit.ParseModelfile([]byte("FROM a\nPARAMETER draft_num_predict 5\n")))(t)
+	if err := beside.AddParts(file, target); err != nil || beside.Count() != 1 { // it has no blocks of its own
+		t.Error(err)
+	}
 	if _, err := ctxfit.SolveSet(hardware); !errors.Is(err, ctxfit.ErrInvalidArgument) {
 		t.Error(err)
 	}

@@ -34,7 +34,7 @@ ENUMS = {
     "CTXFIT_DEVICE_": ("DeviceKind", False), "CTXFIT_BACKEND_": ("Backend", False), "CTXFIT_CHOICE_": ("Choice", False),
     "CTXFIT_HW_DETECT_": ("DetectFlags", True), "CTXFIT_FORM_": ("Form", False), "CTXFIT_CONFIDENCE_": ("Confidence", False),
     "CTXFIT_ENTRY_": ("EntryKind", False),
-    "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_FIT_": ("Fit", False),
+    "CTXFIT_SPLIT_": ("Split", False), "CTXFIT_PLAN_F_": ("PlanFlags", True), "CTXFIT_PARAMETER_": ("Parameter", True), "CTXFIT_FIT_": ("Fit", False),
     "CTXFIT_CTX_FROM_": ("ContextSource", False), "CTXFIT_DIFFERS_": ("Differs", False),
     "CTXFIT_LIMIT_": ("Limit", False), "CTXFIT_BASIS_": ("Basis", False), "CTXFIT_CHECK_": ("Outcome", True),
     "CTXFIT_OBJECTIVE_": ("Objective", False), "CTXFIT_OPEN_": ("Open", True), "CTXFIT_GOAL_F_": ("GoalFlags", True),

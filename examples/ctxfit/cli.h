@@ -192,6 +192,8 @@ const char *const *cli_environment(void); /* "NAME=value" each */
 /* Under Ollama: what the parameters say and the options do not. Of options NULL nothing is set. Each is said to `notes`, where that is
  * not NULL. */
 void cli_apply_parameters(const char *model, ctxfit_plan_options *options, FILE *notes);
+/* The same of draft_num_predict, with which the model's own blocks draft. Of `r` NULL nothing is set. */
+void cli_apply_drafting(const char *name, const ctxfit_model *model, cli_request *r, FILE *notes);
 
 /* ---- cli_folder.c: folders of GGUF files, as LM Studio and llama.cpp keep them ---- */
 typedef enum cli_folder {

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define OLLAMA_LEAST_CTX 4
-
 /* A model's own, and those of the model that a Modelfile is made from, which count where it has none of that name (fb30760
  * server/create.go, setParameters). */
 typedef struct parameters {
@@ -33,7 +31,7 @@ static const ctxfit_modelfile *file_of(const parameters *p, const char *name)
  * :590. */
 static const char *odd_value(const char *name, int64_t value)
 {
-    if (strcmp(name, "num_ctx") == 0 && value < OLLAMA_LEAST_CTX)
+    if (strcmp(name, "num_ctx") == 0 && value < 4)
         return "Ollama raises it to 4";
     if (strcmp(name, "num_batch") == 0 && value <= 0)
         return "not counted: Ollama leaves the batch to llama-server then, 2048 and 512 tokens";
@@ -42,78 +40,108 @@ static const char *odd_value(const char *name, int64_t value)
     return NULL;
 }
 
-/* Sets what the options leave open; false where they state it. Values are cut to what 32 bits hold. */
-static bool set_value(ctxfit_plan_options *o, const char *name, int64_t value)
-{
-    const uint32_t number = value < 0 ? 0 : value < (int64_t)UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-
-    if (strcmp(name, "num_ctx") == 0) {
-        if (o->ctx_tokens != 0 || o->model_ctx_tokens != 0)
-            return false;
-        o->model_ctx_tokens = value < OLLAMA_LEAST_CTX ? OLLAMA_LEAST_CTX : number;
-    } else if (strcmp(name, "num_batch") == 0) {
-        if (o->batch_tokens != 0)
-            return false;
-        o->batch_tokens = number;
-    } else if (strcmp(name, "num_gpu") == 0) {
-        if (o->gpu_layers != 0)
-            return false;
-        if (value >= 0)
-            o->gpu_layers = number == 0 ? CTXFIT_GPU_LAYERS_NONE : number < UINT32_MAX ? number : UINT32_MAX - 1;
-    } else {
-        if (o->mmap != CTXFIT_CHOICE_DEFAULT)
-            return false;
-        o->mmap = number != 0 ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
-    }
-    return true;
-}
-
 typedef struct known_parameter {
-    char name[20];
-    bool planned; /* set_value() knows it */
+    char     name[20];
+    uint32_t bit; /* CTXFIT_PARAMETER_*; 0: options have no such thing */
 } known_parameter;
 
-/* Applies a parameter, where `o` is there, and says what becomes of it. */
-static void take_value(const parameters *p, const known_parameter *known, ctxfit_plan_options *o, bool ollama, FILE *notes)
+/* What becomes of a parameter. Of options NULL nothing was set. */
+static const char *fate_of(const known_parameter *known, int64_t value, const ctxfit_plan_options *options, bool ollama, uint32_t set)
+{
+    const char *odd = odd_value(known->name, value);
+
+    if (known->bit == 0)
+        return "not counted";
+    if (!ollama || (options == NULL && odd == NULL))
+        return "counted under --engine ollama only";
+    if (options != NULL && (set & known->bit) == 0)
+        return "not counted: the request states it";
+    return odd != NULL ? odd : "counted";
+}
+
+static void say_parameter(const parameters *p, const known_parameter *known, const ctxfit_plan_options *options, bool ollama, uint32_t set,
+                          FILE *notes)
 {
     const ctxfit_modelfile *file = file_of(p, known->name);
-    const char             *odd, *what;
     int64_t                 value;
-    bool                    set = true;
 
     if (file == NULL)
         return;
-    if (ctxfit_modelfile_get_i64(file, known->name, &value) != CTXFIT_OK) {
-        if (notes == NULL)
-            return;
-        fprintf(notes, "ctxfit: note: PARAMETER %s '", known->name);
-        cli_put(notes, last_value(file, known->name));
-        fputs("' is no whole number: not counted\n", notes);
+    if (ctxfit_modelfile_get_i64(file, known->name, &value) == CTXFIT_OK) {
+        fprintf(notes, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known->name, (long long)value,
+                fate_of(known, value, options, ollama, set));
         return;
     }
-    if (ollama && known->planned && o != NULL)
-        set = set_value(o, known->name, value);
-    odd = odd_value(known->name, value);
-    what = strcmp(known->name, "draft_num_predict") == 0 ? "not counted: --mtp --spec-draft-n-max N counts blocks of the model that draft"
-         : !known->planned ? "not counted" : !ollama ? "counted under --engine ollama only" : !set ? "not counted: the request states it"
-         : odd != NULL ? odd : o != NULL ? "counted" : "counted under --engine ollama only";
-    if (notes != NULL)
-        fprintf(notes, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known->name, (long long)value, what);
+    fprintf(notes, "ctxfit: note: PARAMETER %s '", known->name);
+    cli_put(notes, last_value(file, known->name));
+    fputs("' is no whole number: not counted\n", notes);
+}
+
+static bool is_ollama(const ctxfit_plan_options *options)
+{
+    ctxfit_engine_info engine = CTXFIT_ENGINE_INFO_INIT;
+
+    return ctxfit_engine_from_name(options->engine, &engine, NULL) == CTXFIT_OK && strcmp(engine.name, "ollama") == 0;
 }
 
 void cli_apply_parameters(const char *model, ctxfit_plan_options *options, FILE *notes)
 {
-    static const known_parameter known[] = {{"num_ctx", true},   {"num_batch", true},   {"num_gpu", true},
-                                            {"main_gpu", false}, {"num_thread", false}, {"use_mmap", true},
-                                            {"draft_num_predict", false}};
-    ctxfit_engine_info           engine = CTXFIT_ENGINE_INFO_INIT;
+    static const known_parameter known[] = {{"num_ctx", CTXFIT_PARAMETER_NUM_CTX}, {"num_batch", CTXFIT_PARAMETER_NUM_BATCH},
+                                            {"num_gpu", CTXFIT_PARAMETER_NUM_GPU}, {"main_gpu", 0}, {"num_thread", 0},
+                                            {"use_mmap", CTXFIT_PARAMETER_USE_MMAP}};
+    const bool                   ollama = options == NULL || is_ollama(options);
     parameters                   p;
-    const bool                   ollama = options == NULL || (ctxfit_engine_from_name(options->engine, &engine, NULL) == CTXFIT_OK &&
-                                            strcmp(engine.name, "ollama") == 0);
+    uint32_t                     set = 0;
 
     if (cli_find_modelfile(model, &p.own, &p.base)) {
-        for (size_t i = 0; i < CLI_COUNT(known); i++)
-            take_value(&p, &known[i], options, ollama, notes);
+        if (options != NULL)
+            (void)ctxfit_plan_apply_parameters(options, p.own, p.base, &set, NULL);
+        for (size_t i = 0; notes != NULL && i < CLI_COUNT(known); i++)
+            say_parameter(&p, &known[i], options, ollama, set, notes);
+    }
+    ctxfit_modelfile_free(p.own);
+    ctxfit_modelfile_free(p.base);
+}
+
+/* Why own blocks do not draft although draft_num_predict says so; NULL: they do. */
+static const char *undrafted(const parameters *p, const ctxfit_model *model, const cli_request *r)
+{
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_plan_options second = CTXFIT_PLAN_OPTIONS_INIT;
+
+    (void)ctxfit_model_get_info(model, &info);
+    if (info.nextn_layers == 0)
+        return "not counted: the model has no blocks that draft";
+    if (ctxfit_modelfile_part(p->own, CTXFIT_PART_DRAFT, 0) != NULL || ctxfit_modelfile_part(p->base, CTXFIT_PART_DRAFT, 0) != NULL)
+        return "not counted: a draft model comes with it";
+    if (r == NULL || !is_ollama(&r->options))
+        return "counted under --engine ollama only";
+    memcpy(second.engine, r->with, sizeof second.engine);
+    if (r->with[0] != '\0' && !is_ollama(&second))
+        return "not counted where another engine is compared";
+    return r->beside.draft != NULL || r->beside.own_blocks ? "not counted: the request states it" : NULL;
+}
+
+/* v0.33.0-rc2 llm/llama_server.go:807, appendDraftArgs. */
+void cli_apply_drafting(const char *name, const ctxfit_model *model, cli_request *r, FILE *notes)
+{
+    static const char       drafting[] = "draft_num_predict";
+    parameters              p;
+    const ctxfit_modelfile *file;
+    int64_t                 tokens;
+
+    if (cli_find_modelfile(name, &p.own, &p.base) && (file = file_of(&p, drafting)) != NULL &&
+        ctxfit_modelfile_get_i64(file, drafting, &tokens) == CTXFIT_OK && tokens > 0) {
+        const char *why = undrafted(&p, model, r);
+
+        if (notes != NULL)
+            fprintf(notes, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", drafting, (long long)tokens,
+                    why != NULL ? why : "counted: its own blocks draft");
+        if (why == NULL) {
+            r->beside.own_blocks = 1;
+            if (r->beside.draft_options.draft_tokens == 0)
+                r->beside.draft_options.draft_tokens = tokens < (int64_t)UINT32_MAX ? (uint32_t)tokens : UINT32_MAX;
+        }
     }
     ctxfit_modelfile_free(p.own);
     ctxfit_modelfile_free(p.base);

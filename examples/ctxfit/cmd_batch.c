@@ -85,6 +85,7 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
         return false;
     }
     cli_apply_parameters(request->model, &request->options, NULL);
+    cli_apply_drafting(request->model, model, request, NULL);
     status = batch_hw(store, request->hw, &hw, &error);
     if (status != CTXFIT_OK) {
         fail_with(fault, status, "hw", &error);

@@ -307,6 +307,7 @@ int cli_model(int argc, char **argv)
     if (image[0] != 0)
         fputs("ctxfit: note: without effect: --image (this is no projector)\n", stderr);
     cli_apply_parameters(source.name, NULL, stderr);
+    cli_apply_drafting(source.name, model, NULL, stderr);
     (void)ctxfit_model_get_info(model, &info);
     print_info(model, &info);
     print_checkpoint(model);

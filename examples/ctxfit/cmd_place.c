@@ -324,9 +324,11 @@ static int place_with(place_request *r, const cli_parts *parts, const ctxfit_mod
 /* ---- several models ---- */
 /* One model of a set: its words, its request, the model. */
 typedef struct set_member {
-    char          text[512];
-    place_request request;
-    ctxfit_model *model;
+    char            text[512];
+    place_request   request;
+    ctxfit_model   *model;
+    cli_parts       parts; /* that come with it */
+    cli_beside_list list;  /* of what runs beside it */
 } set_member;
 
 /* Words of a text, cut in place. */
@@ -340,7 +342,7 @@ static int cut_words(char *text, char **words)
 }
 
 /* The model's own parameters, of which num_ctx does not count where the context is what is looked for. */
-static void apply_parameters(place_request *r)
+static void apply_parameters(place_request *r, const ctxfit_model *model)
 {
     const bool     open = r->goal.objective == CTXFIT_OBJECTIVE_LARGEST_CONTEXT || (r->goal.open & CTXFIT_OPEN_CONTEXT) != 0;
     const uint64_t stated = r->plan.options.ctx_tokens;
@@ -349,17 +351,21 @@ static void apply_parameters(place_request *r)
         r->plan.options.ctx_tokens = CTXFIT_CTX_LARGEST;
     cli_apply_parameters(r->plan.model, &r->plan.options, stderr);
     r->plan.options.ctx_tokens = stated;
+    cli_apply_drafting(r->plan.model, model, &r->plan, stderr);
 }
 
 static int open_member(set_member *member)
 {
     cli_model_source source = cli_source_of(&member->request.plan);
     ctxfit_error     error;
-    ctxfit_status    status = cli_open_model(&source, &member->model, &error);
+    ctxfit_status    status;
 
+    member->parts.none_counted = !cli_counts_parts(&member->request.plan);
+    source.parts = &member->parts;
+    status = cli_open_model(&source, &member->model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", member->request.plan.model, status, &error);
-    apply_parameters(&member->request);
+    apply_parameters(&member->request, member->model);
     return CLI_FITS;
 }
 
@@ -390,6 +396,9 @@ static void print_member(const set_member *member, const ctxfit_place *place)
     if (s.decode_tokens_per_s > 0)
         printf(", about %.3g tokens/s", s.decode_tokens_per_s);
     fputc('\n', stdout);
+    if (plan.beside_count > 0)
+        printf("  %s of it beside the model\n", cli_bytes(plan.beside_bytes));
+    cli_render_left_out(&member->parts, true, stdout);
     if (!s.found && ctxfit_place_reason(place, 0) != NULL)
         printf("  %s\n", ctxfit_place_reason(place, 0));
     for (uint32_t i = 0; ctxfit_place_get_change(place, i, &change) == CTXFIT_OK; i++)
@@ -415,24 +424,22 @@ static int report_set(const set_member *members, uint32_t count, const ctxfit_pl
 
 static int solve_members(const set_member *members, uint32_t count, const ctxfit_hw *hw)
 {
-    const ctxfit_model *models[PLACE_MOST];
-    ctxfit_plan_options options[PLACE_MOST];
-    ctxfit_goal         goals[PLACE_MOST];
-    ctxfit_place_set   *set;
-    ctxfit_error        error;
-    ctxfit_status       status;
-    int                 code;
+    const ctxfit_model  *models[PLACE_MOST];
+    ctxfit_plan_options  options[PLACE_MOST];
+    ctxfit_goal          goals[PLACE_MOST];
+    const ctxfit_beside *beside[PLACE_MOST];
+    ctxfit_place_set    *set;
+    ctxfit_error         error;
+    ctxfit_status        status;
+    int                  code;
 
     for (uint32_t i = 0; i < count; i++) {
         models[i] = members[i].model;
         options[i] = members[i].request.plan.options;
         goals[i] = members[i].request.goal;
+        beside[i] = ctxfit_beside_count(members[i].list.beside) > 0 ? members[i].list.beside : NULL;
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (cli_names_beside(&members[i].request.plan))
-            fprintf(stderr, "ctxfit: note: of several models what runs beside %s is not counted: keep room with --reserve\n",
-                    members[i].request.plan.model);
-    status = ctxfit_place_solve_set(models, count, hw, options, goals, NULL, &set, &error);
+    status = ctxfit_place_solve_set_beside(models, count, hw, options, goals, beside, NULL, &set, &error);
     if (status != CTXFIT_OK) {
         code = cli_fail("place", error.detail < count ? members[error.detail].request.plan.model : "", status, &error);
         return status == CTXFIT_E_INVALID_ARG ? CLI_USAGE : code;
@@ -442,7 +449,16 @@ static int solve_members(const set_member *members, uint32_t count, const ctxfit
     return code;
 }
 
-static int place_several(const place_request *first, const ctxfit_model *model, const ctxfit_hw *hw)
+static int gather_members(set_member *members, uint32_t count, const ctxfit_hw *hw)
+{
+    int code = CLI_FITS;
+
+    for (uint32_t i = 0; i < count && code == CLI_FITS; i++)
+        code = cli_gather_beside(&members[i].request.plan, &members[i].parts, members[i].model, hw, &members[i].list);
+    return code;
+}
+
+static int place_several(const place_request *first, const cli_parts *parts, const ctxfit_model *model, const ctxfit_hw *hw)
 {
     set_member *members = calloc(first->also_count + 1, sizeof *members);
     uint32_t    count = 1;
@@ -453,8 +469,13 @@ static int place_several(const place_request *first, const ctxfit_model *model, 
     if (code == CLI_FITS) {
         members[0].request = *first;
         members[0].model = (ctxfit_model *)model; /* not freed here */
-        code = solve_members(members, count, hw);
+        members[0].parts = *parts;
+        code = gather_members(members, count, hw);
     }
+    if (code == CLI_FITS)
+        code = solve_members(members, count, hw);
+    for (uint32_t i = 0; members != NULL && i < count; i++)
+        cli_free_beside(&members[i].list);
     for (uint32_t i = 1; members != NULL && i < count; i++)
         ctxfit_model_free(members[i].model);
     free(members);
@@ -479,17 +500,17 @@ int cli_place(int argc, char **argv)
     source = cli_source_of(&request.plan);
     memset(&parts, 0, sizeof parts);
     parts.none_counted = !cli_counts_parts(&request.plan);
-    source.parts = request.also_count == 0 ? &parts : NULL;
+    source.parts = &parts;
     status = cli_open_model(&source, &model, &error);
     if (status != CTXFIT_OK)
         return cli_fail("model", request.plan.model, status, &error);
-    apply_parameters(&request);
+    apply_parameters(&request, model);
     status = cli_open_hw(request.plan.hw, request.plan.hw_file, &request.plan.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);
         return cli_fail("hardware", request.plan.hw != NULL ? request.plan.hw : "this machine", status, &error);
     }
-    code = request.also_count > 0 ? place_several(&request, model, hw) : place_with(&request, &parts, model, hw);
+    code = request.also_count > 0 ? place_several(&request, &parts, model, hw) : place_with(&request, &parts, model, hw);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
     return code;

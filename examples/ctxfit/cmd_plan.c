@@ -96,6 +96,7 @@ int cli_plan(int argc, char **argv)
         return cli_fail("model", request.model, status, &error);
     request.stated = request.options;
     cli_apply_parameters(request.model, &request.options, stderr);
+    cli_apply_drafting(request.model, model, &request, stderr);
     status = cli_open_hw(request.hw, request.hw_file, &request.detect, &hw, &error);
     if (status != CTXFIT_OK) {
         ctxfit_model_free(model);

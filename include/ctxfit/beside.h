@@ -101,6 +101,20 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, cons
                                                      const ctxfit_projector_options *options, ctxfit_error *error);
 
 /**
+ * Adds what a model of a store brings along, as Ollama runs it: its projector, its adapters, and its own prediction blocks where its
+ * parameters have a draft_num_predict. A draft model is left out (which file of a name would draft is Ollama's to say), and then its own
+ * blocks do not draft either. Headers of the files are read; their paths are those of ctxfit_modelfile_part(), of a Modelfile as it names
+ * them.
+ * @param file  the model's own
+ * @param model that the blocks are of; NULL = none
+ * @return OK, also where there is nothing; as ctxfit_gguf_open(), ctxfit_beside_add_projector(), ctxfit_beside_add_adapter() and
+ *         ctxfit_beside_add_nextn(); E_INVALID_ARG (NULL). On failure the list has what came before.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_add_parts(ctxfit_beside *beside, const ctxfit_modelfile *file, const ctxfit_model *model,
+                                                 ctxfit_error *error);
+
+/**
  * Names an entry for plans, where two of a kind would look alike: by its file, say. Entries have a name without it.
  * @param index of the entry, in the order in which entries were added
  * @param name  copied; bytes past the 63rd are left out

@@ -207,6 +207,15 @@ enum {
 CTXFIT_API ctxfit_status ctxfit_place_solve_set(const ctxfit_model *const *models, uint32_t count, const ctxfit_hw *hw,
                                                 const ctxfit_plan_options *options, const ctxfit_goal *goals,
                                                 const ctxfit_allocator *allocator, ctxfit_place_set **out, ctxfit_error *error);
+/**
+ * The same with what runs beside the models.
+ * @param beside `count` lists, each of which may be NULL; NULL = nothing beside any: ctxfit_place_solve_set()
+ * @return as ctxfit_place_solve_set() and ctxfit_place_solve_beside(). @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_place_solve_set_beside(const ctxfit_model *const *models, uint32_t count, const ctxfit_hw *hw,
+                                                       const ctxfit_plan_options *options, const ctxfit_goal *goals,
+                                                       const ctxfit_beside *const *beside, const ctxfit_allocator *allocator,
+                                                       ctxfit_place_set **out, ctxfit_error *error);
 /** Frees a set and its placements; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_place_set_free(ctxfit_place_set *set);
 /** CTXFIT_SET_*; 0 for NULL. @since 0.1.0 */

@@ -28,6 +28,7 @@
 #include "ctxfit/engine.h"
 #include "ctxfit/hw.h"
 #include "ctxfit/model.h"
+#include "ctxfit/modelfile.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -125,6 +126,27 @@ typedef struct ctxfit_plan_options {
  */
 CTXFIT_API ctxfit_status ctxfit_plan_make(const ctxfit_model *model, const ctxfit_hw *hw, const ctxfit_plan_options *options,
                                           const ctxfit_allocator *allocator, ctxfit_plan **out, ctxfit_error *error);
+
+/** Parameters of a model in Ollama that options of a plan have, bits. */
+enum {
+    CTXFIT_PARAMETER_NUM_CTX   = 1u << 0, /**< model_ctx_tokens, where ctx_tokens is 0 as well */
+    CTXFIT_PARAMETER_NUM_BATCH = 1u << 1, /**< batch_tokens */
+    CTXFIT_PARAMETER_NUM_GPU   = 1u << 2, /**< gpu_layers */
+    CTXFIT_PARAMETER_USE_MMAP  = 1u << 3  /**< mmap */
+};
+
+/**
+ * Sets what a model's own parameters say, where the engine of the options is Ollama and they leave it open; nothing under other engines.
+ * Values are taken as Ollama takes them: a num_ctx below 4 is 4, a num_batch of 0 and a negative num_gpu are none. What is no whole
+ * number is passed over. The last of several counts.
+ * @param file the model's own
+ * @param base those of the model that it is made from, which count where `file` has none of that name; NULL = none
+ * @param out_set which were set, CTXFIT_PARAMETER_* bits; may be NULL
+ * @return OK; E_NOT_FOUND (engine); E_INVALID_ARG (NULL); E_STRUCT_SIZE; E_NEWER_STRUCT. On failure the options stay as they are.
+ * @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_plan_apply_parameters(ctxfit_plan_options *options, const ctxfit_modelfile *file,
+                                                      const ctxfit_modelfile *base, uint32_t *out_set, ctxfit_error *error);
 
 /** Frees a plan; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_plan_free(ctxfit_plan *plan);

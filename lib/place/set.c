@@ -65,6 +65,7 @@ typedef struct set_members {
     const ctxfit_model *const *models;
     const ctxfit_plan_options *options;
     const ctxfit_goal         *goals;
+    const ctxfit_beside *const *beside; /* NULL: nothing */
     uint32_t                   options_stride;
     uint32_t                   goals_stride;
 } set_members;
@@ -73,8 +74,9 @@ static ctxfit_status set_solve_one(const set_members *m, uint32_t index, const c
                                    ctxfit_place **out, ctxfit_error *error)
 {
     ctxfit_error  found;
-    ctxfit_status status = ctxfit_place_solve(m->models[index], hw, set_element(m->options, m->options_stride, index),
-                                              set_element(m->goals, m->goals_stride, index), allocator, out, &found);
+    ctxfit_status status = ctxfit_place_solve_beside(m->models[index], hw, set_element(m->options, m->options_stride, index),
+                                                     set_element(m->goals, m->goals_stride, index),
+                                                     m->beside != NULL ? m->beside[index] : NULL, allocator, out, &found);
 
     if (status != CTXFIT_OK && error != NULL) {
         *error = found;
@@ -154,7 +156,15 @@ ctxfit_status ctxfit_place_solve_set(const ctxfit_model *const *models, uint32_t
                                      const ctxfit_plan_options *options, const ctxfit_goal *goals, const ctxfit_allocator *allocator,
                                      ctxfit_place_set **out, ctxfit_error *error)
 {
-    set_members       m = {models, options, goals, 0, 0};
+    return ctxfit_place_solve_set_beside(models, count, hw, options, goals, NULL, allocator, out, error);
+}
+
+ctxfit_status ctxfit_place_solve_set_beside(const ctxfit_model *const *models, uint32_t count, const ctxfit_hw *hw,
+                                            const ctxfit_plan_options *options, const ctxfit_goal *goals,
+                                            const ctxfit_beside *const *beside, const ctxfit_allocator *allocator, ctxfit_place_set **out,
+                                            ctxfit_error *error)
+{
+    set_members       m = {models, options, goals, beside, 0, 0};
     ctxfit_place_set *set;
     ctxfit_status     status = CTXFIT_OK;
 

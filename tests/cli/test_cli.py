@@ -861,7 +861,7 @@ class Sources(unittest.TestCase):
         (self.folder / "Modelfile").write_text(f"FROM {HEADER}\nPARAMETER num_ctx abc\nPARAMETER num_batch -5\nPARAMETER num_gpu -1\nPARAMETER num_thread 4\nPARAMETER draft_num_predict 4\n")
         said = run("model", self.folder / "Modelfile", "--header-only").stderr
         for words in (b"num_ctx 'abc' is no whole number: not counted", b"num_batch -5: not counted", b"num_gpu -1: the layers on GPUs are chosen as",
-                      b"num_thread 4: not counted", b"draft_num_predict 4: not counted: --mtp --spec-draft-n-max N counts"):
+                      b"num_thread 4: not counted", b"draft_num_predict 4: not counted: the model has no blocks that draft"):
             self.assertIn(words, said)
 
     def test_parameters_that_ollama_raises_or_leaves_out(self):
@@ -1314,7 +1314,33 @@ class Beside(unittest.TestCase):
         self.assertEqual([b["name"] for b in expected["beside"]], ["Qwen3-0.6B", "qwen3vl_merger", "my lora.gguf"])
         self.assertIn(b"vocab", run("place", *self.MODEL, "--hw", "rtx-4090 host:64GiB", "--draft", "gemma-3-1b").stderr)
         done = run("place", *self.MODEL, "--hw", "2*rtx-4090 host:64GiB", "--draft", "qwen3-0.6b", "--and", "qwen3-8b --quant Q4_K_M -c 8k")
-        self.assertIn(b"of several models what runs beside qwen3-14b is not counted", done.stderr)
+        self.assertEqual((done.returncode, done.stderr), (FITS, b""))
+        first, second = re.findall(rb"^(.*): fits, .*\n(  .* of it beside the model)?", done.stdout, re.M)
+        self.assertEqual((first[0], first[1] != b"", second), (b"Qwen3-14B", True, (b"Qwen3-8B", b"")))
+        second = ["--and", "qwen3-8b --quant Q4_K_M -c 8k --draft gemma-3-1b"]
+        self.assertIn(b"vocab", run("place", *self.MODEL, "--hw", "2*rtx-4090 host:64GiB", *second).stderr)
+
+    def test_a_model_of_ollama_drafts_with_its_own_blocks_where_its_parameters_say_so(self):
+        layers = ["linear_attention"] * 3 + ["full_attention"]
+        (self.folder / "own.json").write_text(json.dumps({
+            "architectures": ["Qwen3_5ForCausalLM"], "model_type": "qwen3_5_text", "hidden_size": 1024, "intermediate_size": 3584, "head_dim": 256,
+            "num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 248320, "max_position_embeddings": 262144,
+            "layer_types": layers * 2, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+            "linear_num_value_heads": 16, "linear_value_head_dim": 128, "mtp_num_hidden_layers": 1, "tie_word_embeddings": True}))
+        (self.folder / "Modelfile").write_text("FROM own.json\nPARAMETER draft_num_predict 5\n")
+        model, hw = self.folder / "Modelfile", ["-c", "8192", "--hw", "rtx-4090 host:64GiB", "--engine"]
+        asked = plan(self.folder / "own.json", *hw, "ollama", "--mtp", "--spec-draft-n-max", "5")[1]["beside"]
+        answers = [plan(model, *hw, "ollama")[1], json.loads(run("place", model, *hw, "ollama", "--json").stdout)["plan"]]
+        if has_batch():
+            answers.append(batch({"model": str(model), "n_ctx": 8192, "hw": hw[3], "engine": "ollama"})[1][0])
+        for answer in answers:
+            self.assertEqual([{**b, "name": ""} for b in answer["beside"]], [{**b, "name": ""} for b in asked])
+        for words, said in ((["ollama"], "counted: its own blocks draft"), (["llama.cpp"], "counted under --engine ollama only"),
+                            (["ollama", "--mtp"], "not counted: the request states it"),
+                            (["ollama", "--engine", "llama.cpp"], "not counted where another engine is compared")):
+            self.assertIn(f"PARAMETER draft_num_predict 5: {said}\n", run("plan", model, *hw, *words).stderr.decode())
+        (self.folder / "Modelfile").write_text("FROM own.json\nDRAFT d.gguf\nPARAMETER draft_num_predict 5\n")
+        self.assertIn(b"draft_num_predict 5: not counted: a draft model comes with it", run("plan", model, *hw, "ollama").stderr)
 
 
 class Batch(unittest.TestCase):

@@ -146,6 +146,35 @@ def test_a_list_keeps_its_drafts(model: ctxfit.Model) -> None:
         ctxfit.plan(model, HW, beside=beside)
 
 
+def test_a_model_of_ollama_has_parameters_and_parts(model: ctxfit.Model, draft: ctxfit.Model) -> None:
+    own = ctxfit.Modelfile.parse("FROM a\nPARAMETER num_ctx 4096\nPARAMETER num_gpu 3\nPARAMETER draft_num_predict 5\n")
+    base = ctxfit.Modelfile.parse("FROM b\nPARAMETER num_ctx 512\nPARAMETER num_batch 128\n")
+    plan = ctxfit.plan(model, HW, engine="ollama", gpu_layers=7, modelfile=(own, base))
+    assert (plan.summary.n_ctx_seq, plan.summary.n_batch, plan.summary.gpu_layers) == (4096, 128, 7)
+    assert ctxfit.plan(model, HW, engine="ollama", ctx=8192, modelfile=own).summary.n_ctx_seq == 8192
+    assert ctxfit.place(model, HW, engine="ollama", modelfile=own).summary.ctx_seq_tokens == 4096
+    applied = ctxfit.applied_parameters((own, base), engine="ollama", gpu_layers=7)
+    assert applied == ctxfit.Parameter.NUM_CTX | ctxfit.Parameter.NUM_BATCH
+    assert not ctxfit.applied_parameters(own) and ctxfit.plan(model, HW, modelfile=own).summary.n_ctx_seq == 40960
+    blocks = ctxfit.Model.from_catalog("qwen3.6-27b", quant="Q4_K_M")
+    beside = ctxfit.Beside().add_parts(own, blocks)
+    assert ctxfit.plan(blocks, HW, ctx=8192, engine="ollama", beside=beside).beside[0].draft_tokens == 5
+    assert len(ctxfit.Beside().add_parts(own)) == len(ctxfit.Beside().add_parts(own, model)) == 0
+    with pytest.raises(ctxfit.InputOutput):
+        ctxfit.Beside().add_parts(ctxfit.Modelfile.parse("FROM a\nADAPTER none.gguf\n"))
+    with pytest.raises(ctxfit.NotFound):
+        ctxfit.applied_parameters(own, engine="olama")
+    for wrong in ("own", (), (own, None)):
+        with pytest.raises(TypeError, match="modelfile: expected"):
+            ctxfit.plan(model, HW, engine="ollama", modelfile=wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected Modelfile"):
+        ctxfit.Beside().add_parts("own")  # type: ignore[arg-type]
+    both = ctxfit.place_set([model, model], "2*rtx-4090 host:64GiB", [{"ctx": 8192, "beside": ctxfit.Beside().add_draft(draft)}, {"ctx": 8192}])
+    assert [len(place.plan.beside) for place in both.places] == [1, 0]
+    with pytest.raises(TypeError, match="beside: expected Beside"):
+        ctxfit.place_set([model], HW, [{"beside": "draft"}])
+
+
 def test_a_models_own_blocks_draft() -> None:
     own = ctxfit.Model.from_catalog("qwen3.5-35b-a3b", quant="Q4_K_M")
     plan = ctxfit.plan(own, "2*rtx-4090 host:64GiB", ctx=32768, beside=ctxfit.Beside().add_nextn(draft_tokens=2))

@@ -90,6 +90,45 @@ static void one_more_model_gets_what_is_left(void **state)
     ctxfit_model_free(next);
 }
 
+/* A draft beside the first leaves the second less. */
+static void what_runs_beside_a_model_leaves_the_next_one_less(void **state)
+{
+    ctxfit_model        *model = catalog_model("qwen3-14b", "Q4_K_M"), *draft = catalog_model("qwen3-0.6b", "Q8_0");
+    const ctxfit_model  *models[2] = {model, model};
+    ctxfit_hw           *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options  options[2] = {options_with(8192, 1), options_with(8192, 1)};
+    ctxfit_beside       *beside;
+    const ctxfit_beside *lists[2];
+    ctxfit_place_set    *set, *alone = set_of(models, 2, "rtx-4090 host:64GiB", options);
+    ctxfit_device        rest = CTXFIT_DEVICE_INIT, rest_alone = CTXFIT_DEVICE_INIT;
+    ctxfit_plan_summary  first = CTXFIT_PLAN_SUMMARY_INIT, second = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_plan_beside   part = CTXFIT_PLAN_BESIDE_INIT;
+    ctxfit_error         error;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_new(NULL, &beside, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_add_draft(beside, draft, NULL, NULL), CTXFIT_OK);
+    lists[0] = beside;
+    lists[1] = NULL;
+    if (ctxfit_place_solve_set_beside(models, 2, hw, options, NULL, lists, NULL, &set, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(ctxfit_plan_get_summary(ctxfit_place_plan(ctxfit_place_set_at(set, 0)), &first), CTXFIT_OK);
+    assert_int_equal(ctxfit_plan_get_summary(ctxfit_place_plan(ctxfit_place_set_at(set, 1)), &second), CTXFIT_OK);
+    assert_int_equal(first.beside_count, 1);
+    assert_int_equal(second.beside_count, 0);
+    assert_int_equal(ctxfit_plan_get_beside(ctxfit_place_plan(ctxfit_place_set_at(set, 0)), 0, 0, &part), CTXFIT_OK);
+    assert_int_equal(ctxfit_hw_get_device(ctxfit_place_set_rest(set), 0, &rest), CTXFIT_OK);
+    assert_int_equal(ctxfit_hw_get_device(ctxfit_place_set_rest(alone), 0, &rest_alone), CTXFIT_OK);
+    assert_true(part.total_bytes > 0);
+    assert_int_equal(rest_alone.free_bytes - rest.free_bytes, part.total_bytes);
+    ctxfit_place_set_free(set);
+    ctxfit_place_set_free(alone);
+    ctxfit_beside_free(beside);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(draft);
+    ctxfit_model_free(model);
+}
+
 static void wrong_sets_are_refused(void **state)
 {
     ctxfit_model       *model = coder("Q4_K_M");
@@ -206,6 +245,7 @@ int main(void)
         cmocka_unit_test(models_that_fit_together_take_no_more_than_there_is),
         cmocka_unit_test(models_that_do_not_fit_together_swap_or_say_what_to_shrink),
         cmocka_unit_test(one_more_model_gets_what_is_left),
+        cmocka_unit_test(what_runs_beside_a_model_leaves_the_next_one_less),
         cmocka_unit_test(wrong_sets_are_refused),
         cmocka_unit_test(a_failed_allocation_of_a_set_leaves_nothing),
         cmocka_unit_test(linked_machines_hold_the_first_layers),

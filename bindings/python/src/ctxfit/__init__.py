@@ -41,7 +41,7 @@ from ._library import lib as _lib
 from ._model import Model, ModelEntry
 from ._place import Place, PlaceSet, ReadLine, argument, change_name, place, place_set, read_line, write_line
 from ._modelfile import Modelfile, Stored, store_places, stored_models
-from ._plan import Plan, best_file_type, difference_name, limit_name, plan
+from ._plan import Plan, applied_parameters, best_file_type, difference_name, limit_name, plan
 from ._projector import Projector
 from ._rank import RankedMachine, RankedModel, rank_machines, rank_models
 from ._quants import file_type, file_type_from_ggml, file_types, quant, quant_from_ggml, quants, row_bytes, tensor_bytes
@@ -55,6 +55,7 @@ library_version_number: int = _lib.ctxfit_version_number()
 __all__ = [
     "__version__",
     "Answer",
+    "applied_parameters",
     "argument",
     "batch",
     "Beside",

@@ -13,6 +13,7 @@ from ._errors import InvalidArgument
 from ._gguf import Gguf
 from ._library import Handle, Owner, error_of, lib
 from ._model import Model
+from ._modelfile import Modelfile
 from ._projector import fill_options
 
 _MOST_32 = ctypes.c_uint32(-1).value
@@ -129,6 +130,16 @@ class Beside(Handle):
         if device is not None:
             o.devices = 1 << _convert.whole(device, "device", 0, 63)
         self._add(lib.ctxfit_beside_add_projector, _header(gguf)._handle(), ctypes.byref(o))
+        return self
+
+    def add_parts(self, modelfile: Modelfile, model: Optional[Model] = None) -> Beside:
+        """What a model of a store brings along, as Ollama runs it: its projector, its adapters and, with `model`, its own prediction
+        blocks where its parameters have a draft_num_predict. A draft model is left out: modelfile.parts(Part.DRAFT) names it."""
+        if not isinstance(modelfile, Modelfile):
+            raise TypeError(f"modelfile: expected Modelfile, not {type(modelfile).__name__}; Modelfile.look_up() makes one")
+        if model is not None and not isinstance(model, Model):
+            raise TypeError(f"model: expected Model, not {type(model).__name__}")
+        self._add(lib.ctxfit_beside_add_parts, modelfile._handle(), model._handle() if model is not None else None)
         return self
 
     def set_name(self, index: SupportsIndex, name: str) -> Beside:

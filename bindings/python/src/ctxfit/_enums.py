@@ -411,6 +411,19 @@ class Fit(enum.IntEnum):
     NONE = 3
 
 
+class Parameter(enum.IntFlag):
+    """Parameters of a model in Ollama that options of a plan have, bits."""
+
+    #: model_ctx_tokens, where ctx_tokens is 0 as well
+    NUM_CTX = 1
+    #: batch_tokens
+    NUM_BATCH = 2
+    #: gpu_layers
+    NUM_GPU = 4
+    #: mmap
+    USE_MMAP = 8
+
+
 class ContextSource(enum.IntEnum):
     """Where the context of a plan comes from."""
 
@@ -679,6 +692,7 @@ __all__ = [
     "Objective",
     "Open",
     "Outcome",
+    "Parameter",
     "Part",
     "PlanFlags",
     "ProjectorFlags",

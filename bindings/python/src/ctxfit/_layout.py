@@ -223,6 +223,10 @@ CTXFIT_FIT_UNKNOWN = 0
 CTXFIT_FIT_ALL = 1
 CTXFIT_FIT_SPLIT = 2
 CTXFIT_FIT_NONE = 3
+CTXFIT_PARAMETER_NUM_CTX = 1
+CTXFIT_PARAMETER_NUM_BATCH = 2
+CTXFIT_PARAMETER_NUM_GPU = 4
+CTXFIT_PARAMETER_USE_MMAP = 8
 CTXFIT_CTX_FROM_REQUEST = 1
 CTXFIT_CTX_FROM_FILE = 2
 CTXFIT_CTX_FROM_SERVER = 3
@@ -1664,6 +1668,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_engine_get": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(ctxfit_engine_info)]),
     "ctxfit_engine_from_name": (ctypes.c_int32, [ctypes.c_char_p, ctypes.POINTER(ctxfit_engine_info), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_make": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_plan_apply_parameters": (ctypes.c_int32, [ctypes.POINTER(ctxfit_plan_options), ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_free": (None, [ctypes.c_void_p]),
     "ctxfit_plan_get_summary": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_plan_summary)]),
     "ctxfit_plan_get_engine": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctxfit_plan_engine)]),
@@ -1690,6 +1695,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_beside_add_nextn": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_add_adapter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_add_projector": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_beside_add_parts": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_beside_set_name": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_make_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_plan_best_file_type_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(ctxfit_error)]),
@@ -1706,6 +1712,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ctxfit_change_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "ctxfit_place_write_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "ctxfit_place_solve_set": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
+    "ctxfit_place_solve_set_beside": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctxfit_error)]),
     "ctxfit_place_set_free": (None, [ctypes.c_void_p]),
     "ctxfit_place_set_verdict": (ctypes.c_uint32, [ctypes.c_void_p]),
     "ctxfit_place_set_at": (ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_uint32]),

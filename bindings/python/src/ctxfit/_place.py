@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+from contextlib import ExitStack
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, SupportsIndex, Tuple, Union
 
 from . import _convert
@@ -210,7 +211,7 @@ def place_set(
 ) -> PlaceSet:
     """Places several models at the same time, in this order: each takes of what those before it left.
 
-    options     for each model what is fixed, and the goal: arguments of place()
+    options     for each model what is fixed, the goal, and what runs beside it: arguments of place()
     """
     for model in models:
         if not isinstance(model, Model):
@@ -220,7 +221,11 @@ def place_set(
     if len(given) != count:
         raise InvalidArgument(f"options: {len(given)} for {count} models")
     fixed, goals = (L.ctxfit_plan_options * count)(), (L.ctxfit_goal * count)()
+    lists: List[Optional[Beside]] = []
     for i, one in enumerate(given):
+        lists.append(one.pop("beside", None))
+        if lists[-1] is not None and not isinstance(lists[-1], Beside):
+            raise TypeError(f"options[{i}]: beside: expected Beside, not {type(lists[-1]).__name__}")
         aims = {name: one.pop(name, default) for name, default in _GOAL.items()}
         unknown = set(one) - set(_SETTERS)
         if unknown:
@@ -230,7 +235,14 @@ def place_set(
     owners = [model._handle() for model in models]
     pointers = (ctypes.c_void_p * count)(*(owner._as_parameter_ for owner in owners))
     machine = as_hardware(hw)
-    return PlaceSet._wrap(PlaceSet._make(lib.ctxfit_place_solve_set, pointers, count, machine._handle(), fixed, goals))
+    if all(b is None for b in lists):
+        return PlaceSet._wrap(PlaceSet._make(lib.ctxfit_place_solve_set, pointers, count, machine._handle(), fixed, goals))
+    with ExitStack() as stack:
+        held = {beside: stack.enter_context(beside._held()) for beside in dict.fromkeys(b for b in lists if b is not None)}
+        besides = (ctypes.c_void_p * count)(*(held[b]._as_parameter_ if b is not None else None for b in lists))
+        return PlaceSet._wrap(
+            PlaceSet._make(lib.ctxfit_place_solve_set_beside, pointers, count, machine._handle(), fixed, goals, besides)
+        )
 
 
 _GOAL: Dict[str, Any] = {

@@ -8,12 +8,13 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Suppo
 from . import _convert
 from . import _layout as L
 from ._beside import Beside
-from ._enums import Differs, Fit, Limit, PlanFlags, Split
+from ._enums import Differs, Fit, Limit, Parameter, PlanFlags, Split
 from ._errors import InvalidArgument
 from ._hardware import Hardware, as_hardware
 from ._html import plan_html
 from ._library import Handle, Owner, ask, error_of, file_type_name, known, lib, read_text
 from ._model import Model
+from ._modelfile import Modelfile
 from ._records import Check, Constraint, Difference, Engine, Estimate, PlanBeside, PlanDevice, PlanEngine, PlanPart, Summary
 
 _MOST_32 = ctypes.c_uint32(-1).value
@@ -265,6 +266,7 @@ def plan(
     eager: Optional[bool] = None,
     prefix_cache: Optional[bool] = None,
     limits: bool = True,
+    modelfile: Union[Modelfile, Sequence[Modelfile], None] = None,
     beside: Optional[Beside] = None,
 ) -> Plan:
     """Plans a run of a model on a machine. What is left out, or None, is the engine's default. "It does not fit" is an answer.
@@ -294,6 +296,8 @@ def plan(
     block_tokens, batch_sequences, draft_tokens   vLLM: --block-size, --max-num-seqs, num_speculative_tokens
     eager, prefix_cache   vLLM: True: no CUDA graphs; a cache of prefixes (of hybrid models the default from 0.26 on)
     limits          False: only this context, without the largest one (fastest)
+    modelfile       Ollama: parameters of the model, which count where no argument states the same; of a Modelfile that is made from a model
+                    of the store, both: (its own, that model's)
     beside          what runs beside the model in the same process: a draft, adapters, a projector
     """
     options = plan_options({name: value for name, value in locals().items() if value is not None and name not in ("model", "hw", "beside")})
@@ -454,6 +458,33 @@ def _prefix_cache(options: L.ctxfit_plan_options, name: str, value: object) -> N
     _flag(PlanFlags.NO_PREFIX_CACHE, False)(options, name, value)
 
 
+def _modelfile(options: L.ctxfit_plan_options, name: str, value: object) -> None:
+    _apply_parameters(options, name, value)
+
+
+def _apply_parameters(options: L.ctxfit_plan_options, name: str, value: object) -> Parameter:
+    files = (value,) if isinstance(value, Modelfile) else value
+    if not isinstance(files, (tuple, list)) or not 1 <= len(files) <= 2 or not all(isinstance(file, Modelfile) for file in files):
+        raise TypeError(f"{name}: expected a Modelfile, or two: its own, and that of the model that it is made from")
+    owners = [file._handle() for file in files]
+    found = ctypes.c_uint32()
+    error = L.ctxfit_error()
+    base = owners[1] if len(owners) == 2 else None
+    status = lib.ctxfit_plan_apply_parameters(ctypes.byref(options), owners[0], base, ctypes.byref(found), ctypes.byref(error))
+    if status:
+        raise error_of(status, error)
+    return Parameter(found.value)
+
+
+def applied_parameters(modelfile: Union[Modelfile, Sequence[Modelfile]], **options: Any) -> Parameter:
+    """Which parameters of a model plan() takes from `modelfile` with these options: those that Ollama runs it with and no option states."""
+    unknown = set(options) - set(_SETTERS)
+    if unknown:
+        raise TypeError(f"applied_parameters() got an unexpected option {sorted(unknown)[0]!r}; it takes those of plan()")
+    stated = plan_options({name: value for name, value in options.items() if value is not None and name != "modelfile"})
+    return _apply_parameters(stated, "modelfile", modelfile)
+
+
 #: argument of plan() -> what stores it
 _SETTERS: Dict[str, Any] = {
     "ctx": _ctx,
@@ -499,6 +530,7 @@ _SETTERS: Dict[str, Any] = {
     "eager": _flag(PlanFlags.EAGER),
     "prefix_cache": _prefix_cache,
     "limits": _limits,
+    "modelfile": _modelfile,  # behind all others: what they state stays
 }
 
 
@@ -521,4 +553,4 @@ def difference_name(kind: Differs) -> str:
     return str(lib.ctxfit_difference_name(_convert.member(kind, "kind", Differs)).decode())
 
 
-__all__ = ["Plan", "best_file_type", "difference_name", "limit_name", "plan"]
+__all__ = ["Plan", "applied_parameters", "best_file_type", "difference_name", "limit_name", "plan"]
