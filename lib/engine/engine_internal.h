@@ -538,6 +538,10 @@ typedef struct cfi_vllm_cache {
 ctxfit_status cfi_vllm_cache_of(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                 const cfi_run *run, cfi_vllm_cache *out, ctxfit_error *error);
 uint64_t      cfi_vllm_token_bytes(const ctxfit_layer_info *layer, const cfi_vllm_cache *cache, cfi_cache_form form, uint32_t ranks);
+/* Tokens of a block where none are asked for; latent: compressed vectors are cached. */
+uint32_t cfi_vllm_block_tokens(const ctxfit_model *model, const cfi_engine_machine *machine, bool latent, bool fp8, uint32_t release);
+/* Of which the blocks of hybrid models are multiples. */
+uint32_t cfi_vllm_state_tokens(const ctxfit_model *model, const cfi_engine_machine *machine, bool latent, uint32_t block, uint32_t release);
 /* The part of a GPU's memory that it may use. */
 double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 

@@ -1,9 +1,7 @@
 /* vLLM: from options to a run with a paged cache. vLLM 0.33.0, and from 0.9 on where vllm.def says so. */
 #include "engine_internal.h"
 
-#define VLLM_BLOCK_TOKENS        16u /* DEFAULT_BLOCK_SIZE, config/cache.py */
-#define VLLM_LATENT_BLOCK_TOKENS 64u /* FlashMLA, platforms/cuda.py */
-#define VLLM_LATENT_STATE_BLOCK  128u /* of hybrid models: platforms/interface.py, _align_hybrid_block_size() */
+#define VLLM_BLOCK_STEP          16u /* of which every kernel takes multiples */
 #define VLLM_GB10                121u /* its compute capability: sm_121 */
 #define VLLM_RUNNER_2_BYTES      (UINT64_C(1536) << 20) /* beside the widest step, most that a log found: vllm.def */
 #define VLLM_DELTA_ALIGNMENT     64u /* FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, v1/attention/backends/gdn_attn.py */
@@ -384,9 +382,7 @@ static ctxfit_status vllm_state_blocks(const ctxfit_plan_options *options, const
     const bool     by_default = cfi_vllm_changed(release, CFI_VLLM_STATE_PREFIXES) && vllm_is_hybrid(s->model);
 
     s->state_pages = 1 + options->draft_tokens;
-    s->state_tokens = s->block_tokens;
-    if (vllm_latent(s) && cfi_vllm_changed(release, CFI_VLLM_LATENT_BLOCK_128))
-        s->state_tokens = s->state_tokens > VLLM_LATENT_STATE_BLOCK ? s->state_tokens : VLLM_LATENT_STATE_BLOCK;
+    s->state_tokens = cfi_vllm_state_tokens(s->model, machine, vllm_latent(s), s->block_tokens, release);
     if (kind == CTXFIT_STATE_NONE || (options->flags & CTXFIT_PLAN_F_NO_PREFIX_CACHE) != 0 ||
         (!by_default && (options->flags & CTXFIT_PLAN_F_PREFIX_CACHE) == 0))
         return CTXFIT_OK;
@@ -420,16 +416,16 @@ static ctxfit_status vllm_check_block(const ctxfit_model *model, const ctxfit_pl
     if (!cfi_vllm_changed(run->release, CFI_VLLM_BLOCK_NUMBER) && (block < 16 || block > 256 || (block & (block - 1)) != 0))
         return cfi_fail(error, CTXFIT_E_REFUSED, "vllm before 0.18: block_tokens %lu: expected 16, 32, 64, 128 or 256",
                         (unsigned long)block);
-    if (block % VLLM_BLOCK_TOKENS != 0)
+    if (block % VLLM_BLOCK_STEP != 0)
         return cfi_fail(error, CTXFIT_E_REFUSED, "vllm: block_tokens %lu: no attention backend takes it, expected a multiple of %u",
-                        (unsigned long)block, VLLM_BLOCK_TOKENS);
+                        (unsigned long)block, VLLM_BLOCK_STEP);
     return CTXFIT_OK;
 }
 
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
-    vllm_specs    specs = {model, run, {0}, VLLM_BLOCK_TOKENS, VLLM_BLOCK_TOKENS, 1, options->draft_tokens, false,
+    vllm_specs    specs = {model, run, {0}, 0, 0, 1, options->draft_tokens, false,
                             cfi_engine_cache_form(model, run->id, run->release), {0, false, 0}};
     const ctxfit_model *draft = cfi_ranks_draft(machine);
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
@@ -475,9 +471,10 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status != CTXFIT_OK)
         return status;
     specs.promote = options->swa_full == CTXFIT_CHOICE_ON && vllm_has_full_layers(&specs);
-    specs.block_tokens = options->block_tokens != 0 ? options->block_tokens
-                         : vllm_latent(&specs)      ? VLLM_LATENT_BLOCK_TOKENS
-                                                    : VLLM_BLOCK_TOKENS;
+    specs.block_tokens = options->block_tokens;
+    if (specs.block_tokens == 0)
+        specs.block_tokens = cfi_vllm_block_tokens(model, machine, vllm_latent(&specs), specs.cache.type == CFI_QUANT_FP8_E4M3,
+                                                   run->release);
     status = vllm_state_blocks(options, machine, &specs, error);
     if (status == CTXFIT_OK)
         status = vllm_add_layers(&specs, error);

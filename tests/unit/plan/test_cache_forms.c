@@ -49,7 +49,7 @@ static void minicpm3_is_padded_in_vllm_and_latent_in_sglang(void **state)
 }
 
 /* DeepSeek-V3: the module that drafts has 11.5 billion parameters of its own (README of the model) and one more layer of the cache. A row
- * of 1 GiB holds blocks of 64 tokens of 576 in 61 layers, or 62. */
+ * of 1 GiB holds blocks of 16 tokens of 576 in 61 layers, or 62. */
 static void blocks_that_the_converter_leaves_out_draft(void **state)
 {
     ctxfit_model       *model = catalog_model("deepseek-v3", "BF16");
@@ -70,8 +70,8 @@ static void blocks_that_the_converter_leaves_out_draft(void **state)
         ctxfit_plan_free(plan);
     }
     assert_near((double)(d[1].weights_bytes - d[0].weights_bytes) / 2 / 1e9, 11.5, 0.15);
-    assert_int_equal(e[0].pool_blocks, (UINT64_C(1) << 30) / (61 * 64 * 576 * 2));
-    assert_int_equal(e[1].pool_blocks, (UINT64_C(1) << 30) / (62 * 64 * 576 * 2));
+    assert_int_equal(e[0].pool_blocks, (UINT64_C(1) << 30) / (61 * 16 * 576 * 2));
+    assert_int_equal(e[1].pool_blocks, (UINT64_C(1) << 30) / (62 * 16 * 576 * 2));
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
 }
@@ -110,7 +110,7 @@ static void latents_of_unknown_types_go_by_the_engine(void **state)
         bool        latent;
         uint32_t    block;
     } cases[] = {
-        {"vllm@0.28.0", "novel", true, 64},       {"vllm@0.27.1", "novel", false, 16},       {"vllm@0.27.1", "sarvam_mla", true, 64},
+        {"vllm@0.28.0", "novel", true, 16},       {"vllm@0.27.1", "novel", false, 16},       {"vllm@0.27.1", "sarvam_mla", true, 16},
         {"vllm@0.17.1", "sarvam_mla", false, 16}, {"vllm@0.12.0", "longcat_flash", true, 64}, {"sglang", "novel", false, 1},
         {"sglang", "hy_v4", true, 1},
     };
