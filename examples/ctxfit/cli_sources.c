@@ -25,15 +25,6 @@ static size_t folder_length(const char *path)
     return len;
 }
 
-/* Modelfile, Modelfile.lora, my.modelfile */
-static bool is_modelfile(const char *name)
-{
-    const char *file = name + folder_length(name);
-
-    return strcmp(file, "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile") ||
-           (starts_with(file, "Modelfile.") && !cli_ends_with(name, ".gguf") && !cli_ends_with(name, ".json"));
-}
-
 /* A file in a folder; false where there is none, or the path is too long. */
 static bool find_in(const char *folder, size_t len, const char *file, char *path)
 {
@@ -67,6 +58,52 @@ static char *read_whole(const char *path, size_t *size, ctxfit_error *error)
         return NULL;
     }
     return text;
+}
+
+static ctxfit_status read_modelfile(const char *name, ctxfit_modelfile **out, ctxfit_error *error)
+{
+    size_t        size;
+    char         *text = read_whole(name, &size, error);
+    ctxfit_status status;
+
+    if (text == NULL)
+        return error->status;
+    status = ctxfit_modelfile_parse(text, size, NULL, out, error);
+    free(text);
+    return status;
+}
+
+/* What begins as a GGUF file does, or is not there, is none. */
+static bool may_be_text(const char *name)
+{
+    char   begin[4] = {0};
+    FILE  *file = fopen(name, "rb");
+    size_t read = file != NULL ? fread(begin, 1, sizeof begin, file) : 0;
+
+    if (file != NULL)
+        (void)fclose(file);
+    return read == sizeof begin && memcmp(begin, "GGUF", sizeof begin) != 0;
+}
+
+/* By its name (Modelfile, Modelfile.lora, my.modelfile), or by what is in it, as `ollama create -f` takes a file of any name. */
+static bool is_modelfile(const char *name)
+{
+    static const char *const others[] = {".gguf", ".json", ".safetensors"};
+    const char              *file = name + folder_length(name);
+    ctxfit_modelfile        *read = NULL;
+    ctxfit_error             error;
+    bool                     is;
+
+    if (strcmp(file, "Modelfile") == 0 || cli_ends_with(name, ".modelfile") || cli_ends_with(name, ".Modelfile"))
+        return true;
+    for (size_t i = 0; i < CLI_COUNT(others); i++)
+        if (cli_ends_with(name, others[i]))
+            return false;
+    if (starts_with(file, "Modelfile."))
+        return true;
+    is = may_be_text(name) && (starts_with(file, "Modelfile") || read_modelfile(name, &read, &error) == CTXFIT_OK);
+    ctxfit_modelfile_free(read);
+    return is;
 }
 
 /* ---- checkpoints ---- */
@@ -292,19 +329,6 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
     if (cli_is_readable(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
         return cli_open_gguf(&part, out, error); /* a blob has no ending */
     return cli_open_model(&part, out, error);
-}
-
-static ctxfit_status read_modelfile(const char *name, ctxfit_modelfile **out, ctxfit_error *error)
-{
-    size_t        size;
-    char         *text = read_whole(name, &size, error);
-    ctxfit_status status;
-
-    if (text == NULL)
-        return error->status;
-    status = ctxfit_modelfile_parse(text, size, NULL, out, error);
-    free(text);
-    return status;
 }
 
 static ctxfit_status open_modelfile(const cli_model_source *source, ctxfit_model **out, ctxfit_error *error)

@@ -20,10 +20,40 @@ typedef struct local_row {
     ctxfit_plan_summary summary;   /* of a plan, where there is one */
     bool                planned;
     ctxfit_error        error;     /* why there is none */
+    ctxfit_error        left_out;  /* why not all that comes with it is counted; status OK: it is */
 } local_row;
 
 static bool is_checkpoint(const local_row *row) { return (row->stored.flags & CTXFIT_STORED_F_CHECKPOINT) != 0; }
 static bool is_unfinished(const local_row *row) { return (row->stored.flags & CTXFIT_STORED_F_UNFINISHED) != 0; }
+
+/* What comes with a model counts under engines that run it, as in `ctxfit plan NAME`; what cannot be counted stays out. */
+static void add_parts(const local_listing *l, local_row *row, const ctxfit_model *model, ctxfit_beside *beside)
+{
+    ctxfit_modelfile *file = NULL;
+    ctxfit_error      error;
+
+    if (!cli_counts_parts(l->request) || l->request->beside.no_projector || is_checkpoint(row) ||
+        ctxfit_store_look_up(row->name, cli_environment(), NULL, &file, &error) != CTXFIT_OK)
+        return;
+    if (ctxfit_beside_add_parts(beside, file, cli_engine_is(l->request, "ollama") ? model : NULL, &error) != CTXFIT_OK)
+        row->left_out = error;
+    ctxfit_modelfile_free(file);
+}
+
+static void make_plan(const local_listing *l, local_row *row, const ctxfit_model *model, const ctxfit_plan_options *options)
+{
+    ctxfit_beside *beside = NULL;
+    ctxfit_plan   *plan;
+
+    if (ctxfit_beside_new(NULL, &beside, &row->error) != CTXFIT_OK)
+        return;
+    add_parts(l, row, model, beside);
+    if (ctxfit_plan_make_beside(model, l->hw, options, beside, NULL, &plan, &row->error) == CTXFIT_OK) {
+        row->planned = ctxfit_plan_get_summary(plan, &row->summary) == CTXFIT_OK;
+        ctxfit_plan_free(plan);
+    }
+    ctxfit_beside_free(beside);
+}
 
 static void plan_row(const local_listing *l, local_row *row)
 {
@@ -32,7 +62,6 @@ static void plan_row(const local_listing *l, local_row *row)
     ctxfit_checkpoint_info checkpoint = CTXFIT_CHECKPOINT_INFO_INIT;
     ctxfit_plan_options    options = l->request->options;
     ctxfit_model          *model;
-    ctxfit_plan           *plan;
 
     if ((is_checkpoint(row) ? cli_open_source(&source, &model, &row->error) : cli_open_gguf(&source, &model, &row->error)) != CTXFIT_OK)
         return;
@@ -45,10 +74,8 @@ static void plan_row(const local_listing *l, local_row *row)
     if (checkpoint.quant == CTXFIT_CHECKPOINT_QUANT_MLX && options.engine[0] == '\0')
         (void)snprintf(options.engine, sizeof options.engine, "mlx-lm"); /* what no other engine loads as it is */
     cli_apply_parameters(row->name, &options, NULL);
-    if (!is_unfinished(row) && ctxfit_plan_make(model, l->hw, &options, NULL, &plan, &row->error) == CTXFIT_OK) {
-        row->planned = ctxfit_plan_get_summary(plan, &row->summary) == CTXFIT_OK;
-        ctxfit_plan_free(plan);
-    }
+    if (!is_unfinished(row))
+        make_plan(l, row, model, &options);
     ctxfit_model_free(model);
 }
 
@@ -77,6 +104,12 @@ static void print_row(const local_row *row)
                cli_bytes((uint64_t)s->margin_bytes));
     if (row->planned && s->max_ctx_seq_tokens != 0)
         printf(", at most %s", cli_count(s->max_ctx_seq_tokens));
+    if (row->planned && s->beside_bytes > 0)
+        printf("; %s beside the model", cli_bytes(s->beside_bytes));
+    if (row->planned && row->left_out.status != CTXFIT_OK) {
+        fputs("; what comes with it is not counted: ", stdout);
+        cli_put(stdout, row->left_out.message);
+    }
     putchar('\n');
 }
 
@@ -100,6 +133,12 @@ static void write_row_as_json(const local_row *row)
         fputs(",\"quant_method\":", stdout);
         cli_write_json_string(row->quant, stdout);
     }
+    if (row->planned && row->summary.beside_bytes > 0)
+        printf(",\"beside_bytes\":%llu", (unsigned long long)row->summary.beside_bytes);
+    if (row->planned && row->left_out.status != CTXFIT_OK) {
+        fputs(",\"left_out\":", stdout);
+        cli_write_json_string(row->left_out.message, stdout);
+    }
     if (row->planned)
         printf(",\"fit\":\"%s\",\"n_ctx_seq\":%llu,\"total_bytes\":%llu,\"margin_bytes\":%lld,\"max_ctx_seq_tokens\":%llu", fit,
                (unsigned long long)row->summary.n_ctx_seq, (unsigned long long)row->summary.total_bytes,
@@ -120,7 +159,7 @@ static void list_store(local_listing *l, const ctxfit_store *store, const char *
     }
     for (uint32_t i = 0; i < ctxfit_store_count(store); i++) {
         local_row row = {ctxfit_store_name(store, i), ctxfit_store_path(store, i), CTXFIT_STORED_INFO_INIT, 0, "", CTXFIT_PLAN_SUMMARY_INIT,
-                         false, {0, 0, 0, 0, ""}};
+                         false, {0, 0, 0, 0, ""}, {0, 0, 0, 0, ""}};
 
         (void)ctxfit_store_get(store, i, &row.stored);
         if (!is_unfinished(&row))

@@ -1241,6 +1241,43 @@ class Beside(unittest.TestCase):
         (self.folder / "Modelfile").write_text("FROM ./a.gguf\nFROM a.gguf\n")
         self.assertIn(b"another file of weights comes on top: a.gguf", run("model", self.folder / "Modelfile", "--header-only").stderr)
 
+    def test_a_modelfile_is_known_by_what_is_in_it(self):
+        (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        text = "FROM ./a.gguf\nPARAMETER num_gpu 0\n"
+        for name in ("Modelfile2", "Modelfile.foo", "qwen-long", "modelfile", "my.txt"):
+            (self.folder / name).write_text("# mine\n" + text)
+            code, answer = plan(self.folder / name, "--header-only", "--hw", "rtx-4090 host:8GiB", "--engine", "ollama")
+            self.assertEqual((code, answer["model"]["architecture"], answer["resolved"]["gpu_layers"]), (FITS, "qwen", 0))
+        (self.folder / "Modelfile2").write_text("FROM ./a.gguf\nPARAMTER num_gpu 0\n")
+        self.assertIn(b"line 2: unknown command PARAMTER", run("model", self.folder / "Modelfile2").stderr)
+        (self.folder / "Modelfile2").write_bytes(HEADER.read_bytes())
+        self.assertIn(b"architecture        qwen", run("model", self.folder / "Modelfile2", "--header-only").stdout)
+        (self.folder / "my.txt").write_text("FROMAGE\n")
+        self.assertIn(b"magic", run("model", self.folder / "my.txt").stderr)
+
+    def test_a_listing_of_this_disk_counts_what_comes_with_a_model(self):
+        def rows(eyes, *words):
+            commit = self.folder / "hub" / "models--org--Tiny-GGUF" / "snapshots" / ("0" * 40)
+            commit.mkdir(parents=True, exist_ok=True)
+            (commit.parents[1] / "refs").mkdir(exist_ok=True)
+            (commit.parents[1] / "refs" / "main").write_text("0" * 40)
+            (commit / "Tiny-Q4_K_M.gguf").write_bytes(HEADER.read_bytes())
+            (commit / "mmproj-F16.gguf").write_bytes(eyes)
+            words = ("list", "--local", "--hw", "rtx-4090 host:8GiB", *words)
+            where = {"HF_HUB_CACHE": str(self.folder / "hub"), "LLAMA_CACHE": "", "HOME": str(self.folder), "OLLAMA_MODELS": "none"}
+            (row,) = map(json.loads, run(*words, "--json", **where).stdout.splitlines())
+            return row, run("plan", row["model"], *words[2:], "--json", **where), run(*words, **where).stdout
+        eyes = self.eyes().read_bytes()
+        row, planned, text = rows(eyes)
+        planned = json.loads(planned.stdout)
+        self.assertEqual((row["total_bytes"], row["beside_bytes"]), (planned["total_bytes"], planned["beside"][0]["total_bytes"]))
+        self.assertIn(b" beside the model\n", text)
+        for row, _, text in (rows(eyes, "--no-mmproj"), rows(eyes, "--engine", "vllm")):
+            self.assertEqual({"beside_bytes", "left_out"} & row.keys(), set())
+        row, _, text = rows(b"GGUF")
+        self.assertIn("left_out", row)
+        self.assertIn(b"what comes with it is not counted: ", text)
+
     def test_a_draft_of_a_modelfile_is_told_with_its_bytes(self):
         (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
         self.gguf("draft.gguf", {"general.architecture": "llama"}, [("output.weight", 64, 32)])
