@@ -4,14 +4,16 @@
  *
  * Conventions of the whole library, stated once:
  *
- *  - **Handles** (`ctxfit_gguf`, `ctxfit_model`, `ctxfit_hw`, `ctxfit_plan`) are opaque and immutable once made. Any number of
- *    threads may read one handle at the same time. There is no library initialisation, no global state, no lock.
+ *  - **Handles** (`ctxfit_gguf`, `ctxfit_model`, `ctxfit_hw`, `ctxfit_plan`, ...) are opaque and immutable once made. Any number of
+ *    threads may read one handle at the same time; a `ctxfit_beside` alone is filled step by step, by one thread, and read afterwards.
+ *    Every function may be called from any thread. There is no library initialisation, no global state, no lock.
  *  - **Structs** that cross the boundary start with `struct_size`. A caller sets it to `sizeof` of the struct it was compiled
  *    with (the `*_INIT` macros do); in options every other field may stay 0, which always means "the default".
  *  - **Functions that can fail** return a #ctxfit_status. On failure every output is zeroed, a struct but for its `struct_size`.
  *    The optional #ctxfit_error says what, where and what was expected. "It does not fit" is a result, never an error.
- *  - **Ownership**: `**out` belongs to the caller and is freed by the type's `_free`, which takes NULL. Strings that are returned
- *    are borrowed and live as long as the handle they came from (or for ever, where the function takes no handle).
+ *  - **Ownership**: `**out` belongs to the caller and is freed by the type's `_free`, which takes NULL. Strings and handles that are
+ *    returned are borrowed and live as long as the handle they came from (or for ever, where the function takes no handle).
+ *  - **Lists** are asked by index, from 0: one past the end is NULL, 0 or #CTXFIT_E_NOT_FOUND.
  *  - **Text into a buffer** follows snprintf: at most `cap` bytes are written, NUL included; `*out_len` (may be NULL) is the whole
  *    length without the NUL; #CTXFIT_E_BUFFER_SIZE when it did not fit. `buf` may be NULL when `cap` is 0.
  *  - Sizes are bytes, contexts are tokens, rates are per second, bandwidths are decimal bytes per second.

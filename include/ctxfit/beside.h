@@ -50,7 +50,7 @@ CTXFIT_API uint32_t ctxfit_beside_count(const ctxfit_beside *beside);
 
 /** How a draft runs; every field: 0 = the engine's default. Names in brackets are llama-server's. @since 0.1.0 */
 typedef struct ctxfit_draft_options {
-    uint32_t     struct_size;       /**< set by CTXFIT_DRAFT_OPTIONS_INIT */
+    uint32_t     struct_size;       /**< sizeof of this struct, as CTXFIT_DRAFT_OPTIONS_INIT sets it */
     uint32_t     draft_tokens;      /**< most tokens that are drafted at once (--spec-draft-n-max); 0 = 3; at most 65535 */
     uint64_t     ctx_tokens;        /**< context of its own (-cd of older builds); 0 = that of the model, as newer builds have it */
     uint64_t     devices;           /**< (-devd) bit n: it may use device n of the plan; 0 = all; CTXFIT_DEVICES_NONE */
@@ -142,7 +142,7 @@ CTXFIT_API ctxfit_status ctxfit_plan_best_file_type_beside(const ctxfit_model *m
 
 /** What one entry takes on one device, or on all. @since 0.1.0 */
 typedef struct ctxfit_plan_beside {
-    uint32_t struct_size;       /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;       /**< sizeof of this struct, as CTXFIT_PLAN_BESIDE_INIT sets it */
     uint32_t kind;              /**< CTXFIT_BESIDE_* */
     uint32_t device;            /**< UINT32_MAX = the sum of all */
     uint32_t compute_exact;     /**< 1: compute buffers are exact; 0: an upper bound */

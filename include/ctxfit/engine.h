@@ -17,7 +17,7 @@ extern "C" {
 
 /** An engine in a version. Never grows: it is also a member of ctxfit_plan_summary. @since 0.1.0 */
 typedef struct ctxfit_engine_info {
-    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size; /**< sizeof of this struct, as CTXFIT_ENGINE_INFO_INIT sets it */
     uint32_t build;       /**< build number that the rules are taken for (10472), 0 = the engine does not count builds */
     uint32_t known;       /**< 1: a version that the rules were measured or read for; 0: nearest rules are used */
     uint32_t reserved0;   /**< 0 */
@@ -29,7 +29,7 @@ typedef struct ctxfit_engine_info {
 /** Number of known engine versions. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_engine_count(void);
 /**
- * A known engine version by place; of one engine the newest comes first.
+ * A known engine version by index; of one engine the newest comes first.
  * @return OK, E_NOT_FOUND (past the end), E_INVALID_ARG, E_STRUCT_SIZE.
  * @since 0.1.0
  */

@@ -33,7 +33,7 @@ enum {
 
 /** How to parse; every field: 0 = default. @since 0.1.0 */
 typedef struct ctxfit_gguf_options {
-    uint32_t struct_size;      /**< bytes of this struct */
+    uint32_t struct_size;      /**< sizeof of this struct, as CTXFIT_GGUF_OPTIONS_INIT sets it */
     uint32_t flags;            /**< CTXFIT_GGUF_F_* */
     uint64_t file_bytes;       /**< whole file size if known: tensor data is checked against it; 0 = unknown. Unused by open */
     uint64_t max_header_bytes; /**< default 1 GiB */
@@ -46,7 +46,7 @@ typedef struct ctxfit_gguf_options {
 
 /** One key. @since 0.1.0 */
 typedef struct ctxfit_gguf_key {
-    uint32_t struct_size;  /**< bytes of this struct */
+    uint32_t struct_size;  /**< sizeof of this struct, as CTXFIT_GGUF_KEY_INIT sets it */
     uint32_t type;         /**< CTXFIT_GGUF_* */
     uint32_t element_type; /**< of an array, otherwise the same as `type` */
     uint32_t reserved0;    /**< 0 */
@@ -58,7 +58,7 @@ typedef struct ctxfit_gguf_key {
 
 /** One tensor. @since 0.1.0 */
 typedef struct ctxfit_tensor_info {
-    uint32_t     struct_size; /**< bytes of this struct */
+    uint32_t     struct_size; /**< sizeof of this struct, as CTXFIT_TENSOR_INFO_INIT sets it */
     uint32_t     n_dims;      /**< 0 to 4 */
     uint64_t     dims[4];     /**< unused ones are 1 */
     uint64_t     offset;      /**< from the start of the data section of its file, bytes */
@@ -124,9 +124,9 @@ CTXFIT_API uint64_t ctxfit_gguf_alignment(const ctxfit_gguf *gguf);
 
 /** Number of keys. @since 0.1.0 */
 CTXFIT_API uint64_t ctxfit_gguf_key_count(const ctxfit_gguf *gguf);
-/** Name of a key by place; NULL past the end. Borrowed. @since 0.1.0 */
+/** Name of a key by index; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_gguf_key_name(const ctxfit_gguf *gguf, uint64_t index);
-/** Facts of a key by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** Facts of a key by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_key(const ctxfit_gguf *gguf, uint64_t index, ctxfit_gguf_key *out);
 /** Place of a key by name. @return OK, E_NOT_FOUND, E_INVALID_ARG. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_find_key(const ctxfit_gguf *gguf, const char *key, uint64_t *out_index);
@@ -160,11 +160,11 @@ CTXFIT_API ctxfit_status ctxfit_gguf_get_array_count(const ctxfit_gguf *gguf, co
 
 /** Number of tensors, of all shards. @since 0.1.0 */
 CTXFIT_API uint64_t ctxfit_gguf_tensor_count(const ctxfit_gguf *gguf);
-/** Name of a tensor by place in file order; NULL past the end. Borrowed. @since 0.1.0 */
+/** Name of a tensor by index, in file order; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_gguf_tensor_name(const ctxfit_gguf *gguf, uint64_t index);
 /** Place of a tensor by name. @return OK, E_NOT_FOUND, E_INVALID_ARG. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_find_tensor(const ctxfit_gguf *gguf, const char *name, uint64_t *out_index);
-/** Facts of a tensor by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** Facts of a tensor by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_gguf_get_tensor(const ctxfit_gguf *gguf, uint64_t index, ctxfit_tensor_info *out);
 
 #ifdef __cplusplus

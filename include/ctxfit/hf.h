@@ -32,7 +32,7 @@ enum {
 
 /** One tensor. @since 0.1.0 */
 typedef struct ctxfit_hf_tensor {
-    uint32_t struct_size; /**< bytes of this struct */
+    uint32_t struct_size; /**< sizeof of this struct, as CTXFIT_HF_TENSOR_INIT sets it */
     uint32_t dtype;       /**< CTXFIT_DTYPE_* */
     uint32_t n_dims;      /**< 0 to 8 */
     uint32_t shard;       /**< file of a checkpoint, from 0 */
@@ -66,7 +66,7 @@ enum {
 
 /** The checkpoint that a model was made of, in its own format. @since 0.1.0 */
 typedef struct ctxfit_checkpoint_info {
-    uint32_t struct_size;     /**< bytes of this struct */
+    uint32_t struct_size;     /**< sizeof of this struct, as CTXFIT_CHECKPOINT_INFO_INIT sets it */
     uint32_t flags;           /**< CTXFIT_CHECKPOINT_F_* */
     uint32_t quant;           /**< CTXFIT_CHECKPOINT_QUANT_* */
     uint32_t quant_bits;      /**< of a quantized weight, 0 = unknown or none */
@@ -90,7 +90,7 @@ typedef struct ctxfit_checkpoint_info {
 
 /** What one layer holds in a checkpoint, bytes. @since 0.1.0 */
 typedef struct ctxfit_checkpoint_layer {
-    uint32_t struct_size;  /**< bytes of this struct */
+    uint32_t struct_size;  /**< sizeof of this struct, as CTXFIT_CHECKPOINT_LAYER_INIT sets it */
     uint32_t reserved0;    /**< 0 */
     uint64_t dense_bytes;  /**< without routed experts */
     uint64_t expert_bytes; /**< routed experts */
@@ -137,11 +137,11 @@ CTXFIT_API uint32_t ctxfit_safetensors_shard_count(const ctxfit_safetensors *ten
 CTXFIT_API uint64_t ctxfit_safetensors_tensor_count(const ctxfit_safetensors *tensors);
 /** Bytes of all tensors. @since 0.1.0 */
 CTXFIT_API uint64_t ctxfit_safetensors_tensor_bytes(const ctxfit_safetensors *tensors);
-/** Name of a tensor by place, sorted as strcmp does; NULL past the end. Borrowed. @since 0.1.0 */
+/** Name of a tensor by index, sorted as strcmp does; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_safetensors_tensor_name(const ctxfit_safetensors *tensors, uint64_t index);
 /** Place of a tensor by name. @return OK, E_NOT_FOUND, E_INVALID_ARG. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_safetensors_find_tensor(const ctxfit_safetensors *tensors, const char *name, uint64_t *out_index);
-/** Facts of a tensor by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** Facts of a tensor by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_safetensors_get_tensor(const ctxfit_safetensors *tensors, uint64_t index, ctxfit_hf_tensor *out);
 /** Name of a type of elements as files spell it ("F8_E4M3"), NULL for an unknown number. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_dtype_name(uint32_t dtype);

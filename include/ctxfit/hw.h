@@ -75,7 +75,7 @@ enum {
  * @since 0.1.0
  */
 typedef struct ctxfit_device {
-    uint32_t struct_size;           /**< also the stride of arrays */
+    uint32_t struct_size;           /**< sizeof of this struct, as CTXFIT_DEVICE_INIT sets it; also the stride of arrays */
     uint32_t kind;                  /**< CTXFIT_DEVICE_* */
     uint32_t backend;               /**< CTXFIT_BACKEND_* */
     uint32_t node;                  /**< machine it sits in, from 0, when several are linked */
@@ -142,7 +142,7 @@ CTXFIT_API ctxfit_status ctxfit_hw_write_spec(const ctxfit_hw *hw, char *buf, si
  * @since 0.1.0
  */
 typedef struct ctxfit_hw_detect_options {
-    uint32_t struct_size;       /**< sizeof of this struct */
+    uint32_t struct_size;       /**< sizeof of this struct, as CTXFIT_HW_DETECT_OPTIONS_INIT sets it */
     uint32_t flags;             /**< CTXFIT_HW_DETECT_*; 0 */
     uint64_t host_limit_bytes;  /**< most of the host's memory that this process may use, as an orchestrator states it; 0 = not stated */
     char     root[512];         /**< Linux: folder under which `proc` and `sys` lie, for a mounted or a made system; "" = the running one */
@@ -179,7 +179,7 @@ enum {
 CTXFIT_API ctxfit_status ctxfit_hw_detect(const ctxfit_hw_detect_options *options, const ctxfit_allocator *allocator, ctxfit_hw **out,
                                           ctxfit_error *error);
 /**
- * What detection could not see or left out, one sentence each, by place; NULL past the end, for NULL, and for machines that were not
+ * What detection could not see or left out, one sentence each, by index; NULL past the end, for NULL, and for machines that were not
  * detected. Borrowed from `hw`. @since 0.1.0
  */
 CTXFIT_API const char *ctxfit_hw_warning(const ctxfit_hw *hw, uint32_t index);
@@ -223,7 +223,7 @@ enum {
  * those of dense matrices, of one device. @since 0.1.0
  */
 typedef struct ctxfit_hw_entry {
-    uint32_t struct_size;              /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;              /**< sizeof of this struct, as CTXFIT_HW_ENTRY_INIT sets it */
     uint32_t kind;                     /**< CTXFIT_DEVICE_*; 0 = a name for several devices, see `spec` */
     uint32_t backend;                  /**< CTXFIT_BACKEND_* of the (first) device */
     uint32_t form;                     /**< CTXFIT_FORM_* */
@@ -279,16 +279,16 @@ typedef struct ctxfit_hw_entry {
 
 /** Number of catalog entries: devices, machines, and names for machines of several devices. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_hw_catalog_count(void);
-/** Catalog id by place ("rtx-4090"), NULL past the end. Lives for ever. @since 0.1.0 */
+/** Catalog id by index ("rtx-4090"), NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_id(uint32_t index);
-/** Name for people by place ("GeForce RTX 4090"), NULL past the end. Lives for ever. @since 0.1.0 */
+/** Name for people by index ("GeForce RTX 4090"), NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_name(uint32_t index);
 /** Where the entry's figures come from and when they were read, NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_hw_catalog_source(uint32_t index);
-/** All facts of an entry by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** All facts of an entry by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_hw_catalog_get(uint32_t index, ctxfit_hw_entry *out);
 /**
- * The place of the one entry that a name leads to, by the same rules as in a spec ("4090", "m3 max 64gb", "strix halo 128").
+ * The index of the one entry that a name leads to, by the same rules as in a spec ("4090", "m3 max 64gb", "strix halo 128").
  * @param error may be NULL; the message lists the variants or suggests the nearest names.
  * @return OK; E_NOT_FOUND (an unknown name, or one of several entries that differ); E_INVALID_ARG (NULL).
  * @since 0.1.0
@@ -300,7 +300,7 @@ enum { CTXFIT_ENTRY_ANY = 0, CTXFIT_ENTRY_PARTS = 1, CTXFIT_ENTRY_MACHINES = 2 }
 
 /** What to look for in the catalog; every field: 0 or "" = any. @since 0.1.0 */
 typedef struct ctxfit_hw_filter {
-    uint32_t struct_size;                   /**< set by CTXFIT_HW_FILTER_INIT */
+    uint32_t struct_size;                   /**< sizeof of this struct, as CTXFIT_HW_FILTER_INIT sets it */
     uint32_t kind;                          /**< CTXFIT_DEVICE_*, also of machines of several devices: the first one's */
     uint32_t form;                          /**< CTXFIT_FORM_* */
     uint32_t machines;                      /**< CTXFIT_ENTRY_* */
@@ -314,9 +314,9 @@ typedef struct ctxfit_hw_filter {
 } ctxfit_hw_filter;
 #define CTXFIT_HW_FILTER_INIT { (uint32_t)sizeof(ctxfit_hw_filter), 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0} }
 /**
- * Places of the entries that pass a filter, in the order of the catalog.
+ * Indexes of the entries that pass a filter, in the order of the catalog.
  * @param filter    NULL = all.
- * @param places    room for `cap` places; may be NULL when cap is 0.
+ * @param places    room for `cap` indexes; may be NULL when cap is 0.
  * @param out_count how many pass, also where there was no room for all of them.
  * @param error     may be NULL; for a `text` that nothing has, the message suggests the nearest names.
  * @return OK; E_BUFFER_SIZE (more than `cap`, which is not 0: the first are written); E_NOT_FOUND (nothing has `text`); E_INVALID_ARG
@@ -339,7 +339,7 @@ typedef struct ctxfit_hw_list ctxfit_hw_list;
  * its units; `kind` and `backend` are words as in a spec ("gpu", "unified", "host"; "cuda"), `form` and `confidence` those of the
  * constants in lower case ("laptop", "vendor"). Needed are `id`, and `kind` with `memory_bytes`, or `spec` for a name for several devices,
  * which may name entries further up. An unknown member is a fault, since it may be a misspelt one.
- * @param error may be NULL; `offset` is the byte of the text, `detail` the place of the entry.
+ * @param error may be NULL; `offset` is the byte of the text, `detail` the index of the entry.
  * @return OK; E_MALFORMED (no JSON; an unknown member, an id that a spec cannot hold or that is there twice, a value that contradicts
  *         another; the message names entry and member); E_TYPE; E_INCOMPLETE (a member is missing); E_LIMIT (more than
  *         #CTXFIT_HW_LIST_MAX entries, text above 16 MiB, nesting); E_NO_MEMORY; E_INVALID_ARG (NULL, a broken
@@ -352,7 +352,7 @@ CTXFIT_API ctxfit_status ctxfit_hw_list_from_json(const char *text, size_t size,
 CTXFIT_API void ctxfit_hw_list_free(ctxfit_hw_list *list);
 /** Number of entries; 0 for NULL. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_hw_list_count(const ctxfit_hw_list *list);
-/** An entry by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** An entry by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_hw_list_get(const ctxfit_hw_list *list, uint32_t index, ctxfit_hw_entry *out);
 /**
  * Reads a spec as ctxfit_hw_parse() does, with the entries of a list in front of the catalog's: a word that is an `id` of the list (letters

@@ -58,7 +58,7 @@ enum {
 
 /** One layer. Zero where it does not apply. @since 0.1.0 */
 typedef struct ctxfit_layer_info {
-    uint32_t struct_size;      /**< also the stride of arrays */
+    uint32_t struct_size;      /**< sizeof of this struct, as CTXFIT_LAYER_INFO_INIT sets it; also the stride of arrays */
     uint32_t flags;            /**< CTXFIT_LAYER_F_* */
     uint32_t attention;        /**< CTXFIT_ATTENTION_* */
     uint32_t state;            /**< CTXFIT_STATE_* */
@@ -114,7 +114,7 @@ enum {
 
 /** The whole model. @since 0.1.0 */
 typedef struct ctxfit_model_info {
-    uint32_t         struct_size;        /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t         struct_size;        /**< sizeof of this struct, as CTXFIT_MODEL_INFO_INIT sets it */
     uint32_t         flags;              /**< CTXFIT_MODEL_F_* */
     uint32_t         layers;             /**< of the trunk */
     uint32_t         nextn_layers;       /**< next-token-prediction blocks behind the trunk */
@@ -252,7 +252,7 @@ enum {
 
 /** A projector or an adapter: what it adds to a model. Zero where it does not apply. @since 0.1.0 */
 typedef struct ctxfit_companion {
-    uint32_t struct_size;             /**< bytes of this struct */
+    uint32_t struct_size;             /**< sizeof of this struct, as CTXFIT_COMPANION_INIT sets it */
     uint32_t kind;                    /**< CTXFIT_COMPANION_* */
     uint32_t flags;                   /**< CTXFIT_COMPANION_F_* */
     uint32_t rank;                    /**< of an adapter: the largest of its pairs */
@@ -288,7 +288,7 @@ CTXFIT_API const char *ctxfit_model_name(const ctxfit_model *model);
 /** Architecture as in `general.architecture` ("qwen3moe"). Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_arch(const ctxfit_model *model);
 /**
- * What the source left open or what was read as something else, a sentence each, by place; NULL past the end. Borrowed.
+ * What the source left open or what was read as something else, a sentence each, by index; NULL past the end. Borrowed.
  * @since 0.1.0
  */
 CTXFIT_API const char *ctxfit_model_note(const ctxfit_model *model, uint32_t index);
@@ -312,16 +312,16 @@ CTXFIT_API ctxfit_status ctxfit_model_get_info(const ctxfit_model *model, ctxfit
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_model_get_layer(const ctxfit_model *model, uint32_t index, ctxfit_layer_info *out);
-/** Name of a tensor by place, NULL past the end. Borrowed. @since 0.1.0 */
+/** Name of a tensor by index, NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_tensor_name(const ctxfit_model *model, uint64_t index);
-/** Facts of a tensor by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** Facts of a tensor by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_model_get_tensor(const ctxfit_model *model, uint64_t index, ctxfit_tensor_info *out);
 
 /** Number of models in the catalog. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_model_catalog_count(void);
-/** Catalog id by place ("qwen3-coder-30b-a3b"), NULL past the end. Lives for ever. @since 0.1.0 */
+/** Catalog id by index ("qwen3-coder-30b-a3b"), NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_catalog_id(uint32_t index);
-/** Name on Hugging Face by place, NULL past the end. Lives for ever. @since 0.1.0 */
+/** Name on Hugging Face by index, NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_catalog_hf_id(uint32_t index);
 /** Where the entry's facts come from, NULL past the end. Lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_model_catalog_source(uint32_t index);

@@ -52,13 +52,13 @@ CTXFIT_API ctxfit_status ctxfit_modelfile_from_store(const char *root, const cha
 /** Frees it; NULL is fine. @since 0.1.0 */
 CTXFIT_API void ctxfit_modelfile_free(ctxfit_modelfile *file);
 
-/** A part of a kind (CTXFIT_PART_*) by place: a path, a name, or text; NULL past the end. Borrowed. @since 0.1.0 */
+/** A part of a kind (CTXFIT_PART_*) by index: a path, a name, or text; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_modelfile_part(const ctxfit_modelfile *file, uint32_t kind, uint32_t index);
 /** Number of parameters; 0 for NULL. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_modelfile_parameter_count(const ctxfit_modelfile *file);
-/** Name of a parameter by place ("num_ctx"), NULL past the end. Borrowed. @since 0.1.0 */
+/** Name of a parameter by index ("num_ctx"), NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_modelfile_parameter_name(const ctxfit_modelfile *file, uint32_t index);
-/** Value of a parameter by place, as text; NULL past the end. Borrowed. @since 0.1.0 */
+/** Value of a parameter by index, as text; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_modelfile_parameter_value(const ctxfit_modelfile *file, uint32_t index);
 /**
  * A whole number by the name of its parameter (num_ctx, num_batch, num_gpu, main_gpu, num_thread; use_mmap as 0 or 1). The last of

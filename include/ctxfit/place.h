@@ -59,7 +59,7 @@ enum { CTXFIT_GOAL_F_NO_CHANGES = 1u << 0 /**< where nothing fits, do not look f
 
 /** What to choose, and what for; every field: 0 = the default. @since 0.1.0 */
 typedef struct ctxfit_goal {
-    uint32_t         struct_size;           /**< set by CTXFIT_GOAL_INIT */
+    uint32_t         struct_size;           /**< sizeof of this struct, as CTXFIT_GOAL_INIT sets it */
     uint32_t         flags;                 /**< CTXFIT_GOAL_F_* */
     uint32_t         objective;             /**< CTXFIT_OBJECTIVE_* */
     uint32_t         open;                  /**< CTXFIT_OPEN_* bits; 0 = where the tensors go, and what the objective asks for */
@@ -100,7 +100,7 @@ CTXFIT_API void ctxfit_place_free(ctxfit_place *place);
 
 /** What was chosen. @since 0.1.0 */
 typedef struct ctxfit_place_summary {
-    uint32_t         struct_size;         /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t         struct_size;         /**< sizeof of this struct, as CTXFIT_PLACE_SUMMARY_INIT sets it */
     uint32_t         found;               /**< 1 when it fits; otherwise the rest tells of the nearest that was tried */
     uint32_t         objective;           /**< CTXFIT_OBJECTIVE_* that was followed */
     uint32_t         evaluations;         /**< placements that were evaluated to the byte */
@@ -114,8 +114,8 @@ typedef struct ctxfit_place_summary {
     uint32_t         host_expert_layers;  /**< further layers with experts, or feed-forward matrices, on the host */
     uint32_t         short_kind;          /**< not found: CTXFIT_LIMIT_DEVICE, _GPU_BUDGET or _HOST; 0 = the rate is too low */
     uint32_t         short_device;        /**< not found: the device that lacks memory; UINT32_MAX = none */
-    uint32_t         reason_count;        /**< places of ctxfit_place_reason() */
-    uint32_t         change_count;        /**< places of ctxfit_place_get_change() */
+    uint32_t         reason_count;        /**< entries of ctxfit_place_reason() */
+    uint32_t         change_count;        /**< entries of ctxfit_place_get_change() */
     uint32_t         reserved0;           /**< 0 */
     uint64_t         short_bytes;         /**< not found: bytes that it lacks */
     uint64_t         device_weights_bytes;/**< weights on devices */
@@ -146,7 +146,7 @@ CTXFIT_API ctxfit_status ctxfit_place_get_options(const ctxfit_place *place, ctx
  */
 CTXFIT_API const ctxfit_plan *ctxfit_place_plan(const ctxfit_place *place);
 
-/** Why it was chosen, one sentence each, by place; NULL past the end. Borrowed. @since 0.1.0 */
+/** Why it was chosen, one sentence each, by index; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_place_reason(const ctxfit_place *place, uint32_t index);
 
 /** What a change changes. */
@@ -162,7 +162,7 @@ enum {
 
 /** The least change of a kind with which it fits. @since 0.1.0 */
 typedef struct ctxfit_change {
-    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size; /**< sizeof of this struct, as CTXFIT_CHANGE_INIT sets it */
     uint32_t kind;        /**< CTXFIT_CHANGE_* */
     uint64_t now;         /**< what it is now; 0 where there is none */
     uint64_t value;       /**< what it would be */
@@ -170,7 +170,7 @@ typedef struct ctxfit_change {
 } ctxfit_change;
 #define CTXFIT_CHANGE_INIT { (uint32_t)sizeof(ctxfit_change), 0, 0, 0, {0} }
 
-/** A change by place. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** A change by index. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_place_get_change(const ctxfit_place *place, uint32_t index, ctxfit_change *out);
 /** Short name of a kind of change: "context", "cache_type", ...; "unknown" otherwise. Never NULL; lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_change_name(uint32_t kind);
@@ -221,7 +221,7 @@ CTXFIT_API void ctxfit_place_set_free(ctxfit_place_set *set);
 /** CTXFIT_SET_*; 0 for NULL. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_place_set_verdict(const ctxfit_place_set *set);
 /**
- * A model's placement by place, NULL past the end. One that did not find room beside those before it says what it lacks there, and its
+ * A model's placement by index, NULL past the end. One that did not find room beside those before it says what it lacks there, and its
  * changes say what would help. Borrowed. @since 0.1.0
  */
 CTXFIT_API const ctxfit_place *ctxfit_place_set_at(const ctxfit_place_set *set, uint32_t index);
@@ -263,7 +263,7 @@ CTXFIT_API uint32_t ctxfit_place_find_argument(const char *name, uint32_t *out_w
 
 /** What a line says beside the options. @since 0.1.0 */
 typedef struct ctxfit_line {
-    uint32_t         struct_size;       /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t         struct_size;       /**< sizeof of this struct, as CTXFIT_LINE_INIT sets it */
     uint32_t         split_count;       /**< proportions that -ts states; 0 = none */
     ctxfit_file_type file_type;         /**< of -hf USER/REPOSITORY:TYPE; 0 = none */
     uint32_t         own_fit;           /**< CTXFIT_CHOICE_*: -fit; DEFAULT = not stated, then the program fits what is not stated */

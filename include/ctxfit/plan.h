@@ -41,7 +41,12 @@ typedef struct ctxfit_plan ctxfit_plan;
 enum { CTXFIT_CHOICE_DEFAULT = 0, CTXFIT_CHOICE_ON = 1, CTXFIT_CHOICE_OFF = 2 };
 
 /** How several devices share a model. */
-enum { CTXFIT_SPLIT_DEFAULT = 0, CTXFIT_SPLIT_LAYER = 1, CTXFIT_SPLIT_NONE = 2, CTXFIT_SPLIT_ROW = 3 };
+enum {
+    CTXFIT_SPLIT_DEFAULT = 0,
+    CTXFIT_SPLIT_LAYER   = 1, /**< whole layers to each */
+    CTXFIT_SPLIT_NONE    = 2, /**< the first device has all */
+    CTXFIT_SPLIT_ROW     = 3  /**< rows of each matrix: not modelled, CTXFIT_E_UNSUPPORTED */
+};
 
 #define CTXFIT_CTX_LARGEST     UINT64_MAX /**< ctx_tokens: the most that fits, up to the trained length */
 #define CTXFIT_RESERVE_NONE    UINT64_MAX /**< reserve_bytes: keep nothing free */
@@ -70,7 +75,7 @@ enum {
 
 /** What to plan for; every field: 0 = the engine's default. Names in brackets are the engine's own options. @since 0.1.0 */
 typedef struct ctxfit_plan_options {
-    uint32_t     struct_size;       /**< set by CTXFIT_PLAN_OPTIONS_INIT */
+    uint32_t     struct_size;       /**< sizeof of this struct, as CTXFIT_PLAN_OPTIONS_INIT sets it */
     uint32_t     flags;             /**< CTXFIT_PLAN_F_* */
     uint64_t     ctx_tokens;        /**< llama.cpp: whole context, shared by the sequences (-c), 0 = trained length; Ollama: of one
                                          sequence (num_ctx), 0 = by `model_ctx_tokens` and what follows there; CTXFIT_CTX_LARGEST */
@@ -103,13 +108,13 @@ typedef struct ctxfit_plan_options {
     uint64_t     overhead_bytes;    /**< Ollama: held back on each GPU when that default is chosen (OLLAMA_GPU_OVERHEAD) */
     uint64_t     device_reserve_bytes[CTXFIT_MAX_SPLIT]; /**< kept free on that GPU; 0 = as reserve_bytes; CTXFIT_RESERVE_NONE */
     uint64_t     host_reserve_bytes; /**< kept free of host memory; 0 = what the machine keeps for the system; CTXFIT_RESERVE_NONE */
-    double       memory_fraction;   /**< of a GPU's memory; 0 = vLLM 0.92 (until 0.19 0.9), SGLang by size; TensorRT-LLM of the rest, 0.9 */
-    uint64_t     kv_cache_bytes;    /**< the same: of the cache on each GPU; 0 = what the rest leaves */
-    uint32_t     tensor_parallel;   /**< the same: GPUs that share each layer (-tp); 0 = 1 */
-    uint32_t     pipeline_parallel; /**< the same: stages of layers (-pp), each of `tensor_parallel` GPUs; 0 = 1 */
-    uint32_t     block_tokens;      /**< the same: tokens of a block; 0 = 16, latent attention 64; SGLang: 1; TensorRT-LLM: 32 or 64 */
-    uint32_t     batch_sequences;   /**< the same: most sequences of a batch; 0 = 256 or 1024; SGLang: by the GPU; TensorRT-LLM: 2048 */
-    uint32_t     draft_tokens;      /**< the same, and ExLlamaV3: drafted at once, by own blocks or a draft; 0 = none; at most 64 */
+    double       memory_fraction;   /**< vLLM, SGLang: of a GPU's memory, TensorRT-LLM: of the rest; 0 = 0.92 (to 0.19 0.9), by size, 0.9 */
+    uint64_t     kv_cache_bytes;    /**< these engines: of the cache on each GPU; 0 = what the rest leaves */
+    uint32_t     tensor_parallel;   /**< these engines: GPUs that share each layer (-tp); 0 = 1 */
+    uint32_t     pipeline_parallel; /**< these engines: stages of layers (-pp), each of `tensor_parallel` GPUs; 0 = 1 */
+    uint32_t     block_tokens;      /**< these engines: tokens of a block; 0 = 16, latent attention 64; SGLang: 1; TensorRT-LLM: 32 or 64 */
+    uint32_t     batch_sequences;   /**< these engines: sequences of a batch; 0 = 256 or 1024; SGLang: by the GPU; TensorRT-LLM: 2048 */
+    uint32_t     draft_tokens;      /**< these engines, ExLlamaV3: drafted at once, by own blocks or a draft; 0 = none; at most 64 */
     uint32_t     reserved0;         /**< 0 */
 } ctxfit_plan_options;
 #define CTXFIT_PLAN_OPTIONS_INIT                                                                                           \
@@ -153,7 +158,7 @@ CTXFIT_API void ctxfit_plan_free(ctxfit_plan *plan);
 
 /** What the engine makes of the options, and the verdict. @since 0.1.0 */
 typedef struct ctxfit_plan_summary {
-    uint32_t struct_size;        /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;        /**< sizeof of this struct, as CTXFIT_PLAN_SUMMARY_INIT sets it */
     uint32_t fit;                /**< CTXFIT_FIT_* */
     uint64_t n_ctx;              /**< whole context after the engine's padding */
     uint64_t n_ctx_seq;          /**< of one sequence */
@@ -168,8 +173,8 @@ typedef struct ctxfit_plan_summary {
     uint32_t gpu_layers;         /**< on GPUs, output layer included */
     uint32_t output_device;      /**< device of the output layer */
     uint32_t device_count;       /**< host included, which is the last */
-    uint32_t constraint_count;   /**< places of ctxfit_plan_get_constraint() */
-    uint32_t warning_count;      /**< places of ctxfit_plan_warning() */
+    uint32_t constraint_count;   /**< entries of ctxfit_plan_get_constraint() */
+    uint32_t warning_count;      /**< entries of ctxfit_plan_warning() */
     uint32_t pipeline;           /**< 1 when inputs are kept four times to overlap devices */
     int64_t  margin_bytes;       /**< smallest usable - total of all devices; negative: bytes missing */
     uint64_t max_ctx_seq_tokens; /**< largest context of one sequence that fits with the other options as given; 0 = none or not asked */
@@ -183,7 +188,7 @@ typedef struct ctxfit_plan_summary {
     uint64_t total_bytes;        /**< everything above, with `beside_bytes` */
     ctxfit_engine_info engine;   /**< whose rules were followed */
     uint64_t beside_bytes;       /**< what runs beside the model; not in the parts above but in their total */
-    uint32_t beside_count;       /**< places of ctxfit_plan_get_beside() */
+    uint32_t beside_count;       /**< entries of ctxfit_plan_get_beside() */
     uint32_t reserved0;          /**< 0 */
 } ctxfit_plan_summary;
 #define CTXFIT_PLAN_SUMMARY_INIT                                                                                           \
@@ -204,25 +209,25 @@ enum {
 
 /** What the engine itself goes by, where it has rules of its own; zero where it has not. @since 0.1.0 */
 typedef struct ctxfit_plan_engine {
-    uint32_t struct_size;          /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;          /**< sizeof of this struct, as CTXFIT_PLAN_ENGINE_INIT sets it */
     uint32_t ctx_source;           /**< CTXFIT_CTX_FROM_* */
     uint64_t ctx_tokens;           /**< its setting for the context, before it is padded; of one sequence where the engine sets that */
     uint64_t default_memory_bytes; /**< GPU memory by which a default context was chosen (CTXFIT_CTX_FROM_MEMORY) */
     uint64_t predicted_bytes;      /**< its own estimate of the model with its cache: what it decides by, not what is taken */
     uint64_t available_bytes;      /**< memory that it holds the estimate against */
     uint32_t serial;               /**< 1 when it does not run the sequences that were asked for at the same time */
-    uint32_t groups;               /**< this and the next: of a paged cache (vLLM). Groups of layers that each take blocks */
-    uint32_t block_tokens;         /**< tokens of a block, in the group with the fewest */
+    uint32_t groups;               /**< of a paged cache (vLLM): groups of layers that each take blocks */
+    uint32_t block_tokens;         /**< of a paged cache: tokens of a block, in the group with the fewest */
     uint32_t tensor_ranks;         /**< GPUs that share each layer */
     uint32_t stages;               /**< pipeline stages */
     uint32_t reserved0;            /**< 0 */
     uint64_t block_bytes;          /**< of a block of the pool, on the first stage */
     uint64_t pool_bytes;           /**< left for the cache on the GPU with the least, at the upper end of what profiling may find */
-    uint64_t pool_blocks;          /**< in it */
-    uint64_t pool_most_blocks;     /**< the same at the lower end */
+    uint64_t pool_blocks;          /**< blocks in `pool_bytes` */
+    uint64_t pool_most_blocks;     /**< blocks at the lower end of what profiling may find */
     uint64_t pool_tokens;          /**< what the engine's log calls the size of the cache, from `pool_blocks` */
     uint64_t pool_most_tokens;     /**< from `pool_most_blocks` */
-    uint64_t request_blocks;       /**< that one request of the planned context takes */
+    uint64_t request_blocks;       /**< blocks that one request of the planned context takes */
     uint64_t longest_tokens;       /**< the longest request, up to the planned context, that `pool_blocks` hold */
     double   concurrency;          /**< requests of the planned context at the same time, as the log has it; as `state_slots` allow */
     uint64_t state_slots;          /**< of recurrent states in the same pool (SGLang) */
@@ -234,7 +239,7 @@ CTXFIT_API ctxfit_status ctxfit_plan_get_engine(const ctxfit_plan *plan, ctxfit_
 
 /** One device of a plan. @since 0.1.0 */
 typedef struct ctxfit_plan_device {
-    uint32_t struct_size;       /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;       /**< sizeof of this struct, as CTXFIT_PLAN_DEVICE_INIT sets it */
     uint32_t kind;              /**< CTXFIT_DEVICE_* */
     uint32_t backend;           /**< CTXFIT_BACKEND_* */
     uint32_t layers;            /**< of the trunk whose weights are here */
@@ -277,7 +282,7 @@ enum {
 
 /** One limit. @since 0.1.0 */
 typedef struct ctxfit_constraint {
-    uint32_t struct_size;  /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;  /**< sizeof of this struct, as CTXFIT_CONSTRAINT_INIT sets it */
     uint32_t kind;         /**< CTXFIT_LIMIT_* */
     uint32_t device;       /**< of a memory limit, otherwise UINT32_MAX */
     uint32_t binding;      /**< 1 for the smallest limit, which comes first, unless nothing limits */
@@ -289,17 +294,17 @@ typedef struct ctxfit_constraint {
 } ctxfit_constraint;
 #define CTXFIT_CONSTRAINT_INIT { (uint32_t)sizeof(ctxfit_constraint), 0, 0, 0, 0, 0, {0}, 0 }
 
-/** A limit by place, the binding one first. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
+/** A limit by index, the binding one first. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_constraint(const ctxfit_plan *plan, uint32_t index, ctxfit_constraint *out);
 /** Short name of a kind: "trained", "slots", ...; "unknown" otherwise. Never NULL; lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_limit_name(uint32_t kind);
 
-/** A warning in words by place, NULL past the end. Borrowed. @since 0.1.0 */
+/** A warning in words by index, NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_plan_warning(const ctxfit_plan *plan, uint32_t index);
 
 /** A rate or a time with its band. @since 0.1.0 */
 typedef struct ctxfit_estimate {
-    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size; /**< sizeof of this struct, as CTXFIT_ESTIMATE_INIT sets it */
     uint32_t basis; /**< CTXFIT_BASIS_* */
     double   value; /**< 0 = unknown */
     double   low;   /**< lower end of the band */
@@ -307,7 +312,11 @@ typedef struct ctxfit_estimate {
 } ctxfit_estimate;
 #define CTXFIT_ESTIMATE_INIT { (uint32_t)sizeof(ctxfit_estimate), 0, 0, 0, 0 }
 /** Where an estimate comes from. */
-enum { CTXFIT_BASIS_UNKNOWN = 0, CTXFIT_BASIS_CALIBRATED = 1, CTXFIT_BASIS_MEASURED = 2 };
+enum {
+    CTXFIT_BASIS_UNKNOWN    = 0, /**< there is none: the machine lacks a rate */
+    CTXFIT_BASIS_CALIBRATED = 1, /**< formulas whose constants are fitted to measurements of other machines */
+    CTXFIT_BASIS_MEASURED   = 2  /**< a rate that the options state as measured */
+};
 
 /** Decode rate of one sequence, tokens/s, with `depth_tokens` in its context. @return OK, E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_decode_rate(const ctxfit_plan *plan, uint64_t depth_tokens, ctxfit_estimate *out);
@@ -317,7 +326,7 @@ CTXFIT_API ctxfit_status ctxfit_plan_get_prompt_time(const ctxfit_plan *plan, ui
 
 /** What one decoded token costs on one device. Parts work one after the other: the seconds add up to the decode time. @since 0.1.0 */
 typedef struct ctxfit_plan_part {
-    uint32_t struct_size;           /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;           /**< sizeof of this struct, as CTXFIT_PLAN_PART_INIT sets it */
     uint32_t blocks;                /**< mixers and feed-forwards of the layers here */
     uint64_t weight_bytes;          /**< weights read for a token: of experts those in use */
     uint64_t cache_bytes;           /**< caches read, at that depth */
@@ -337,7 +346,7 @@ CTXFIT_API ctxfit_status ctxfit_plan_get_part(const ctxfit_plan *plan, uint32_t 
 
 /** A request to hold against a plan. @since 0.1.0 */
 typedef struct ctxfit_request {
-    uint32_t struct_size;   /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;   /**< sizeof of this struct, as CTXFIT_REQUEST_INIT sets it */
     uint32_t flags;         /**< none yet */
     uint64_t prompt_tokens; /**< whole prompt, cached part included */
     uint64_t cached_tokens; /**< of the prompt, already in the cache */
@@ -347,11 +356,16 @@ typedef struct ctxfit_request {
 #define CTXFIT_REQUEST_INIT { (uint32_t)sizeof(ctxfit_request), 0, 0, 0, 0, 0 }
 
 /** Outcome of a check, bits. */
-enum { CTXFIT_CHECK_OK = 0, CTXFIT_CHECK_OVERFLOW = 1u << 0, CTXFIT_CHECK_TOO_SLOW = 1u << 1, CTXFIT_CHECK_NO_FIT = 1u << 2 };
+enum {
+    CTXFIT_CHECK_OK       = 0,
+    CTXFIT_CHECK_OVERFLOW = 1u << 0, /**< prompt and output are more tokens than the limit */
+    CTXFIT_CHECK_TOO_SLOW = 1u << 1, /**< it is expected behind the deadline */
+    CTXFIT_CHECK_NO_FIT   = 1u << 2  /**< the plan itself does not fit */
+};
 
 /** The answer to a request. @since 0.1.0 */
 typedef struct ctxfit_check {
-    uint32_t struct_size;          /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size;          /**< sizeof of this struct, as CTXFIT_CHECK_INIT sets it */
     uint32_t outcome;              /**< CTXFIT_CHECK_* bits */
     uint64_t overflow_tokens;      /**< beyond the limit; 0 = none */
     uint64_t limit_tokens;         /**< that the request was held against */
@@ -393,7 +407,7 @@ enum {
 
 /** One difference. @since 0.1.0 */
 typedef struct ctxfit_difference {
-    uint32_t struct_size; /**< set by the caller, as by the `*_INIT` macro */
+    uint32_t struct_size; /**< sizeof of this struct, as CTXFIT_DIFFERENCE_INIT sets it */
     uint32_t kind;        /**< CTXFIT_DIFFERS_* */
     uint64_t a;           /**< value in the first plan */
     uint64_t b;           /**< value in the second */
@@ -403,7 +417,7 @@ typedef struct ctxfit_difference {
 #define CTXFIT_DIFFERENCE_INIT { (uint32_t)sizeof(ctxfit_difference), 0, 0, 0, {0}, 0 }
 
 /**
- * What differs between two plans, and why: of the same model and machine under two engines, say. One difference by place; plans
+ * What differs between two plans, and why: of the same model and machine under two engines, say. One difference by index; plans
  * that answer alike have none. No allocation; any number of threads.
  * @return OK, E_NOT_FOUND (past the last difference), E_INVALID_ARG, E_STRUCT_SIZE. @since 0.1.0
  */

@@ -39,7 +39,7 @@ enum { CTXFIT_PROJECTOR_F_HOST = 1u << 0 /**< on the host (--no-mmproj-offload) 
 
 /** How a projector runs; every field: 0 = the engine's default. Names in brackets are llama-server's. @since 0.1.0 */
 typedef struct ctxfit_projector_options {
-    uint32_t struct_size;      /**< set by CTXFIT_PROJECTOR_OPTIONS_INIT */
+    uint32_t struct_size;      /**< sizeof of this struct, as CTXFIT_PROJECTOR_OPTIONS_INIT sets it */
     uint32_t flags;            /**< CTXFIT_PROJECTOR_F_* */
     uint64_t devices;          /**< in a plan: bit n: on device n of the plan; 0 = the first GPU of the host */
     uint32_t flash_attention;  /**< CTXFIT_CHOICE_* (-fa); default: as a plan says, or where the GPU has a kernel */
@@ -64,7 +64,7 @@ enum {
 
 /** What a projector takes. Bytes of a GPU and of the host, each at its largest. @since 0.1.0 */
 typedef struct ctxfit_projector_memory {
-    uint32_t struct_size;        /**< set by CTXFIT_PROJECTOR_MEMORY_INIT */
+    uint32_t struct_size;        /**< sizeof of this struct, as CTXFIT_PROJECTOR_MEMORY_INIT sets it */
     uint32_t flags;              /**< CTXFIT_ENCODER_F_* */
     uint64_t weight_bytes;       /**< on the GPU */
     uint64_t host_weight_bytes;  /**< where it runs on the host */

@@ -55,7 +55,7 @@ enum {
 
 /** What a format is. @since 0.1.0 */
 typedef struct ctxfit_quant_info {
-    uint32_t     struct_size; /**< set by the caller, as by CTXFIT_QUANT_INFO_INIT */
+    uint32_t     struct_size; /**< sizeof of this struct, as CTXFIT_QUANT_INFO_INIT sets it */
     ctxfit_quant quant;       /**< the format itself */
     uint32_t     block_elems; /**< elements per block */
     uint32_t     block_bytes; /**< bytes per block, its own scales included; what rows or tensors add is in ctxfit_quant_tensor_bytes() */
@@ -66,7 +66,7 @@ typedef struct ctxfit_quant_info {
 
 /** Number of formats. Retired ones are not in the list; their ids, names and numbers still resolve. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_quant_count(void);
-/** The id at a place of the list, 0 past the end. @since 0.1.0 */
+/** The id at an index of the list, 0 past the end. @since 0.1.0 */
 CTXFIT_API ctxfit_quant ctxfit_quant_at(uint32_t index);
 /** Name as people write it ("Q4_K", "F16"), "default" for 0, "unknown" otherwise. Never NULL; lives for ever. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_quant_name(ctxfit_quant quant);
@@ -125,7 +125,7 @@ enum {
 
 /** What a file type is. @since 0.1.0 */
 typedef struct ctxfit_file_type_info {
-    uint32_t         struct_size;     /**< set by the caller, as by CTXFIT_FILE_TYPE_INFO_INIT */
+    uint32_t         struct_size;     /**< sizeof of this struct, as CTXFIT_FILE_TYPE_INFO_INIT sets it */
     ctxfit_file_type file_type;       /**< the file type itself */
     uint32_t         ggml_ftype;      /**< number in general.file_type, or UINT32_MAX */
     ctxfit_quant     base;            /**< format that most tensors get */
@@ -139,7 +139,7 @@ typedef struct ctxfit_file_type_info {
  * resolve. @since 0.1.0
  */
 CTXFIT_API uint32_t ctxfit_file_type_count(void);
-/** The id at a place of the list, 0 past the end. @since 0.1.0 */
+/** The id at an index of the list, 0 past the end. @since 0.1.0 */
 CTXFIT_API ctxfit_file_type ctxfit_file_type_at(uint32_t index);
 /**
  * Name ("Q4_K_M"), "default" for 0, "unknown" otherwise; "EXL3" for all of ExLlamaV3's, of which ctxfit_file_type_write_name() says more.

@@ -25,7 +25,7 @@ extern "C" {
 
 /** One row of a listing. @since 0.1.0 */
 typedef struct ctxfit_rank_row {
-    uint32_t         struct_size;               /**< set by the caller; also the stride of arrays */
+    uint32_t         struct_size;               /**< sizeof of this struct, as CTXFIT_RANK_ROW_INIT sets it; also the stride of arrays */
     uint32_t         place;                     /**< in the catalog of models, or of hardware */
     ctxfit_file_type file_type;                 /**< of the model */
     uint32_t         fit;                       /**< CTXFIT_FIT_*: never CTXFIT_FIT_NONE */

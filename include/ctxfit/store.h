@@ -81,7 +81,7 @@ enum {
 
 /** One model of a store. @since 0.1.0 */
 typedef struct ctxfit_stored_info {
-    uint32_t struct_size; /**< bytes of this struct */
+    uint32_t struct_size; /**< sizeof of this struct, as CTXFIT_STORED_INFO_INIT sets it */
     uint32_t flags;       /**< CTXFIT_STORED_F_* */
     uint64_t bytes;       /**< of the files of its weights */
     uint32_t files;       /**< of its weights */
@@ -102,12 +102,12 @@ CTXFIT_API ctxfit_status ctxfit_store_list(uint32_t kind, const char *root, cons
 CTXFIT_API void ctxfit_store_free(ctxfit_store *store);
 /** Number of models; 0 for NULL. @since 0.1.0 */
 CTXFIT_API uint32_t ctxfit_store_count(const ctxfit_store *store);
-/** Name of a model by place, as ctxfit_store_look_up() takes it ("hf:owner/repository:Q4_K_M"), or the path of a file whose repository
+/** Name of a model by index, as ctxfit_store_look_up() takes it ("hf:owner/repository:Q4_K_M"), or the path of a file whose repository
  * cannot be told; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_store_name(const ctxfit_store *store, uint32_t index);
 /** Its GGUF file, of a split one the first shard, or the folder of a checkpoint; NULL past the end. Borrowed. @since 0.1.0 */
 CTXFIT_API const char *ctxfit_store_path(const ctxfit_store *store, uint32_t index);
-/** What is known of a model by place. @return OK; E_NOT_FOUND past the end; E_STRUCT_SIZE; E_INVALID_ARG. @since 0.1.0 */
+/** What is known of a model by index. @return OK; E_NOT_FOUND past the end; E_STRUCT_SIZE; E_INVALID_ARG. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_store_get(const ctxfit_store *store, uint32_t index, ctxfit_stored_info *out);
 
 #ifdef __cplusplus

@@ -375,8 +375,11 @@ class Split(enum.IntEnum):
     """How several devices share a model."""
 
     DEFAULT = 0
+    #: whole layers to each
     LAYER = 1
+    #: the first device has all
     NONE = 2
+    #: rows of each matrix: not modelled, CTXFIT_E_UNSUPPORTED
     ROW = 3
 
 
@@ -465,8 +468,11 @@ class Limit(enum.IntEnum):
 class Basis(enum.IntEnum):
     """Where an estimate comes from."""
 
+    #: there is none: the machine lacks a rate
     UNKNOWN = 0
+    #: formulas whose constants are fitted to measurements of other machines
     CALIBRATED = 1
+    #: a rate that the options state as measured
     MEASURED = 2
 
 
@@ -474,8 +480,11 @@ class Outcome(enum.IntFlag):
     """Outcome of a check, bits."""
 
     OK = 0
+    #: prompt and output are more tokens than the limit
     OVERFLOW = 1
+    #: it is expected behind the deadline
     TOO_SLOW = 2
+    #: the plan itself does not fit
     NO_FIT = 4
 
 

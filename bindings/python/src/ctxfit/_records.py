@@ -751,9 +751,9 @@ class Summary:
     output_device: int
     #: host included, which is the last
     device_count: int
-    #: places of ctxfit_plan_get_constraint()
+    #: entries of ctxfit_plan_get_constraint()
     constraint_count: int
-    #: places of ctxfit_plan_warning()
+    #: entries of ctxfit_plan_warning()
     warning_count: int
     #: True when inputs are kept four times to overlap devices
     pipeline: bool
@@ -781,7 +781,7 @@ class Summary:
     engine: Engine
     #: what runs beside the model; not in the parts above but in their total
     beside_bytes: int
-    #: places of ctxfit_plan_get_beside()
+    #: entries of ctxfit_plan_get_beside()
     beside_count: int
 
     @classmethod
@@ -836,9 +836,9 @@ class PlanEngine:
     available_bytes: int
     #: True when it does not run the sequences that were asked for at the same time
     serial: bool
-    #: this and the next: of a paged cache (vLLM). Groups of layers that each take blocks
+    #: of a paged cache (vLLM): groups of layers that each take blocks
     groups: int
-    #: tokens of a block, in the group with the fewest
+    #: of a paged cache: tokens of a block, in the group with the fewest
     block_tokens: int
     #: GPUs that share each layer
     tensor_ranks: int
@@ -848,15 +848,15 @@ class PlanEngine:
     block_bytes: int
     #: left for the cache on the GPU with the least, at the upper end of what profiling may find
     pool_bytes: int
-    #: in it
+    #: blocks in pool_bytes
     pool_blocks: int
-    #: the same at the lower end
+    #: blocks at the lower end of what profiling may find
     pool_most_blocks: int
     #: what the engine's log calls the size of the cache, from pool_blocks
     pool_tokens: int
     #: from pool_most_blocks
     pool_most_tokens: int
-    #: that one request of the planned context takes
+    #: blocks that one request of the planned context takes
     request_blocks: int
     #: the longest request, up to the planned context, that pool_blocks hold
     longest_tokens: int
@@ -1248,9 +1248,9 @@ class PlaceSummary:
     short_kind: int
     #: not found: the device that lacks memory; None = none
     short_device: Optional[int]
-    #: places of ctxfit_place_reason()
+    #: entries of ctxfit_place_reason()
     reason_count: int
-    #: places of ctxfit_place_get_change()
+    #: entries of ctxfit_place_get_change()
     change_count: int
     #: not found: bytes that it lacks
     short_bytes: int
