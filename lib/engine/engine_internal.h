@@ -114,6 +114,7 @@ typedef struct cfi_page_plan {
     uint32_t      groups;
     uint32_t      group_layers; /* 0 where all layers are one group */
     bool          uniform;      /* they are */
+    bool          promotes;     /* windows are cached as the whole context where pages of latent attention cannot be made one size */
     uint32_t      extra_tokens; /* that a request takes beyond its length */
     cfi_shares    shares;       /* a pool for each window, and how its bytes are divided */
     cfi_page_spec spec[CFI_MAX_PAGE_SPECS];

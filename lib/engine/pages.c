@@ -67,23 +67,63 @@ static ctxfit_status pages_unify(cfi_page_plan *plan, bool pads, ctxfit_error *e
     return CTXFIT_OK;
 }
 
+/* _try_get_full_allocation_fallback_groups(): beside latent attention, whose pages are not padded, windows are cached as the whole context
+ * is, in blocks of as many tokens. */
+static bool pages_promote(cfi_page_plan *plan)
+{
+    uint32_t tokens = 0;
+    bool     latent = false, sliding = false;
+
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const cfi_page_spec *spec = &plan->spec[i];
+
+        if (spec->kind == CFI_PAGE_CHUNKED || spec->kind == CFI_PAGE_STATE || (spec->kind == CFI_PAGE_SLIDING && spec->latent) ||
+            (spec->kind == CFI_PAGE_FULL && tokens != 0 && spec->block_tokens != tokens))
+            return false;
+        tokens = spec->kind == CFI_PAGE_FULL ? spec->block_tokens : tokens;
+        latent |= spec->latent;
+        sliding |= spec->kind == CFI_PAGE_SLIDING;
+    }
+    if (!latent || !sliding)
+        return false;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        cfi_page_spec *spec = &plan->spec[i];
+
+        spec->page_bytes = spec->page_bytes / spec->block_tokens * tokens;
+        spec->block_tokens = tokens;
+        spec->kind = CFI_PAGE_FULL;
+        spec->window = 0;
+    }
+    return true;
+}
+
+static ctxfit_status pages_one_group(cfi_page_plan *plan)
+{
+    plan->uniform = true;
+    plan->groups = 1;
+    for (uint32_t i = 0; i < plan->count; i++)
+        plan->spec[i].groups = i == 0;
+    return CTXFIT_OK;
+}
+
 ctxfit_status cfi_pages_group(cfi_page_plan *plan, bool pads, ctxfit_error *error)
 {
-    uint32_t      least = UINT32_MAX, most = 0;
-    ctxfit_status status;
+    const cfi_page_plan before = *plan;
+    uint32_t            least = UINT32_MAX, most = 0;
+    ctxfit_status       status;
 
     plan->groups = 0;
     plan->group_layers = 0;
     if (plan->count == 0)
         return CTXFIT_OK;
-    if (pages_uniform(plan)) {
-        plan->uniform = true;
-        plan->groups = 1;
-        for (uint32_t i = 0; i < plan->count; i++)
-            plan->spec[i].groups = i == 0;
-        return CTXFIT_OK;
-    }
+    if (pages_uniform(plan))
+        return pages_one_group(plan);
     status = pages_unify(plan, pads, error);
+    if (status == CTXFIT_E_REFUSED && before.promotes) {
+        *plan = before;
+        if (pages_promote(plan))
+            return pages_one_group(plan);
+    }
     if (status != CTXFIT_OK)
         return status;
     for (uint32_t i = 0; i < plan->count; i++) {

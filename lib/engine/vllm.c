@@ -483,5 +483,6 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status != CTXFIT_OK)
         return status;
     cfi_ranks_place(model, machine, run);
+    run->paged.pages.promotes = cfi_vllm_changed(run->release, CFI_VLLM_WINDOWS_PROMOTED);
     return cfi_pages_group(&run->paged.pages, cfi_vllm_changed(run->release, CFI_VLLM_PAGES_PADDED), error);
 }

@@ -122,7 +122,7 @@ static void pages_become_one_size(void **nothing)
     assert_int_equal(states.spec[1].page_bytes, SMALL_PAGE * 2);
     (void)cfi_pages_add(&refused, &latent);
     (void)cfi_pages_add(&refused, &other);
-    assert_int_equal(cfi_pages_group(&refused, true, &error), CTXFIT_E_REFUSED);
+    assert_int_equal(cfi_pages_group(&refused, true, &error), CTXFIT_E_REFUSED); /* before 0.27 */
     memset(&refused, 0, sizeof refused);
     other.page_bytes = 12288;
     latent.latent = false;
@@ -130,6 +130,27 @@ static void pages_become_one_size(void **nothing)
     (void)cfi_pages_add(&refused, &latent);
     (void)cfi_pages_add(&refused, &other);
     assert_int_equal(cfi_pages_group(&refused, false, &error), CTXFIT_E_REFUSED); /* before 0.24 */
+}
+
+/* test_mla_with_incompatible_swa_uses_one_full_allocation_group, test_mla_draft_prefers_standard_layout_when_pages_can_be_unified */
+static void windows_beside_latent_attention_are_promoted_where_pages_do_not_fit(void **nothing)
+{
+    const cfi_page_spec latent = {CFI_PAGE_FULL, 1, 0, 64, 0, 0, true, UINT64_C(64) * 576 * 4}, draft = sliding(1, SMALL_PAGE, 32);
+    const cfi_page_spec indexer = {CFI_PAGE_FULL, 1, 0, 64, 0, 0, true, UINT64_C(64) * 132};
+    cfi_page_plan       plan = {0}, fits = planned_pages((cfi_page_spec[]){full(1, 36864), sliding(1, 36864, 32)}, 2);
+
+    (void)nothing;
+    plan.promotes = true;
+    (void)cfi_pages_add(&plan, &latent);
+    (void)cfi_pages_add(&plan, &indexer);
+    (void)cfi_pages_add(&plan, &draft);
+    assert_int_equal(cfi_pages_group(&plan, true, NULL), CTXFIT_OK);
+    assert_int_equal(plan.groups, 1);
+    assert_int_equal(plan.spec[2].block_tokens, 64);
+    assert_int_equal(plan.spec[2].window, 0);
+    assert_int_equal(block_bytes(&plan), 64 * 576 * 4 + 64 * 132 + 4 * SMALL_PAGE);
+    assert_int_equal(cfi_pages_request_blocks(&plan, 6400, 1024), 100);
+    assert_int_equal(fits.groups, 2);
 }
 
 /* test_unify_kv_cache_spec_page_size_mamba, its cases 1 to 4 */
@@ -224,6 +245,7 @@ int main(void)
         cmocka_unit_test(blocks_are_as_large_as_a_group),
         cmocka_unit_test(a_few_more_layers_of_one_kind_make_the_group_larger),
         cmocka_unit_test(pages_become_one_size),
+        cmocka_unit_test(windows_beside_latent_attention_are_promoted_where_pages_do_not_fit),
         cmocka_unit_test(pages_of_state_are_padded_and_keep_their_blocks),
         cmocka_unit_test(the_fullest_stage_decides_the_blocks),
         cmocka_unit_test(state_takes_the_same_blocks_at_any_length),
