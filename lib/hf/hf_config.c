@@ -255,6 +255,24 @@ static ctxfit_status open_defaults(cfi_hf_config *c)
     return status;
 }
 
+/* DeepSeek-VL2's small decoders are of DeepSeek-V2's class and attend as DeepSeek-OCR's does, which has a class of its own: vLLM 0.33.0
+ * model_executor/models/deepseek_v2.py takes plain attention where there are no latents. */
+static void find_plain_attention(cfi_hf_config *c)
+{
+    const cfi_json_value *use = cfi_hf_get_stated(c, "use_mla");
+    uint64_t              rank;
+
+    if (strcmp(c->arch, "deepseek2") != 0 || cfi_hf_distance(c->family, "latent") == SIZE_MAX ||
+        ((use == NULL || cfi_json_is_true(use)) && cfi_hf_u64(c, "kv_lora_rank", &rank) && rank > 0))
+        return;
+    if (use == NULL && cfi_hf_get_stated(c, "kv_lora_rank") == NULL) /* it is missing, which is another matter */
+        return;
+    c->arch = "deepseek2-ocr";
+    c->family = "deepseek";
+    c->no_latents = true;
+    c->known = false;
+}
+
 const char *cfi_hf_rope_type(const cfi_hf_config *c)
 {
     const char *type = cfi_json_as_text(cfi_json_get(c->rope, "rope_type"), NULL);
@@ -295,6 +313,7 @@ ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len,
     c->inner = find_inner(c->outer);
     find_class_of(c);
     c->status = open_defaults(c);
+    find_plain_attention(c);
     cfi_hf_expect_object(c, "quantization_config");
     if (c->status == CTXFIT_OK)
         find_rope(c);

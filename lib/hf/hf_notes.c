@@ -98,7 +98,8 @@ static void note_unknown(cfi_hf_config *c)
     else if (!c->class_known)
         cfi_hf_note(c, "class '%s' is not known: it is read as one of its model_type '%s', %s", c->class_name, name, c->arch);
     else
-        cfi_hf_note(c, "llama.cpp knows no '%s': it is read as %s, whose shape it has", name, c->arch);
+        cfi_hf_note(c, "llama.cpp knows no '%s'%s: it is read as %s, whose shape it has", name,
+                    c->no_latents ? " without latent attention" : "", c->arch);
     note_unread_keys(c, c->inner != NULL ? c->inner : c->outer);
 }
 

@@ -1,5 +1,7 @@
 /* What no row of hf_rules.def can say of a family: a function each, the table of them at the end.
  * Source, unless stated: llama.cpp b10472 (2026-08-18) conversion/<name>.py. */
+#include <inttypes.h>
+
 #include "hf_internal.h"
 
 static bool is_full(const char *kind) { return kind != NULL && (strcmp(kind, "full_attention") == 0 || strcmp(kind, "attention") == 0); }
@@ -386,16 +388,63 @@ static void special_qwen_next(cfi_hf_line *line)
         }
 }
 
+/* Every mamba_step-th layer attends, the middle one of each group; of few layers the last: conversion/plamo.py Plamo2Model. */
+static void special_plamo2(cfi_hf_line *line)
+{
+    const cfi_hf_config *c = line->c;
+    const uint64_t       step = cfi_max_u64(cfi_hf_u64_or(c, "mamba_step", 2), 1);
+    const bool           mamba = cfi_hf_get(c, "mamba_enabled") == NULL || cfi_hf_true(c, "mamba_enabled");
+    uint64_t            *list = cfi_hf_layer_list(line, 2 * (uint64_t)c->layers);
+
+    if (list == NULL)
+        return;
+    for (uint32_t i = 0; i < c->layers; i++) {
+        const bool attends = !mamba || (c->layers <= step / 2 ? i == c->layers - 1 : i % step == step / 2);
+
+        list[i] = attends ? cfi_hf_u64_or(c, "num_attention_heads", 32) : 0;
+        list[c->layers + i] = attends ? cfi_hf_u64_or(c, "num_key_value_heads", 4) : 0;
+    }
+    cfi_hf_set_list(line, "attention.head_count", list, c->layers);
+    cfi_hf_set_list(line, "attention.head_count_kv", list + c->layers, c->layers);
+}
+
+/* Widths are multiples of the divisor next to the multiplied width, never a tenth below it: conversion/openelm.py _make_divisible(). */
+static void special_openelm(cfi_hf_line *line)
+{
+    const cfi_hf_config *c = line->c;
+    const uint64_t       divisor = cfi_hf_u64_or(c, "ffn_dim_divisor", 256);
+    cfi_json_iter        it = cfi_json_items(cfi_hf_get(c, "ffn_multipliers"));
+    uint64_t            *list = cfi_hf_layer_list(line, c->layers);
+    double               width = (double)cfi_hf_u64_or(c, "model_dim", 0), multiplier;
+
+    if (list == NULL || it.left == 0 || divisor == 0 || divisor > UINT32_MAX)
+        return;
+    for (uint32_t i = 0; i < c->layers; i++) {
+        double wanted;
+
+        if (!cfi_json_next(&it) || !cfi_json_as_number(it.value, &multiplier) || !(multiplier > 0 && multiplier < 1024)) {
+            cfi_hf_fail(line->c, CTXFIT_E_MALFORMED, "'ffn_multipliers': expected %" PRIu32 " numbers above 0, one for each layer",
+                        c->layers);
+            return;
+        }
+        wanted = multiplier * width;
+        list[i] = cfi_max_u64(divisor, (uint64_t)(wanted + (double)divisor / 2) / divisor * divisor);
+        list[i] += (double)list[i] < 0.9 * wanted ? divisor : 0;
+    }
+    cfi_hf_set_list(line, "feed_forward_length", list, c->layers);
+}
+
 static const struct special {
     char family[16];
     void (*apply)(cfi_hf_line *line);
 } specials[] = {
-    {"deci", special_deci},               {"deepseek32", special_deepseek32},         {"deepseek4", special_deepseek4},
-    {"falcon", special_falcon},           {"gemma4", special_gemma4},                 {"granite_hybrid", special_granite_hybrid},
-    {"hunyuan", special_hunyuan},         {"hunyuan_moe", special_hunyuan},           {"kimi_linear", special_kimi_linear},
-    {"lfm2", special_lfm2},               {"llama4", special_llama4},                 {"mamba", special_mamba},
-    {"mimo2", special_mimo2},             {"minicpm3", special_longrope},             {"nemotron_h", special_nemotron_h},
-    {"phi3", special_longrope},           {"qwen_next", special_qwen_next},           {"step35", special_step35},
+    {"deci", special_deci},                   {"deepseek32", special_deepseek32},       {"deepseek4", special_deepseek4},
+    {"falcon", special_falcon},               {"gemma4", special_gemma4},               {"granite_hybrid", special_granite_hybrid},
+    {"hunyuan", special_hunyuan},             {"hunyuan_moe", special_hunyuan},         {"kimi_linear", special_kimi_linear},
+    {"lfm2", special_lfm2},                   {"llama4", special_llama4},               {"mamba", special_mamba},
+    {"mimo2", special_mimo2},                 {"minicpm3", special_longrope},           {"nemotron_h", special_nemotron_h},
+    {"openelm", special_openelm},             {"phi3", special_longrope},               {"plamo2", special_plamo2},
+    {"qwen_next", special_qwen_next},         {"step35", special_step35},
 };
 
 void cfi_hf_apply_special(cfi_hf_line *line)
