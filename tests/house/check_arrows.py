@@ -46,8 +46,19 @@ def check_source(path, module, public):
     return bad
 
 
+def check_page(page):
+    """The page for people states the same modules and arrows."""
+    text = page.read_text()
+    tree, block = (re.findall(r"```\n(.*?)```", text, re.S) + ["", ""])[:2]
+    bad = [f"{page.name}: lib/{m} is not in its tree" for m in ARROWS if not re.search(rf"^lib/{m}\s", tree, re.M)]
+    stated = {m: to.split(", ") for m, to in re.findall(r"(\w+): +((?:\w+, )*\w+)", block)}
+    if stated != {m: to for m, to in ARROWS.items() if to}:
+        bad.append(f"{page.name}: states other arrows than {pathlib.Path(__file__).name}")
+    return bad
+
+
 def main():
-    bad, files = [], 0
+    bad, files = check_page(ROOT / "docs" / "house.md"), 0
     names = {}
     for module in sorted(p.name for p in (ROOT / "lib").iterdir() if p.is_dir() and p.name != "cmake"):
         if module not in ARROWS:
