@@ -323,6 +323,12 @@ uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_op
     return CFI_ALL_DEVICES(machine->count);
 }
 
+uint32_t cfi_engine_usual_sequences(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_choice *engine,
+                                    const cfi_engine_machine *machine)
+{
+    return engine->id == CFI_ENGINE_OLLAMA ? cfi_ollama_usual_sequences(model, options, engine->release, machine) : 1;
+}
+
 uint32_t cfi_engine_most_sequences(const ctxfit_model *model, const cfi_engine_choice *engine)
 {
     return engine->id == CFI_ENGINE_OLLAMA && cfi_ollama_serial(model, engine->release) ? 1 : engine_traits[engine->id].most_sequences;

@@ -10,6 +10,7 @@
 #define CFI_ALL_DEVICES(count) ((count) >= 64 ? UINT64_MAX : (UINT64_C(1) << (count)) - 1)
 #define CFI_CTX_STEP      256u /* llama.cpp pads contexts to it: b10472 src/llama-context.cpp:285 */
 #define CFI_OLLAMA_VISION_CTX 2048u /* server/sched.go:174 */
+#define CFI_LAYERS_ESTIMATED (UINT32_MAX - 1)
 #define CFI_MAX_SEQUENCES 256u /* LLAMA_MAX_SEQ, llama.cpp b10472 src/llama-cparams.h:8 */
 
 typedef enum cfi_engine_id {
@@ -62,7 +63,8 @@ struct cfi_engine_machine {
     uint32_t                 count;
     uint64_t                 host_free; /* 0: not stated */
     const cfi_engine_machine *whole;    /* where these are only the devices that take part; NULL: these are all */
-    uint32_t                 fit_gpu_layers;        /* what the fitter of a llama-server leaves on GPUs; 0: all, as gpu_layers */
+    uint32_t                 fit_gpu_layers;        /* what the fitter of a llama-server leaves on GPUs; 0: all, as gpu_layers;
+                                                     * CFI_LAYERS_ESTIMATED: as many as the engine's own estimate says */
     uint32_t                 fit_cpu_expert_layers; /* and of how many front layers it keeps the experts on the host */
     const cfi_engine_speculation *speculation;      /* NULL: nothing drafts */
     bool                     projector;             /* a file of one is beside the model */
@@ -328,7 +330,10 @@ ctxfit_status      cfi_settings_check(const ctxfit_plan_options *options, const 
 /* Bit d: device d takes part. Engines that place a model by themselves may leave some out. Reads `options` as cfi_engine_resolve_on(). */
 uint64_t cfi_engine_participants(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_choice *engine,
                                  const cfi_engine_machine *machine);
-/* The most sequences that the engine runs at the same time with this model. */
+/* How many sequences the engine runs at the same time where nothing is said. */
+uint32_t cfi_engine_usual_sequences(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_choice *engine,
+                                    const cfi_engine_machine *machine);
+/* The most that it runs with this model. */
 uint32_t cfi_engine_most_sequences(const ctxfit_model *model, const cfi_engine_choice *engine);
 /* Resolves a request by the rules of the engine's version. ctx_tokens CTXFIT_CTX_LARGEST is the caller's to replace before. */
 ctxfit_status cfi_engine_resolve_on(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
@@ -568,6 +573,44 @@ uint32_t      cfi_ollama_sequences(const ctxfit_model *model, const ctxfit_plan_
 /* What ran models before llama-server did. The rest of cfi_engine_resolve_ollama(). */
 ctxfit_status cfi_ollama_resolve_runner(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                         cfi_run *run, ctxfit_error *error);
+
+/* What an estimate of the releases before llama-server is made for. */
+typedef struct cfi_ollama_load {
+    const ctxfit_model *model;
+    uint32_t     release;
+    uint32_t     sequences;
+    uint64_t     ctx_tokens;    /* of all sequences */
+    uint64_t     batch;
+    uint64_t     window_tokens; /* that layers with windows count with; 0: as the others */
+    uint64_t     overhead;      /* kept free of each GPU */
+    ctxfit_quant kv;
+    uint32_t     requested;     /* layers; UINT32_MAX: as many as fit */
+    bool         flash;
+    bool         measured;      /* its own engine tells what a graph takes: none is estimated */
+    bool         spread;
+} cfi_ollama_load;
+
+typedef struct cfi_ollama_layout {
+    uint64_t mask;                   /* GPUs that have layers */
+    uint64_t bytes;                  /* that it takes of them */
+    uint64_t kv_bytes;               /* what it counts: caches, */
+    uint64_t full_bytes;             /* a graph with all layers on GPUs, */
+    uint64_t partial_bytes;          /* and with some */
+    uint32_t layers;                 /* on GPUs, the output layer being one */
+    uint32_t count[CFI_MAX_DEVICES]; /* of each GPU */
+    bool     all;                    /* as many as there are, or were asked for */
+} cfi_ollama_layout;
+
+void cfi_ollama_place(const cfi_ollama_load *load, const cfi_engine_machine *machine, cfi_ollama_layout *out);
+/* What that keeps free of a GPU. */
+uint64_t cfi_ollama_reserve(uint32_t backend, uint64_t overhead_bytes);
+/* Bytes of a graph with all layers on GPUs, and with some; `kv_bytes`: of all caches, without windows. */
+void cfi_ollama_graph(const cfi_ollama_load *load, uint64_t kv_bytes, uint64_t *out_full, uint64_t *out_partial);
+/* GPUs that the runners use, and how many requests they run at the same time where nothing is said. */
+uint64_t cfi_ollama_runner_participants(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
+                                        const cfi_engine_machine *machine);
+uint32_t cfi_ollama_usual_sequences(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
+                                    const cfi_engine_machine *machine);
 
 /* Its rules as its own tests ask for them. */
 uint64_t cfi_ollama_default_ctx(uint64_t total_bytes);

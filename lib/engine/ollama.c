@@ -302,7 +302,6 @@ uint64_t cfi_ollama_ctx(const ctxfit_model *model, const ctxfit_plan_options *op
     return tokens;
 }
 
-/* The estimate is llama-server's placement; what came before placed by others, which are not followed here. */
 uint64_t cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
                                         const cfi_engine_machine *machine)
 {
@@ -311,6 +310,8 @@ uint64_t cfi_engine_ollama_participants(const ctxfit_model *model, const ctxfit_
 
     if (options->gpu_layers == CTXFIT_GPU_LAYERS_NONE)
         return CFI_ALL_DEVICES(machine->count);
+    if (!cfi_ollama_changed(release, CFI_OLLAMA_LLAMA_SERVER))
+        return cfi_ollama_runner_participants(model, options, release, machine);
     if (!cfi_mul_u64(cfi_ollama_ctx(model, options, machine, release, &notes), cfi_ollama_sequences(model, options, release), &whole))
         whole = UINT64_MAX;
     return cfi_ollama_participants(machine, cfi_ollama_predicted(model, whole), (options->flags & CTXFIT_PLAN_F_SPREAD) != 0);

@@ -185,31 +185,119 @@ static ctxfit_status resolve_own(const ctxfit_model *model, const ctxfit_plan_op
     return status == CTXFIT_OK ? own_context(model, server, arch, run, error) : status;
 }
 
+/* ---- both ---- */
+/* A request as the runners get it. */
+typedef struct runner_request {
+    const own_arch     *own; /* NULL: llama.cpp */
+    ctxfit_plan_options server;
+    cfi_engine_notes    notes;
+} runner_request;
+
+static void runner_request_of(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                              uint32_t release, runner_request *out)
+{
+    ctxfit_plan_options *server = &out->server;
+    uint64_t             ctx;
+
+    memset(&out->notes, 0, sizeof out->notes);
+    ctx = cfi_ollama_ctx(model, options, machine, release, &out->notes);
+    out->own = runner_own(model, machine, release);
+    *server = *options;
+    server->sequences = cfi_ollama_sequences(model, options, release);
+    server->outputs_max = 0;
+    server->batch_tokens = options->batch_tokens != 0 ? options->batch_tokens : RUNNER_BATCH;
+    if (cfi_ollama_changed(release, CFI_OLLAMA_BATCH_IN_CTX))
+        server->batch_tokens = (uint32_t)cfi_min_u64(server->batch_tokens, ctx);
+    server->flash_attention = runner_flash(model, options, release, out->own != NULL);
+    server->kv_key = server->kv_value = runner_cache_type(model, options, release, server->flash_attention);
+    out->notes.serial = options->sequences > server->sequences;
+    out->notes.cache_plain = options->kv_key != CTXFIT_QUANT_DEFAULT && options->kv_key != server->kv_key;
+    if (!cfi_mul_u64(ctx, server->sequences, &server->ctx_tokens))
+        server->ctx_tokens = UINT64_MAX;
+}
+
+static void runner_place(const ctxfit_model *model, const runner_request *r, const cfi_engine_machine *machine, uint32_t release,
+                         cfi_ollama_layout *out)
+{
+    cfi_ollama_load load = {.model = model, .release = release, .sequences = r->server.sequences, .ctx_tokens = r->server.ctx_tokens};
+
+    if (cfi_ollama_changed(release, CFI_OLLAMA_ESTIMATE_2048) && !cfi_ollama_changed(release, CFI_OLLAMA_FEWEST_GPUS))
+        load.ctx_tokens = cfi_max_u64(load.ctx_tokens, 2048);
+    load.batch = cfi_min_u64(r->server.batch_tokens, load.ctx_tokens);
+    if (r->own != NULL) /* GraphSize knows the windows of these alone */
+        load.window_tokens = runner_arch_is(model, "gpt-oss", "gptoss", "gptoss") ? r->own->kept
+                             : runner_arch_is(model, "gemma3", "gemma3", "gemma3") ? model->extent.window_tokens
+                                                                                     : 0;
+    load.overhead = r->server.overhead_bytes;
+    load.kv = r->server.kv_key;
+    load.requested = r->server.gpu_layers != 0 ? r->server.gpu_layers : UINT32_MAX;
+    load.flash = r->server.flash_attention == CTXFIT_CHOICE_ON;
+    load.measured = r->own != NULL && cfi_ollama_changed(release, CFI_OLLAMA_MEASURED);
+    load.spread = (r->server.flags & CTXFIT_PLAN_F_SPREAD) != 0;
+    cfi_ollama_place(&load, machine, out);
+}
+
+uint64_t cfi_ollama_runner_participants(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
+                                        const cfi_engine_machine *machine)
+{
+    runner_request    r;
+    cfi_ollama_layout layout;
+
+    runner_request_of(model, options, machine, release, &r);
+    runner_place(model, &r, machine, release, &layout);
+    return layout.mask != 0 ? layout.mask : CFI_ALL_DEVICES(machine->count);
+}
+
+/* server/sched.go: 4, then 2 where they fit the GPUs whole, and on a host without GPUs; else 1 */
+uint32_t cfi_ollama_usual_sequences(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release,
+                                    const cfi_engine_machine *machine)
+{
+    ctxfit_plan_options several = *options;
+    runner_request      r;
+    cfi_ollama_layout   layout;
+
+    several.sequences = cfi_ollama_changed(release, CFI_OLLAMA_TWO_PARALLEL) ? 2 : 4;
+    if (cfi_ollama_changed(release, CFI_OLLAMA_ONE_PARALLEL) || cfi_ollama_serial(model, release) || options->gpu_layers != 0 ||
+        options->ctx_tokens == CTXFIT_CTX_LARGEST)
+        return 1;
+    runner_request_of(model, &several, machine, release, &r);
+    runner_place(model, &r, machine, release, &layout);
+    return machine->count == 0 || layout.all ? several.sequences : 1;
+}
+
+/* How many layers go to GPUs, and which; where the request says how many, or only some of them fit and that is not asked here, by free
+ * memory. */
+static void runner_set_layers(const ctxfit_model *model, const cfi_engine_machine *machine, uint32_t release, runner_request *r)
+{
+    cfi_ollama_layout layout;
+
+    if (machine->fit_gpu_layers != 0 && machine->fit_gpu_layers != CFI_LAYERS_ESTIMATED) {
+        r->server.gpu_layers = machine->fit_gpu_layers;
+        return;
+    }
+    if (r->server.gpu_layers != 0 || machine->count == 0 || (r->own != NULL && cfi_ollama_changed(release, CFI_OLLAMA_MEASURED)))
+        return;
+    runner_place(model, r, machine, release, &layout);
+    r->notes.predicted = layout.bytes;
+    r->notes.available = cfi_ollama_available(machine, CFI_ALL_DEVICES(machine->count));
+    if (!layout.all && machine->fit_gpu_layers == 0)
+        return;
+    r->server.gpu_layers = layout.layers > 0 ? layout.layers : CTXFIT_GPU_LAYERS_NONE;
+    for (uint32_t d = 0; d < machine->count && machine->count > 1 && machine->count <= CTXFIT_MAX_SPLIT; d++)
+        r->server.tensor_split[d] = layout.count[d];
+}
+
 ctxfit_status cfi_ollama_resolve_runner(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                         cfi_run *run, ctxfit_error *error)
 {
-    const own_arch     *own = runner_own(model, machine, run->release);
-    ctxfit_plan_options server = *options;
-    cfi_engine_notes    notes = {0};
-    uint64_t            ctx = cfi_ollama_ctx(model, options, machine, run->release, &notes);
-    ctxfit_status       status;
+    runner_request r;
+    ctxfit_status  status;
 
-    server.sequences = cfi_ollama_sequences(model, options, run->release);
-    server.outputs_max = 0;
-    server.batch_tokens = options->batch_tokens != 0 ? options->batch_tokens : RUNNER_BATCH;
-    if (cfi_ollama_changed(run->release, CFI_OLLAMA_BATCH_IN_CTX))
-        server.batch_tokens = (uint32_t)cfi_min_u64(server.batch_tokens, ctx);
-    server.flash_attention = runner_flash(model, options, run->release, own != NULL);
-    server.kv_key = server.kv_value = runner_cache_type(model, options, run->release, server.flash_attention);
-    notes.serial = options->sequences > server.sequences;
-    notes.cache_plain = options->kv_key != CTXFIT_QUANT_DEFAULT && options->kv_key != server.kv_key;
-    if (!cfi_mul_u64(ctx, server.sequences, &server.ctx_tokens))
-        server.ctx_tokens = UINT64_MAX;
-    if (machine->fit_gpu_layers != 0)
-        server.gpu_layers = machine->fit_gpu_layers;
-    status = own != NULL ? resolve_own(model, &server, machine, own, run, error)
-                         : resolve_vendored(model, &server, machine, run, error);
-    run->notes = notes;
+    runner_request_of(model, options, machine, run->release, &r);
+    runner_set_layers(model, machine, run->release, &r);
+    status = r.own != NULL ? resolve_own(model, &r.server, machine, r.own, run, error)
+                           : resolve_vendored(model, &r.server, machine, run, error);
+    run->notes = r.notes;
     run->overrides = options->overrides;
     return status;
 }

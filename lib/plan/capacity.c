@@ -21,6 +21,8 @@ static uint64_t gpu_reserve(const cfi_question *q, uint32_t at, const ctxfit_dev
         return stated == CTXFIT_RESERVE_NONE ? 0 : stated;
     if (q->engine.id == CFI_ENGINE_EXLLAMAV3)
         return cfi_exl3_reserve(q->engine.release, at);
+    if (q->engine.id == CFI_ENGINE_OLLAMA && !cfi_ollama_changed(q->engine.release, CFI_OLLAMA_LLAMA_SERVER))
+        return cfi_ollama_reserve(device->backend, q->options.overhead_bytes);
     /* The budget of unified memory already leaves room for everything else. */
     return device->kind == CTXFIT_DEVICE_UNIFIED ? 0 : DEFAULT_RESERVE_BYTES;
 }

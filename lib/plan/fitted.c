@@ -75,8 +75,14 @@ static ctxfit_status fit_layers(const fit_search *s, uint32_t cpu_expert_layers)
     return try_fit(s, fits_at > 0 ? fits_at : CTXFIT_GPU_LAYERS_NONE, cpu_expert_layers, &fits);
 }
 
-/* The runners before llama-server knew nothing but layers. */
-static bool fits_experts(const cfi_question *q)
+/* What ran models before llama-server: layers alone, and those by an estimate, where its own engine did not measure them. */
+static bool estimates(const cfi_question *q, const cfi_answer *answer)
+{
+    return !cfi_ollama_changed(q->engine.release, CFI_OLLAMA_LLAMA_SERVER) &&
+           !(answer->run.own_graph && cfi_ollama_changed(q->engine.release, CFI_OLLAMA_MEASURED));
+}
+
+static bool moves_experts(const cfi_question *q)
 {
     return q->model->info.experts > 0 && cfi_ollama_changed(q->engine.release, CFI_OLLAMA_LLAMA_SERVER);
 }
@@ -87,12 +93,22 @@ ctxfit_status cfi_plan_answer_fitted(cfi_question *q, uint64_t ctx_tokens, uint3
     bool             fits = false;
     ctxfit_status    status = cfi_plan_answer(q, ctx_tokens, sequences, out, error);
 
-    if (status != CTXFIT_OK || q->engine.id != CFI_ENGINE_OLLAMA || q->options.gpu_layers != 0 || fits_gpus(q, out))
+    if (status != CTXFIT_OK || q->engine.id != CFI_ENGINE_OLLAMA || q->options.gpu_layers != 0)
         return status;
-    if (fits_experts(q)) {
+    if (estimates(q, out)) {
+        const uint32_t all = out->run.gpu_layers;
+
+        status = try_fit(&s, CFI_LAYERS_ESTIMATED, 0, &fits);
+        if (status == CTXFIT_OK && out->run.gpu_layers == all)
+            q->fit_gpu_layers = 0;
+        return status;
+    }
+    if (fits_gpus(q, out))
+        return status;
+    if (moves_experts(q)) {
         status = fit_experts(&s, &fits);
         if (status != CTXFIT_OK || fits)
             return status;
     }
-    return fit_layers(&s, fits_experts(q) ? q->model->info.layers : 0);
+    return fit_layers(&s, moves_experts(q) ? q->model->info.layers : 0);
 }

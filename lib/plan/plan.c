@@ -243,10 +243,17 @@ static void fill_stored(ctxfit_plan *plan, const ctxfit_model *model)
                          : stored == CFI_STORED_ESTIMATED ? cfi_model_all_stored_bytes(model) : UINT64_MAX;
 }
 
+static uint32_t usual_sequences(const cfi_question *q)
+{
+    const cfi_engine_machine machine = cfi_plan_machine(q);
+
+    return q->options.sequences != 0 ? q->options.sequences : cfi_engine_usual_sequences(q->model, &q->options, &q->engine, &machine);
+}
+
 static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error *error)
 {
     uint64_t      limit[CFI_MAX_PLAN_DEVICES], least = CFI_NO_LIMIT;
-    uint32_t      sequences = q->options.sequences != 0 ? q->options.sequences : 1;
+    uint32_t      sequences = usual_sequences(q);
     bool          solve = (q->options.flags & CTXFIT_PLAN_F_NO_LIMITS) == 0;
     uint64_t      planned;
     ctxfit_status status = CTXFIT_OK;
