@@ -231,21 +231,8 @@ static bool add_to_group(exl3_run *run, size_t tensor, uint32_t block, const exl
 static ctxfit_quant format_of_halves(uint32_t halves)
 {
     static const uint8_t by_halves[MOST_HALVES + 1] = {
-#define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of)
-#define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of)
-#define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of)
 #define CFI_TRELLIS(id, name, halves, source, as_of) [halves] = id,
-#define CFI_KV(id, name, bits, source, as_of)
-#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of)
-#define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_HF
-#undef CFI_TRELLIS
-#undef CFI_KV
-#undef CFI_CACHE
-#undef CFI_RETIRED
     };
 
     return by_halves[halves];

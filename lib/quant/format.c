@@ -19,18 +19,8 @@ enum {
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) CFI_GGML(id, name, number, elems, bytes, layout, 0, 0, 0)
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) \
     CFI_GGML(id, name, 0, elems, bytes, layout, 0, 0, 0)
-#define CFI_TRELLIS(id, name, halves, source, as_of)
-#define CFI_KV(id, name, bits, source, as_of)
 #define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) CFI_GGML(id, name, 0, elems, bytes, layout, 0, 0, 0)
-#define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_HF
-#undef CFI_TRELLIS
-#undef CFI_KV
-#undef CFI_CACHE
-#undef CFI_RETIRED
 
 #define TRELLIS_PADDING 128u /* exllamav3 modules/linear.py, pad_to */
 #define KV_GROUP        32u
@@ -50,56 +40,28 @@ static const cfi_quant_format format_by_id[] = {
     [id] = {#name, elems, bytes, row, 0, 0, 0, 0, 0, 0, UINT32_MAX, HF | KV},
 #define CFI_RETIRED(id, name, number, source, as_of) [id] = {#name, 0, 0, 0, 0, 0, 0, 0, 0, 0, number, GGML | CTXFIT_QUANT_F_RETIRED},
 #include "formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_HF
-#undef CFI_TRELLIS
-#undef CFI_KV
-#undef CFI_CACHE
-#undef CFI_RETIRED
 };
 
 /* The list of ctxfit_quant_at(), in the order of the table. */
 static const uint8_t live_ids[] = {
-#define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) id,
-#define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) id,
-#define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) id,
-#define CFI_TRELLIS(id, name, halves, source, as_of) id,
-#define CFI_KV(id, name, bits, source, as_of) id,
-#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) id,
-#define CFI_RETIRED(id, name, number, source, as_of)
+#define CFI_GGML(id, name, ...) id,
+#define CFI_IK CFI_GGML
+#define CFI_HF CFI_GGML
+#define CFI_TRELLIS CFI_GGML
+#define CFI_KV CFI_GGML
+#define CFI_CACHE CFI_GGML
 #include "formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_HF
-#undef CFI_TRELLIS
-#undef CFI_KV
-#undef CFI_CACHE
-#undef CFI_RETIRED
 };
 
-#define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of)
-#define CFI_TRELLIS(id, name, halves, source, as_of)
-#define CFI_KV(id, name, bits, source, as_of)
-#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of)
 static const uint8_t id_by_ggml[] = {
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) [number] = id,
-#define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of)
 #define CFI_RETIRED(id, name, number, source, as_of) [number] = id,
 #include "formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_RETIRED
 };
 
 static const uint8_t id_by_ik[] = {
-#define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of)
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) [number] = id,
-#define CFI_RETIRED(id, name, number, source, as_of)
 #include "formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_RETIRED
 };
 #undef CFI_HF
 #undef CFI_TRELLIS

@@ -8,21 +8,14 @@
 /* ---- formats ---- */
 /* CFI_QUANT_Q4_K and so on: the ids of formats.def by name. */
 enum {
-#define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) CFI_QUANT_##name = id,
-#define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) CFI_QUANT_##name = id,
-#define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) CFI_QUANT_##name = id,
-#define CFI_TRELLIS(id, name, halves, source, as_of) CFI_QUANT_##name = id,
-#define CFI_KV(id, name, bits, source, as_of) CFI_QUANT_##name = id,
-#define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) CFI_QUANT_##name = id,
-#define CFI_RETIRED(id, name, number, source, as_of) CFI_QUANT_##name = id,
+#define CFI_GGML(id, name, ...) CFI_QUANT_##name = id,
+#define CFI_IK CFI_GGML
+#define CFI_HF CFI_GGML
+#define CFI_TRELLIS CFI_GGML
+#define CFI_KV CFI_GGML
+#define CFI_CACHE CFI_GGML
+#define CFI_RETIRED CFI_GGML
 #include "quant/formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_HF
-#undef CFI_TRELLIS
-#undef CFI_KV
-#undef CFI_CACHE
-#undef CFI_RETIRED
     CFI_QUANT_NONE = 0
 };
 

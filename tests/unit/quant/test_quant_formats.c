@@ -27,13 +27,6 @@ static const format_fact facts[] = {
 #define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) {#name, id, UINT32_MAX, elems, bytes, KIND_HF, source, as_of},
 #define CFI_RETIRED(id, name, number, source, as_of) {#name, id, number, 0, 0, KIND_RETIRED, source, as_of},
 #include "quant/formats.def"
-#undef CFI_GGML
-#undef CFI_IK
-#undef CFI_HF
-#undef CFI_TRELLIS
-#undef CFI_KV
-#undef CFI_CACHE
-#undef CFI_RETIRED
 };
 
 static void every_row_is_ordered_unique_and_sourced(void **state)
