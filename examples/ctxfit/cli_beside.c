@@ -203,15 +203,22 @@ static void gather_adapters(gathering *g, const char *names, bool scaled)
     }
 }
 
+static void say_counted(const char *what, const char *path)
+{
+    fprintf(stderr, "ctxfit: note: the model's %s: ", what);
+    cli_put(stderr, path);
+    fputc('\n', stderr);
+}
+
 /* What a model of Ollama brings along, where the command line does not name another. */
 static void gather_parts(gathering *g, const cli_parts *parts)
 {
     if (parts->projector[0] != '\0' && g->request->beside.projector == NULL && !g->request->beside.no_projector) {
-        fprintf(stderr, "ctxfit: note: the model's projector is counted (--no-mmproj leaves it out)\n");
+        say_counted("projector is counted (--no-mmproj leaves it out)", parts->projector);
         gather_projector(g, parts->projector);
     }
     for (uint32_t i = 0; i < parts->adapter_count && g->fault->status == CTXFIT_OK; i++) {
-        fprintf(stderr, "ctxfit: note: the model's adapter is counted\n");
+        say_counted("adapter is counted", parts->adapter[i]);
         gather_adapter(g, parts->adapter[i]);
     }
 }

@@ -34,8 +34,11 @@ ctxfit_status cli_open_gguf(const cli_model_source *source, ctxfit_model **out, 
         /* A download under way, or a header that was cut off on purpose: a plan needs no more. */
         options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
         if (ctxfit_gguf_open(source->name, &options, NULL, &gguf, NULL) == CTXFIT_OK) {
-            cli_clean(error->message);
-            fprintf(stderr, "ctxfit: note: %s; the header is enough for a plan\n", error->message);
+            fputs("ctxfit: note: '", stderr);
+            cli_put(stderr, source->name);
+            fputs("': ", stderr);
+            cli_put(stderr, error->message);
+            fputs("; the header is enough for a plan\n", stderr);
             status = CTXFIT_OK;
         }
     }

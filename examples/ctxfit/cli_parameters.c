@@ -45,36 +45,51 @@ typedef struct known_parameter {
     uint32_t bit; /* CTXFIT_PARAMETER_*; 0: options have no such thing */
 } known_parameter;
 
-/* What becomes of a parameter. Of options NULL nothing was set. */
-static const char *fate_of(const known_parameter *known, int64_t value, const ctxfit_plan_options *options, bool ollama, uint32_t set)
+/* What was applied, and what of it is said. */
+typedef struct applying {
+    const char                *model;
+    parameters                 p;
+    const ctxfit_plan_options *options; /* NULL: nothing was set */
+    bool                       ollama;
+    uint32_t                   set; /* CTXFIT_PARAMETER_* */
+    FILE                      *notes;
+} applying;
+
+static const char *fate_of(const applying *a, const known_parameter *known, int64_t value)
 {
     const char *odd = odd_value(known->name, value);
 
     if (known->bit == 0)
         return "not counted";
-    if (!ollama || (options == NULL && odd == NULL))
+    if (!a->ollama || (a->options == NULL && odd == NULL))
         return "counted under --engine ollama only";
-    if (options != NULL && (set & known->bit) == 0)
+    if (a->options != NULL && (a->set & known->bit) == 0)
         return "not counted: the request states it";
     return odd != NULL ? odd : "counted";
 }
 
-static void say_parameter(const parameters *p, const known_parameter *known, const ctxfit_plan_options *options, bool ollama, uint32_t set,
-                          FILE *notes)
+static void say_owner(const char *model, FILE *notes)
 {
-    const ctxfit_modelfile *file = file_of(p, known->name);
+    fputs("ctxfit: note: ", notes);
+    cli_put(notes, model);
+    fputs(" has PARAMETER ", notes);
+}
+
+static void say_parameter(const applying *a, const known_parameter *known)
+{
+    const ctxfit_modelfile *file = file_of(&a->p, known->name);
     int64_t                 value;
 
     if (file == NULL)
         return;
+    say_owner(a->model, a->notes);
     if (ctxfit_modelfile_get_i64(file, known->name, &value) == CTXFIT_OK) {
-        fprintf(notes, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", known->name, (long long)value,
-                fate_of(known, value, options, ollama, set));
+        fprintf(a->notes, "%s %lld: %s\n", known->name, (long long)value, fate_of(a, known, value));
         return;
     }
-    fprintf(notes, "ctxfit: note: PARAMETER %s '", known->name);
-    cli_put(notes, last_value(file, known->name));
-    fputs("' is no whole number: not counted\n", notes);
+    fprintf(a->notes, "%s '", known->name);
+    cli_put(a->notes, last_value(file, known->name));
+    fputs("' is no whole number: not counted\n", a->notes);
 }
 
 static bool is_ollama(const ctxfit_plan_options *options)
@@ -89,18 +104,16 @@ void cli_apply_parameters(const char *model, ctxfit_plan_options *options, FILE 
     static const known_parameter known[] = {{"num_ctx", CTXFIT_PARAMETER_NUM_CTX}, {"num_batch", CTXFIT_PARAMETER_NUM_BATCH},
                                             {"num_gpu", CTXFIT_PARAMETER_NUM_GPU}, {"main_gpu", 0}, {"num_thread", 0},
                                             {"use_mmap", CTXFIT_PARAMETER_USE_MMAP}};
-    const bool                   ollama = options == NULL || is_ollama(options);
-    parameters                   p;
-    uint32_t                     set = 0;
+    applying a = {model, {NULL, NULL}, options, options == NULL || is_ollama(options), 0, notes};
 
-    if (cli_find_modelfile(model, &p.own, &p.base)) {
+    if (cli_find_modelfile(model, &a.p.own, &a.p.base)) {
         if (options != NULL)
-            (void)ctxfit_plan_apply_parameters(options, p.own, p.base, &set, NULL);
+            (void)ctxfit_plan_apply_parameters(options, a.p.own, a.p.base, &a.set, NULL);
         for (size_t i = 0; notes != NULL && i < CLI_COUNT(known); i++)
-            say_parameter(&p, &known[i], options, ollama, set, notes);
+            say_parameter(&a, &known[i]);
     }
-    ctxfit_modelfile_free(p.own);
-    ctxfit_modelfile_free(p.base);
+    ctxfit_modelfile_free(a.p.own);
+    ctxfit_modelfile_free(a.p.base);
 }
 
 /* Why own blocks do not draft although draft_num_predict says so; NULL: they do. */
@@ -134,9 +147,10 @@ void cli_apply_drafting(const char *name, const ctxfit_model *model, cli_request
         ctxfit_modelfile_get_i64(file, drafting, &tokens) == CTXFIT_OK && tokens > 0) {
         const char *why = undrafted(&p, model, r);
 
-        if (notes != NULL)
-            fprintf(notes, "ctxfit: note: the model has PARAMETER %s %lld: %s\n", drafting, (long long)tokens,
-                    why != NULL ? why : "counted: its own blocks draft");
+        if (notes != NULL) {
+            say_owner(name, notes);
+            fprintf(notes, "%s %lld: %s\n", drafting, (long long)tokens, why != NULL ? why : "counted: its own blocks draft");
+        }
         if (why == NULL) {
             r->beside.own_blocks = 1;
             if (r->beside.draft_options.draft_tokens == 0)

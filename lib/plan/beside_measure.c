@@ -223,19 +223,25 @@ ctxfit_status cfi_plan_add_beside(const cfi_question *q, uint64_t ctx_tokens, ui
 
 /* ---- the entries of a plan ---- */
 
+const char *cfi_beside_item_name(const ctxfit_model *model, const cfi_beside_item *item)
+{
+    const ctxfit_model *drafter = item->kind == CTXFIT_BESIDE_NEXTN ? model : item->draft;
+
+    if (item->name[0] != '\0')
+        return item->name;
+    if (item->kind == CTXFIT_BESIDE_PROJECTOR)
+        return item->projector.info.name;
+    if (drafter == NULL)
+        return item->companion.name;
+    return drafter->name[0] != '\0' ? drafter->name : drafter->arch_name;
+}
+
 static void fill_entry(const cfi_question *q, const cfi_beside_item *item, const beside_size *size, uint32_t device,
                        ctxfit_plan_beside *out)
 {
     const cfi_memory_device *m = &size->memory.device[device];
-    const ctxfit_model      *drafter = item->kind == CTXFIT_BESIDE_NEXTN ? q->model : item->draft;
-    const char              *name = drafter == NULL ? item->companion.name : drafter->name;
+    const char              *name = cfi_beside_item_name(q->model, item);
 
-    if (item->kind == CTXFIT_BESIDE_PROJECTOR)
-        name = item->projector.info.name;
-    if (name[0] == '\0' && drafter != NULL)
-        name = drafter->arch_name;
-    if (item->name[0] != '\0')
-        name = item->name;
     out->struct_size = (uint32_t)sizeof *out;
     out->kind = item->kind;
     out->device = device;

@@ -35,12 +35,12 @@ static ctxfit_status check_engine(const cfi_question *q, const cfi_beside_item *
                     q->engine.info.name, what);
 }
 
-static ctxfit_status check_devices(const cfi_question *q, uint64_t devices, const char *what, ctxfit_error *error)
+static ctxfit_status check_devices(const cfi_question *q, uint64_t devices, ctxfit_error *error)
 {
     if ((devices & ~CFI_ALL_DEVICES(q->device_count)) == 0)
         return CTXFIT_OK;
-    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "%s: devices 0x%llx name one that the machine does not have: it has %u without the host",
-                    what, (unsigned long long)devices, (unsigned)q->device_count);
+    return cfi_fail(error, CTXFIT_E_INVALID_ARG, "devices 0x%llx name one that the machine does not have: it has %u without the host",
+                    (unsigned long long)devices, (unsigned)q->device_count);
 }
 
 /* Drafters of these kinds read hidden states of the model, and take back what it has seen of a draft token by token. */
@@ -55,7 +55,7 @@ static ctxfit_status meet_bare_draft(const cfi_question *q, const ctxfit_draft_o
     if (o->ctx_tokens == 0 && o->devices == 0 && o->gpu_layers == 0 && o->cpu_expert_layers == 0 && o->kv_key == 0 && o->kv_value == 0 &&
         o->overrides[0] == '\0')
         return CTXFIT_OK;
-    return cfi_fail(error, CTXFIT_E_REFUSED, "draft: %s has one setting of it, the tokens that are drafted", q->engine.info.name);
+    return cfi_fail(error, CTXFIT_E_REFUSED, "%s has one setting of it, the tokens that are drafted", q->engine.info.name);
 }
 
 /* It drafts where all caches of the model can be shortened, which states cannot, and quantizes both caches alike. */
@@ -99,7 +99,7 @@ static ctxfit_status meet_draft(cfi_question *q, const cfi_beside_item *item, ct
     if (q->engine.id == CFI_ENGINE_MLX)
         return meet_mlx_draft(q, item, error);
     return item->draft_options.devices == CTXFIT_DEVICES_NONE ? CTXFIT_OK
-                                                              : check_devices(q, item->draft_options.devices, "draft", error);
+                                                              : check_devices(q, item->draft_options.devices, error);
 }
 
 static ctxfit_status meet_nextn(const cfi_question *q, ctxfit_error *error)
@@ -228,7 +228,7 @@ static ctxfit_status meet_width(const cfi_question *q, ctxfit_error *error)
 static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item, const cfi_arena *arena, ctxfit_error *error)
 {
     ctxfit_projector_options o = item->projector_options;
-    ctxfit_status            status = check_devices(q, o.devices, "projector", error);
+    ctxfit_status            status = check_devices(q, o.devices, error);
     uint32_t                 backend;
 
     if (status != CTXFIT_OK)
@@ -249,29 +249,46 @@ static cfi_engine_speculation speculation_of(const cfi_question *q, const cfi_be
     return (cfi_engine_speculation){cfi_beside_draft_tokens(item), reads_states(item), NULL};
 }
 
+static ctxfit_status meet_item(cfi_question *q, uint32_t index, cfi_arena *arena, ctxfit_error *error)
+{
+    const cfi_beside_item *item = &q->beside->item[index];
+
+    switch (item->kind) {
+    case CTXFIT_BESIDE_DRAFT: return meet_draft(q, item, error);
+    case CTXFIT_BESIDE_NEXTN: return meet_nextn(q, error);
+    case CTXFIT_BESIDE_ADAPTER: return meet_adapter(q, index, arena, error);
+    default: return meet_projector(q, item, arena, error);
+    }
+}
+
+/* Which of them the message speaks of: there may be several of a kind. */
+static ctxfit_status name_item(const cfi_question *q, const cfi_beside_item *item, const ctxfit_error *found, ctxfit_error *error)
+{
+    if (item->kind == CTXFIT_BESIDE_NEXTN) {
+        if (error != NULL)
+            *error = *found;
+        return found->status;
+    }
+    return cfi_fail(error, found->status, "%s '%.48s': %s", ctxfit_beside_name(item->kind), cfi_beside_item_name(q->model, item),
+                    found->message);
+}
+
 ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside, cfi_arena *arena, ctxfit_error *error)
 {
     ctxfit_status status = CTXFIT_OK;
 
     q->beside = beside != NULL && beside->count > 0 ? beside : NULL;
-    for (uint32_t i = 0; q->beside != NULL && i < beside->count && status == CTXFIT_OK; i++) {
+    for (uint32_t i = 0; q->beside != NULL && i < beside->count; i++) {
         const cfi_beside_item *item = &beside->item[i];
+        ctxfit_error           found;
 
         status = check_engine(q, item, error);
         if (status != CTXFIT_OK)
             return status;
-        if (item->kind == CTXFIT_BESIDE_DRAFT)
-            status = meet_draft(q, item, error);
-        else if (item->kind == CTXFIT_BESIDE_NEXTN)
-            status = meet_nextn(q, error);
-        else if (item->kind == CTXFIT_BESIDE_ADAPTER)
-            status = meet_adapter(q, i, arena, error);
-        else
-            status = meet_projector(q, item, arena, error);
-        if (status == CTXFIT_OK && (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN))
+        if (meet_item(q, i, arena, &found) != CTXFIT_OK)
+            return name_item(q, item, &found, error);
+        if (item->kind == CTXFIT_BESIDE_DRAFT || item->kind == CTXFIT_BESIDE_NEXTN)
             q->speculation = speculation_of(q, item);
     }
-    if (status == CTXFIT_OK && q->beside != NULL)
-        status = gather_pairs(q, arena, error);
-    return status;
+    return q->beside != NULL ? gather_pairs(q, arena, error) : status;
 }

@@ -176,6 +176,8 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
 /* beside_measure.c */
 /* Most that an entry drafts at once; 0 where it does not draft. */
 uint32_t      cfi_beside_draft_tokens(const cfi_beside_item *item);
+/* beside_measure.c: as plans name it. */
+const char   *cfi_beside_item_name(const ctxfit_model *model, const cfi_beside_item *item);
 /* beside_nextn.c: the context of the model's own prediction blocks, whose weights the model does not load otherwise; devices as in the
  * question. `run`: that of the model. */
 ctxfit_status cfi_beside_size_nextn(const cfi_question *q, const cfi_beside_item *item, uint32_t sequences, const cfi_run *run,

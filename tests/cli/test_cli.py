@@ -1234,7 +1234,7 @@ class Beside(unittest.TestCase):
             for name in ("Modelfile", "Modelfile.eyes"):
                 (self.folder / name).write_text(order)
                 done = run("plan", self.folder / name, "--header-only", "--hw", "host:8GiB", "--json")
-                self.assertIn(b"the model's projector is counted", done.stderr)
+                self.assertRegex(done.stderr, rb"the model's projector is counted .*: .*eyes.gguf")
                 beside = json.loads(done.stdout)["beside"][0]
                 self.assertEqual((beside["kind"], beside["weights_bytes"] > 0), ("projector", True))
                 self.assertIn(b"a projector comes on top: ./eyes.gguf", run("model", self.folder / name, "--header-only").stderr)
@@ -1375,7 +1375,7 @@ class Beside(unittest.TestCase):
         for words, said in ((["ollama"], "counted: its own blocks draft"), (["llama.cpp"], "counted under --engine ollama only"),
                             (["ollama", "--mtp"], "not counted: the request states it"),
                             (["ollama", "--engine", "llama.cpp"], "not counted where another engine is compared")):
-            self.assertIn(f"PARAMETER draft_num_predict 5: {said}\n", run("plan", model, *hw, *words).stderr.decode())
+            self.assertIn(f"{model} has PARAMETER draft_num_predict 5: {said}\n", run("plan", model, *hw, *words).stderr.decode())
         (self.folder / "Modelfile").write_text("FROM own.json\nDRAFT d.gguf\nPARAMETER draft_num_predict 5\n")
         self.assertIn(b"draft_num_predict 5: not counted: a draft model comes with it", run("plan", model, *hw, "ollama").stderr)
 

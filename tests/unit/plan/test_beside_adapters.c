@@ -42,6 +42,28 @@ static void an_adapter_lies_where_its_layers_lie(void **state)
     ctxfit_model_free(model);
 }
 
+static void the_message_names_the_adapter_that_does_not_fit(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_beside      *beside = besides();
+    gguf_writer         w;
+    ctxfit_error        error;
+
+    (void)state;
+    for (unsigned layer = 39; layer <= 40; layer++) { /* of 40 */
+        adapter_begin(&w, "qwen3");
+        adapter_layer(&w, layer);
+        assert_int_equal(add_adapter(beside, &w, &error), CTXFIT_OK);
+    }
+    assert_int_equal(ctxfit_beside_set_name(beside, 0, "first.gguf", NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_set_name(beside, 1, "second.gguf", NULL), CTXFIT_OK);
+    assert_int_equal(refused(model, "rtx-4090 host:64GiB", &options, beside, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "adapter 'second.gguf': LoRA tensor 'blk.40."));
+    ctxfit_beside_free(beside);
+    ctxfit_model_free(model);
+}
+
 static void an_adapter_of_another_model_is_refused(void **state)
 {
     ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M"), *other = catalog_model("qwen3-8b", "Q4_K_M"),
@@ -115,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_adapter_lies_where_its_layers_lie),
+        cmocka_unit_test(the_message_names_the_adapter_that_does_not_fit),
         cmocka_unit_test(an_adapter_of_another_model_is_refused),
         cmocka_unit_test(an_adapter_without_a_half_or_with_another_tensor_is_malformed),
     };
