@@ -6,3 +6,4 @@ out=${1:-build/docs}
 mkdir -p "$out"
 (cat docs/Doxyfile; echo "OUTPUT_DIRECTORY = $out") | doxygen -
 python3 tests/house/check_pages.py
+python3 tests/house/check_json_keys.py
