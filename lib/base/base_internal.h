@@ -180,4 +180,29 @@ void cfi_suggest_offer(cfi_suggest *s, const char *name);
 /* "did you mean a, b or c?" or "" */
 void cfi_suggest_write(const cfi_suggest *s, char *out, size_t cap);
 
+/* ---- regular expressions ---- */
+#define CFI_PATTERN_STEPS 2048u
+#define CFI_PATTERN_NONE  UINT32_MAX
+
+typedef struct cfi_pattern_step {
+    uint8_t op;
+    char    c;
+    int16_t x;
+    int16_t y;
+} cfi_pattern_step;
+
+typedef struct cfi_pattern_set {
+    const char      *text; /* what every pattern of the set is part of; must stay */
+    const char      *text_end;
+    uint32_t         count;
+    uint32_t         patterns;
+    cfi_pattern_step step[CFI_PATTERN_STEPS];
+} cfi_pattern_set;
+
+void cfi_pattern_set_init(cfi_pattern_set *set, const char *text);
+/* Adds `len` bytes inside the set's text. E_INVALID_ARG (offset in the text) for what is no pattern, E_LIMIT when it is too large. */
+ctxfit_status cfi_pattern_set_add(cfi_pattern_set *set, const char *pattern, size_t len, ctxfit_error *error);
+/* The first pattern added that is found anywhere in the name, or CFI_PATTERN_NONE. */
+uint32_t cfi_pattern_set_search(const cfi_pattern_set *set, const char *name);
+
 #endif

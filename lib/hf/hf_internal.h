@@ -85,12 +85,39 @@ typedef struct cfi_hf_quant {
 } cfi_hf_quant;
 
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q);
+#define CFI_HF_MOST_BITS 16u /* of a stored weight; what is said above it is no statement */
+/* Bytes of a weight of a quantized matrix with its share of scales and zero points, but for MLX; 0: not known. */
+double cfi_hf_weight_bytes(const cfi_hf_quant *q);
+
+/* Modules with a format of their own: those that keep their weights first, then the first that holds. */
+typedef enum cfi_hf_module_how {
+    CFI_HF_MODULE_NAME, /* the name of it, or of what it is in */
+    CFI_HF_MODULE_PART, /* a part of its path */
+    CFI_HF_MODULE_GLOB,
+    CFI_HF_MODULE_REGEX /* from the beginning on */
+} cfi_hf_module_how;
+
+typedef struct cfi_hf_module_rule {
+    const char       *name; /* lives as long as the configuration */
+    cfi_hf_module_how how;
+    bool              keeps; /* they stay as they are */
+    float             bytes; /* of a weight; 0: not known */
+} cfi_hf_module_rule;
+
+typedef struct cfi_hf_module_rules {
+    const cfi_hf_module_rule *rule; /* in the arena of the configuration */
+    size_t                    count;
+    float                     rest; /* of a weight that no rule is for; 0: as the whole is */
+} cfi_hf_module_rules;
+
+/* E_NO_MEMORY. None of MLX, whose modules follow. */
+ctxfit_status cfi_hf_read_rules(const cfi_hf_config *c, const cfi_hf_quant *whole, cfi_hf_module_rules *out);
 /* Modules of MLX with a format of their own: what one does not state is MLX's default, not what `whole` has (nn.quantize()). 16 bits and no
  * group where it is plain. */
 cfi_json_iter cfi_hf_modules(const cfi_hf_config *c);
 bool          cfi_hf_next_module(cfi_json_iter *it, const cfi_hf_quant *whole, const char **name, cfi_hf_quant *out);
-/* Where the two files disagree; and where bytes are estimated, modules of other formats than the one that is counted. */
-void cfi_hf_note_quant(cfi_hf_config *c, bool estimated);
+/* Where the two files disagree. */
+void cfi_hf_note_quant(cfi_hf_config *c);
 
 /* ---- the line that is made of it ---- */
 #define CFI_HF_MAX_WORDS 128u

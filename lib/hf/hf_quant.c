@@ -1,23 +1,22 @@
 /* How the weights of a checkpoint are quantized: `quantization_config` (transformers), `quantization` (MLX), or a file beside config.json.
  * Source: transformers 5.23 utils/quantization_config.py (2026-11), and the files that compressed-tensors, ModelOpt and MLX wrote
  * (tests/data/models/configs.tar.xz; lib/quant/formats.def names the formats' own). */
-#include "hf_internal.h"
-
 #include <inttypes.h>
 
-static uint32_t small(const cfi_json_value *object, const char *key, uint32_t fallback)
+#include "hf_quant.h"
+
+uint32_t cfi_hf_small(const cfi_json_value *object, const char *key, uint32_t fallback)
 {
     uint64_t value;
 
     return cfi_json_as_u64(cfi_json_get(object, key), &value) && value <= UINT16_MAX ? (uint32_t)value : fallback;
 }
 
-/* -1: the whole row. */
-static uint32_t group_size(const cfi_json_value *object, const char *key, uint32_t fallback)
+uint32_t cfi_hf_group_size(const cfi_json_value *object, const char *key, uint32_t fallback)
 {
     double value;
 
-    return cfi_json_as_number(cfi_json_get(object, key), &value) && value < 0 ? 0 : small(object, key, fallback);
+    return cfi_json_as_number(cfi_json_get(object, key), &value) && value < 0 ? 0 : cfi_hf_small(object, key, fallback);
 }
 
 static const char *text_or_empty(const cfi_json_value *object, const char *key)
@@ -34,32 +33,34 @@ static void set(cfi_hf_quant *q, uint32_t kind, uint32_t bits, uint32_t group)
     q->group = group;
 }
 
-/* The first group of config_groups speaks for all: published files have one, or several of one format. */
+void cfi_hf_read_group(const cfi_json_value *config, const cfi_json_value *group, cfi_hf_quant *q)
+{
+    const cfi_json_value *weights = cfi_json_get(group, "weights");
+    const char           *format = text_or_empty(*text_or_empty(group, "format") != '\0' ? group : config, "format");
+    const uint32_t        bits = cfi_hf_small(weights, "num_bits", 0), elems = cfi_hf_small(weights, "group_size", 0);
+    const bool            floats = strcmp(text_or_empty(weights, "type"), "float") == 0;
+
+    if (strstr(format, "mxfp4") != NULL || (floats && bits == 4 && elems == 32))
+        set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
+    else if (strstr(format, "nvfp4") != NULL || (floats && bits == 4))
+        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, 16);
+    else
+        set(q, floats ? CTXFIT_CHECKPOINT_QUANT_FP8 : CTXFIT_CHECKPOINT_QUANT_INTEGER, bits, elems);
+}
+
+/* The first group names the checkpoint's format; what the others have counts by their modules (hf_modules.c). */
 static void read_compressed(const cfi_json_value *config, cfi_hf_quant *q)
 {
-    cfi_json_iter         it = cfi_json_items(cfi_json_get(config, "config_groups"));
-    const cfi_json_value *weights = cfi_json_next(&it) ? cfi_json_get(it.value, "weights") : NULL;
-    const char           *format = text_or_empty(config, "format");
-    uint32_t              bits = small(weights, "num_bits", 0);
-    uint32_t              group = small(weights, "group_size", 0);
+    cfi_json_iter it = cfi_json_items(cfi_json_get(config, "config_groups"));
 
-    if (it.value != NULL && *text_or_empty(it.value, "format") != '\0')
-        format = text_or_empty(it.value, "format");
-    if (strstr(format, "mxfp4") != NULL)
-        set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
-    else if (strstr(format, "nvfp4") != NULL)
-        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, 16);
-    else if (strcmp(text_or_empty(weights, "type"), "float") == 0)
-        set(q, CTXFIT_CHECKPOINT_QUANT_FP8, bits, group);
-    else
-        set(q, CTXFIT_CHECKPOINT_QUANT_INTEGER, bits, group);
+    cfi_hf_read_group(config, cfi_json_next(&it) ? it.value : NULL, q);
 }
 
 /* Of the formats of config_groups the narrowest: it has most of the weights. */
 static bool has_fp4_group(const cfi_json_value *config)
 {
     for (cfi_json_iter it = cfi_json_items(cfi_json_get(config, "config_groups")); cfi_json_next(&it);)
-        if (small(cfi_json_get(it.value, "weights"), "num_bits", 0) == 4)
+        if (cfi_hf_small(cfi_json_get(it.value, "weights"), "num_bits", 0) == 4)
             return true;
     return false;
 }
@@ -87,11 +88,20 @@ static const struct algo_row *find_algo(const char *name)
 }
 
 /* The older form has all in an object, and a list of modules that stay as they are under another name. */
-static const cfi_json_value *modelopt_part(const cfi_json_value *config)
+const cfi_json_value *cfi_hf_modelopt_part(const cfi_json_value *config)
 {
     const cfi_json_value *part = cfi_json_get(config, "quantization");
 
     return cfi_json_kind_of(part) == CFI_JSON_OBJECT ? part : config;
+}
+
+bool cfi_hf_read_algo(const cfi_json_value *object, cfi_hf_quant *q)
+{
+    const struct algo_row *row = find_algo(text_or_empty(object, "quant_algo"));
+
+    if (row != NULL)
+        set(q, row->kind, row->bits, cfi_hf_small(object, "group_size", row->group));
+    return row != NULL;
 }
 
 /* Modules by their formats: the format that most of them have, as every expert is one. */
@@ -116,16 +126,16 @@ static const struct algo_row *most_common(const cfi_json_value *layers, uint64_t
 
 static void read_modelopt(const cfi_json_value *config, cfi_hf_quant *q)
 {
-    const cfi_json_value  *part = modelopt_part(config);
+    const cfi_json_value  *part = cfi_hf_modelopt_part(config);
     const struct algo_row *row = find_algo(text_or_empty(part, "quant_algo"));
     uint64_t               of_it, all;
 
     if (row == NULL)
         row = most_common(cfi_json_get(part, "quantized_layers"), &of_it, &all);
     if (row != NULL)
-        set(q, row->kind, row->bits, small(part, "group_size", row->group));
+        set(q, row->kind, row->bits, cfi_hf_small(part, "group_size", row->group));
     else if (has_fp4_group(part))
-        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, small(part, "group_size", 16));
+        set(q, CTXFIT_CHECKPOINT_QUANT_NVFP4, 4, cfi_hf_small(part, "group_size", 16));
     else if (*text_or_empty(part, "quant_algo") == '\0' || cfi_json_get(part, "config_groups") != NULL)
         set(q, CTXFIT_CHECKPOINT_QUANT_FP8, 8, 0);
     else
@@ -135,14 +145,14 @@ static void read_modelopt(const cfi_json_value *config, cfi_hf_quant *q)
 /* The cache that the file's scales are for. ModelOpt: a word, or since 0.31 what compressed-tensors has. */
 static cfi_hf_cache read_cache(const cfi_json_value *config)
 {
-    const cfi_json_value *part = modelopt_part(config);
+    const cfi_json_value *part = cfi_hf_modelopt_part(config);
     const cfi_json_value *scheme = cfi_json_get(part, "kv_cache_scheme");
     const char           *word = cfi_json_as_text(scheme, NULL);
 
     if (cfi_json_kind_of(scheme) == CFI_JSON_OBJECT) {
         if (strcmp(text_or_empty(scheme, "type"), "float") != 0)
             return CFI_HF_CACHE_PLAIN;
-        return small(scheme, "num_bits", 0) == 8 ? CFI_HF_CACHE_FP8 : small(scheme, "num_bits",
+        return cfi_hf_small(scheme, "num_bits", 0) == 8 ? CFI_HF_CACHE_FP8 : cfi_hf_small(scheme, "num_bits",
                                                                             0) == 4 ? CFI_HF_CACHE_NVFP4 : CFI_HF_CACHE_PLAIN;
     }
     if (word == NULL)
@@ -205,6 +215,17 @@ static uint32_t bits_of_name(const char *name)
     return narrowest;
 }
 
+void cfi_hf_read_quark(const cfi_json_value *weight, cfi_hf_quant *q)
+{
+    const char    *dtype = text_or_empty(weight, "dtype");
+    const uint32_t bits = bits_of_name(dtype), group = cfi_hf_small(weight, "group_size", 0);
+
+    if (bits == 4 && strstr(dtype, "fp4") != NULL)
+        set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
+    else
+        set(q, strstr(dtype, "fp8") != NULL ? CTXFIT_CHECKPOINT_QUANT_FP8 : CTXFIT_CHECKPOINT_QUANT_INTEGER, bits, group);
+}
+
 static const cfi_json_value *inner(const cfi_json_value *config, const char *first, const char *second)
 {
     return cfi_json_get(cfi_json_get(config, first), second);
@@ -216,12 +237,12 @@ static void read_other(const cfi_json_value *config, cfi_hf_quant *q)
     const cfi_json_value *hqq = inner(config, "quant_config", "weight_quant_params");
     const cfi_json_value *quark = inner(config, "global_quant_config", "weight");
     const cfi_json_value *torchao = inner(config, "quant_type", "default");
-    uint32_t              bits = small(config, "bits", small(hqq, "nbits", 0));
-    uint32_t              group = small(config, "group_size", small(hqq, "group_size", small(quark, "group_size", 0)));
-    uint32_t              books = small(config, "num_codebooks", 0), width = small(config, "in_group_size", 0);
+    uint32_t              bits = cfi_hf_small(config, "bits", cfi_hf_small(hqq, "nbits", 0));
+    uint32_t              group = cfi_hf_small(config, "group_size", cfi_hf_small(hqq, "group_size", cfi_hf_small(quark, "group_size", 0)));
+    uint32_t              books = cfi_hf_small(config, "num_codebooks", 0), width = cfi_hf_small(config, "in_group_size", 0);
 
     if (bits == 0 && books > 0 && width > 0) /* AQLM: codes for groups of weights */
-        bits = (small(config, "nbits_per_codebook", 0) * books + width - 1) / width;
+        bits = (cfi_hf_small(config, "nbits_per_codebook", 0) * books + width - 1) / width;
     if (bits == 0)
         bits = bits_of_name(text_or_empty(quark, "dtype"));
     if (bits == 0)
@@ -241,10 +262,10 @@ static void read_method(const cfi_json_value *config, cfi_hf_quant *q)
         set(q, CTXFIT_CHECKPOINT_QUANT_FP8, 8, 0);
         read_block_size(config, q);
     } else if (strcmp(method, "awq") == 0) {
-        set(q, CTXFIT_CHECKPOINT_QUANT_AWQ, small(config, "bits", small(config, "w_bit", 4)),
-            group_size(config, "group_size", group_size(config, "q_group_size", 128)));
+        set(q, CTXFIT_CHECKPOINT_QUANT_AWQ, cfi_hf_small(config, "bits", cfi_hf_small(config, "w_bit", 4)),
+            cfi_hf_group_size(config, "group_size", cfi_hf_group_size(config, "q_group_size", 128)));
     } else if (strcmp(method, "gptq") == 0) {
-        set(q, CTXFIT_CHECKPOINT_QUANT_GPTQ, small(config, "bits", 4), group_size(config, "group_size", 128));
+        set(q, CTXFIT_CHECKPOINT_QUANT_GPTQ, cfi_hf_small(config, "bits", 4), cfi_hf_group_size(config, "group_size", 128));
     } else if (strcmp(method, "mxfp4") == 0) {
         set(q, CTXFIT_CHECKPOINT_QUANT_MXFP4, 4, 32);
     } else if (strcmp(method, "bitsandbytes") == 0) {
@@ -273,7 +294,7 @@ static const char *find_method(const cfi_json_value *config, const char *file)
         return "gptq";
     if (strcmp(file, "quant_config.json") == 0)
         return "awq";
-    if (*text_or_empty(modelopt_part(config), "quant_algo") != '\0' ||
+    if (*text_or_empty(cfi_hf_modelopt_part(config), "quant_algo") != '\0' ||
         strcmp(text_or_empty(cfi_json_get(config, "producer"), "name"), "modelopt") == 0)
         return "modelopt";
     if (cfi_json_is_true(cfi_json_get(config, "load_in_4bit")) || cfi_json_is_true(cfi_json_get(config, "load_in_8bit")))
@@ -305,7 +326,8 @@ static void read_mlx(const cfi_json_value *config, cfi_hf_quant *q)
     const uint32_t group = plain ? 64 : strcmp(mode, "nvfp4") == 0 ? 16 : 32;
 
     q->group_bytes = plain ? 4 : 1;
-    set(q, CTXFIT_CHECKPOINT_QUANT_MLX, small(config, "bits", strcmp(mode, "mxfp8") == 0 ? 8 : 4), small(config, "group_size", group));
+    set(q, CTXFIT_CHECKPOINT_QUANT_MLX, cfi_hf_small(config, "bits", strcmp(mode, "mxfp8") == 0 ? 8 : 4),
+        cfi_hf_small(config, "group_size", group));
 }
 
 cfi_json_iter cfi_hf_modules(const cfi_hf_config *c) { return cfi_json_items(cfi_hf_get(c, "quantization")); }
@@ -328,110 +350,74 @@ bool cfi_hf_next_module(cfi_json_iter *it, const cfi_hf_quant *whole, const char
     return false;
 }
 
-/* config.json comes first, as in vLLM and SGLang. */
+static bool states_mlx(const cfi_hf_config *c)
+{
+    const cfi_json_value *mlx = cfi_hf_get(c, "quantization");
+
+    return cfi_json_kind_of(mlx) == CFI_JSON_OBJECT && cfi_hf_small(mlx, "bits", 0) > 0;
+}
+
+/* config.json comes first, as in vLLM and SGLang; compressed-tensors had another key before it had its place. */
+static const cfi_json_value *find_config(const cfi_hf_config *c, const char **file)
+{
+    static const char keys[][20] = {"quantization_config", "compression_config"};
+
+    *file = "";
+    for (size_t i = 0; i < CFI_COUNT(keys); i++)
+        if (states_something(cfi_hf_get(c, keys[i])))
+            return cfi_hf_get(c, keys[i]);
+    *file = c->quant_name;
+    return states_something(cfi_json_root(c->quant_doc)) ? cfi_json_root(c->quant_doc) : NULL;
+}
+
+const cfi_json_value *cfi_hf_quant_config(const cfi_hf_config *c)
+{
+    const char *file;
+
+    return states_mlx(c) ? NULL : find_config(c, &file);
+}
+
 void cfi_hf_read_quant(const cfi_hf_config *c, cfi_hf_quant *q)
 {
-    const cfi_json_value *config = cfi_hf_get(c, "quantization_config");
-    const cfi_json_value *mlx = cfi_hf_get(c, "quantization");
+    const cfi_json_value *config;
+    const char           *file;
 
     memset(q, 0, sizeof *q);
     q->method = "";
-    if (cfi_json_kind_of(mlx) == CFI_JSON_OBJECT && small(mlx, "bits", 0) > 0) {
+    if (states_mlx(c)) {
         q->method = "mlx";
-        read_mlx(mlx, q);
-    } else if (states_something(config)) {
-        read_config(config, "", q);
-    } else if (states_something(cfi_hf_get(c, "compression_config"))) { /* compressed-tensors before it had its place */
-        read_config(cfi_hf_get(c, "compression_config"), "", q);
-    } else if (states_something(cfi_json_root(c->quant_doc))) {
-        read_config(cfi_json_root(c->quant_doc), c->quant_name, q);
+        read_mlx(cfi_hf_get(c, "quantization"), q);
+        return;
+    }
+    config = find_config(c, &file);
+    if (config != NULL)
+        read_config(config, file, q);
+}
+
+/* AutoAWQ and AutoGPTQ keep a scale of 16 bits and a zero point of the weight's own bits per group, compressed-tensors a scale, FP8 one of
+ * 32 bits a tile, NF4 one of 32 bits per 64: lib/quant/formats.def has each with its source. */
+double cfi_hf_weight_bytes(const cfi_hf_quant *q)
+{
+    const double bits = q->bits <= CFI_HF_MOST_BITS ? q->bits : 0, group = q->group;
+
+    if (bits == 0)
+        return 0;
+    switch (q->kind) {
+    case CTXFIT_CHECKPOINT_QUANT_FP8: return bits / 8 + (group == 32 ? 1.0 / 32 : group > 0 ? 4 / (group * group) : 0); /* 32: MXFP8 */
+    case CTXFIT_CHECKPOINT_QUANT_MXFP4: return bits / 8 + 1.0 / 32;
+    case CTXFIT_CHECKPOINT_QUANT_NVFP4: return bits / 8 + 1.0 / 16;
+    case CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES: return bits / 8 + (group > 0 ? 4 / group : 0);
+    case CTXFIT_CHECKPOINT_QUANT_INTEGER: return bits / 8 + (group > 0 ? 2 / group : 0);
+    default: return bits / 8 + (group > 0 ? (2 + bits / 8) / group : 0); /* AWQ, GPTQ and their like */
     }
 }
 
-static void note_mixed(cfi_hf_config *c, const cfi_json_value *config)
+void cfi_hf_note_quant(cfi_hf_config *c)
 {
-    const cfi_json_value  *part = modelopt_part(config);
-    const struct algo_row *row;
-    uint64_t               of_it, all;
-
-    if (find_algo(text_or_empty(part, "quant_algo")) != NULL || !states_something(cfi_json_get(part, "quantized_layers")))
-        return;
-    row = most_common(cfi_json_get(part, "quantized_layers"), &of_it, &all);
-    if (row != NULL && of_it < all)
-        cfi_hf_note_files(c,
-                          "of %" PRIu64 " quantized modules %" PRIu64 " are %s, the others are not: where no file says it, all "
-                          "are counted so", all, of_it, row->name);
-}
-
-/* Of compressed-tensors the first group counts. */
-static void note_groups(cfi_hf_config *c, const cfi_json_value *config)
-{
-    cfi_json_iter it = cfi_json_items(cfi_json_get(config, "config_groups"));
-    uint32_t      first, other;
-
-    if (strcmp(text_or_empty(config, "quant_method"), "compressed-tensors") != 0 || !cfi_json_next(&it))
-        return;
-    first = small(cfi_json_get(it.value, "weights"), "num_bits", 0);
-    while (cfi_json_next(&it)) {
-        cfi_json_iter targets = cfi_json_items(cfi_json_get(it.value, "targets"));
-        const char   *target = cfi_json_next(&targets) ? cfi_json_as_text(targets.value, NULL) : NULL;
-
-        other = small(cfi_json_get(it.value, "weights"), "num_bits", 0);
-        if (other == first)
-            continue;
-        cfi_hf_note_files(c,
-                          "config_groups has modules of %" PRIu32 " bits (the first: '%.60s') beside those of %" PRIu32 ": where no file "
-                          "says it, all are counted in %" PRIu32, other, target != NULL ? target : "", first, first);
-        return;
-    }
-}
-
-/* Modules of the blocks that stay as they are; what never is quantized stands in such lists, too. */
-static bool keeps_weights(const char *module)
-{
-    static const char small_or_outside[][12] = {"head",   "embed",     "norm", "gate",    "router", "vision", "visual",
-                                                "audio",  "projector", "mtp",  "eh_proj", "conv1d", "bias"};
-
-    for (size_t i = 0; i < CFI_COUNT(small_or_outside); i++)
-        if (strstr(module, small_or_outside[i]) != NULL && strstr(module, "gate_proj") == NULL && strstr(module, "gate_up") == NULL)
-            return false;
-    return *module != '\0';
-}
-
-static void note_kept(cfi_hf_config *c, const cfi_json_value *config)
-{
-    static const char keys[][24] = {"exclude_modules", "ignore", "modules_to_not_convert", "ignored_layers"};
-    const char       *first = NULL;
-    uint64_t          count = 0;
-
-    for (size_t i = 0; i < CFI_COUNT(keys); i++)
-        for (cfi_json_iter it = cfi_json_items(cfi_json_get(modelopt_part(config), keys[i])); cfi_json_next(&it);) {
-            const char *module = cfi_json_as_text(it.value, NULL);
-
-            if (module != NULL && keeps_weights(module) && count++ == 0)
-                first = module;
-        }
-    if (count > 0 && strcmp(text_or_empty(config, "quant_method"), "mxfp4") != 0) /* of which experts alone are counted so */
-        cfi_hf_note_files(c,
-                          "%" PRIu64 " entries of modules that are not quantized (the first: '%.60s'): where no file says their bytes, "
-                          "they are counted as if they were", count, first);
-}
-
-void cfi_hf_note_quant(cfi_hf_config *c, bool estimated)
-{
-    const cfi_json_value *beside = cfi_json_root(c->quant_doc), *config = NULL;
+    const cfi_json_value *beside = cfi_json_root(c->quant_doc);
     cfi_hf_quant          inside, other = {.method = ""};
 
     cfi_hf_read_quant(c, &inside);
-    if (states_something(cfi_hf_get(c, "quantization_config")))
-        config = cfi_hf_get(c, "quantization_config");
-    else if (states_something(beside))
-        config = beside;
-    if (estimated && config != NULL) {
-        note_mixed(c, config);
-        note_groups(c, config);
-        note_kept(c, config);
-    }
     if (!states_something(beside))
         return;
     if (inside.kind != CTXFIT_CHECKPOINT_QUANT_NONE && strcmp(c->quant_name, "hf_quant_config.json") != 0 &&

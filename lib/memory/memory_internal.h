@@ -90,30 +90,6 @@ ctxfit_status cfi_memory_measure_exllamav3(const ctxfit_model *model, const cfi_
 ctxfit_status cfi_memory_split_exllamav3(const ctxfit_model *model, const uint64_t *usable, cfi_run *run, ctxfit_error *error);
 
 /* ---- tensor overrides ---- */
-#define CFI_PATTERN_STEPS 2048u
-#define CFI_PATTERN_NONE  UINT32_MAX
-
-typedef struct cfi_pattern_step {
-    uint8_t op;
-    char    c;
-    int16_t x;
-    int16_t y;
-} cfi_pattern_step;
-
-typedef struct cfi_pattern_set {
-    const char      *text; /* what every pattern of the set is part of; must stay */
-    const char      *text_end;
-    uint32_t         count;
-    uint32_t         patterns;
-    cfi_pattern_step step[CFI_PATTERN_STEPS];
-} cfi_pattern_set;
-
-void cfi_pattern_set_init(cfi_pattern_set *set, const char *text);
-/* Adds `len` bytes inside the set's text. E_INVALID_ARG (offset in the text) for what is no pattern, E_LIMIT when it is too large. */
-ctxfit_status cfi_pattern_set_add(cfi_pattern_set *set, const char *pattern, size_t len, ctxfit_error *error);
-/* The first pattern added that is found anywhere in the name, or CFI_PATTERN_NONE. */
-uint32_t cfi_pattern_set_search(const cfi_pattern_set *set, const char *name);
-
 #define CFI_MAX_OVERRIDES 128u
 
 /* The caller's overrides, read: where the tensors go that a pattern finds. */

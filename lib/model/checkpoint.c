@@ -183,9 +183,11 @@ ctxfit_status cfi_model_set_checkpoint(ctxfit_model *model, cfi_hf_config *c, co
     cfi_write(&w, "%s", quant.method);
     (void)cfi_writer_finish(&w, NULL);
     cfi_make_printable(model->checkpoint->quant_method);
-    cfi_hf_note_quant(c, estimated);
+    cfi_hf_note_quant(c);
     model->mlx_group_bytes = quant.group_bytes;
     status = cfi_model_read_modules(model, c, &quant, estimated, error);
+    if (status == CTXFIT_OK && estimated)
+        status = cfi_model_read_rules(model, c, &quant, error);
     if (status != CTXFIT_OK)
         return status;
     return weights != NULL ? take_weights(model, c, weights, error) : CTXFIT_OK;

@@ -35,6 +35,10 @@ ctxfit_status cfi_model_share_stored(ctxfit_model *model, ctxfit_error *error);
 /* Of an MLX checkpoint the modules with a format of their own; a note of those that no tensor is known for where bytes are estimated.
  * E_NO_MEMORY. */
 ctxfit_status cfi_model_read_modules(ctxfit_model *model, cfi_hf_config *c, const cfi_hf_quant *quant, bool estimated, ctxfit_error *error);
+/* Of another checkpoint the modules that its method of quantization lists. E_NO_MEMORY. */
+ctxfit_status cfi_model_read_rules(ctxfit_model *model, cfi_hf_config *c, const cfi_hf_quant *quant, ctxfit_error *error);
+/* Whether its method quantizes the tensor, unless it says otherwise. */
+bool   cfi_model_is_stored_narrow(const ctxfit_model *model, const cfi_tensor *tensor);
 double cfi_mlx_weight_bytes(uint32_t bits, uint32_t group, uint32_t group_bytes);
 
 #endif

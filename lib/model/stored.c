@@ -3,32 +3,19 @@
 #include "checkpoint_internal.h"
 #include "recipe_internal.h"
 
-#define MOST_BITS 16u /* of a stored weight; what is said above it is no statement */
-
 double cfi_mlx_weight_bytes(uint32_t bits, uint32_t group, uint32_t group_bytes)
 {
-    return (double)(bits < MOST_BITS ? bits : MOST_BITS) / 8 + (group > 0 ? (double)group_bytes / group : 0);
+    return (double)(bits < CFI_HF_MOST_BITS ? bits : CFI_HF_MOST_BITS) / 8 + (group > 0 ? (double)group_bytes / group : 0);
 }
 
-/* Bytes of one weight of a quantized matrix with its share of scales and zero points; 0: not known. AutoAWQ and AutoGPTQ keep a scale of 16
- * bits and a zero point of the weight's own bits per group, compressed-tensors a scale, MLX a scale and a bias, FP8 one of 32 bits a tile,
- * NF4 one of 32 bits per 64: lib/quant/formats.def has each with its source. */
 static double weight_bytes(const ctxfit_model *model)
 {
     const ctxfit_checkpoint_info *c = model->checkpoint;
-    const double bits = c->quant_bits <= MOST_BITS ? c->quant_bits : 0, group = c->quant_group;
+    const cfi_hf_quant            q = {.kind = c->quant, .bits = c->quant_bits, .group = c->quant_group, .method = ""};
 
-    if (bits == 0)
-        return 0;
-    switch (c->quant) {
-    case CTXFIT_CHECKPOINT_QUANT_FP8: return bits / 8 + (group == 32 ? 1.0 / 32 : group > 0 ? 4 / (group * group) : 0); /* 32: MXFP8 */
-    case CTXFIT_CHECKPOINT_QUANT_MXFP4: return bits / 8 + 1.0 / 32;
-    case CTXFIT_CHECKPOINT_QUANT_NVFP4: return bits / 8 + 1.0 / 16;
-    case CTXFIT_CHECKPOINT_QUANT_BITSANDBYTES: return bits / 8 + (group > 0 ? 4 / group : 0);
-    case CTXFIT_CHECKPOINT_QUANT_MLX: return cfi_mlx_weight_bytes(c->quant_bits, c->quant_group, model->mlx_group_bytes);
-    case CTXFIT_CHECKPOINT_QUANT_INTEGER: return bits / 8 + (group > 0 ? 2 / group : 0);
-    default: return bits / 8 + (group > 0 ? (2 + bits / 8) / group : 0); /* AWQ, GPTQ and their like */
-    }
+    if (c->quant == CTXFIT_CHECKPOINT_QUANT_MLX)
+        return q.bits > 0 && q.bits <= CFI_HF_MOST_BITS ? cfi_mlx_weight_bytes(q.bits, q.group, model->mlx_group_bytes) : 0;
+    return cfi_hf_weight_bytes(&q);
 }
 
 /* F32 because the configuration says so; vectors always are. */
@@ -44,7 +31,7 @@ static bool is_wide(const ctxfit_model *model, const cfi_tensor *tensor)
 
 /* Linear matrices of the blocks but routers; MLX also the embeddings and the output. What the recipe has in a format of its own (experts of
  * gpt-oss) is that already. */
-static bool is_stored_narrow(const ctxfit_model *model, const cfi_tensor *tensor)
+bool cfi_model_is_stored_narrow(const ctxfit_model *model, const cfi_tensor *tensor)
 {
     uint64_t    block;
     const char *name = cfi_model_split_name(tensor->name, &block);
@@ -74,7 +61,7 @@ static uint64_t estimated_bytes(const ctxfit_model *model, const cfi_tensor *ten
     if (model->module_bytes != NULL && model->module_bytes[tensor - model->tensor] > 0)
         return whole((double)(tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3]) *
                      (double)model->module_bytes[tensor - model->tensor]);
-    if (each > 0 && is_stored_narrow(model, tensor))
+    if (each > 0 && cfi_model_is_stored_narrow(model, tensor))
         return whole((double)tensor->bytes / (is_wide(model, tensor) ? 4 : 2) * each);
     return tensor->bytes;
 }

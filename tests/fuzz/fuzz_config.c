@@ -41,7 +41,7 @@ static void read_beside(const uint8_t *data, size_t size)
         if (cfi_hf_config_open(&c, "{\"quantization_config\": null}", 29, &arena, &error) == CTXFIT_OK &&
             cfi_hf_config_add_quant(&c, names[i], (const char *)data, size) == CTXFIT_OK) {
             cfi_hf_read_quant(&c, &q);
-            cfi_hf_note_quant(&c, true);
+            cfi_hf_note_quant(&c);
             require(q.kind <= CTXFIT_CHECKPOINT_QUANT_EXL3 && q.method != NULL && q.group <= UINT16_MAX);
         } else {
             require(error.message[0] != '\0');

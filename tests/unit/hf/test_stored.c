@@ -383,18 +383,13 @@ static void modules_of_mlx_have_formats_of_their_own(void **state)
     ctxfit_model_free(plain);
 }
 
-static void groups_of_several_widths_are_told_and_text_is_refused(void **state)
+static void a_method_that_is_text_is_refused(void **state)
 {
-    static const char groups[] = "\"quantization_config\": {\"quant_method\": \"compressed-tensors\", \"config_groups\": {"
-                                 "\"a\": {\"targets\": [\"re:.*mlp.*\"], \"weights\": {\"num_bits\": 4, \"type\": \"int\"}}, "
-                                 "\"b\": {\"targets\": [\"re:.*attn.*\"], \"weights\": {\"num_bits\": 8, \"type\": \"int\"}}}}";
     static const char text[] = QWEN ", \"quantization_config\": \"awq\"}";
-    ctxfit_model     *model = with(groups, 0), *none = NULL;
+    ctxfit_model     *none = NULL;
     ctxfit_error      error;
 
     (void)state;
-    assert_true(warns_of(model, "vllm", "modules of 8 bits (the first: 're:.*attn.*') beside those of 4"));
-    ctxfit_model_free(model);
     assert_int_equal(ctxfit_model_from_config(text, strlen(text), 0, NULL, &none, &error), CTXFIT_E_TYPE);
     assert_non_null(strstr(error.message, "'quantization_config'"));
 }
@@ -522,7 +517,7 @@ int main(void)
         cmocka_unit_test(notes_of_a_configuration_are_warnings_of_its_plan),
         cmocka_unit_test(the_cache_that_a_checkpoint_states_is_the_default),
         cmocka_unit_test(modules_of_mlx_have_formats_of_their_own),
-        cmocka_unit_test(groups_of_several_widths_are_told_and_text_is_refused),
+        cmocka_unit_test(a_method_that_is_text_is_refused),
         cmocka_unit_test(eyes_of_a_configuration_are_weights),
         cmocka_unit_test(eyes_and_ears_of_no_known_kind_are_told),
         cmocka_unit_test(a_wrapper_that_no_table_has_is_told),

@@ -1,7 +1,7 @@
 /* Patterns of overrides mean what std::regex_search says, and no pattern takes long. */
 #include "test_support.h"
 
-#include "memory/memory_internal.h"
+#include "base/base_internal.h"
 
 static bool found(const char *pattern, const char *name)
 {

@@ -1,6 +1,6 @@
-/* Patterns of tensor overrides: std::regex_search with ECMAScript syntax, as far as names of tensors need it, in time linear in the
+/* Regular expressions: std::regex_search with ECMAScript syntax, as far as names of tensors and modules need it, in time linear in the
  * name. All patterns of a set run side by side as one non-deterministic automaton (Thompson, CACM 11(6), 1968). */
-#include "memory_internal.h"
+#include "base_internal.h"
 
 #define PATTERN_DEPTH 64u
 
@@ -426,7 +426,7 @@ ctxfit_status cfi_pattern_set_add(cfi_pattern_set *set, const char *pattern, siz
     parser_emit(&p, set->count, PATTERN_MATCH, (int32_t)set->patterns, 0);
     parser_emit(&p, start, PATTERN_SPLIT, 1, (int32_t)(set->count - start) + 1);
     if (p.what != NULL)
-        return cfi_fail_at(error, p.status, (uint64_t)(p.at - set->text), p.limit, "override pattern '%.*s': %s at %lu",
+        return cfi_fail_at(error, p.status, (uint64_t)(p.at - set->text), p.limit, "pattern '%.*s': %s at %lu",
                            (int)cfi_min_u64(len, 80), pattern, p.what, (unsigned long)(p.at - pattern));
     set->patterns++;
     return CTXFIT_OK;
