@@ -33,6 +33,15 @@ static void add_configured(constraint_list *list, const ctxfit_plan_options *opt
     (void)snprintf(c->source, sizeof c->source, "%s", options->limit_source[0] != '\0' ? options->limit_source : "configured limit");
 }
 
+/* Of a context that all sequences have together, what one gets. */
+static void add_divided(constraint_list *list, uint64_t tokens)
+{
+    const ctxfit_plan_summary *s = &list->plan->summary;
+    ctxfit_constraint         *c = add(list, CTXFIT_LIMIT_SLOTS, s->n_ctx_seq);
+
+    (void)snprintf(c->source, sizeof c->source, "a context of %" PRIu64 " tokens divided among %" PRIu32 " sequences", tokens, s->n_seq);
+}
+
 /* What was asked for, as one sequence gets it. One sequence with the engine's default or the largest context asked for nothing. */
 static void add_requested(constraint_list *list, const ctxfit_plan_options *options)
 {
@@ -42,9 +51,7 @@ static void add_requested(constraint_list *list, const ctxfit_plan_options *opti
     ctxfit_constraint         *c;
 
     if (s->n_seq > 1 && !s->kv_unified) {
-        c = add(list, CTXFIT_LIMIT_SLOTS, s->n_ctx_seq);
-        (void)snprintf(c->source, sizeof c->source, "a context of %" PRIu64 " tokens divided among %" PRIu32 " sequences", asked,
-                       s->n_seq);
+        add_divided(list, asked);
     } else if (s->n_seq > 1) {
         c = add(list, CTXFIT_LIMIT_SLOTS, s->n_ctx_seq);
         (void)snprintf(c->source, sizeof c->source, "a context of %" PRIu64 " tokens shared by %" PRIu32 " sequences", asked, s->n_seq);
@@ -262,6 +269,8 @@ ctxfit_status cfi_plan_constraints(ctxfit_plan *plan, const cfi_question *q, con
         (plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_REQUEST && plan->answer.run.notes.ctx_source != CTXFIT_CTX_FROM_MODEL)) {
         if (q->options.ctx_tokens != CTXFIT_CTX_LARGEST)
             add_setting(&list, &plan->answer.run.notes);
+        if (!cfi_engine_traits_of(q->engine.id)->per_sequence && plan->summary.n_seq > 1 && !plan->summary.kv_unified)
+            add_divided(&list, plan->answer.run.notes.ctx_tokens);
     } else {
         add_requested(&list, &q->options);
         add_engine(&list, &q->options);

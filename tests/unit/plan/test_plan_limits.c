@@ -305,6 +305,15 @@ static void a_default_of_the_engine_is_not_told_as_set_for_its_server(void **sta
     assert_int_equal(c.limit_tokens, 4096);
     assert_string_equal(c.source, "the context length that the lm-studio server is set to");
     ctxfit_plan_free(plan);
+    o.sequences = 4;
+    o.kv_unified = CTXFIT_CHOICE_OFF; /* a quarter for each prediction */
+    plan = planned(model, hw, &o);
+    c = constraint_of(plan, CTXFIT_LIMIT_SLOTS);
+    assert_int_equal(c.limit_tokens, summary_of(plan).n_ctx_seq);
+    assert_int_equal(c.limit_tokens, 1024);
+    assert_int_equal(c.binding, 1);
+    assert_string_equal(c.source, "a context of 4096 tokens divided among 4 sequences");
+    ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
 }
