@@ -104,6 +104,22 @@ void *cfi_arena_array(cfi_arena *arena, size_t count, size_t size)
     return cfi_arena_alloc(arena, count * size);
 }
 
+void *cfi_arena_grown(cfi_arena *arena, void *items, size_t count, size_t *room, size_t first, size_t size)
+{
+    const size_t more = *room > 0 ? *room * 2 : first;
+    void        *grown;
+
+    if (count < *room)
+        return items;
+    grown = more > *room ? cfi_arena_array(arena, more, size) : NULL;
+    if (grown == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(grown, items, count * size);
+    *room = more;
+    return grown;
+}
+
 char *cfi_arena_copy(cfi_arena *arena, const char *text, size_t len)
 {
     char *copy = len == SIZE_MAX ? NULL : cfi_arena_alloc(arena, len + 1);

@@ -75,6 +75,8 @@ typedef struct cfi_arena {
 void  cfi_arena_init(cfi_arena *arena, const ctxfit_allocator *allocator);
 void *cfi_arena_alloc(cfi_arena *arena, size_t size);                  /* NULL: out of memory */
 void *cfi_arena_array(cfi_arena *arena, size_t count, size_t size);    /* NULL also when count * size overflows */
+/* `items`, or where all *room of them are in use a copy with room for twice as many (`first` at first). NULL: out of memory. */
+void *cfi_arena_grown(cfi_arena *arena, void *items, size_t count, size_t *room, size_t first, size_t size);
 char *cfi_arena_copy(cfi_arena *arena, const char *text, size_t len);  /* NUL-terminated copy */
 void  cfi_arena_free(cfi_arena *arena);
 /* Takes back all that was handed out and keeps the memory, in one piece where that can be had, for what comes next. */

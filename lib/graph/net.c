@@ -14,19 +14,13 @@ void cfi_net_end(cfi_net *net, cfi_arena *arena) { *arena = net->arena; }
 
 void cfi_list_add(cfi_net *net, cfi_list *list, cfi_node *node)
 {
-    if (list->count == list->room) {
-        uint32_t   room  = list->room == 0 ? 512 : list->room * 2;
-        cfi_node **items = cfi_arena_array(&net->arena, room, sizeof(*items));
+    cfi_node **items = cfi_arena_grown(&net->arena, list->item, list->count, &list->room, 512, sizeof(*items));
 
-        if (items == NULL) {
-            net->no_memory = true;
-            return;
-        }
-        if (list->count > 0)
-            memcpy(items, list->item, list->count * sizeof(*items));
-        list->item = items;
-        list->room = room;
+    if (items == NULL) {
+        net->no_memory = true;
+        return;
     }
+    list->item                = items;
     list->item[list->count++] = node;
 }
 

@@ -56,7 +56,7 @@ typedef struct cfi_step {
 typedef struct cfi_list {
     cfi_node **item;
     uint32_t   count;
-    uint32_t   room;
+    size_t     room;
 } cfi_list;
 
 typedef struct cfi_net {

@@ -20,7 +20,7 @@ typedef struct splitter {
     cfi_schedule   *s;
     split          *splits;
     uint32_t        split_count;
-    uint32_t        split_room;
+    size_t          split_room;
     cfi_list        inputs;       /* of all splits, one after another */
     cfi_list        graph_inputs; /* pipelines: inputs that are kept in several copies at home */
     cfi_kept        kept;
@@ -194,21 +194,14 @@ static void place_rest(cfi_net *net, const cfi_schedule *s)
 /* ---- pass 5: splits and copies ---- */
 static split *new_split(splitter *sp, uint32_t place, uint32_t start)
 {
+    split *grown = cfi_arena_grown(&sp->net->arena, sp->splits, sp->split_count, &sp->split_room, 64, sizeof(*grown));
     split *made;
 
-    if (sp->split_count == sp->split_room) {
-        uint32_t room = sp->split_room == 0 ? 64 : sp->split_room * 2;
-        split   *grown = cfi_arena_array(&sp->net->arena, room, sizeof(*grown));
-
-        if (grown == NULL) {
-            sp->net->no_memory = true;
-            return NULL;
-        }
-        if (sp->split_count > 0)
-            memcpy(grown, sp->splits, sp->split_count * sizeof(*grown));
-        sp->splits     = grown;
-        sp->split_room = room;
+    if (grown == NULL) {
+        sp->net->no_memory = true;
+        return NULL;
     }
+    sp->splits = grown;
     made  = &sp->splits[sp->split_count++];
     *made = (split){.place = place, .start = start, .end = start, .room = SPLIT_INPUTS, .first_input = sp->inputs.count};
     return made;

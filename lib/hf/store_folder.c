@@ -96,20 +96,15 @@ ctxfit_status cfi_read_small(const char *path, cfi_arena *arena, char **out, siz
 
 ctxfit_status cfi_store_add_file(cfi_store_files *files, const cfi_store_file *file, cfi_arena *arena, ctxfit_error *error)
 {
+    cfi_store_file *item;
+
     if (files->count == files->most)
         return cfi_fail_at(error, CTXFIT_E_LIMIT, CFI_NO_OFFSET, files->most, "'%s': more than %u files", file->path,
                            (unsigned)files->most);
-    if (files->count == files->cap) {
-        size_t          cap = files->cap > 0 ? files->cap * 2 : 16;
-        cfi_store_file *item = cfi_arena_array(arena, cap, sizeof *item);
-
-        if (item == NULL)
-            return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-        if (files->count > 0)
-            memcpy(item, files->item, files->count * sizeof *item);
-        files->item = item;
-        files->cap = cap;
-    }
+    item = cfi_arena_grown(arena, files->item, files->count, &files->cap, 16, sizeof *item);
+    if (item == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
+    files->item = item;
     files->item[files->count++] = *file;
     return CTXFIT_OK;
 }

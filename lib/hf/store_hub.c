@@ -11,19 +11,11 @@ static const char manifest_prefix[] = "manifest=";
 
 ctxfit_status cfi_index_add(cfi_store_index *index, const cfi_store_name *name, ctxfit_error *error)
 {
-    if (name->name == NULL)
-        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-    if (index->count == index->cap) {
-        size_t          cap = index->cap > 0 ? index->cap * 2 : 16;
-        cfi_store_name *item = cfi_arena_array(index->arena, cap, sizeof *item);
+    cfi_store_name *item = cfi_arena_grown(index->arena, index->item, index->count, &index->cap, 16, sizeof *item);
 
-        if (item == NULL)
-            return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-        if (index->count > 0)
-            memcpy(item, index->item, index->count * sizeof *item);
-        index->item = item;
-        index->cap = cap;
-    }
+    if (item == NULL || name->name == NULL)
+        return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
+    index->item = item;
     index->item[index->count++] = *name;
     return CTXFIT_OK;
 }

@@ -8,10 +8,11 @@
 
 ctxfit_status cfi_stored_add(ctxfit_store *store, const cfi_stored *entry, ctxfit_error *error, const char *fmt, ...)
 {
-    char       name[1024];
-    cfi_stored copy = *entry;
-    va_list    args;
-    int        len;
+    char        name[1024];
+    cfi_stored  copy = *entry;
+    cfi_stored *item;
+    va_list     args;
+    int         len;
 
     va_start(args, fmt);
     len = vsnprintf(name, sizeof name, fmt, args);
@@ -20,21 +21,12 @@ ctxfit_status cfi_stored_add(ctxfit_store *store, const cfi_stored *entry, ctxfi
         return CTXFIT_OK; /* longer than any name that is typed */
     if (store->count == MAX_STORED)
         return cfi_fail_at(error, CTXFIT_E_LIMIT, CFI_NO_OFFSET, MAX_STORED, "more than %u models", MAX_STORED);
-    if (store->count == store->cap) {
-        size_t      cap = store->cap > 0 ? store->cap * 2 : 16;
-        cfi_stored *item = cfi_arena_array(&store->arena, cap, sizeof *item);
-
-        if (item == NULL)
-            return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-        if (store->count > 0)
-            memcpy(item, store->item, store->count * sizeof *item);
-        store->item = item;
-        store->cap = cap;
-    }
+    item = cfi_arena_grown(&store->arena, store->item, store->count, &store->cap, 16, sizeof *item);
     copy.name = cfi_arena_copy(&store->arena, name, (size_t)len);
     copy.path = cfi_arena_copy(&store->arena, entry->path, strlen(entry->path));
-    if (copy.name == NULL || copy.path == NULL)
+    if (item == NULL || copy.name == NULL || copy.path == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
+    store->item = item;
     store->item[store->count++] = copy;
     return CTXFIT_OK;
 }

@@ -101,6 +101,27 @@ static void arena_survives_a_failing_allocator(void **state)
     assert_int_equal(t.live_bytes, 0);
 }
 
+static void a_list_in_an_arena_grows_and_keeps_what_it_has(void **state)
+{
+    cfi_arena arena;
+    uint32_t *item = NULL;
+    size_t    room = 0, most = SIZE_MAX / 2 + 1;
+
+    (void)state;
+    cfi_arena_init(&arena, NULL);
+    for (uint32_t i = 0; i < 1000; i++) {
+        item = cfi_arena_grown(&arena, item, i, &room, 3, sizeof *item);
+        assert_non_null(item);
+        item[i] = i;
+    }
+    assert_int_equal(room, 1536);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(item[i], i);
+    assert_null(cfi_arena_grown(&arena, item, most, &most, 3, 1));
+    assert_int_equal(most, SIZE_MAX / 2 + 1);
+    cfi_arena_free(&arena);
+}
+
 static void writer_counts_past_the_end_of_the_buffer(void **state)
 {
     char       buf[6];
@@ -281,6 +302,7 @@ int main(void)
         cmocka_unit_test(structs_of_other_versions_are_read),
         cmocka_unit_test(structs_of_other_versions_are_written),
         cmocka_unit_test(arena_survives_a_failing_allocator),
+        cmocka_unit_test(a_list_in_an_arena_grows_and_keeps_what_it_has),
         cmocka_unit_test(writer_counts_past_the_end_of_the_buffer),
         cmocka_unit_test(sizes_are_read_as_people_write_them),
         cmocka_unit_test(slugs_ignore_case_and_separators),
