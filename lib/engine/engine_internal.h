@@ -488,6 +488,8 @@ bool          cfi_ranks_latent(const ctxfit_model *model);
 /* The least compute capability of the ranks; 0 where one is not known. */
 uint32_t      cfi_ranks_capability(const cfi_engine_machine *machine, const cfi_run *run);
 /* E_REFUSED: vLLM or SGLang does not know how the checkpoint is quantized, or not on these GPUs. */
+/* vLLM loads the method of the checkpoint with --allow-deprecated-quantization alone. */
+bool          cfi_ranks_deprecates(const ctxfit_model *model, cfi_engine_id id, uint32_t release);
 ctxfit_status cfi_ranks_check_checkpoint(const ctxfit_model *model, const cfi_engine_machine *machine, const cfi_run *run,
                                          ctxfit_error *error);
 ctxfit_status cfi_ranks_parallel(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,

@@ -87,6 +87,13 @@ static void warn_of_stated_cache(warning_list *list, const cfi_question *q)
              q->engine.id == CFI_ENGINE_VLLM && c->kv_quant != CFI_QUANT_FP8_E4M3 ? " where it does not know that type" : "");
 }
 
+static void warn_of_deprecated(warning_list *list, const cfi_question *q)
+{
+    if (cfi_ranks_deprecates(q->model, q->engine.id, list->plan->answer.run.release))
+        warn(list, "%s loads the quantization method %s with --allow-deprecated-quantization alone", list->plan->summary.engine.name,
+             q->model->checkpoint->quant_method);
+}
+
 static void warn_of_latents(warning_list *list, const cfi_question *q)
 {
     if (!cfi_engine_keeps_latents(q->model, q->engine.id, list->plan->answer.run.release))
@@ -375,6 +382,7 @@ ctxfit_status cfi_plan_warnings(ctxfit_plan *plan, const cfi_question *q, ctxfit
     warn_of_model(&list, q);
     warn_of_checkpoint(&list, q);
     warn_of_latents(&list, q);
+    warn_of_deprecated(&list, q);
     warn_of_stated_cache(&list, q);
     warn_of_hardware(&list, q);
     warn_of_repacking(&list, q);

@@ -123,7 +123,7 @@ static void a_configuration_says_how_wide_weights_are(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ctxfit_model *model = with(cases[i].quantization, 0);
         const bool    mlx = strncmp(cases[i].quantization, "\"quantization\"", 14) == 0;
-        const char   *engine = mlx ? "mlx-lm" : "vllm@0.10.2"; /* that has them all */
+        const char   *engine = mlx ? "mlx-lm" : "vllm@0.9.2"; /* that has them all */
         double        gib = (double)weights_of(model, engine, mlx ? "macbook-air-m4-16gb" : "h200 host:64GiB") / GIB;
 
         if (gib < cases[i].gib * 0.99 || gib > cases[i].gib * 1.01)

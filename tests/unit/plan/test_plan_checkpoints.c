@@ -119,8 +119,53 @@ static void methods_come_and_go_with_releases_of_vllm(void **state)
     assert_true(weights_of("llama", modelopt_fp8, "vllm@0.27.1", a100) > 0);
     assert_true(weights_of("llama", modelopt_fp8, "vllm", a100) > 0);
     assert_true(weights_of("llama", bnb, "vllm@0.27.1", a100) > 0);
-    is_refused("llama", bnb, "vllm@0.29.0", a100, "Unknown quantization method: 'bitsandbytes'");
+    is_refused("llama", bnb, "vllm@0.28.0", a100, "Unknown quantization method: 'bitsandbytes'");
     is_refused("llama", bnb, "vllm", a100, "Unknown quantization method: 'bitsandbytes'");
+}
+
+static bool is_deprecated(const char *method, const char *engine)
+{
+    char                config[128], json[1024];
+    ctxfit_model       *model = NULL;
+    ctxfit_plan        *plan = NULL;
+    ctxfit_hw          *hw = machine("b200 host:64GiB");
+    ctxfit_plan_options o = options_with(1024, 1);
+    ctxfit_error        error = {0};
+    bool                told = false;
+
+    (void)snprintf(config, sizeof config, "\"quantization_config\": {\"quant_method\": \"%s\", \"bits\": 4, \"group_size\": 32}", method);
+    (void)snprintf(json, sizeof json,
+                   "{\"model_type\": \"llama\", \"hidden_size\": 4096, \"intermediate_size\": 11008, \"num_hidden_layers\": 4, "
+                   "\"num_attention_heads\": 32, \"vocab_size\": 32000, \"max_position_embeddings\": 4096, %s}", config);
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
+    assert_int_equal(ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, &error), CTXFIT_OK);
+    if (ctxfit_plan_make(model, hw, &o, NULL, &plan, &error) != CTXFIT_OK)
+        fail_msg("%s %s: %s", engine, method, error.message);
+    for (uint32_t i = 0; ctxfit_plan_warning(plan, i) != NULL; i++)
+        told = told || strstr(ctxfit_plan_warning(plan, i), "with --allow-deprecated-quantization alone") != NULL;
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return told;
+}
+
+/* DEPRECATED_QUANTIZATION_METHODS of 0.12.0 (none), 0.14.0, 0.19.1, 0.20.0 and 0.33.0 */
+static void methods_that_vllm_lets_go_are_told(void **state)
+{
+    static const char fp_quant[] = "\"quantization_config\": {\"quant_method\": \"fp_quant\"}";
+    static const char hqq[] = "\"quantization_config\": {\"quant_method\": \"hqq\"}";
+
+    (void)state;
+    assert_true(is_deprecated("fp_quant", "vllm@0.33.0"));
+    assert_true(is_deprecated("fbgemm_fp8", "vllm@0.14.0"));
+    assert_false(is_deprecated("fbgemm_fp8", "vllm@0.12.0"));
+    assert_false(is_deprecated("fbgemm_fp8", "sglang"));
+    assert_true(is_deprecated("experts_int8", "vllm@0.19.1"));
+    assert_false(is_deprecated("experts_int8", "vllm@0.20.0"));
+    assert_true(is_deprecated("hqq", "vllm@0.14.0"));
+    assert_false(is_deprecated("gptq", "vllm@0.14.0"));
+    is_refused("llama", fp_quant, "vllm@0.10.2", "b200 host:64GiB", "Unknown quantization method: 'fp_quant'");
+    is_refused("llama", hqq, "vllm@0.16.0", "b200 host:64GiB", "Unknown quantization method: 'hqq'");
 }
 
 static void trtllm_refuses_by_the_checkpoint_and_by_the_gpu(void **state)
@@ -146,6 +191,7 @@ int main(void)
         cmocka_unit_test(mlx_refuses_what_it_does_not_load),
         cmocka_unit_test(vllm_and_sglang_refuse_methods_that_they_do_not_know),
         cmocka_unit_test(methods_come_and_go_with_releases_of_vllm),
+        cmocka_unit_test(methods_that_vllm_lets_go_are_told),
         cmocka_unit_test(trtllm_refuses_by_the_checkpoint_and_by_the_gpu),
     };
 
