@@ -1,4 +1,4 @@
-/* Ollama before 0.30: how many layers go to which GPUs, by an estimate of its own. llm/memory.go of 0.9.0 (EstimateGPULayers), llm/server.go
+/* Ollama before 0.30: how many layers go to which GPUs, by its own estimate. llm/memory.go of 0.9.0 (EstimateGPULayers), llm/server.go
  * of 0.13.5 (buildLayout, assignLayers), server/sched.go of 0.9.0 and llm/memory.go of 0.12.2 (pickBestFullFitByLibrary). */
 #include "engine_internal.h"
 

@@ -176,7 +176,8 @@ static ctxfit_status resolve_own(const ctxfit_model *model, const ctxfit_plan_op
     ctxfit_status status;
 
     run->own_graph = true;
-    run->kv_offload = run->op_offload = run->mmap = true;
+    run->kv_offload = run->mmap = true;
+    run->op_offload = cfi_ollama_changed(run->release, CFI_OLLAMA_OP_OFFLOAD);
     run->checkpoints = own_checkpoints(model, run->release);
     status = cfi_engine_resolve_placement(model, server, machine->device, machine->count, run, error);
     if (status == CTXFIT_OK)

@@ -75,12 +75,13 @@ static bool weights_tied(const ctxfit_model *model)
 }
 
 /* The token embedding is also the output matrix: the output's device gets a copy of its own, unless that is the host, the architecture
- * makes the embedding first and both lie in buffers of one type (src/models/llama.cpp:45, src/llama-model-loader.cpp:1104). */
+ * makes the embedding first and both lie in buffers of one type (src/models/llama.cpp:45, src/llama-model-loader.cpp:1104). Ollama's own
+ * engine makes a copy in any case (ml/backend/ggml/ggml.go). */
 static bool weights_copy_for_output(const ctxfit_model *model, const cfi_engine_device *devices, const cfi_run *run)
 {
     if (!weights_tied(model))
         return false;
-    return run->output_device != run->device_count || (model->arch->flags & CFI_ARCH_OUTPUT_FIRST) != 0 ||
+    return run->output_device != run->device_count || (model->arch->flags & CFI_ARCH_OUTPUT_FIRST) != 0 || run->own_graph ||
            (weights_repack_on_host(devices, run) && weights_repacks(model->token_embd, false));
 }
 

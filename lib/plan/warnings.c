@@ -210,8 +210,9 @@ static void warn_of_ollama_ctx(warning_list *list, const cfi_question *q)
              s->engine.name, s->engine.version);
     if (list->plan->answer.run.own_graph)
         warn(list,
-             "Ollama's own engine runs '%s': its compute buffers are a band here, made of llama.cpp's bound, whose upper end is counted%s",
-             q->model->arch_name, images ? "; what it reserves for an image of 2048 x 2048 is not" : "");
+             "Ollama's own engine runs '%s': its compute buffers are a band here, whose upper end, half more than llama.cpp's bound, is "
+             "counted; what it reserves for an image, where the file has eyes, is not",
+             q->model->arch_name);
     if (notes->ctx_tokens < s->n_ctx_seq)
         warn(list, "requests have %" PRIu64 " tokens; the cache is padded to %" PRIu64, notes->ctx_tokens, s->n_ctx_seq);
 }
