@@ -555,15 +555,8 @@ double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release);
 
 /* ---- Ollama ---- */
 typedef enum cfi_ollama_change {
-#define CFI_OLLAMA_SERIAL(name, release)
-#define CFI_OLLAMA_OWN(name, release, until, kept)
-#define CFI_OLLAMA_FLASH(name, release)
 #define CFI_OLLAMA_CHANGE(name, release, source) CFI_OLLAMA_##name,
 #include "ollama.def"
-#undef CFI_OLLAMA_SERIAL
-#undef CFI_OLLAMA_OWN
-#undef CFI_OLLAMA_FLASH
-#undef CFI_OLLAMA_CHANGE
     CFI_OLLAMA_CHANGE_COUNT
 } cfi_ollama_change;
 

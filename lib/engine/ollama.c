@@ -188,26 +188,12 @@ static const struct {
     uint32_t release;
 } serial_archs[] = {
 #define CFI_OLLAMA_SERIAL(name, release) {name, release},
-#define CFI_OLLAMA_OWN(name, release, until, kept)
-#define CFI_OLLAMA_FLASH(name, release)
-#define CFI_OLLAMA_CHANGE(name, release, source)
 #include "ollama.def"
-#undef CFI_OLLAMA_SERIAL
-#undef CFI_OLLAMA_OWN
-#undef CFI_OLLAMA_FLASH
-#undef CFI_OLLAMA_CHANGE
 };
 
 static const uint16_t change_releases[] = {
-#define CFI_OLLAMA_SERIAL(name, release)
-#define CFI_OLLAMA_OWN(name, release, until, kept)
-#define CFI_OLLAMA_FLASH(name, release)
 #define CFI_OLLAMA_CHANGE(name, release, source) release,
 #include "ollama.def"
-#undef CFI_OLLAMA_SERIAL
-#undef CFI_OLLAMA_OWN
-#undef CFI_OLLAMA_FLASH
-#undef CFI_OLLAMA_CHANGE
 };
 
 bool cfi_ollama_changed(uint32_t release, cfi_ollama_change change) { return release >= change_releases[change]; }

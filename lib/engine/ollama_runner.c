@@ -13,30 +13,16 @@ typedef struct own_arch {
 } own_arch;
 
 static const own_arch own_archs[] = {
-#define CFI_OLLAMA_SERIAL(name, release)
 #define CFI_OLLAMA_OWN(name, release, until, kept) {name, release, until, kept},
-#define CFI_OLLAMA_FLASH(name, release)
-#define CFI_OLLAMA_CHANGE(name, release, source)
 #include "ollama.def"
-#undef CFI_OLLAMA_SERIAL
-#undef CFI_OLLAMA_OWN
-#undef CFI_OLLAMA_FLASH
-#undef CFI_OLLAMA_CHANGE
 };
 
 static const struct {
     char     name[16];
     uint16_t from;
 } flash_archs[] = {
-#define CFI_OLLAMA_SERIAL(name, release)
-#define CFI_OLLAMA_OWN(name, release, until, kept)
 #define CFI_OLLAMA_FLASH(name, release) {name, release},
-#define CFI_OLLAMA_CHANGE(name, release, source)
 #include "ollama.def"
-#undef CFI_OLLAMA_SERIAL
-#undef CFI_OLLAMA_OWN
-#undef CFI_OLLAMA_FLASH
-#undef CFI_OLLAMA_CHANGE
 };
 
 /* NewLlamaServer: its own engine where the list says so, but not with a projector in a file of its own. NULL: llama.cpp. */

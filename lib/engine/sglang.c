@@ -21,39 +21,18 @@ typedef struct sglang_since {
 } sglang_since;
 
 static const sglang_tier sglang_tiers[] = {
-#define CFI_SGLANG_CHANGE(name, release, source)
-#define CFI_SGLANG_BUFFERS(arch, release)
-#define CFI_SGLANG_TRITON(arch)
 #define CFI_SGLANG_TIER(below, until, chunk, graphs, graphs_4) {below, until, chunk, {graphs, graphs_4}},
 #include "sglang.def"
-#undef CFI_SGLANG_CHANGE
-#undef CFI_SGLANG_BUFFERS
-#undef CFI_SGLANG_TRITON
-#undef CFI_SGLANG_TIER
 };
 
 static const sglang_since sglang_buffers[] = {
-#define CFI_SGLANG_CHANGE(name, release, source)
 #define CFI_SGLANG_BUFFERS(arch, release) {arch, release},
-#define CFI_SGLANG_TRITON(arch)
-#define CFI_SGLANG_TIER(below, until, chunk, graphs, graphs_4)
 #include "sglang.def"
-#undef CFI_SGLANG_CHANGE
-#undef CFI_SGLANG_BUFFERS
-#undef CFI_SGLANG_TRITON
-#undef CFI_SGLANG_TIER
 };
 
 static const char sglang_triton[][11] = {
-#define CFI_SGLANG_CHANGE(name, release, source)
-#define CFI_SGLANG_BUFFERS(arch, release)
 #define CFI_SGLANG_TRITON(arch) arch,
-#define CFI_SGLANG_TIER(below, until, chunk, graphs, graphs_4)
 #include "sglang.def"
-#undef CFI_SGLANG_CHANGE
-#undef CFI_SGLANG_BUFFERS
-#undef CFI_SGLANG_TRITON
-#undef CFI_SGLANG_TIER
 };
 
 static const sglang_since sglang_windows[] = {
@@ -64,14 +43,7 @@ static const sglang_since sglang_windows[] = {
 
 enum {
 #define CFI_SGLANG_CHANGE(name, release, source) name = release,
-#define CFI_SGLANG_BUFFERS(arch, release)
-#define CFI_SGLANG_TRITON(arch)
-#define CFI_SGLANG_TIER(below, until, chunk, graphs, graphs_4)
 #include "sglang.def"
-#undef CFI_SGLANG_CHANGE
-#undef CFI_SGLANG_BUFFERS
-#undef CFI_SGLANG_TRITON
-#undef CFI_SGLANG_TIER
 };
 
 static bool sglang_has(const sglang_since *rows, size_t count, const char *arch, uint32_t release)
