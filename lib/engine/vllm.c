@@ -52,7 +52,8 @@ double cfi_vllm_fraction(const ctxfit_plan_options *options, uint32_t release)
 }
 
 /* ---- batches: engine/arg_utils.py, get_batch_defaults() ---- */
-static void vllm_batches(const ctxfit_plan_options *options, const cfi_engine_machine *machine, uint64_t tokens, cfi_run *run)
+static ctxfit_status vllm_batches(const ctxfit_plan_options *options, const cfi_engine_machine *machine, uint64_t tokens, cfi_run *run,
+                                  ctxfit_error *error)
 {
     const cfi_engine_memory *first = machine->memory;
     bool                     small = first != NULL && first->capability == VLLM_GB10 && cfi_vllm_changed(run->release, CFI_VLLM_GB10_SMALL);
@@ -64,9 +65,13 @@ static void vllm_batches(const ctxfit_plan_options *options, const cfi_engine_ma
         sequences = large ? 1024 : 256;
     if (batch == 0)
         batch = cfi_min_u64(largest ? 16384 : large ? 8192 : 2048, tokens <= UINT32_MAX ? sequences * tokens : UINT64_MAX);
+    if (options->batch_sequences > batch) /* config/scheduler.py, verify_max_model_len() */
+        return cfi_fail(error, CTXFIT_E_REFUSED, "vllm: max_num_batched_tokens (%lu) must be greater than or equal to max_num_seqs (%lu).",
+                        (unsigned long)batch, (unsigned long)options->batch_sequences);
     run->paged.batch_sequences = (uint32_t)cfi_min_u64(sequences, batch);
     run->n_batch = (uint32_t)batch;
     run->n_ubatch = run->n_batch;
+    return CTXFIT_OK;
 }
 
 /* ---- CUDA graphs: config/vllm.py, _set_cudagraph_sizes(); the estimate that is kept free: profile_cudagraph_memory() of
@@ -460,7 +465,9 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (status != CTXFIT_OK)
         return status;
     run->paged.logit_copies = cfi_vllm_changed(run->release, CFI_VLLM_SAMPLER_LEAN) ? 1 : 10;
-    vllm_batches(options, machine, run->n_ctx_seq, run);
+    status = vllm_batches(options, machine, run->n_ctx_seq, run, error);
+    if (status != CTXFIT_OK)
+        return status;
     run->paged.peak_sequences = run->paged.batch_sequences;
     if ((options->flags & CTXFIT_PLAN_F_EAGER) == 0 && cfi_vllm_changed(run->release, CFI_VLLM_GRAPHS_RESERVED))
         vllm_graphs(machine, 1 + options->draft_tokens, run);

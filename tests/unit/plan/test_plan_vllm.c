@@ -356,6 +356,27 @@ static void what_cannot_run_is_refused(void **state)
     ctxfit_model_free(model);
 }
 
+/* SchedulerConfig.verify_max_model_len() */
+static void a_batch_has_room_for_all_sequences(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-8b", "BF16");
+    ctxfit_hw          *hw = machine("rtx-4090");
+    ctxfit_plan_options o = vllm_options("");
+    ctxfit_plan        *plan;
+    ctxfit_error        error;
+
+    (void)state;
+    o.ctx_tokens = 1024;
+    o.batch_sequences = 2049; /* of 2,048 by default */
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "max_num_batched_tokens (2048) must be greater than or equal to max_num_seqs (2049)"));
+    o.batch_tokens = 2049;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 /* GLM-5.2: 78 layers, indexers of 128 elements and a scale in 21. AMD counts 47,700 bytes (its recipe of GLM-5.3 on vLLM 0.28: 78 x 576 +
  * 21 x 132); FlashMLA packs 656 in every layer, as those without an indexer attend to what another chose. */
 static void all_layers_are_sparse_where_one_has_an_indexer(void **state)
@@ -542,6 +563,7 @@ int main(void)
         cmocka_unit_test(releases_between_those_read_follow_the_nearest_before),
         cmocka_unit_test(batches_go_by_the_memory_of_the_gpu),
         cmocka_unit_test(what_cannot_run_is_refused),
+        cmocka_unit_test(a_batch_has_room_for_all_sequences),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
