@@ -171,7 +171,8 @@ static const char *type_of(const cfi_json_value *object)
 /* The decoder of a model with eyes or ears. llama.cpp b10472 conversion/base.py load_hparams; transformers get_text_config. */
 static const cfi_json_value *find_inner(const cfi_json_value *outer)
 {
-    static const char names[][16] = {"text_config", "llm_config", "language_config", "lm_config", "thinker_config"};
+    static const char names[][28] = {"text_config", "llm_config", "language_config", "lm_config", "thinker_config",
+                                     "transformer_layer_config"};
 
     for (size_t i = 0; i < CFI_COUNT(names); i++) {
         const cfi_json_value *inner = cfi_json_get(outer, names[i]);

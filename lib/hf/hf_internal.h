@@ -26,6 +26,7 @@ typedef struct cfi_hf_config {
     const char           *family;
     bool                  known;
     bool                  class_known;  /* else the model_type is what is known */
+    bool                  embeddings;   /* the files at hand have some */
     bool                  no_latents;  /* of a class that has latent attention, and states that it has none */
     bool                  headless;     /* the class has no output matrix */
     bool                  tied;         /* the class shares the embeddings' matrix, which its files need not say */

@@ -6,6 +6,13 @@
 
 static bool is_full(const char *kind) { return kind != NULL && (strcmp(kind, "full_attention") == 0 || strcmp(kind, "attention") == 0); }
 
+/* Most drafters are published without embeddings: engines give them those of the model. */
+static void special_eagle3(cfi_hf_line *line)
+{
+    if (line->c->embeddings)
+        cfi_hf_set(line, "token_embeddings", "true");
+}
+
 /* Layers beyond the list of full layers keep a state: their KV heads are 0. Layers are counted from 1 there; transformers 5 writes
  * layer_types instead (5.23.0 configuration_kimi_linear.py). */
 static void special_kimi_linear(cfi_hf_line *line)
@@ -439,12 +446,12 @@ static const struct special {
     void (*apply)(cfi_hf_line *line);
 } specials[] = {
     {"deci", special_deci},                   {"deepseek32", special_deepseek32},       {"deepseek4", special_deepseek4},
-    {"falcon", special_falcon},               {"gemma4", special_gemma4},               {"granite_hybrid", special_granite_hybrid},
-    {"hunyuan", special_hunyuan},             {"hunyuan_moe", special_hunyuan},         {"kimi_linear", special_kimi_linear},
-    {"lfm2", special_lfm2},                   {"llama4", special_llama4},               {"mamba", special_mamba},
-    {"mimo2", special_mimo2},                 {"minicpm3", special_longrope},           {"nemotron_h", special_nemotron_h},
-    {"openelm", special_openelm},             {"phi3", special_longrope},               {"plamo2", special_plamo2},
-    {"qwen_next", special_qwen_next},         {"step35", special_step35},
+    {"eagle3", special_eagle3},               {"falcon", special_falcon},               {"gemma4", special_gemma4},
+    {"granite_hybrid", special_granite_hybrid}, {"hunyuan", special_hunyuan},             {"hunyuan_moe", special_hunyuan},
+    {"kimi_linear", special_kimi_linear},     {"lfm2", special_lfm2},                   {"llama4", special_llama4},
+    {"mamba", special_mamba},                 {"mimo2", special_mimo2},                 {"minicpm3", special_longrope},
+    {"nemotron_h", special_nemotron_h},       {"openelm", special_openelm},             {"phi3", special_longrope},
+    {"plamo2", special_plamo2},               {"qwen_next", special_qwen_next},         {"step35", special_step35},
 };
 
 void cfi_hf_apply_special(cfi_hf_line *line)

@@ -42,6 +42,10 @@ cfi_checkpoint_part cfi_checkpoint_part_of(const char *name, uint32_t layers, ui
         return CFI_CHECKPOINT_OTHER;
     if (has(name, "mtp.") || has(name, "nextn") || has(name, "mtp_"))
         return CFI_CHECKPOINT_NEXTN;
+    if (has(name, "midlayer.")) { /* the one of an EAGLE-3 head */
+        *block = 0;
+        return CFI_CHECKPOINT_LAYER;
+    }
     if (find_block(name, block))
         return *block < layers ? CFI_CHECKPOINT_LAYER : CFI_CHECKPOINT_NEXTN; /* DeepSeek and GLM count on behind the trunk */
     for (size_t i = 0; i < CFI_COUNT(embeddings); i++)

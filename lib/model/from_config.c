@@ -69,6 +69,16 @@ static ctxfit_status add_towers(ctxfit_model *model, const cfi_hf_config *c)
     return status;
 }
 
+static bool has_embeddings(const ctxfit_safetensors *weights)
+{
+    uint64_t block;
+
+    for (uint64_t i = 0; weights != NULL && i < weights->count; i++)
+        if (cfi_checkpoint_part_of(weights->entry[i].name, 1, &block) == CFI_CHECKPOINT_EMBEDDING)
+            return true;
+    return false;
+}
+
 static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *files, ctxfit_file_type file_type, ctxfit_error *error)
 {
     cfi_hf_config c;
@@ -84,6 +94,7 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
         file_type = quant.kind == CTXFIT_CHECKPOINT_QUANT_EXL3 ? cfi_exl3_type(quant.hundredths, quant.output_bits) : 0;
     }
     if (status == CTXFIT_OK) {
+        c.embeddings = has_embeddings(files->weights);
         line = cfi_hf_config_line(&c);
         status = line != NULL ? cfi_model_make_from_text(model, line, file_type, error) : c.status;
     }

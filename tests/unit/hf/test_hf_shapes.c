@@ -132,12 +132,93 @@ static void classes_that_llamacpp_converts_are_known(void **state)
     }
 }
 
+/* The heads of EAGLE-3 for Llama-3.1-8B: 15 tensors in F16 without embeddings, of which t2d (one byte a token) is read by nothing. */
+static void an_eagle3_head_has_few_tokens_and_no_embeddings(void **state)
+{
+#define HEAD "\"hidden_size\": 4096, \"intermediate_size\": 14336, \"num_attention_heads\": 32, \"num_key_value_heads\": 8, " \
+             "\"num_hidden_layers\": 1, \"vocab_size\": 128256, \"max_position_embeddings\": 2048"
+    static const char *const spellings[] = {
+        "{\"architectures\": [\"LlamaForCausalLMEagle3\"], \"model_type\": \"llama\", \"draft_vocab_size\": 32000, " HEAD "}",
+        "{\"architectures\": [\"Eagle3Speculator\"], \"speculators_model_type\": \"eagle3\", \"draft_vocab_size\": 32000, "
+        "\"transformer_layer_config\": {\"model_type\": \"llama\", " HEAD "}}",
+    };
+    const uint64_t width = 4096, attention = 2 * width * (4096 + 2 * 1024) + 4096 * width;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+        ctxfit_model *model = open_text(spellings[i]);
+
+        assert_string_equal(ctxfit_model_arch(model), "eagle3");
+        assert_null(ctxfit_model_note(model, 0));
+        assert_int_equal(layer_of(model, 0).cache_k_elems, 1024);
+        assert_int_equal(parameters_of(model), 3 * width * width + 32000 * width + 32000 + attention + 3 * width * 14336 + 4 * width);
+        ctxfit_model_free(model);
+    }
+}
+
+/* Its only layer is called "midlayer"; embeddings of its own count where the files have some. */
+static void an_eagle3_head_counts_as_its_files_have_it(void **state)
+{
+    static const char config[] = "{\"architectures\": [\"LlamaForCausalLMEagle3\"], \"model_type\": \"llama\", \"draft_vocab_size\": 100, "
+                                 "\"hidden_size\": 64, \"intermediate_size\": 128, \"num_attention_heads\": 2, \"num_hidden_layers\": 1, "
+                                 "\"num_key_value_heads\": 1, \"vocab_size\": 256, \"max_position_embeddings\": 2048, "
+                                 "\"torch_dtype\": \"float16\"}";
+    static const struct {
+        char     name[40];
+        unsigned rows, columns;
+    } tensors[] = {{"fc", 64, 192},                        {"norm", 64, 1},                         {"midlayer.hidden_norm", 64, 1},
+                   {"midlayer.input_layernorm", 64, 1},    {"midlayer.post_attention_layernorm", 64, 1},
+                   {"midlayer.self_attn.q_proj", 64, 128}, {"midlayer.self_attn.k_proj", 32, 128}, {"midlayer.self_attn.v_proj", 32, 128},
+                   {"midlayer.self_attn.o_proj", 64, 64},  {"midlayer.mlp.gate_proj", 128, 64},    {"midlayer.mlp.up_proj", 128, 64},
+                   {"midlayer.mlp.down_proj", 64, 128},    {"lm_head", 100, 64},                   {"embed_tokens", 256, 64}};
+    const size_t count = sizeof tensors / sizeof tensors[0];
+
+    (void)state;
+    for (size_t lacks = 0; lacks < 2; lacks++) { /* the last one: embeddings */
+        unsigned char          file[4096] = {0};
+        size_t                 len = (size_t)snprintf((char *)file + 8, sizeof file - 8, "{");
+        uint64_t               bytes = 0;
+        ctxfit_safetensors    *weights = NULL;
+        ctxfit_model          *model = NULL;
+        ctxfit_error           error = {0};
+        ctxfit_checkpoint_info info = CTXFIT_CHECKPOINT_INFO_INIT;
+        ctxfit_model_info      made = CTXFIT_MODEL_INFO_INIT;
+
+        for (size_t i = 0; i < count - lacks; i++) {
+            const uint64_t size = 2 * (uint64_t)tensors[i].rows * tensors[i].columns;
+
+            len += (size_t)snprintf((char *)file + 8 + len, sizeof file - 8 - len,
+                                    "%s\"%s.weight\": {\"dtype\": \"F16\", \"shape\": [%u, %u], \"data_offsets\": [%llu, %llu]}",
+                                    i > 0 ? ", " : "", tensors[i].name, tensors[i].rows, tensors[i].columns, (unsigned long long)bytes,
+                                    (unsigned long long)(bytes + size));
+            bytes += size;
+        }
+        len += (size_t)snprintf((char *)file + 8 + len, sizeof file - 8 - len, "}");
+        file[0] = (unsigned char)(len & 0xff);
+        file[1] = (unsigned char)(len >> 8);
+        if (ctxfit_safetensors_parse(file, 8 + len, 0, NULL, &weights, &error) != CTXFIT_OK ||
+            ctxfit_model_from_hf(config, sizeof config - 1, weights, 0, NULL, &model, &error) != CTXFIT_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(ctxfit_model_get_checkpoint(model, &info), CTXFIT_OK);
+        assert_int_equal(ctxfit_model_get_info(model, &made), CTXFIT_OK);
+        assert_int_equal(info.flags, CTXFIT_CHECKPOINT_F_MEASURED);
+        assert_int_equal(info.layer_bytes, 2 * (64 * 128 + 2 * 32 * 128 + 64 * 64 + 3 * 128 * 64 + 3 * 64));
+        assert_int_equal(info.embedding_bytes, lacks ? 0 : 2 * 256 * 64);
+        assert_int_equal(made.tensor_count, lacks ? 14 : 15);
+        assert_null(ctxfit_model_note(model, 0));
+        ctxfit_model_free(model);
+        ctxfit_safetensors_free(weights);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openelm_multiplies_the_width_of_each_layer),
         cmocka_unit_test(plamo2_attends_in_every_other_layer),
         cmocka_unit_test(deepseek_without_latents_has_plain_attention),
+        cmocka_unit_test(an_eagle3_head_has_few_tokens_and_no_embeddings),
+        cmocka_unit_test(an_eagle3_head_counts_as_its_files_have_it),
         cmocka_unit_test(classes_that_llamacpp_converts_are_known),
     };
 
