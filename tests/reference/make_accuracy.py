@@ -126,13 +126,18 @@ def tensorrt_llm(ctxfit):
 
 
 def mlx(ctxfit):
-    lines = []
+    lines, inside = [], 0
     for r in rows_of("mlx.csv"):
-        p = plan(ctxfit, r["model"], "--quant", "BF16", "--hw", r["hw"], "--engine", "mlx-lm", "-c", r["prompt"])
+        p = plan(ctxfit, r["model"], "--quant", "BF16", "--hw", r["hw"], "--engine", "mlx-lm", "-c", r["prompt"], *options(r, step="-b"))
         d = p["devices"][0]
         fixed = p["model"]["parameters"] * float(r["bits_per_parameter"]) / 8 + d["kv_bytes"] + d["kv_swa_bytes"] + d["recurrent_bytes"]
-        lines.append((r["model"], r["prompt"], r["peak_gb"], f"{(fixed + d['compute_low_bytes']) / 1e9:.1f} to {(fixed + d['compute_bytes']) / 1e9:.1f}"))
-    return table(("model, 4 bits", "prompt, tokens", "peak, GB", "band, GB"), lines)
+        low, high = ((fixed + d[f"compute{end}_bytes"]) / 1e9 for end in ("_low", ""))
+        slack = 0.5 * 10.0 ** -len(r["peak_gb"].partition(".")[2])
+        ok = low - slack <= float(r["peak_gb"]) <= high + slack
+        inside += ok
+        lines.append((r["model"], r["prompt"], r["step"] or "2048", r["peak_gb"], f"{low:.1f} to {high:.1f}", "yes" if ok else "NO", r["source"]))
+    return [f"{inside} of {len(lines)} peaks are inside the band.", ""] + table(
+        ("model, 4 bits", "prompt, tokens", "step", "peak, GB", "band, GB", "inside", "source"), lines)
 
 
 def printed_of(p, what):

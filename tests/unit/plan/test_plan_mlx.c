@@ -1,6 +1,7 @@
-/* mlx-lm 0.32.2 and LM Studio. Peaks: guruswami-ai/mlx-benchmarks results/qwen25-32b, M3 Ultra,
- * 4 bits (GB of 10^9 bytes). */
+/* mlx-lm 0.32.2 and LM Studio. Peaks: tests/data/engines/mlx.csv (GB of 10^9 bytes). */
 #include "plan_fixture.h"
+
+#include "csv_reader.h"
 
 static ctxfit_plan *under(const char *engine, const ctxfit_model *model, const ctxfit_hw *hw, ctxfit_plan_options o)
 {
@@ -8,31 +9,79 @@ static ctxfit_plan *under(const char *engine, const ctxfit_model *model, const c
     return planned(model, hw, &o);
 }
 
-/* 4.5 bits a parameter: 4 bits, and a scale and a bias of 16 for each 64 */
-static void measured_peaks_are_inside_the_band(void **state)
+static void check_peak(const csv_reader *csv)
 {
-    static const struct {
-        uint64_t prompt;
-        double   peak_gb;
-    } rows[] = {{1024, 19.2}, {4096, 20.4}, {16384, 23.5}};
-    ctxfit_model     *model = catalog_model("qwen2.5-32b", "BF16");
-    ctxfit_hw        *hw = machine("mac-studio-m3-ultra-512gb");
-    ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_model       *model = catalog_model(csv_text(csv, "model"), "BF16");
+    ctxfit_hw          *hw = machine(csv_text(csv, "hw"));
+    ctxfit_plan_options o = options_with((uint64_t)csv_real(csv, "prompt"), 1);
+    ctxfit_model_info   info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_plan        *plan;
+    ctxfit_plan_device  d;
+    double              rest = csv_real(csv, "peak_gb") * 1e9;
 
-    (void)state;
+    o.batch_tokens = (uint32_t)csv_real(csv, "step");
+    plan = under("mlx-lm", model, hw, o);
+    d = device_of(plan, 0);
     assert_int_equal(ctxfit_model_get_info(model, &info), CTXFIT_OK);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        ctxfit_plan       *plan = under("mlx-lm", model, hw, options_with(rows[i].prompt, 1));
-        ctxfit_plan_device d = device_of(plan, 0);
-        double             rest = rows[i].peak_gb * 1e9 - (double)info.parameters * 4.5 / 8 - (double)d.kv_bytes;
-
-        if (rest + 5e7 < (double)d.compute_low_bytes || rest - 5e7 > (double)d.compute_bytes) /* figures of one digit */
-            fail_msg("%llu tokens: %.0f bytes beside weights and cache, band %llu to %llu", (unsigned long long)rows[i].prompt, rest,
-                     (unsigned long long)d.compute_low_bytes, (unsigned long long)d.compute_bytes);
-        ctxfit_plan_free(plan);
-    }
+    rest -= (double)info.parameters * csv_real(csv, "bits_per_parameter") / 8;
+    rest -= (double)(d.kv_bytes + d.kv_swa_bytes + d.recurrent_bytes);
+    if (rest + 5e7 < (double)d.compute_low_bytes || rest - 5e7 > (double)d.compute_bytes) /* most figures have one digit */
+        fail_msg("%s, %s tokens: %.0f bytes beside weights and cache, band %llu to %llu", csv_text(csv, "model"), csv_text(csv, "prompt"),
+                 rest, (unsigned long long)d.compute_low_bytes, (unsigned long long)d.compute_bytes);
+    ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
+}
+
+static void measured_peaks_are_inside_the_band(void **state)
+{
+    csv_reader csv;
+    int        rows = 0;
+
+    (void)state;
+    assert_true(csv_open(&csv, TEST_DATA "/engines/mlx.csv"));
+    for (; csv_read(&csv); rows++)
+        check_peak(&csv);
+    assert_true(rows >= 22);
+    csv_close(&csv);
+}
+
+static ctxfit_plan_device taken(const char *name, uint64_t tokens, uint32_t step, const char *cache)
+{
+    ctxfit_model       *model = catalog_model(name, "BF16");
+    ctxfit_hw          *hw = machine("mac-studio-m3-ultra-512gb");
+    ctxfit_plan_options o = options_with(tokens, 1);
+    ctxfit_plan        *plan;
+    ctxfit_plan_device  d;
+
+    o.batch_tokens = step;
+    if (cache != NULL)
+        o.kv_key = o.kv_value = ctxfit_quant_from_name(cache);
+    plan = under("mlx-lm", model, hw, o);
+    d = device_of(plan, 0);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+    return d;
+}
+
+/* 16 bits of each head, token of a step and cell, and a byte of mask */
+static void scores_that_no_kernel_saves_are_counted(void **state)
+{
+    const ctxfit_plan_device narrow = taken("qwen2.5-32b", 32768, 2048, NULL), wide = taken("qwen2.5-32b", 65536, 2048, NULL);
+    const ctxfit_plan_device packed = taken("qwen2.5-32b", 32768, 2048, "Q8_0"), packed2 = taken("qwen2.5-32b", 65536, 2048, "Q8_0");
+    const ctxfit_plan_device latent = taken("deepseek-v3", 32768, 2048, NULL), latent2 = taken("deepseek-v3", 65536, 2048, NULL);
+    const ctxfit_plan_device broad = taken("gemma-4-31b", 32768, 2048, NULL), broad2 = taken("gemma-4-31b", 65536, 2048, NULL);
+    const ctxfit_plan_device whole = taken("gemma-4-31b", 24576, 8192, NULL), behind = taken("gemma-4-31b", 28672, 8192, NULL);
+    const uint64_t           cells = 32768;
+
+    (void)state;
+    assert_int_equal(wide.compute_low_bytes, narrow.compute_low_bytes); /* heads of 128 */
+    assert_int_equal(packed2.compute_low_bytes - packed.compute_low_bytes, cells * 2048 * (40 * 2 + 1));
+    assert_int_equal(latent2.compute_low_bytes - latent.compute_low_bytes, cells * 2 * (2048 * (128 * 2 + 1) + 128 * (128 + 128) * 2));
+    assert_int_equal(broad2.compute_low_bytes - broad.compute_low_bytes, cells * 2048 * (32 * 2 + 1)); /* its full layers: 512 */
+    /* 4,096 tokens behind three steps: fewer scores than those of the third step */
+    assert_int_equal(behind.compute_bytes - whole.compute_bytes, (behind.kv_bytes - whole.kv_bytes) / 10 * 2);
 }
 
 static void caches_grow_in_steps_and_windows_do_not(void **state)
@@ -117,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_peaks_are_inside_the_band),
+        cmocka_unit_test(scores_that_no_kernel_saves_are_counted),
         cmocka_unit_test(caches_grow_in_steps_and_windows_do_not),
         cmocka_unit_test(what_mlx_cannot_do_is_refused),
         cmocka_unit_test(lm_studio_loads_with_its_own_defaults),
