@@ -89,8 +89,10 @@ static ctxfit_status resolve_vendored(const ctxfit_model *model, ctxfit_plan_opt
     server->swa_full = CTXFIT_CHOICE_ON;
     run->outputs_states = true; /* params.embeddings */
     status = cfi_engine_resolve_llamacpp(model, server, machine, run, error);
-    if (status == CTXFIT_OK && run->unified)
-        run->n_ctx_seq = run->n_ctx / run->n_seq; /* of a slot: runner/llamarunner/cache.go */
+    if (status == CTXFIT_OK && run->unified) {
+        run->n_ctx_seq = run->n_ctx / run->n_seq; /* one cache, of which a slot has its part: runner/llamarunner/cache.go */
+        run->unified = false;
+    }
     return status;
 }
 
@@ -138,7 +140,7 @@ static ctxfit_status own_context(const ctxfit_model *model, const ctxfit_plan_op
     if (run->n_ctx > UINT32_MAX)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "ctx_tokens %llu: at most %lu", (unsigned long long)run->n_ctx,
                         (unsigned long)UINT32_MAX);
-    run->unified = true;
+    run->unified = false; /* a sequence has its part of the one cache */
     run->streams = 1;
     run->kv_cells = (model->info.flags & CTXFIT_MODEL_F_NO_CACHE) != 0 ? 0 : own_padded(run->n_ctx, run);
     run->swa_cells = own_has_windows(model) ? own_window_cells(model, arch, run) : 0;
@@ -256,18 +258,19 @@ uint32_t cfi_ollama_usual_sequences(const ctxfit_model *model, const ctxfit_plan
  * memory. */
 static void runner_set_layers(const ctxfit_model *model, const cfi_engine_machine *machine, uint32_t release, runner_request *r)
 {
+    const bool        estimated = machine->fit_gpu_layers == CFI_LAYERS_ESTIMATED;
     cfi_ollama_layout layout;
 
-    if (machine->fit_gpu_layers != 0 && machine->fit_gpu_layers != CFI_LAYERS_ESTIMATED) {
-        r->server.gpu_layers = machine->fit_gpu_layers;
+    if (r->server.gpu_layers != 0 || machine->count == 0)
         return;
-    }
-    if (r->server.gpu_layers != 0 || machine->count == 0 || (r->own != NULL && cfi_ollama_changed(release, CFI_OLLAMA_MEASURED)))
+    if (machine->fit_gpu_layers != 0 && !estimated)
+        r->server.gpu_layers = machine->fit_gpu_layers;
+    if (r->server.gpu_layers == CTXFIT_GPU_LAYERS_NONE || (r->own != NULL && cfi_ollama_changed(release, CFI_OLLAMA_MEASURED)))
         return;
     runner_place(model, r, machine, release, &layout);
     r->notes.predicted = layout.bytes;
     r->notes.available = cfi_ollama_available(machine, CFI_ALL_DEVICES(machine->count));
-    if (!layout.all && machine->fit_gpu_layers == 0)
+    if (!layout.all && !estimated)
         return;
     r->server.gpu_layers = layout.layers > 0 ? layout.layers : CTXFIT_GPU_LAYERS_NONE;
     for (uint32_t d = 0; d < machine->count && machine->count > 1 && machine->count <= CTXFIT_MAX_SPLIT; d++)

@@ -99,8 +99,7 @@ ctxfit_status cfi_plan_answer_fitted(cfi_question *q, uint64_t ctx_tokens, uint3
         const uint32_t all = out->run.gpu_layers;
 
         status = try_fit(&s, CFI_LAYERS_ESTIMATED, 0, &fits);
-        if (status == CTXFIT_OK && out->run.gpu_layers == all)
-            q->fit_gpu_layers = 0;
+        q->fit_gpu_layers = out->run.gpu_layers == all ? 0 : out->run.gpu_layers > 0 ? out->run.gpu_layers : CTXFIT_GPU_LAYERS_NONE;
         return status;
     }
     if (fits_gpus(q, out))

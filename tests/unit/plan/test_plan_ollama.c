@@ -87,12 +87,49 @@ static void a_number_of_layers_that_is_asked_for_is_kept(void **state)
     ctxfit_model_free(model);
 }
 
+/* Releases before llama-server: what its estimate keeps on the host stays there, with as many sequences as fit beside it. */
+static void an_estimate_decides_on_layers_and_sequences_before_llama_server(void **state)
+{
+    ctxfit_model       *large = catalog_model("llama-3.1-70b", "Q4_K_M"), *small = catalog_model("llama-3.1-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:128GiB"), *two = machine("rtx-3060-12gb rtx-4090 host:128GiB");
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+    ctxfit_plan        *plan = under("ollama@0.13.5", large, hw, o);
+    ctxfit_plan_summary s = summary_of(plan);
+    ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
+
+    (void)state;
+    assert_int_equal(s.fit, CTXFIT_FIT_SPLIT);
+    assert_in_range(s.gpu_layers, 40, 48);
+    assert_int_equal(s.output_device, 1); /* the output layer is the last that goes to a GPU */
+    assert_non_null(strstr(ctxfit_plan_warning(plan, 0), "ollama keeps"));
+    assert_in_range(s.max_sequences, 1, 4);
+    ctxfit_plan_free(plan);
+    plan = under("ollama@0.5.4", small, hw, o); /* four requests fit: server/sched.go */
+    assert_int_equal(summary_of(plan).n_seq, 4);
+    assert_int_equal(summary_of(plan).n_ctx, 8192);
+    assert_int_equal(summary_of(plan).n_ctx_seq, 2048);
+    ctxfit_plan_free(plan);
+    plan = under("ollama@0.5.4", large, hw, o);
+    assert_int_equal(summary_of(plan).n_seq, 1);
+    ctxfit_plan_free(plan);
+    plan = under("ollama@0.9.3", small, two, o); /* the larger GPU alone */
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
+    assert_int_equal(device.total_bytes, 0);
+    assert_int_equal(summary_of(plan).n_seq, 2);
+    ctxfit_plan_free(plan);
+    ctxfit_hw_free(two);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(small);
+    ctxfit_model_free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_beyond_the_gpu_stay_on_the_host),
         cmocka_unit_test(experts_stay_on_the_host_before_layers_do),
         cmocka_unit_test(a_number_of_layers_that_is_asked_for_is_kept),
+        cmocka_unit_test(an_estimate_decides_on_layers_and_sequences_before_llama_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
