@@ -28,6 +28,7 @@ typedef struct cfi_profile {
     uint64_t context;
     uint64_t ranks;
     uint64_t graphs;
+    uint64_t seen;        /* what eyes and ears give to the decoder for a batch */
     bool     of_logits;   /* of all its activations, those are the widest */
 } cfi_profile;
 

@@ -271,10 +271,19 @@ static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run, b
     return cfi_min_u64(cfi_max_u64(logits, widest), MOST_PEAK);
 }
 
+/* vLLM profiles the decoder beside the outputs of its eyes and ears for max_num_batched_tokens, or one picture that is larger
+ * (v1/worker/gpu_model_runner.py, profile_run(); v1/core/encoder_cache_manager.py, compute_mm_encoder_budget()). */
+static uint64_t seen_bytes(const ctxfit_model *model, const cfi_run *run)
+{
+    if (run->id != CFI_ENGINE_VLLM || !cfi_model_has_towers(model))
+        return 0;
+    return 2 * cfi_max_u64(model->info.embedding, model->info.embedding_inputs) * run->n_batch; /* 32 bits each */
+}
+
 static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
     const cfi_paged *paged = &run->paged;
-    cfi_profile      high = {0, paged->context_high, 0, 0, false};
+    cfi_profile      high = {0, paged->context_high, 0, 0, seen_bytes(model, run), false};
     uint64_t         peak = paged->profiled ? peak_activation(model, run, &high.of_logits) : 0;
     uint64_t         low = peak / 2 + paged->context_low;
 
@@ -285,7 +294,7 @@ static void add_profile(const ctxfit_model *model, const cfi_run *run, cfi_memor
     high.graphs = paged->graphs_high;
     out->profile = high;
     for (uint32_t d = 0; d < paged->tensor_ranks * paged->stages; d++) {
-        out->device[d].compute = high.activations + high.context + high.ranks + high.graphs;
+        out->device[d].compute = high.activations + high.context + high.ranks + high.graphs + high.seen;
         out->device[d].compute_low = low;
     }
 }

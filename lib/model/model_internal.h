@@ -189,6 +189,8 @@ typedef struct cfi_tower_bytes {
     uint64_t divided; /* among ranks */
     uint64_t whole;   /* on each of them */
 } cfi_tower_bytes;
+/* Eyes or ears, whether their weights are counted or not. */
+bool            cfi_model_has_towers(const ctxfit_model *model);
 cfi_tower_bytes cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed);
 /* How these are known. */
 typedef enum cfi_stored {

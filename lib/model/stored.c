@@ -232,6 +232,13 @@ cfi_tower_bytes cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed)
     return bytes;
 }
 
+bool cfi_model_has_towers(const ctxfit_model *model)
+{
+    const cfi_tower_bytes bytes = cfi_model_towers_bytes(model, true);
+
+    return bytes.divided + bytes.whole > 0 || (model->towers != NULL && has_towers(model));
+}
+
 cfi_stored cfi_model_stored(const ctxfit_model *model)
 {
     if (!model->as_stored || model->checkpoint == NULL || model->checkpoint->quant == CTXFIT_CHECKPOINT_QUANT_NONE)

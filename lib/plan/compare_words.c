@@ -259,6 +259,11 @@ static void profile_words(difference_text *t)
         say_size(t, profile->ranks);
         cfi_write(&t->text, " NCCL a GPU");
     }
+    if (profile->seen > 0) {
+        cfi_write(&t->text, ", ");
+        say_size(t, profile->seen);
+        cfi_write(&t->text, " of what eyes and ears give");
+    }
     if (!paged->profiled)
         cfi_write(&t->text, ", activations are outside of its part");
 }

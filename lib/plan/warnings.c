@@ -105,7 +105,13 @@ static void warn_of_latents(warning_list *list, const cfi_question *q)
 static void warn_of_towers(warning_list *list, const cfi_question *q)
 {
     const cfi_tower_bytes bytes = cfi_model_towers_bytes(q->model, true);
+    const uint64_t        seen = list->plan->answer.memory.profile.seen;
 
+    if (seen > 0)
+        warn(list,
+             "what eyes and ears give for a batch of %" PRIu32 " tokens is in the band (%" PRIu64 " bytes); what they compute with goes by "
+             "the largest picture of their processor and is not. With --limit-mm-per-prompt of 0 vLLM has neither",
+             list->plan->answer.run.n_batch, seen);
     if (q->model->towers != NULL)
         warn(list, "%s", q->model->towers);
     if (q->model->towers_counted == NULL)

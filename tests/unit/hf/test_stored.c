@@ -419,6 +419,35 @@ static ctxfit_model *qwen_vl(const char *towers)
     return model;
 }
 
+static uint64_t profile_of(const ctxfit_model *model, const char *engine)
+{
+    ctxfit_plan       *plan = planned_for(model, engine, "h200 host:64GiB");
+    ctxfit_plan_device device = CTXFIT_PLAN_DEVICE_INIT;
+
+    assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
+    ctxfit_plan_free(plan);
+    return device.compute_bytes;
+}
+
+/* 3,584 of 16 bits for each of 8,192 tokens; SGLang's activations are outside of its part. */
+static void what_eyes_give_is_profiled_by_vllm(void **state)
+{
+    ctxfit_model *eyes = qwen_vl(EYES), *strange = qwen_vl(STRANGE_EYES), *none = qwen_vl("\"vision_config\": {}"), *packed = NULL;
+
+    (void)state;
+    assert_int_equal(profile_of(eyes, "vllm") - profile_of(none, "vllm"), 2 * 3584 * 8192);
+    assert_int_equal(profile_of(strange, "vllm"), profile_of(eyes, "vllm"));
+    assert_int_equal(profile_of(eyes, "sglang"), profile_of(none, "sglang"));
+    assert_true(warns_of(eyes, "vllm", "With --limit-mm-per-prompt of 0 vLLM has neither"));
+    assert_false(warns_of(none, "vllm", "--limit-mm-per-prompt"));
+    assert_int_equal(ctxfit_model_requantize(eyes, ctxfit_file_type_from_name("Q4_K_M"), NULL, &packed, NULL), CTXFIT_OK);
+    assert_false(warns_of(packed, "vllm", "--limit-mm-per-prompt"));
+    ctxfit_model_free(packed);
+    ctxfit_model_free(none);
+    ctxfit_model_free(strange);
+    ctxfit_model_free(eyes);
+}
+
 static void eyes_of_a_configuration_are_weights(void **state)
 {
     static const char *const loads[] = {"vllm", "sglang", "tensorrt-llm"}, *const drops[] = {"mlx-lm", "exllamav3", "llama.cpp"};
@@ -519,6 +548,7 @@ int main(void)
         cmocka_unit_test(modules_of_mlx_have_formats_of_their_own),
         cmocka_unit_test(a_method_that_is_text_is_refused),
         cmocka_unit_test(eyes_of_a_configuration_are_weights),
+        cmocka_unit_test(what_eyes_give_is_profiled_by_vllm),
         cmocka_unit_test(eyes_and_ears_of_no_known_kind_are_told),
         cmocka_unit_test(a_wrapper_that_no_table_has_is_told),
     };
