@@ -87,7 +87,7 @@ static ctxfit_status lay_out(ctxfit_model *model, ctxfit_error *error)
             return cfi_fail(error, status, "tensor '%s': %llu x %llu x %llu x %llu elements in %s have no size in bytes", t->name,
                             (unsigned long long)t->dims[0], (unsigned long long)t->dims[1], (unsigned long long)t->dims[2],
                             (unsigned long long)t->dims[3], ctxfit_quant_name(t->quant));
-        t->ggml_type = cfi_quant_format_of(t->quant)->ggml_type;
+        t->ggml_type = cfi_quant_ggml_type(cfi_quant_format_of(t->quant));
         t->offset = offset;
         if (!cfi_add_u64(offset, t->bytes, &offset) || !cfi_align_u64(offset, model->alignment, &offset))
             return cfi_fail(error, CTXFIT_E_OVERFLOW, "tensor '%s': the tensors together have more than 2^64 bytes", t->name);

@@ -2,16 +2,17 @@
 
 /* Words of formats.def. */
 enum {
-    HALF  = 2,
-    WORD  = 4,
-    NONE  = 0,
-    FLOAT = CTXFIT_QUANT_F_FLOAT,
-    INT   = CTXFIT_QUANT_F_INT,
-    CACHE = CTXFIT_QUANT_F_CACHE,
-    HF    = CTXFIT_QUANT_F_HF,
-    KV    = CTXFIT_QUANT_F_CACHE_OTHER,
-    GGML  = CTXFIT_QUANT_F_GGML,
-    IK    = CTXFIT_QUANT_F_GGML | CTXFIT_QUANT_F_IK
+    HALF    = 2,
+    WORD    = 4,
+    NONE    = 0,
+    FLOAT   = CTXFIT_QUANT_F_FLOAT,
+    INT     = CTXFIT_QUANT_F_INT,
+    CACHE   = CTXFIT_QUANT_F_CACHE,
+    HF      = CTXFIT_QUANT_F_HF,
+    KV      = CTXFIT_QUANT_F_CACHE_OTHER,
+    GGML    = CTXFIT_QUANT_F_GGML,
+    IK      = CTXFIT_QUANT_F_GGML | CTXFIT_QUANT_F_IK,
+    NO_TYPE = UINT16_MAX
 };
 
 #define CFI_GGML(id, name, number, elems, bytes, layout, flags, source, as_of) \
@@ -31,13 +32,13 @@ static const cfi_quant_format format_by_id[] = {
 #define CFI_IK(id, name, number, elems, bytes, row, matrix, layout, source, as_of) \
     [id] = {#name, elems, bytes, row, matrix, 0, 0, 0, 0, 0, number, IK},
 #define CFI_HF(id, name, elems, bytes, row, matrix, column, columns, rows, tile, layout, source, as_of) \
-    [id] = {#name, elems, bytes, row, matrix, column, columns, rows, tile, 0, UINT32_MAX, HF},
+    [id] = {#name, elems, bytes, row, matrix, column, columns, rows, tile, 0, NO_TYPE, HF},
 #define CFI_TRELLIS(id, name, halves, source, as_of) \
-    [id] = {#name, TRELLIS_PADDING, TRELLIS_PADDING * (halves) / 16, HALF, WORD, HALF, 0, 0, 0, TRELLIS_PADDING, UINT32_MAX, HF},
+    [id] = {#name, TRELLIS_PADDING, TRELLIS_PADDING * (halves) / 16, HALF, WORD, HALF, 0, 0, 0, TRELLIS_PADDING, NO_TYPE, HF},
 #define CFI_KV(id, name, bits, source, as_of) \
-    [id] = {#name, KV_GROUP, HALF + KV_GROUP * (bits) / 8, 0, 0, 0, 0, 0, 0, 0, UINT32_MAX, HF | KV},
+    [id] = {#name, KV_GROUP, HALF + KV_GROUP * (bits) / 8, 0, 0, 0, 0, 0, 0, 0, NO_TYPE, HF | KV},
 #define CFI_CACHE(id, name, elems, bytes, row, layout, source, as_of) \
-    [id] = {#name, elems, bytes, row, 0, 0, 0, 0, 0, 0, UINT32_MAX, HF | KV},
+    [id] = {#name, elems, bytes, row, 0, 0, 0, 0, 0, 0, NO_TYPE, HF | KV},
 #define CFI_RETIRED(id, name, number, source, as_of) [id] = {#name, 0, 0, 0, 0, 0, 0, 0, 0, 0, number, GGML | CTXFIT_QUANT_F_RETIRED},
 #include "formats.def"
 };
@@ -146,7 +147,7 @@ ctxfit_status ctxfit_quant_get_info(ctxfit_quant quant, ctxfit_quant_info *out)
         info.block_elems = f->block_elems;
         info.block_bytes = f->block_bytes;
         info.flags = f->flags;
-        info.ggml_type = f->ggml_type;
+        info.ggml_type = cfi_quant_ggml_type(f);
     }
     status = cfi_copy_out(out, &info, sizeof info, CFI_V1_QUANT_INFO);
     return status == CTXFIT_OK && f == NULL ? CTXFIT_E_NOT_FOUND : status;

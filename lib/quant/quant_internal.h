@@ -21,19 +21,21 @@ enum {
 
 typedef struct cfi_quant_format {
     char        name[20];     /* "": no such id */
-    uint32_t    block_elems;  /* 0: retired */
-    uint32_t    block_bytes;
-    uint32_t    row_bytes;    /* of each row, besides its blocks */
-    uint32_t    matrix_bytes; /* of each matrix */
-    uint32_t    column_bytes; /* of each column of a matrix */
-    uint32_t    tile_columns; /* a tile of the matrix; 0: none */
-    uint32_t    tile_rows;    /* 0: tile_columns is a run of elements of the whole matrix */
-    uint32_t    tile_bytes;
-    uint32_t    padding;      /* rows and columns of a matrix are padded to a multiple of it; 0: they are not */
-    uint32_t    ggml_type;    /* UINT32_MAX: none */
-    uint32_t    flags;        /* CTXFIT_QUANT_F_* */
+    uint16_t    block_elems;  /* 0: retired */
+    uint16_t    block_bytes;
+    uint16_t    row_bytes;    /* of each row, besides its blocks */
+    uint16_t    matrix_bytes; /* of each matrix */
+    uint16_t    column_bytes; /* of each column of a matrix */
+    uint16_t    tile_columns; /* a tile of the matrix; 0: none */
+    uint16_t    tile_rows;    /* 0: tile_columns is a run of elements of the whole matrix */
+    uint16_t    tile_bytes;
+    uint16_t    padding;      /* rows and columns of a matrix are padded to a multiple of it; 0: they are not */
+    uint16_t    ggml_type;    /* UINT16_MAX: none */
+    uint16_t    flags;        /* CTXFIT_QUANT_F_* */
 } cfi_quant_format;
 
+/* UINT32_MAX: none. */
+static inline uint32_t cfi_quant_ggml_type(const cfi_quant_format *f) { return f->ggml_type != UINT16_MAX ? f->ggml_type : UINT32_MAX; }
 /* NULL: unknown or retired. */
 const cfi_quant_format *cfi_quant_format_of(ctxfit_quant quant);
 /* Same contract as ctxfit_quant_tensor_bytes, pointers not NULL. */
