@@ -4,9 +4,9 @@
 #define UNKNOWN_KEPT 5u /* as much as any known architecture keeps */
 
 typedef struct compute_arch {
-    const char *name;
-    uint32_t    kept;
-    uint32_t    flags;
+    char    name[16];
+    uint8_t kept;
+    uint8_t flags; /* CFI_BOUND_* */
 } compute_arch;
 
 static const compute_arch compute_archs[] = {

@@ -109,8 +109,13 @@ typedef struct cfi_layout {
     uint32_t           value_size;
 } cfi_layout;
 
-/* Fills every layer's attention, state and cache from the metadata. */
-typedef void (*cfi_layout_fn)(cfi_layout *l);
+/* What fills every layer's attention, state and cache from the metadata: cfi_layout_<name>(). */
+enum {
+#define CFI_LAYOUT(name) CFI_LAYOUT_##name,
+#include "layouts.def"
+#undef CFI_LAYOUT
+    CFI_LAYOUT_COUNT
+};
 
 /* Where a width that the metadata do not state comes from. */
 typedef enum cfi_expert_rule {
@@ -135,42 +140,25 @@ typedef enum cfi_beside_rule {
 } cfi_beside_rule;
 
 struct cfi_arch {
-    char          name[20];
-    cfi_layout_fn layout;
-    uint8_t       experts; /* cfi_expert_rule */
-    uint8_t       shared;  /* cfi_shared_rule */
-    uint8_t       beside;  /* cfi_beside_rule */
-    uint32_t      flags;   /* CFI_ARCH_* */
+    char     name[20];
+    uint8_t  layout;  /* CFI_LAYOUT_* */
+    uint8_t  experts; /* cfi_expert_rule */
+    uint8_t  shared;  /* cfi_shared_rule */
+    uint8_t  beside;  /* cfi_beside_rule */
+    uint32_t flags;   /* CFI_ARCH_* */
 };
 
 const cfi_arch *cfi_arch_find(const char *name); /* NULL when unknown */
 const cfi_arch *cfi_arch_generic(void);
 uint32_t        cfi_arch_count(void);
 const cfi_arch *cfi_arch_at(uint32_t index);
+/* Runs the layout of the architecture. */
+void            cfi_arch_lay_out(cfi_layout *l);
 
-/* ---- layouts: one for each row of archs.def ---- */
-void cfi_layout_generic(cfi_layout *l);
-void cfi_layout_latent(cfi_layout *l);
-void cfi_layout_deepseek32(cfi_layout *l);
-void cfi_layout_glm_dsa(cfi_layout *l);
-void cfi_layout_minimax_m3(cfi_layout *l);
-void cfi_layout_deepseek4(cfi_layout *l);
-void cfi_layout_gemma3n(cfi_layout *l);
-void cfi_layout_gemma4(cfi_layout *l);
-void cfi_layout_gemma4_assistant(cfi_layout *l);
-void cfi_layout_step35(cfi_layout *l);
-void cfi_layout_deepstack(cfi_layout *l);
-void cfi_layout_granite(cfi_layout *l);
-void cfi_layout_mamba(cfi_layout *l);
-void cfi_layout_mamba2(cfi_layout *l);
-void cfi_layout_rwkv(cfi_layout *l);
-void cfi_layout_jamba(cfi_layout *l);
-void cfi_layout_hybrid_mamba2(cfi_layout *l);
-void cfi_layout_falcon_h1(cfi_layout *l);
-void cfi_layout_nemotron_h(cfi_layout *l);
-void cfi_layout_delta_net(cfi_layout *l);
-void cfi_layout_kda(cfi_layout *l);
-void cfi_layout_short_conv(cfi_layout *l);
+/* ---- layouts ---- */
+#define CFI_LAYOUT(name) void cfi_layout_##name(cfi_layout *l);
+#include "layouts.def"
+#undef CFI_LAYOUT
 
 /* ---- the steps that layouts share ---- */
 /* Heads and head sizes; attention is FULL wherever there are KV heads. */

@@ -234,7 +234,7 @@ ctxfit_status cfi_model_describe(ctxfit_model *model, struct cfi_meta *meta)
     if (cfi_model_new_layers(model, meta->trunk, nextn, meta->error) != CTXFIT_OK)
         return meta->status = CTXFIT_E_NO_MEMORY;
     layout = (cfi_layout){meta, model->arch, &model->info, model->layer, blocks, 0, 0};
-    model->arch->layout(&layout);
+    cfi_arch_lay_out(&layout);
     cfi_layout_feed_forward(&layout);
     read_stated_heads(model, meta);
     cfi_model_read_facts(model, meta);

@@ -1,9 +1,19 @@
 /* The sizes that tensors are made of. */
 #include "recipe_internal.h"
 
-/* In words, for messages. */
-static const char *const dim_words[CFI_DIM_COUNT] = {
+/* In words, for messages: one text behind another, and where each begins. */
+static const struct dim_texts {
+#define CFI_DIM(name, elements, words) char name[sizeof(words)];
+#include "recipe_dims.def"
+#undef CFI_DIM
+} dim_texts = {
 #define CFI_DIM(name, elements, words) words,
+#include "recipe_dims.def"
+#undef CFI_DIM
+};
+
+static const uint16_t dim_text_at[CFI_DIM_COUNT] = {
+#define CFI_DIM(name, elements, words) offsetof(struct dim_texts, name),
 #include "recipe_dims.def"
 #undef CFI_DIM
 };
@@ -44,7 +54,7 @@ uint64_t cfi_recipe_size(cfi_recipe_dim dim, const ctxfit_model_info *m, const c
 
 const char *cfi_recipe_words(cfi_recipe_dim dim)
 {
-    return dim_words[dim];
+    return (const char *)&dim_texts + dim_text_at[dim];
 }
 
 /* llama.cpp b10472 src/llama-hparams.h:209 n_altup and :211 laurel_rank; no key states the rank */
