@@ -264,6 +264,11 @@ func WithPrefixCache() Option {
 	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_PREFIX_CACHE; return nil }
 }
 
+// WithTextOnly leaves eyes and ears out, as vLLM does from 0.16 on (--language-model-only, --limit-mm-per-prompt of 0).
+func WithTextOnly() Option {
+	return func(o *planOptions) error { o.flags |= C.CTXFIT_PLAN_F_TEXT_ONLY; return nil }
+}
+
 // WithEngine plans for an engine in a version: "llama.cpp", "llama.cpp@b10472", "ollama", "vllm", "sglang", "tensorrt-llm". The default is the newest known llama.cpp.
 func WithEngine(name string) Option {
 	return func(o *planOptions) error {

@@ -210,6 +210,7 @@ type PlanDevice struct {
 	ComputeLowBytes uint64     `json:"compute_low_bytes"`
 	OutputBytes     uint64     `json:"output_bytes"`           // logits, on the host
 	BesideBytes     uint64     `json:"beside_bytes,omitempty"` // what runs beside the model
+	TowerBytes      uint64     `json:"tower_bytes,omitempty"`  // of the weights: eyes and ears
 	TotalBytes      uint64     `json:"total_bytes"`
 	FreeBytes       int64      `json:"free_bytes"` // usable - total; negative: bytes missing
 	Layers          int        `json:"layers"`     // whose weights are here
@@ -222,7 +223,7 @@ func planDeviceFrom(c *C.ctxfit_plan_device) PlanDevice {
 		KVBytes: uint64(c.kv_bytes), KVWindowBytes: uint64(c.kv_swa_bytes), RecurrentBytes: uint64(c.recurrent_bytes),
 		KVOtherBytes: uint64(c.kv_other_bytes), ComputeBytes: uint64(c.compute_bytes), ComputeLowBytes: uint64(c.compute_low_bytes),
 		OutputBytes: uint64(c.output_bytes), TotalBytes: uint64(c.total_bytes), FreeBytes: int64(c.free_bytes), Layers: int(c.layers),
-		BesideBytes: uint64(c.beside_bytes),
+		BesideBytes: uint64(c.beside_bytes), TowerBytes: uint64(c.tower_bytes),
 	}
 }
 

@@ -70,6 +70,7 @@ static const option options[] = {
     {"--no-enable-prefix-caching --disable-radix-cache", "prefix_cache", "0"},
     {"--disable-hybrid-kv-cache-manager", "swa_full", "1"},
     {"--spread", "spread", "1"},
+    {"--language-model-only", "text_only", "1"},
     {"--vision", "vision", "1"},
     {"--limit", "limit_tokens", NULL},
     {"--limit-source", "limit_source", NULL},

@@ -484,6 +484,11 @@ static bool set_prefix_cache(cli_request *r, const char *value)
     return true;
 }
 
+static bool set_text_only(cli_request *r, const char *value)
+{
+    return set_flag(r, value, CTXFIT_PLAN_F_TEXT_ONLY);
+}
+
 static bool set_vision(cli_request *r, const char *value)
 {
     return set_flag(r, value, CTXFIT_PLAN_F_VISION);
@@ -543,6 +548,7 @@ static const cli_setting settings[] = {
     {"eager", BOOL, KIND_OTHER, 0, set_eager},
     {"prefix_cache", BOOL, KIND_OTHER, 0, set_prefix_cache},
     {"spread", BOOL, KIND_OTHER, 0, set_spread},
+    {"text_only", BOOL, KIND_OTHER, 0, set_text_only},
     {"vision", BOOL, KIND_OTHER, 0, set_vision},
     {"limit_tokens", NUMBER, KIND_TOKENS, OPTION(limit_tokens), NULL},
     {"limit_source", TEXT, KIND_OTHER, 0, set_limit_source},

@@ -101,6 +101,7 @@ static const char plan_help[] =
     "  --max-num-batched-tokens N  --max-num-seqs N  --block-size N  --enforce-eager\n"
     "  --kv-cache-dtype auto|fp8|nvfp4       --num-speculative-tokens N\n"
     "  --[no-]enable-prefix-caching  --disable-hybrid-kv-cache-manager\n"
+    "  --language-model-only       vLLM: eyes and ears are not loaded\n"
     "  SGLang's names of these are read too\n";
 
 /* A string may have 4,095 characters. */

@@ -62,6 +62,8 @@ enum {
     CTXFIT_PLAN_F_EAGER     = 1u << 10, /**< vLLM: no CUDA graphs (--enforce-eager) */
     CTXFIT_PLAN_F_NO_PREFIX_CACHE = 1u << 11, /**< vLLM: --no-enable-prefix-caching, SGLang: --disable-radix-cache; of hybrid models */
     CTXFIT_PLAN_F_PREFIX_CACHE    = 1u << 12, /**< vLLM: --enable-prefix-caching, for hybrid models the default from 0.26 on */
+    CTXFIT_PLAN_F_TEXT_ONLY = 1u << 13, /**< vLLM: eyes and ears beside the decoder are not loaded (--language-model-only,
+                                             --limit-mm-per-prompt with 0 for all that the model takes) */
     CTXFIT_PLAN_F_VISION    = 1u << 9  /**< Ollama: the model takes images, for which the context is at least 2,048 */
 };
 
@@ -261,8 +263,9 @@ typedef struct ctxfit_plan_device {
     char     name[64];          /**< engine's name ("CUDA0", "Metal", "host") */
     char     id[64];            /**< of the hardware */
     uint64_t beside_bytes;      /**< what runs beside the model here */
+    uint64_t tower_bytes;       /**< of the weights: eyes and ears of a checkpoint, and what else its files have beside the decoder */
 } ctxfit_plan_device;
-#define CTXFIT_PLAN_DEVICE_INIT { (uint32_t)sizeof(ctxfit_plan_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}, 0 }
+#define CTXFIT_PLAN_DEVICE_INIT { (uint32_t)sizeof(ctxfit_plan_device), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}, 0, 0 }
 
 /** One device; the host is the last. @return OK, E_INVALID_ARG, E_NOT_FOUND (past the end), E_STRUCT_SIZE. @since 0.1.0 */
 CTXFIT_API ctxfit_status ctxfit_plan_get_device(const ctxfit_plan *plan, uint32_t index, ctxfit_plan_device *out);

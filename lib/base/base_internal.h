@@ -111,7 +111,7 @@ enum {
     CFI_V1_ENGINE_INFO    = 80, /* for ever: it is a member of ctxfit_plan_summary */
     CFI_V1_PLAN_OPTIONS   = 1656,
     CFI_V1_PLAN_SUMMARY   = 256,
-    CFI_V1_PLAN_DEVICE    = 248,
+    CFI_V1_PLAN_DEVICE    = 256,
     CFI_V1_PLAN_ENGINE    = 144,
     CFI_V1_DIFFERENCE     = 288,
     CFI_V1_CONSTRAINT     = 232,

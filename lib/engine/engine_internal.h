@@ -201,6 +201,8 @@ typedef struct cfi_paged {
     uint32_t      vocabulary_step;  /* to a multiple of which the vocabulary is padded before it is divided */
     uint32_t      expert_step;      /* and the sides of experts in MXFP4, after they are divided; 0: not */
     bool          narrows_stated;   /* 16 bits are made of F32 even where config.json says F32 */
+    bool          text_only;        /* eyes and ears are not loaded */
+    bool          towers_whole;     /* every rank of the first stage has all of them */
     bool          embedding_whole;  /* every rank of the first stage has all of it */
     bool          blocks_up;        /* tokens that fill a block in part have it */
     double        rest_fraction;    /* of what weights, states and activations leave, for the pool; 0: all of it */
@@ -310,6 +312,7 @@ typedef enum cfi_setting_needs {
     CFI_NEEDS_HOST_STATED     = 1u << 9, /* the host's memory is */
     CFI_NEEDS_LIMIT           = 1u << 10,
     CFI_NEEDS_SPEEDS          = 1u << 11,
+    CFI_NEEDS_TOWERS          = 1u << 13, /* a checkpoint with eyes or ears */
     CFI_NEEDS_SHORT_CTX       = 1u << 12 /* it is no longer than Ollama's least of models with eyes */
 } cfi_setting_needs;
 

@@ -19,6 +19,21 @@ bool cfi_vllm_changed(uint32_t release, cfi_vllm_change change)
     return release >= vllm_changes[change];
 }
 
+/* Its eyes and ears are modules of transformers, which ranks do not share. */
+static bool vllm_towers_whole(const ctxfit_model *model)
+{
+    static const char types[][16] = {
+#define CFI_VLLM_WHOLE_TOWERS(type) type,
+#include "vllm_towers.def"
+#undef CFI_VLLM_WHOLE_TOWERS
+    };
+
+    for (size_t i = 0; i < CFI_COUNT(types); i++)
+        if (model->config_type != NULL && strcmp(model->config_type, types[i]) == 0)
+            return true;
+    return false;
+}
+
 /* An element of the recurrent state: as the configuration says, as those of its kind do, or by default. */
 static uint32_t vllm_state_bytes(const ctxfit_model *model, uint32_t release)
 {
@@ -455,6 +470,8 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     run->paged.profiled = true;
     run->paged.vocabulary_step = CFI_VLLM_VOCABULARY_STEP;
     run->paged.narrows_stated = true;
+    run->paged.text_only = (options->flags & CTXFIT_PLAN_F_TEXT_ONLY) != 0 && cfi_vllm_changed(run->release, CFI_VLLM_TEXT_ONLY);
+    run->paged.towers_whole = vllm_towers_whole(model);
     run->paged.context_low = CFI_RANKS_CONTEXT_LOW;
     run->paged.context_high = CFI_RANKS_CONTEXT_HIGH;
     if (cfi_vllm_changed(run->release, CFI_VLLM_RUNNER_2))

@@ -15,6 +15,7 @@ typedef struct cfi_memory_device {
     uint64_t compute;     /* exact, or an upper bound */
     uint64_t compute_low; /* the other end of the band */
     uint64_t output;
+    uint64_t towers;      /* of the weights: eyes and ears of a checkpoint */
     uint64_t beside;      /* everything that runs beside the model; the plan adds it */
     uint64_t beside_low;  /* with the other end of its bands */
     uint64_t block_bytes; /* of a block of a paged cache */

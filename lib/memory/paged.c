@@ -165,11 +165,25 @@ static bool add_vocabulary_copies(const ctxfit_model *model, const cfi_run *run,
            add_to_stage(paged, paged->stages - 1, bytes, out);
 }
 
+/* Eyes and ears are on the first stage. */
+static bool add_towers(const ctxfit_model *model, const cfi_paged *paged, cfi_memory *out)
+{
+    const cfi_tower_bytes towers = cfi_model_towers_bytes(model, narrows(model, paged));
+    uint64_t              share = paged->towers_whole ? towers.divided : towers.divided / paged->tensor_ranks;
+
+    if (paged->text_only)
+        return true;
+    if (!cfi_add_u64(share, towers.whole, &share))
+        return false;
+    for (uint32_t r = 0; r < paged->tensor_ranks; r++)
+        out->device[r].towers = share;
+    return add_to_stage(paged, 0, share, out);
+}
+
 static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_memory *out)
 {
-    const cfi_paged      *paged = &run->paged;
-    const uint32_t        last = paged->stages - 1;
-    const cfi_tower_bytes towers = cfi_model_towers_bytes(model, narrows(model, paged));
+    const cfi_paged *paged = &run->paged;
+    const uint32_t   last = paged->stages - 1;
 
     for (uint64_t i = 0; i < model->info.tensor_count; i++) {
         const cfi_tensor *tensor = &model->tensor[i];
@@ -186,8 +200,7 @@ static bool add_rank_weights(const ctxfit_model *model, const cfi_run *run, cfi_
     }
     if (!add_dropped_nextn(model, paged, out))
         return false;
-    /* Eyes and ears are on the first stage. */
-    if (!add_to_stage(paged, 0, towers.divided / paged->tensor_ranks, out) || !add_to_stage(paged, 0, towers.whole, out))
+    if (!add_towers(model, paged, out))
         return false;
     if (!add_vocabulary_copies(model, run, out))
         return false;
@@ -275,7 +288,7 @@ static uint64_t peak_activation(const ctxfit_model *model, const cfi_run *run, b
  * (v1/worker/gpu_model_runner.py, profile_run(); v1/core/encoder_cache_manager.py, compute_mm_encoder_budget()). */
 static uint64_t seen_bytes(const ctxfit_model *model, const cfi_run *run)
 {
-    if (run->id != CFI_ENGINE_VLLM || !cfi_model_has_towers(model))
+    if (run->id != CFI_ENGINE_VLLM || run->paged.text_only || !cfi_model_has_towers(model))
         return 0;
     return 2 * cfi_max_u64(model->info.embedding, model->info.embedding_inputs) * run->n_batch; /* 32 bits each */
 }

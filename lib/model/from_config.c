@@ -57,7 +57,7 @@ static void note_fixed_windows(const ctxfit_model *model, cfi_hf_config *c)
     }
 }
 
-static ctxfit_status add_towers(ctxfit_model *model, const cfi_hf_config *c)
+static ctxfit_status count_towers(ctxfit_model *model, const cfi_hf_config *c)
 {
     cfi_hf_towers_found found;
     ctxfit_status       status = cfi_hf_towers(c, &found);
@@ -108,7 +108,7 @@ static ctxfit_status make_from_config(ctxfit_model *model, const cfi_hf_files *f
     if (status == CTXFIT_OK)
         status = cfi_model_set_checkpoint(model, &c, files->weights, error);
     if (status == CTXFIT_OK && model->stored == NULL)
-        status = add_towers(model, &c);
+        status = count_towers(model, &c);
     memcpy(model->note, c.note, sizeof c.note); /* they lie in the model's arena */
     model->window_note = c.window_note;
     cfi_hf_config_close(&c);

@@ -159,6 +159,8 @@ static void write_device(cfi_json *j, const ctxfit_plan_device *d)
     cfi_json_u64(j, "compute_bytes", d->compute_bytes);
     cfi_json_u64(j, "compute_low_bytes", d->compute_low_bytes);
     cfi_json_u64(j, "output_bytes", d->output_bytes);
+    if (d->tower_bytes > 0)
+        cfi_json_u64(j, "tower_bytes", d->tower_bytes);
     if (d->beside_bytes > 0)
         cfi_json_u64(j, "beside_bytes", d->beside_bytes);
     cfi_json_u64(j, "total_bytes", d->total_bytes);

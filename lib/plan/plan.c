@@ -35,7 +35,8 @@ ctxfit_status cfi_plan_check_options(ctxfit_plan_options *o, ctxfit_error *error
     if (!is_rate(o->measured_prefill_tokens_per_s) || !is_rate(o->measured_decode_tokens_per_s))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "measured rate: expected a finite number of tokens per second, 0 or more");
     if ((o->flags & ~(uint32_t)(CTXFIT_PLAN_F_NO_LIMITS | CTXFIT_PLAN_F_BOUND | CTXFIT_PLAN_F_SPREAD | CTXFIT_PLAN_F_VISION |
-                                 CTXFIT_PLAN_F_EAGER | CTXFIT_PLAN_F_NO_PREFIX_CACHE | CTXFIT_PLAN_F_PREFIX_CACHE)) != 0)
+                                 CTXFIT_PLAN_F_EAGER | CTXFIT_PLAN_F_NO_PREFIX_CACHE | CTXFIT_PLAN_F_PREFIX_CACHE |
+                                 CTXFIT_PLAN_F_TEXT_ONLY)) != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "flags: 0x%x has unknown bits", (unsigned)o->flags);
     if (o->reserved0 != 0)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "reserved0: expected 0");
@@ -88,6 +89,7 @@ static void fill_devices(ctxfit_plan *plan, const cfi_question *q)
         d->compute_low_bytes = m->compute_low;
         d->output_bytes = m->output;
         d->beside_bytes = m->beside;
+        d->tower_bytes = m->towers;
         d->total_bytes = cfi_memory_device_total(m);
         d->free_bytes = cfi_plan_slack(q, memory, i);
         if (i == q->device_count)

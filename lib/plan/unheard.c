@@ -37,6 +37,7 @@ static uint32_t needs_met(const cfi_question *q, const cfi_run *run)
         {cfi_plan_hw_device(q, q->device_count)->memory_bytes > 0, CFI_NEEDS_HOST_STATED},
         {o->limit_tokens > 0, CFI_NEEDS_LIMIT},
         {!no_speeds, CFI_NEEDS_SPEEDS},
+        {cfi_model_has_towers(q->model), CFI_NEEDS_TOWERS},
         {run->notes.ctx_tokens <= CFI_OLLAMA_VISION_CTX, CFI_NEEDS_SHORT_CTX},
     };
     uint32_t met = 0;
@@ -157,6 +158,7 @@ void cfi_plan_warn_of_settings(cfi_warning_list *list, const cfi_question *q)
         {CFI_NEEDS_HOST_STATED, "the host's memory is not stated"},
         {CFI_NEEDS_LIMIT, "there is no limit_tokens"},
         {CFI_NEEDS_SPEEDS, "plans of this engine have no speeds"},
+        {CFI_NEEDS_TOWERS, "the model has no eyes or ears beside it"},
         {CFI_NEEDS_SHORT_CTX, "the context is not below its least"},
     };
     const ctxfit_plan_options *o = &q->options;

@@ -101,12 +101,17 @@ static void warn_of_latents(warning_list *list, const cfi_question *q)
              list->plan->summary.engine.name, q->model->arch_name);
 }
 
-/* What is beside the decoder, and of a configuration alone. */
+/* What is beside the decoder. */
 static void warn_of_towers(warning_list *list, const cfi_question *q)
 {
     const cfi_tower_bytes bytes = cfi_model_towers_bytes(q->model, true);
     const uint64_t        seen = list->plan->answer.memory.profile.seen;
+    const char           *counted = q->model->towers_counted;
 
+    if (list->plan->answer.run.paged.text_only)
+        return;
+    if ((q->options.flags & CTXFIT_PLAN_F_TEXT_ONLY) != 0 && bytes.divided > 0)
+        warn(list, "text only (--language-model-only) is not heard by this release: eyes and ears are loaded in any case");
     if (seen > 0)
         warn(list,
              "what eyes and ears give for a batch of %" PRIu32 " tokens is in the band (%" PRIu64 " bytes); what they compute with goes by "
@@ -114,13 +119,13 @@ static void warn_of_towers(warning_list *list, const cfi_question *q)
              list->plan->answer.run.n_batch, seen);
     if (q->model->towers != NULL)
         warn(list, "%s", q->model->towers);
-    if (q->model->towers_counted == NULL)
+    if (counted == NULL)
         return;
     if (bytes.divided + bytes.whole > 0)
-        warn(list, "of the weights, %s of config.json has %" PRIu64 " parameters: %" PRIu64 " bytes in 16 bits", q->model->towers_counted,
+        warn(list, "of the weights, %s of config.json has %" PRIu64 " parameters: %" PRIu64 " bytes in 16 bits", counted,
              q->model->tower_matrices + q->model->tower_rest, bytes.divided + bytes.whole);
     else
-        warn(list, "the weights of %s in config.json are not counted: of a GGUF they are a file of their own", q->model->towers_counted);
+        warn(list, "the weights of %s in config.json are not counted: of a GGUF they are a file of their own", counted);
 }
 
 /* Engines of GGUF files load another file than the checkpoint; the others what it has. */

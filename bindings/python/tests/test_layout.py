@@ -82,7 +82,7 @@ def test_every_option_of_c_can_be_given_to_plan() -> None:
         "limit": 1, "limit_source": "x", "prefill_rate": 1, "decode_rate": 1, "model_ctx": 1, "default_ctx": 1,
         "overhead_bytes": 1, "device_reserve_bytes": [1], "host_reserve_bytes": 1, "spread": True, "vision": True,
         "memory_fraction": 0.5, "kv_cache_bytes": 1, "tensor_parallel": 1, "pipeline_parallel": 1, "block_tokens": 1,
-        "batch_sequences": 1, "draft_tokens": 1, "eager": True, "prefix_cache": False, "limits": False,
+        "batch_sequences": 1, "draft_tokens": 1, "eager": True, "prefix_cache": False, "text_only": True, "limits": False,
     }
     assert set(given) | {"modelfile"} == set(_plan._SETTERS)  # which sets what others leave open
     options = _plan.plan_options(given)

@@ -40,8 +40,8 @@ static uint64_t weights_of(const ctxfit_model *model, const char *engine, const 
     return device.weights_bytes;
 }
 
-/* On each of so many ranks. */
-static uint64_t ranked_weights(const ctxfit_model *model, uint32_t ranks)
+/* Of each of so many ranks under vLLM in that release, with these flags. */
+static ctxfit_plan_device on_ranks(const ctxfit_model *model, const char *engine, uint32_t ranks, uint32_t flags)
 {
     ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
     ctxfit_plan_device  device = CTXFIT_PLAN_DEVICE_INIT;
@@ -49,14 +49,15 @@ static uint64_t ranked_weights(const ctxfit_model *model, uint32_t ranks)
     ctxfit_plan        *plan = NULL;
 
     assert_int_equal(ctxfit_hw_parse("4*h200 host:64GiB", NULL, &hw, NULL), CTXFIT_OK);
-    (void)snprintf(o.engine, sizeof o.engine, "vllm");
+    (void)snprintf(o.engine, sizeof o.engine, "%s", engine);
     o.ctx_tokens = 4096;
     o.tensor_parallel = ranks;
+    o.flags = flags;
     assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), CTXFIT_OK);
     assert_int_equal(ctxfit_plan_get_device(plan, ranks - 1, &device), CTXFIT_OK);
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
-    return device.weights_bytes;
+    return device;
 }
 
 static bool warns_of(const ctxfit_model *model, const char *engine, const char *words)
@@ -469,7 +470,8 @@ static void eyes_of_a_configuration_are_weights(void **state)
         assert_int_equal(weights_of(eyes, drops[i], spec), weights_of(none, drops[i], spec));
         assert_false(warns_of(eyes, drops[i], "vision_config"));
     }
-    assert_int_equal(ranked_weights(eyes, 2) - ranked_weights(none, 2), 2 * (linear / 2 + rest));
+    assert_int_equal(on_ranks(eyes, "vllm", 2, 0).tower_bytes, 2 * (linear / 2 + rest));
+    assert_int_equal(on_ranks(eyes, "vllm", 2, 0).weights_bytes, on_ranks(none, "vllm", 2, 0).weights_bytes + 2 * (linear / 2 + rest));
     (void)snprintf(json, sizeof json, "%s%s", EYES, wide);
     in_f32 = qwen_vl(json);
     assert_int_equal(weights_of(in_f32, "vllm", "h200 host:64GiB"), weights_of(eyes, "vllm", "h200 host:64GiB"));
@@ -482,6 +484,50 @@ static void eyes_of_a_configuration_are_weights(void **state)
     ctxfit_model_free(in_f32);
     ctxfit_model_free(none);
     ctxfit_model_free(eyes);
+}
+
+static void eyes_are_left_out_where_only_text_is_served(void **state)
+{
+    ctxfit_model       *eyes = qwen_vl(EYES), *none = qwen_vl("\"vision_config\": {}");
+    ctxfit_hw          *hw = NULL;
+    ctxfit_plan        *plan = NULL;
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+    ctxfit_error        error;
+
+    (void)state;
+    assert_int_equal(on_ranks(eyes, "vllm", 1, CTXFIT_PLAN_F_TEXT_ONLY).weights_bytes, on_ranks(none, "vllm", 1, 0).weights_bytes);
+    assert_int_equal(on_ranks(eyes, "vllm@0.16.0", 1, CTXFIT_PLAN_F_TEXT_ONLY).tower_bytes, 0);
+    assert_int_equal(on_ranks(eyes, "vllm@0.14.0", 1, CTXFIT_PLAN_F_TEXT_ONLY).tower_bytes, 2 * 676550144);
+    assert_int_equal(ctxfit_hw_parse("h200 host:64GiB", NULL, &hw, NULL), CTXFIT_OK);
+    o.ctx_tokens = 4096;
+    o.flags = CTXFIT_PLAN_F_TEXT_ONLY;
+    (void)snprintf(o.engine, sizeof o.engine, "vllm");
+    assert_int_equal(ctxfit_plan_make(none, hw, &o, NULL, &plan, NULL), CTXFIT_OK);
+    assert_non_null(strstr(ctxfit_plan_warning(plan, 1), "the model has no eyes or ears beside it"));
+    ctxfit_plan_free(plan);
+    (void)snprintf(o.engine, sizeof o.engine, "sglang");
+    assert_int_equal(ctxfit_plan_make(eyes, hw, &o, NULL, &plan, &error), CTXFIT_E_REFUSED);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(none);
+    ctxfit_model_free(eyes);
+}
+
+/* Qwen2-Audio's are modules of transformers: every rank has them in full. */
+static void ears_of_transformers_are_on_every_rank(void **state)
+{
+    static const char json[] = "{\"architectures\": [\"Qwen2AudioForConditionalGeneration\"], \"model_type\": \"qwen2_audio\", "
+                               "\"audio_config\": {\"model_type\": \"qwen2_audio_encoder\"}, \"text_config\": {\"model_type\": \"qwen2\", "
+                               "\"hidden_size\": 4096, \"intermediate_size\": 11008, \"num_hidden_layers\": 2, "
+                               "\"num_attention_heads\": 32, \"num_key_value_heads\": 32, \"vocab_size\": 156032}}";
+    const uint64_t    all = 2 * UINT64_C(642215936); /* modeling_qwen2_audio.py, with 4096 behind it */
+    ctxfit_model     *model = NULL;
+
+    (void)state;
+    assert_int_equal(ctxfit_model_from_config(json, sizeof json - 1, 0, NULL, &model, NULL), CTXFIT_OK);
+    assert_int_equal(on_ranks(model, "vllm", 1, 0).tower_bytes, all);
+    assert_int_equal(on_ranks(model, "vllm", 4, 0).tower_bytes, all);
+    assert_true(on_ranks(model, "sglang", 4, 0).tower_bytes < all);
+    ctxfit_model_free(model);
 }
 
 static void eyes_and_ears_of_no_known_kind_are_told(void **state)
@@ -549,6 +595,8 @@ int main(void)
         cmocka_unit_test(a_method_that_is_text_is_refused),
         cmocka_unit_test(eyes_of_a_configuration_are_weights),
         cmocka_unit_test(what_eyes_give_is_profiled_by_vllm),
+        cmocka_unit_test(eyes_are_left_out_where_only_text_is_served),
+        cmocka_unit_test(ears_of_transformers_are_on_every_rank),
         cmocka_unit_test(eyes_and_ears_of_no_known_kind_are_told),
         cmocka_unit_test(a_wrapper_that_no_table_has_is_told),
     };

@@ -53,6 +53,7 @@ static const probe probes[] = {
     {FLAG(CTXFIT_PLAN_F_VISION)},
     {FLAG(CTXFIT_PLAN_F_PREFIX_CACHE)},
     {FLAG(CTXFIT_PLAN_F_NO_PREFIX_CACHE)},
+    {FLAG(CTXFIT_PLAN_F_TEXT_ONLY)},
     {MEMBER(ctx_tokens), 3000, 0, NULL},
     {MEMBER(reserve_bytes), 3 * GIB, 0, NULL},
     {MEMBER(limit_tokens), 700, 0, NULL},

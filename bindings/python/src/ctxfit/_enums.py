@@ -398,6 +398,8 @@ class PlanFlags(enum.IntFlag):
     NO_PREFIX_CACHE = 2048
     #: vLLM: --enable-prefix-caching, for hybrid models the default from 0.26 on
     PREFIX_CACHE = 4096
+    #: vLLM: eyes and ears beside the decoder are not loaded (--language-model-only, --limit-mm-per-prompt with 0 for all that the model takes)
+    TEXT_ONLY = 8192
     #: Ollama: the model takes images, for which the context is at least 2,048
     VISION = 512
 

@@ -218,6 +218,7 @@ CTXFIT_PLAN_F_SPREAD = 256
 CTXFIT_PLAN_F_EAGER = 1024
 CTXFIT_PLAN_F_NO_PREFIX_CACHE = 2048
 CTXFIT_PLAN_F_PREFIX_CACHE = 4096
+CTXFIT_PLAN_F_TEXT_ONLY = 8192
 CTXFIT_PLAN_F_VISION = 512
 CTXFIT_FIT_UNKNOWN = 0
 CTXFIT_FIT_ALL = 1
@@ -1076,6 +1077,7 @@ class ctxfit_plan_device(ctypes.Structure):
     name: bytes
     id: bytes
     beside_bytes: int
+    tower_bytes: int
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
         ("kind", ctypes.c_uint32),
@@ -1096,6 +1098,7 @@ class ctxfit_plan_device(ctypes.Structure):
         ("name", ctypes.c_char * 64),
         ("id", ctypes.c_char * 64),
         ("beside_bytes", ctypes.c_uint64),
+        ("tower_bytes", ctypes.c_uint64),
     ]
 
 

@@ -265,6 +265,7 @@ def plan(
     draft_tokens: Optional[SupportsIndex] = None,
     eager: Optional[bool] = None,
     prefix_cache: Optional[bool] = None,
+    text_only: Optional[bool] = None,
     limits: bool = True,
     modelfile: Union[Modelfile, Sequence[Modelfile], None] = None,
     beside: Optional[Beside] = None,
@@ -295,6 +296,7 @@ def plan(
     tensor_parallel, pipeline_parallel   vLLM: GPUs that share each layer, and stages of layers
     block_tokens, batch_sequences, draft_tokens   vLLM: --block-size, --max-num-seqs, num_speculative_tokens
     eager, prefix_cache   vLLM: True: no CUDA graphs; a cache of prefixes (of hybrid models the default from 0.26 on)
+    text_only       vLLM: True: eyes and ears beside the decoder are not loaded
     limits          False: only this context, without the largest one (fastest)
     modelfile       Ollama: parameters of the model, which count where no argument states the same; of a Modelfile that is made from a model
                     of the store, both: (its own, that model's)
@@ -529,6 +531,7 @@ _SETTERS: Dict[str, Any] = {
     "draft_tokens": _count("draft_tokens", 1),
     "eager": _flag(PlanFlags.EAGER),
     "prefix_cache": _prefix_cache,
+    "text_only": _flag(PlanFlags.TEXT_ONLY),
     "limits": _limits,
     "modelfile": _modelfile,  # behind all others: what they state stays
 }

@@ -931,6 +931,8 @@ class PlanDevice:
     id: str
     #: what runs beside the model here
     beside_bytes: int
+    #: of the weights: eyes and ears of a checkpoint, and what else its files have beside the decoder
+    tower_bytes: int
 
     @classmethod
     def _of(cls, s: L.ctxfit_plan_device) -> PlanDevice:
@@ -953,6 +955,7 @@ class PlanDevice:
             s.name.decode("utf-8", "replace"),
             s.id.decode("utf-8", "replace"),
             s.beside_bytes,
+            s.tower_bytes,
         )
 
 
