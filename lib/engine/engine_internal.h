@@ -74,6 +74,7 @@ struct cfi_engine_machine {
 typedef struct cfi_engine_notes {
     uint32_t ctx_source;      /* CTXFIT_CTX_FROM_* */
     bool     serial;          /* sequences were asked for that the engine does not run at the same time */
+    bool     no_flash;        /* flash attention was asked for that the engine does not have for the model or a GPU */
     bool     cache_plain;     /* a quantized cache was asked for that the engine does not make */
     bool     ctx_default;     /* CTXFIT_CTX_FROM_SERVER, where nothing is set for the server */
     uint64_t ctx_tokens;      /* its setting, of one sequence where its option is, before llama.cpp pads it */

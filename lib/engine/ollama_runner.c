@@ -48,8 +48,23 @@ static bool runner_can_flash(const ctxfit_model *model)
            model->stated_key_size != 0 && model->stated_key_size == model->stated_value_size;
 }
 
+/* FlashAttentionSupported: by all GPUs, whether they take part or not; without GPUs since 0.11.8. */
+static bool runner_gpus_flash(const cfi_engine_machine *machine, uint32_t release)
+{
+    machine = machine->whole != NULL ? machine->whole : machine;
+    for (uint32_t d = 0; d < machine->count; d++) {
+        const uint32_t backend = machine->device[d].backend;
+        const bool     vulkan = backend == CTXFIT_BACKEND_VULKAN && cfi_ollama_changed(release, CFI_OLLAMA_FLASH_VULKAN);
+
+        if (backend != CTXFIT_BACKEND_CUDA && backend != CTXFIT_BACKEND_ROCM && backend != CTXFIT_BACKEND_METAL && !vulkan)
+            return false;
+    }
+    return machine->count > 0 || cfi_ollama_changed(release, CFI_OLLAMA_FLASH_CPU);
+}
+
 /* NewLlamaServer. CTXFIT_CHOICE_DEFAULT: llama.cpp decides. */
-static uint32_t runner_flash(const ctxfit_model *model, const ctxfit_plan_options *options, uint32_t release, bool own)
+static uint32_t runner_flash(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                             uint32_t release, bool own)
 {
     bool flash = options->flash_attention == CTXFIT_CHOICE_ON;
 
@@ -57,7 +72,7 @@ static uint32_t runner_flash(const ctxfit_model *model, const ctxfit_plan_option
         return CTXFIT_CHOICE_DEFAULT;
     for (size_t i = 0; i < CFI_COUNT(flash_archs) && options->flash_attention == CTXFIT_CHOICE_DEFAULT; i++)
         flash = flash || (strcmp(model->arch_name, flash_archs[i].name) == 0 && release >= flash_archs[i].from);
-    return flash && runner_can_flash(model) ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
+    return flash && runner_can_flash(model) && runner_gpus_flash(machine, release) ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
 }
 
 /* GGML.SupportsKVCacheType; a quantized cache needs flash attention that is known to be on. gpt-oss has none until 0.12.4. */
@@ -197,9 +212,10 @@ static void runner_request_of(const ctxfit_model *model, const ctxfit_plan_optio
     server->batch_tokens = options->batch_tokens != 0 ? options->batch_tokens : RUNNER_BATCH;
     if (cfi_ollama_changed(release, CFI_OLLAMA_BATCH_IN_CTX))
         server->batch_tokens = (uint32_t)cfi_min_u64(server->batch_tokens, ctx);
-    server->flash_attention = runner_flash(model, options, release, out->own != NULL);
+    server->flash_attention = runner_flash(model, options, machine, release, out->own != NULL);
     server->kv_key = server->kv_value = runner_cache_type(model, options, release, server->flash_attention);
     out->notes.serial = options->sequences > server->sequences;
+    out->notes.no_flash = options->flash_attention == CTXFIT_CHOICE_ON && server->flash_attention != CTXFIT_CHOICE_ON;
     out->notes.cache_plain = options->kv_key != CTXFIT_QUANT_DEFAULT && options->kv_key != server->kv_key;
     if (!cfi_mul_u64(ctx, server->sequences, &server->ctx_tokens))
         server->ctx_tokens = UINT64_MAX;

@@ -216,6 +216,9 @@ static void warn_of_ollama_ctx(warning_list *list, const cfi_question *q)
     if (asked != 0 && asked < notes->ctx_tokens)
         warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, asked, notes->ctx_tokens,
              images ? " for a model that takes images" : "");
+    if (notes->no_flash)
+        warn(list, "without flash attention: %s %s has it not for every model, and not on every backend", s->engine.name,
+             s->engine.version);
     if (notes->cache_plain)
         warn(list, "the cache is of F16: %s %s takes q8_0 and q4_0, and those with flash attention alone (-fa on, where the model can)",
              s->engine.name, s->engine.version);

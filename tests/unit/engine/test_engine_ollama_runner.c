@@ -172,6 +172,34 @@ static void flash_attention_follows_release_and_architecture(void **state)
     }
 }
 
+/* ml/device.go, discover/types.go */
+static void flash_attention_needs_every_gpu_to_have_it(void **state)
+{
+    static const struct {
+        const char *version;
+        uint32_t    backend;
+        bool        flash;
+    } cases[] = {
+        {"0.12.9", CTXFIT_BACKEND_VULKAN, false}, {"0.12.10", CTXFIT_BACKEND_VULKAN, true}, {"0.9.0", CTXFIT_BACKEND_ROCM, true},
+        {"0.9.0", CTXFIT_BACKEND_CPU, false},     {"0.11.8", CTXFIT_BACKEND_CPU, true}, /* none */
+    };
+    ctxfit_model *model = engine_model(ENGINE_DENSE);
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        const cfi_engine_device  device = {cases[i].backend, 8 * GIB};
+        const cfi_engine_machine machine = {&device, NULL, cases[i].backend != CTXFIT_BACKEND_CPU, 0, NULL, 0, 0, NULL, false};
+        ctxfit_plan_options      options = options_of(cases[i].version);
+        cfi_run                  run;
+
+        options.flash_attention = CTXFIT_CHOICE_ON;
+        assert_int_equal(cfi_engine_resolve_on(model, &options, &machine, &run, NULL), CTXFIT_OK);
+        assert_int_equal(run.flash, cases[i].flash);
+        assert_int_equal(run.notes.no_flash, !cases[i].flash);
+    }
+    ctxfit_model_free(model);
+}
+
 static void a_quantized_cache_needs_flash_attention_that_is_on(void **state)
 {
     static const struct {
@@ -313,6 +341,7 @@ int main(void)
         cmocka_unit_test(batches_are_of_all_sequences),
         cmocka_unit_test(sequences_share_one_cache_before_there_were_streams),
         cmocka_unit_test(flash_attention_follows_release_and_architecture),
+        cmocka_unit_test(flash_attention_needs_every_gpu_to_have_it),
         cmocka_unit_test(a_quantized_cache_needs_flash_attention_that_is_on),
         cmocka_unit_test(its_own_engine_keeps_a_window_and_a_batch),
         cmocka_unit_test(a_projector_beside_the_model_is_for_llama_cpp),
