@@ -6,6 +6,8 @@
 #define SGLANG_STATE_SLOTS   3u  /* of a request: MAMBA_CACHE_SIZE_MAX_RUNNING_REQUESTS_RATIO, kv_cache_configurator.py */
 #define SGLANG_BUFFER_SLOTS  2u  /* and where steps overlap: get_mamba_tracking_slots(), allocation_sizing.py */
 #define SGLANG_DRAFT_REQUESTS 48u /* max_running_requests where tokens are drafted: arg_groups/speculative_hook.py:438 */
+#define SGLANG_KERNEL_PAGE   64u
+#define GATING_SIGMOID       2.0 /* LLAMA_EXPERT_GATING_FUNC_TYPE_SIGMOID: DeepSeek-V3 and its kin, not V2 */
 #define SGLANG_PICTURE_BYTES (UINT64_C(100) << 20) /* SGLANG_VLM_CACHE_SIZE_MB: mm_runtime_reservation_gb(), kv_cache_configurator.py */
 
 typedef struct sglang_tier {
@@ -331,6 +333,46 @@ static void sglang_states(const ctxfit_model *model, const ctxfit_plan_options *
         s->fixed = s->most_requests;
 }
 
+static bool sglang_wide_keys(const ctxfit_model *model)
+{
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
+        if (model->layer[i].attention != CTXFIT_ATTENTION_NONE && model->layer[i].key_size != model->layer[i].value_size)
+            return true;
+    return false;
+}
+
+/* Pages of kernels: sparse latent attention has 64 tokens. On compute capability 10 trtllm_mha makes of what it does not take 64, as
+ * trtllm_mla does of DeepSeek-V3's kin; FA4, for values narrower than keys, 128. Models with states have other kernels there, but those of
+ * sglang_pages.def, and where tokens are drafted. arg_groups/overrides.py:1144 and :1273, model_override_base.py:277, model_overrides. */
+static uint32_t sglang_page_tokens(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                   uint32_t release)
+{
+    static const sglang_since paged[] = {
+#define CFI_SGLANG_PAGES(arch, release) {arch, release},
+#include "sglang_pages.def"
+#undef CFI_SGLANG_PAGES
+    };
+    const uint32_t stated = options->block_tokens != 0 ? options->block_tokens : 1;
+    const bool     pages = options->draft_tokens > 0 || sglang_has(paged, CFI_COUNT(paged), model->arch_name, release);
+    bool           states = false;
+
+    for (uint32_t i = 0; i < model->info.layers; i += model->layer_run[i])
+        states |= model->layer[i].state != CTXFIT_STATE_NONE;
+    if (machine->device[0].backend != CTXFIT_BACKEND_CUDA)
+        return stated;
+    if (sglang_sparse(model))
+        return SGLANG_KERNEL_PAGE;
+    if (machine->memory == NULL || machine->memory[0].capability / 10 != 10 || (states && !pages))
+        return stated;
+    if (sglang_latent(model))
+        return strcmp(model->arch_name, "deepseek2") == 0 && model->fact[CFI_FACT_EXPERT_GATING] == GATING_SIGMOID && stated != 32
+                   ? SGLANG_KERNEL_PAGE
+                   : stated;
+    if (release >= ASYMMETRIC_BY_FA4 && sglang_wide_keys(model))
+        return 2 * SGLANG_KERNEL_PAGE;
+    return stated == 16 || stated == 32 || stated == 128 ? stated : SGLANG_KERNEL_PAGE;
+}
+
 ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                         cfi_run *run, ctxfit_error *error)
 {
@@ -380,7 +422,7 @@ ctxfit_status cfi_engine_resolve_sglang(const ctxfit_model *model, const ctxfit_
     sglang_states(model, options, run);
     if (cache.element_bytes == 1)
         run->type_k = run->type_v = CFI_QUANT_FP8_E4M3;
-    sglang_pages(model, &cache, options->block_tokens != 0 ? options->block_tokens : 1,
+    sglang_pages(model, &cache, sglang_page_tokens(model, options, machine, run->release),
                  sglang_priced(model, draft) ? sglang_drafting(model, draft, run) : 0, run);
     cfi_ranks_place(model, machine, run);
     return cfi_pages_group(&run->paged.pages, true, error);

@@ -87,7 +87,7 @@ def sglang(ctxfit):
     for r in rows_of("sglang.csv"):
         p = plan(ctxfit, r["model"], "--quant", "BF16", "--hw", "8*h200 host:2TiB", "--engine", "sglang", "-tp", r["tp"], "-c", "4096",
                  "--kv-cache-memory-bytes", GIB, *(["--kv-cache-dtype", "fp8"] if r["fp8"] == "1" else []))
-        gib = p["decisions"]["block_bytes"] * (int(r["tokens"]) + int(r["page"])) / GIB
+        gib = p["decisions"]["block_bytes"] / p["decisions"]["block_tokens"] * (int(r["tokens"]) + int(r["page"])) / GIB
         lines.append((r["model"], r["tp"], f"{int(r['tokens']):,}", r["cache_gib"], f"{gib:.2f}"))
     return table(("model", "ranks of attention", "tokens", "cache in the log, GiB", "cache, GiB"), lines)
 

@@ -39,6 +39,7 @@ static void tokens_take_the_bytes_of_the_logs(void **state)
     assert_true(csv_open(&csv, TEST_DATA "/engines/sglang.csv"));
     for (; csv_read(&csv); rows++) {
         ctxfit_plan_options o = sglang_options();
+        ctxfit_plan_engine  e;
         double              tokens = strtod(csv_text(&csv, "tokens"), NULL) + strtod(csv_text(&csv, "page"), NULL), gib;
 
         o.tensor_parallel = (uint32_t)strtoul(csv_text(&csv, "tp"), NULL, 10);
@@ -46,12 +47,48 @@ static void tokens_take_the_bytes_of_the_logs(void **state)
         o.kv_cache_bytes = GIB;
         if (csv_text(&csv, "fp8")[0] == '1')
             o.kv_key = o.kv_value = ctxfit_quant_from_name("FP8_E4M3");
-        gib = (double)pool_of(csv_text(&csv, "model"), "8*h200 host:2TiB", &o).block_bytes * tokens / (double)GIB;
+        e = pool_of(csv_text(&csv, "model"), "8*h200 host:2TiB", &o);
+        gib = (double)e.block_bytes / e.block_tokens * tokens / (double)GIB;
         if (fabs(gib - strtod(csv_text(&csv, "cache_gib"), NULL)) > 0.0101)
             fail_msg("%s: %.3f GiB, the log says %s", csv_text(&csv, "source"), gib, csv_text(&csv, "cache_gib"));
     }
     assert_true(rows >= 13);
     csv_close(&csv);
+}
+
+/* arg_groups/overrides.py, _mla_backend_page_constraints(), _fa4_page_constraint(); get_default_attn_backend(); model_overrides */
+static void pages_are_those_of_the_kernels(void **state)
+{
+    static const struct {
+        const char *engine, *model, *hw;
+        uint32_t    stated, tokens;
+    } cases[] = {
+        {"sglang", "llama-3.1-8b", "h200", 0, 1},       {"sglang", "llama-3.1-8b", "b200", 0, 64},
+        {"sglang", "llama-3.1-8b", "b300", 32, 32},     {"sglang", "llama-3.1-8b", "b200", 8, 64},
+        {"sglang", "llama-3.1-8b", "h200", 8, 8},       {"sglang", "llama-3.1-8b", "rtx-pro-6000-blackwell", 0, 1},
+        {"sglang", "deepseek-v2-lite", "b200", 0, 1},   {"sglang", "deepseek-v3", "8*b200 host:1TiB", 0, 64},
+        {"sglang", "deepseek-v3", "8*h200 host:1TiB", 0, 1}, {"sglang", "deepseek-v3.2", "8*h200 host:1TiB", 0, 64},
+        {"sglang", "mimo-v2-flash", "b200", 0, 128},    {"sglang@0.5.16", "mimo-v2-flash", "b200", 0, 64},
+        {"sglang", "qwen3.5-27b", "b200", 0, 64},       {"sglang@0.5.13", "qwen3.5-27b", "b200", 0, 1},
+        {"sglang", "nemotron-3-nano-30b-a3b", "b200", 0, 64}, {"sglang@0.5.18", "nemotron-3-nano-30b-a3b", "b200", 0, 1},
+        {"sglang", "granite-4.0-h-micro", "b200", 0, 1}, {"sglang", "llama-3.1-8b", "mi300x", 0, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_plan_options o = sglang_options();
+        ctxfit_plan_engine  e;
+
+        (void)snprintf(o.engine, sizeof o.engine, "%s", cases[i].engine);
+        o.ctx_tokens = 4096;
+        o.block_tokens = cases[i].stated;
+        o.tensor_parallel = cases[i].hw[0] == '8' ? 8 : 1;
+        o.kv_cache_bytes = GIB;
+        e = pool_of(cases[i].model, cases[i].hw, &o);
+        if (e.block_tokens != cases[i].tokens)
+            fail_msg("%s, %s on %s: pages of %u", cases[i].engine, cases[i].model, cases[i].hw, (unsigned)e.block_tokens);
+        assert_int_equal(e.pool_tokens % cases[i].tokens, 0);
+    }
 }
 
 /* configs/model_config.py, is_hybrid_swa_model: of all others the windows are cached as full attention. */
@@ -99,11 +136,13 @@ static void sparse_latent_caches_go_by_the_gpu(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ctxfit_plan_options o = sglang_options();
+        ctxfit_plan_engine  e;
 
         o.ctx_tokens = 4096;
         if (cases[i].kv[0] != '\0')
             o.kv_key = o.kv_value = ctxfit_quant_from_name(cases[i].kv);
-        assert_int_equal(pool_of("glm-5", cases[i].hw, &o).block_bytes, 78 * (cases[i].bytes + 132));
+        e = pool_of("glm-5", cases[i].hw, &o);
+        assert_int_equal(e.block_bytes, 78 * (cases[i].bytes + 132) * e.block_tokens);
     }
 }
 
@@ -252,6 +291,7 @@ int main(void)
         cmocka_unit_test(aiter_takes_its_part_of_long_contexts),
         cmocka_unit_test(layers_that_share_a_cache_have_a_place),
         cmocka_unit_test(blocks_of_delta_nets_have_no_price),
+        cmocka_unit_test(pages_are_those_of_the_kernels),
         cmocka_unit_test(only_some_architectures_have_a_pool_of_windows),
         cmocka_unit_test(sparse_latent_caches_go_by_the_gpu),
         cmocka_unit_test(a_block_that_drafts_is_loaded_and_cached),
