@@ -184,7 +184,7 @@ func (b *Beside) AddProjector(header *GGUF, how Projector) error {
 }
 
 // AddParts adds what a model of a store brings along, as Ollama runs it: its projector, its adapters and, with a model, that model's own
-// prediction blocks where its parameters have a draft_num_predict. A draft model is left out: file.Parts([PartDraft]) names it.
+// prediction blocks where its parameters have a draft_num_predict. A draft model is left out, as [Beside.LeaveOut] notes it.
 func (b *Beside) AddParts(file *Modelfile, model *Model) error {
 	c := b.enter()
 	if c == nil {
@@ -207,6 +207,25 @@ func (b *Beside) AddParts(file *Modelfile, model *Model) error {
 	defer b.mutex.Unlock()
 	var e C.ctxfit_error
 	return failure(C.ctxfit_beside_add_parts(c, f, m, &e), &e)
+}
+
+// LeaveOut notes a file that comes with the model and that no plan counts: plans with the list warn of it. bytes are those of its tensors,
+// 0 where they are not known.
+func (b *Beside) LeaveOut(part Part, name string, bytes uint64) error {
+	c := b.enter()
+	if c == nil {
+		return ErrClosed
+	}
+	defer b.handle.leave()
+	text, err := cString("the name", name)
+	if err != nil {
+		return err
+	}
+	defer freeString(text)
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var e C.ctxfit_error
+	return failure(C.ctxfit_beside_leave_out(c, C.uint32_t(part), text, C.uint64_t(bytes), &e), &e)
 }
 
 // SetName names an entry for plans, by its place in the list: by its file, say.

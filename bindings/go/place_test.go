@@ -146,6 +146,16 @@ func TestSeveralModelsShareAMachine(t *testing.T) {
 	if err := beside.AddParts(file, target); err != nil || beside.Count() != 1 { // it has no blocks of its own
 		t.Error(err)
 	}
+	if err := beside.LeaveOut(ctxfit.PartProjector, "eyes.gguf", 1<<20); err != nil {
+		t.Error(err)
+	}
+	if err := beside.LeaveOut(ctxfit.PartSystem, "eyes.gguf", 0); !errors.Is(err, ctxfit.ErrInvalidArgument) {
+		t.Error(err)
+	}
+	warned := strings.Join(must(ctxfit.NewPlanBeside(target, hardware, beside))(t).Warnings(), "\n")
+	if !strings.Contains(warned, "not counted: a projector, 'eyes.gguf': its tensors alone take 1 MiB on top") {
+		t.Error(warned)
+	}
 	if _, err := ctxfit.SolveSet(hardware); !errors.Is(err, ctxfit.ErrInvalidArgument) {
 		t.Error(err)
 	}

@@ -277,8 +277,8 @@ void cli_advise_request(const cli_request *request, const ctxfit_model *model, c
 
 /* ---- cli_left_out.c: what a model brings along and no plan counts ---- */
 void cli_leave_out(cli_parts *parts, uint32_t kind, const char *path);
-/* With `counted` false also what `parts` has for a plan. */
-void cli_render_left_out(const cli_parts *parts, bool counted, FILE *out);
+/* By place, with `counted` false also what `parts` has for a plan; false past the end. */
+bool cli_left_out_at(const cli_parts *parts, bool counted, uint32_t index, uint32_t *kind, const char **path, uint64_t *bytes);
 /* ,"left_out":[...] or nothing */
 void cli_write_left_out(const cli_parts *parts, bool counted, FILE *out);
 

@@ -210,9 +210,18 @@ static void say_counted(const char *what, const char *path)
     fputc('\n', stderr);
 }
 
-/* What a model of Ollama brings along, where the command line does not name another. */
+/* What a model of Ollama brings along, where the command line does not name another; what is not counted is noted. */
 static void gather_parts(gathering *g, const cli_parts *parts)
 {
+    const bool  counted = cli_counts_parts(g->request);
+    uint32_t    part;
+    const char *path;
+    uint64_t    bytes;
+
+    for (uint32_t i = 0; cli_left_out_at(parts, counted, i, &part, &path, &bytes); i++)
+        (void)ctxfit_beside_leave_out(g->list->beside, part, file_name(path), bytes, NULL);
+    if (!counted)
+        return;
     if (parts->projector[0] != '\0' && g->request->beside.projector == NULL && !g->request->beside.no_projector) {
         say_counted("projector is counted (--no-mmproj leaves it out)", parts->projector);
         gather_projector(g, parts->projector);

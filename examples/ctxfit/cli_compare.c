@@ -103,7 +103,6 @@ static int compare_with(const cli_request *request, const cli_parts *parts, cons
         cli_render_plan(request, model, hw, first, stdout);
         cli_render_plan(request, other, hw, second, stdout);
         print_differences(first, second, stdout);
-        cli_render_left_out(parts, true, stdout);
     } else if (!print_json(first, second, parts, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         code = CLI_BAD_INPUT;

@@ -4,23 +4,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-typedef struct left_kind {
-    uint32_t    part;
-    const char *key;
-    const char *words;
-} left_kind;
-
-static const left_kind *kind_of(uint32_t part)
+static const char *part_name(uint32_t part)
 {
-    static const left_kind kinds[] = {{CTXFIT_PART_DRAFT, "draft", "a draft model"},
-                                      {CTXFIT_PART_ADAPTER, "adapter", "an adapter"},
-                                      {CTXFIT_PART_PROJECTOR, "projector", "a projector"},
-                                      {CTXFIT_PART_MODEL, "model", "another file of weights"}};
-    size_t                 at = CLI_COUNT(kinds) - 1;
-
-    while (at > 0 && kinds[at].part != part)
-        at--;
-    return &kinds[at];
+    switch (part) {
+    case CTXFIT_PART_DRAFT: return "draft";
+    case CTXFIT_PART_ADAPTER: return "adapter";
+    case CTXFIT_PART_PROJECTOR: return "projector";
+    default: return "model";
+    }
 }
 
 /* Of the tensors of a file; 0 where that is not known. */
@@ -64,8 +55,7 @@ static bool uncounted_at(const cli_parts *parts, uint32_t index, uint32_t *kind,
     return true;
 }
 
-/* By place; false past the end. */
-static bool left_out_at(const cli_parts *parts, bool counted, uint32_t index, uint32_t *kind, const char **path, uint64_t *bytes)
+bool cli_left_out_at(const cli_parts *parts, bool counted, uint32_t index, uint32_t *kind, const char **path, uint64_t *bytes)
 {
     if (index < parts->left_count) {
         *kind = parts->left[index].kind;
@@ -79,25 +69,14 @@ static bool left_out_at(const cli_parts *parts, bool counted, uint32_t index, ui
     return true;
 }
 
-void cli_render_left_out(const cli_parts *parts, bool counted, FILE *out)
-{
-    uint32_t    kind;
-    const char *path;
-    uint64_t    bytes;
-
-    for (uint32_t i = 0; left_out_at(parts, counted, i, &kind, &path, &bytes); i++)
-        fprintf(out, "  not counted: %s, %s on top: keep room with --reserve\n", kind_of(kind)->words,
-                bytes > 0 ? cli_bytes(bytes) : "its memory");
-}
-
 void cli_write_left_out(const cli_parts *parts, bool counted, FILE *out)
 {
     uint32_t    kind, i = 0;
     const char *path;
     uint64_t    bytes;
 
-    for (; left_out_at(parts, counted, i, &kind, &path, &bytes); i++) {
-        fprintf(out, "%s{\"kind\":\"%s\",\"path\":", i == 0 ? ",\"left_out\":[" : ",", kind_of(kind)->key);
+    for (; cli_left_out_at(parts, counted, i, &kind, &path, &bytes); i++) {
+        fprintf(out, "%s{\"kind\":\"%s\",\"path\":", i == 0 ? ",\"left_out\":[" : ",", part_name(kind));
         cli_write_json_string(path, out);
         fprintf(out, ",\"bytes\":%" PRIu64 "}", bytes);
     }

@@ -321,8 +321,12 @@ static void render_title(const cli_style *style, const cli_request *request, con
 
 static void render_note(const cli_style *style, const char *text, FILE *out)
 {
+    char clean[1024]; /* a name of a file may be in it */
+
+    (void)snprintf(clean, sizeof clean, "%s", text);
+    cli_clean(clean);
     fputs("  note: ", out);
-    cli_wrap(out, style->width, 8, text);
+    cli_wrap(out, style->width, 8, clean);
 }
 
 /* Not of a quantized checkpoint whose files were not at hand, and of an architecture whose tensors were not read. */

@@ -91,7 +91,7 @@ static bool answer_request(batch_store *store, cli_request *request, const char 
         fail_with(fault, status, "hw", &error);
         return false;
     }
-    if (!plan_request(request, extras.counted ? parts : NULL, model, hw, &plan, fault))
+    if (!plan_request(request, parts, model, hw, &plan, fault))
         return false;
     if (request->has_check)
         status = ctxfit_plan_check(plan, &request->check, &check);

@@ -268,7 +268,6 @@ static int report_place(place_request *r, const cli_parts *parts, const ctxfit_m
         cli_render_plan(&r->plan, model, hw, ctxfit_place_plan(place), stdout);
         print_reasons(place);
         print_line(s.found ? "Line" : "Line of the nearest that was tried", &options, r);
-        cli_render_left_out(parts, true, stdout);
     }
     return s.found ? CLI_FITS : CLI_DOES_NOT_FIT;
 }
@@ -314,7 +313,7 @@ static int place_with(place_request *r, const cli_parts *parts, const ctxfit_mod
     cli_beside_list list;
     int             code = cli_gather_beside(&r->plan, parts, model, hw, &list);
 
-    r->plan.beside_list = ctxfit_beside_count(list.beside) > 0 ? list.beside : NULL;
+    r->plan.beside_list = list.beside;
     if (code == CLI_FITS)
         code = place_on(r, parts, model, hw);
     cli_free_beside(&list);
@@ -383,11 +382,19 @@ static int read_member(const char *text, set_member *member)
     return open_member(member);
 }
 
+static void print_line_of(const char *text)
+{
+    fputs("  ", stdout);
+    cli_put(stdout, text);
+    fputc('\n', stdout);
+}
+
 static void print_member(const set_member *member, const ctxfit_place *place)
 {
     ctxfit_place_summary s = CTXFIT_PLACE_SUMMARY_INIT;
     ctxfit_plan_summary  plan = CTXFIT_PLAN_SUMMARY_INIT;
     ctxfit_change        change = CTXFIT_CHANGE_INIT;
+    const char          *warning;
 
     (void)ctxfit_place_get_summary(place, &s);
     (void)ctxfit_plan_get_summary(ctxfit_place_plan(place), &plan);
@@ -398,7 +405,9 @@ static void print_member(const set_member *member, const ctxfit_place *place)
     fputc('\n', stdout);
     if (plan.beside_count > 0)
         printf("  %s of it beside the model\n", cli_bytes(plan.beside_bytes));
-    cli_render_left_out(&member->parts, true, stdout);
+    for (uint32_t i = 0; (warning = ctxfit_plan_warning(ctxfit_place_plan(place), i)) != NULL; i++)
+        if (strncmp(warning, "not counted: ", 13) == 0)
+            print_line_of(warning);
     if (!s.found && ctxfit_place_reason(place, 0) != NULL)
         printf("  %s\n", ctxfit_place_reason(place, 0));
     for (uint32_t i = 0; ctxfit_place_get_change(place, i, &change) == CTXFIT_OK; i++)
@@ -437,7 +446,7 @@ static int solve_members(const set_member *members, uint32_t count, const ctxfit
         models[i] = members[i].model;
         options[i] = members[i].request.plan.options;
         goals[i] = members[i].request.goal;
-        beside[i] = ctxfit_beside_count(members[i].list.beside) > 0 ? members[i].list.beside : NULL;
+        beside[i] = members[i].list.beside;
     }
     status = ctxfit_place_solve_set_beside(models, count, hw, options, goals, beside, NULL, &set, &error);
     if (status != CTXFIT_OK) {

@@ -35,7 +35,6 @@ static int report(const cli_request *request, const cli_parts *parts, const ctxf
     }
     if (!request->json) {
         print_for_people(request, model, hw, plan, checked);
-        cli_render_left_out(parts, true, stdout);
     } else if (!cli_write_plan_json(plan, &extras, stdout)) {
         fputs("ctxfit: out of memory\n", stderr);
         return CLI_BAD_INPUT;
@@ -67,7 +66,7 @@ static int plan_with(cli_request *request, const cli_parts *parts, const ctxfit_
     cli_beside_list list;
     int             code = cli_gather_beside(request, parts, model, hw, &list);
 
-    request->beside_list = ctxfit_beside_count(list.beside) > 0 ? list.beside : NULL;
+    request->beside_list = list.beside;
     if (code == CLI_FITS)
         code = plan_on(request, parts, model, hw);
     cli_free_beside(&list);

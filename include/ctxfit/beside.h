@@ -101,10 +101,20 @@ CTXFIT_API ctxfit_status ctxfit_beside_add_projector(ctxfit_beside *beside, cons
                                                      const ctxfit_projector_options *options, ctxfit_error *error);
 
 /**
+ * Notes a file that comes with the model and that no plan counts: plans with this list warn of it, with its bytes. It is no entry.
+ * @param part  CTXFIT_PART_MODEL, _PROJECTOR, _ADAPTER or _DRAFT
+ * @param name  of the file, copied; bytes past the 63rd are left out
+ * @param bytes of its tensors; 0 = not known
+ * @return OK; E_INVALID_ARG (NULL, an empty name, another part); E_LIMIT (16 are noted already). @since 0.1.0
+ */
+CTXFIT_API ctxfit_status ctxfit_beside_leave_out(ctxfit_beside *beside, uint32_t part, const char *name, uint64_t bytes,
+                                                 ctxfit_error *error);
+
+/**
  * Adds what a model of a store brings along, as Ollama runs it: its projector, its adapters, and its own prediction blocks where its
- * parameters have a draft_num_predict. A draft model is left out (which file of a name would draft is Ollama's to say), and then its own
- * blocks do not draft either. Headers of the files are read; their paths are those of ctxfit_modelfile_part(), of a Modelfile as it names
- * them.
+ * parameters have a draft_num_predict. A draft model is left out (which file of a name would draft is Ollama's to say), as
+ * ctxfit_beside_leave_out() notes it, and then its own blocks do not draft either. Headers of the files are read; their paths are those of
+ * ctxfit_modelfile_part(), of a Modelfile as it names them.
  * @param file  the model's own
  * @param model that the blocks are of; NULL = none
  * @return OK, also where there is nothing; as ctxfit_gguf_open(), ctxfit_beside_add_projector(), ctxfit_beside_add_adapter() and

@@ -1,5 +1,6 @@
 /* Lists of what runs beside a model: llama.cpp b10472 src/llama-adapter.cpp (pairs of an adapter), tools/mtmd/clip.cpp (one buffer). */
 #include <stddef.h>
+#include <stdio.h>
 
 #include "plan_internal.h"
 
@@ -48,6 +49,21 @@ ctxfit_status ctxfit_beside_set_name(ctxfit_beside *beside, uint32_t index, cons
     length = (size_t)cfi_min_u64(strlen(name), sizeof beside->item[index].name - 1);
     memcpy(beside->item[index].name, name, length);
     beside->item[index].name[length] = '\0';
+    return CTXFIT_OK;
+}
+
+ctxfit_status ctxfit_beside_leave_out(ctxfit_beside *beside, uint32_t part, const char *name, uint64_t bytes, ctxfit_error *error)
+{
+    cfi_left_out *left;
+
+    if (beside == NULL || name == NULL || name[0] == '\0' || part < CTXFIT_PART_MODEL || part > CTXFIT_PART_DRAFT)
+        return cfi_fail(error, CTXFIT_E_INVALID_ARG, "expected a list, the name of a file, and which part of a model it is");
+    if (beside->left_count == CTXFIT_MAX_BESIDE)
+        return cfi_fail(error, CTXFIT_E_LIMIT, "at most %u files are noted", (unsigned)CTXFIT_MAX_BESIDE);
+    left = &beside->left[beside->left_count++];
+    left->part = part;
+    left->bytes = bytes;
+    (void)snprintf(left->name, sizeof left->name, "%s", name);
     return CTXFIT_OK;
 }
 

@@ -277,6 +277,7 @@ ctxfit_status cfi_plan_meet_beside(cfi_question *q, const ctxfit_beside *beside,
 {
     ctxfit_status status = CTXFIT_OK;
 
+    q->left_out = beside;
     q->beside = beside != NULL && beside->count > 0 ? beside : NULL;
     for (uint32_t i = 0; q->beside != NULL && i < beside->count; i++) {
         const cfi_beside_item *item = &beside->item[i];

@@ -124,6 +124,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->fit_cpu_expert_layers = 0;
     q->only_devices = 0;
     q->beside = NULL;
+    q->left_out = NULL;
     q->adapted = NULL;
     q->takes_images = false;
     q->speculation = (cfi_engine_speculation){0, false, NULL};

@@ -83,6 +83,35 @@ ctxfit_status ctxfit_plan_apply_parameters(ctxfit_plan_options *options, const c
     return cfi_copy_out(options, &o, sizeof o, CFI_V1_PLAN_OPTIONS);
 }
 
+/* Of the tensors of a file; 0 where that is not known. */
+static uint64_t tensors_of(const char *path, const ctxfit_allocator *allocator)
+{
+    ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
+    ctxfit_tensor_info  tensor = CTXFIT_TENSOR_INFO_INIT;
+    ctxfit_gguf        *gguf;
+    uint64_t            sum = 0;
+
+    options.flags = CTXFIT_GGUF_F_HEADER_ONLY;
+    if (ctxfit_gguf_open(path, &options, allocator, &gguf, NULL) != CTXFIT_OK)
+        return 0;
+    for (uint64_t i = 0; ctxfit_gguf_get_tensor(gguf, i, &tensor) == CTXFIT_OK; i++)
+        if (!cfi_add_u64(sum, tensor.bytes, &sum))
+            break;
+    ctxfit_gguf_free(gguf);
+    return sum;
+}
+
+/* The last part of a path. */
+static const char *name_in_path(const char *path)
+{
+    const char *name = path;
+
+    for (const char *p = path; *p != '\0'; p++)
+        if ((*p == '/' || *p == '\\') && p[1] != '\0')
+            name = p + 1;
+    return name;
+}
+
 static ctxfit_status add_file(ctxfit_beside *beside, uint32_t kind, const char *path, ctxfit_error *error)
 {
     ctxfit_gguf_options options = CTXFIT_GGUF_OPTIONS_INIT;
@@ -112,6 +141,8 @@ ctxfit_status ctxfit_beside_add_parts(ctxfit_beside *beside, const ctxfit_modelf
     for (size_t k = 0; k < CFI_COUNT(kinds); k++)
         for (uint32_t i = 0; status == CTXFIT_OK && (path = ctxfit_modelfile_part(file, kinds[k], i)) != NULL; i++)
             status = add_file(beside, kinds[k], path, error);
+    for (uint32_t i = 0; status == CTXFIT_OK && (path = ctxfit_modelfile_part(file, CTXFIT_PART_DRAFT, i)) != NULL; i++)
+        status = ctxfit_beside_leave_out(beside, CTXFIT_PART_DRAFT, name_in_path(path), tensors_of(path, &beside->arena.allocator), error);
     /* llm/llama_server.go:807 appendDraftArgs: without a draft, and with a number that is set */
     if (status != CTXFIT_OK || model == NULL || model->info.nextn_layers == 0)
         return status;

@@ -36,10 +36,19 @@ typedef struct cfi_beside_item {
     char                 name[64];                  /* "": as the entry itself says */
 } cfi_beside_item;
 
+/* What comes with the model and is not counted. */
+typedef struct cfi_left_out {
+    uint32_t part;  /* CTXFIT_PART_* */
+    uint64_t bytes; /* 0: not known */
+    char     name[64];
+} cfi_left_out;
+
 struct ctxfit_beside {
     cfi_arena       arena;
     uint32_t        count;
+    uint32_t        left_count;
     cfi_beside_item item[CTXFIT_MAX_BESIDE];
+    cfi_left_out    left[CTXFIT_MAX_BESIDE];
 };
 
 /* What stays the same while the context and the number of sequences vary. */
@@ -60,6 +69,7 @@ typedef struct cfi_question {
     uint32_t            fit_cpu_expert_layers;
     uint64_t            only_devices;                    /* bit n: device n may take part; 0: the engine decides */
     const ctxfit_beside *beside;                         /* NULL: nothing */
+    const ctxfit_beside *left_out;                       /* the list that says what is not counted; NULL: none */
     cfi_engine_speculation speculation;                  /* draft_tokens 0: nothing of it drafts */
     const cfi_tensor  **beside_tensor[CTXFIT_MAX_BESIDE]; /* of an adapter: the model's, a pair each; see cfi_plan_meet_beside() */
     const cfi_adapted  *adapted;                          /* all adapters, for the graph; NULL: none */

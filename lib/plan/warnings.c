@@ -309,6 +309,22 @@ static void warn_of_repacking(warning_list *list, const cfi_question *q)
              mib(bytes));
 }
 
+static void warn_of_left_out(warning_list *list, const cfi_question *q)
+{
+    for (uint32_t i = 0; q->left_out != NULL && i < q->left_out->left_count; i++) {
+        const cfi_left_out *left = &q->left_out->left[i];
+        const char         *what = left->part == CTXFIT_PART_DRAFT       ? "a draft model"
+                                   : left->part == CTXFIT_PART_ADAPTER   ? "an adapter"
+                                   : left->part == CTXFIT_PART_PROJECTOR ? "a projector"
+                                                                         : "another file of weights";
+
+        if (left->bytes > 0)
+            warn(list, "not counted: %s, '%s': its tensors alone take %llu MiB on top", what, left->name, mib(left->bytes - 1) + 1);
+        else
+            warn(list, "not counted: %s, '%s': its memory comes on top", what, left->name);
+    }
+}
+
 /* Where the model alone would fit: what runs beside it is what is too much. */
 static void warn_of_beside(warning_list *list, const cfi_question *q)
 {
@@ -316,6 +332,7 @@ static void warn_of_beside(warning_list *list, const cfi_question *q)
     cfi_memory         alone = plan->answer.memory;
     uint32_t           worst = 0;
 
+    warn_of_left_out(list, q);
     if (plan->summary.beside_count == 0)
         return;
     for (uint32_t i = 0; i < q->beside->count; i++)

@@ -1290,8 +1290,13 @@ class Beside(unittest.TestCase):
         for answer in answers:
             (left,) = answer["left_out"]
             self.assertEqual((left["kind"], left["bytes"], left["path"].endswith("draft.gguf")), ("draft", 64 * 32 * 4, True))
+            warnings = answer.get("plan", answer)["warnings"]
+            self.assertIn("not counted: a draft model, 'draft.gguf': its tensors alone take 1 MiB on top", warnings)
         for command in (["plan", *words], ["plan", *words, "--engine", "llama.cpp"], ["place", *words]):
-            self.assertIn(b"not counted: a draft model, 8.0 KiB on top", run(*command).stdout)
+            words_of = b" ".join(run(*command).stdout.split())
+            self.assertIn(b"not counted: a draft model, 'draft.gguf': its tensors alone take 1 MiB on top", words_of)
+        both = run("place", *words, "--and", "qwen3-0.6b --quant Q4_K_M -c 4k").stdout
+        self.assertEqual(both.count(b"not counted: a draft model, 'draft.gguf'"), 1)
 
     def test_what_is_not_counted_of_a_modelfile_is_told(self):
         (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
@@ -1308,6 +1313,8 @@ class Beside(unittest.TestCase):
                 left = {part["kind"]: part for part in answer["left_out"]}
                 self.assertEqual(sorted(left), kinds)
                 self.assertEqual((left["adapter"]["bytes"], left["adapter"]["path"].endswith("lora.safetensors")), (0, True))
+                self.assertEqual(len([w for w in answer["warnings"] if w.startswith("not counted: a")]), len(kinds))
+                self.assertIn("not counted: an adapter, 'lora.safetensors': its memory comes on top", answer["warnings"])
                 if "projector" in left:
                     self.assertEqual(0 < left["projector"]["bytes"] < eyes.stat().st_size, True)
 

@@ -169,6 +169,12 @@ def test_a_model_of_ollama_has_parameters_and_parts(model: ctxfit.Model, draft: 
             ctxfit.plan(model, HW, engine="ollama", modelfile=wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="expected Modelfile"):
         ctxfit.Beside().add_parts("own")  # type: ignore[arg-type]
+    left = ctxfit.Beside().add_parts(ctxfit.Modelfile.parse("FROM a\nDRAFT d.gguf\n")).leave_out(ctxfit.Part.ADAPTER, "lora.safetensors", 1 << 20)
+    warnings = ctxfit.plan(model, HW, beside=left).warnings
+    assert "not counted: a draft model, 'd.gguf': its memory comes on top" in warnings
+    assert "not counted: an adapter, 'lora.safetensors': its tensors alone take 1 MiB on top" in warnings
+    with pytest.raises(ctxfit.InvalidArgument):
+        left.leave_out("template", "a")
     both = ctxfit.place_set([model, model], "2*rtx-4090 host:64GiB", [{"ctx": 8192, "beside": ctxfit.Beside().add_draft(draft)}, {"ctx": 8192}])
     assert [len(place.plan.beside) for place in both.places] == [1, 0]
     with pytest.raises(TypeError, match="beside: expected Beside"):

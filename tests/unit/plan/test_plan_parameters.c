@@ -222,6 +222,53 @@ static void own_blocks_draft_as_draft_num_predict_says(void **state)
     ctxfit_model_free(model);
 }
 
+static bool tells(const ctxfit_plan *plan, const char *text)
+{
+    const char *warning;
+
+    for (uint32_t i = 0; (warning = ctxfit_plan_warning(plan, i)) != NULL; i++)
+        if (strcmp(warning, text) == 0)
+            return true;
+    return false;
+}
+
+static void what_is_left_out_is_a_warning_of_every_plan(void **state)
+{
+    ctxfit_model       *model = catalog_model("qwen3-8b", "Q4_K_M");
+    ctxfit_hw          *hw = machine("rtx-4090 host:64GiB");
+    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_modelfile   *file = modelfile("FROM a\nDRAFT folder/none.gguf\n");
+    ctxfit_plan_summary summary = CTXFIT_PLAN_SUMMARY_INIT;
+    ctxfit_beside      *beside;
+    ctxfit_plan        *plan;
+
+    (void)state;
+    assert_int_equal(ctxfit_beside_new(NULL, &beside, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_add_parts(beside, file, model, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_leave_out(beside, CTXFIT_PART_PROJECTOR, "eyes.gguf", (UINT64_C(3) << 20) + 1, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_count(beside), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(options.engine, sizeof options.engine, "%s", i == 0 ? "ollama" : "vllm"); /* which runs no projector of a file */
+        assert_int_equal(ctxfit_plan_make_beside(model, hw, &options, beside, NULL, &plan, NULL), CTXFIT_OK);
+        assert_true(tells(plan, "not counted: a draft model, 'none.gguf': its memory comes on top"));
+        assert_true(tells(plan, "not counted: a projector, 'eyes.gguf': its tensors alone take 4 MiB on top"));
+        assert_int_equal(ctxfit_plan_get_summary(plan, &summary), CTXFIT_OK);
+        assert_int_equal(summary.beside_count, 0);
+        ctxfit_plan_free(plan);
+    }
+    assert_int_equal(ctxfit_beside_leave_out(beside, CTXFIT_PART_TEMPLATE, "a", 0, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_beside_leave_out(beside, 0, "a", 0, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_beside_leave_out(beside, CTXFIT_PART_DRAFT, "", 0, NULL), CTXFIT_E_INVALID_ARG);
+    assert_int_equal(ctxfit_beside_leave_out(NULL, CTXFIT_PART_DRAFT, "a", 0, NULL), CTXFIT_E_INVALID_ARG);
+    for (unsigned i = 2; i < CTXFIT_MAX_BESIDE; i++)
+        assert_int_equal(ctxfit_beside_leave_out(beside, CTXFIT_PART_MODEL, "a", 0, NULL), CTXFIT_OK);
+    assert_int_equal(ctxfit_beside_leave_out(beside, CTXFIT_PART_MODEL, "a", 0, NULL), CTXFIT_E_LIMIT);
+    ctxfit_beside_free(beside);
+    ctxfit_modelfile_free(file);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +279,7 @@ int main(void)
         cmocka_unit_test(wrong_calls_change_nothing),
         cmocka_unit_test(files_that_come_along_are_added),
         cmocka_unit_test(own_blocks_draft_as_draft_num_predict_says),
+        cmocka_unit_test(what_is_left_out_is_a_warning_of_every_plan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

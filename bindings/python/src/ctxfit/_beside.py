@@ -8,7 +8,7 @@ from typing import Callable, Iterator, List, Optional, SupportsIndex, Tuple, Uni
 
 from . import _convert
 from . import _layout as L
-from ._enums import BesideKind
+from ._enums import BesideKind, Part
 from ._errors import InvalidArgument
 from ._gguf import Gguf
 from ._library import Handle, Owner, error_of, lib
@@ -134,12 +134,22 @@ class Beside(Handle):
 
     def add_parts(self, modelfile: Modelfile, model: Optional[Model] = None) -> Beside:
         """What a model of a store brings along, as Ollama runs it: its projector, its adapters and, with `model`, its own prediction
-        blocks where its parameters have a draft_num_predict. A draft model is left out: modelfile.parts(Part.DRAFT) names it."""
+        blocks where its parameters have a draft_num_predict. A draft model is left out, of which plans warn."""
         if not isinstance(modelfile, Modelfile):
             raise TypeError(f"modelfile: expected Modelfile, not {type(modelfile).__name__}; Modelfile.look_up() makes one")
         if model is not None and not isinstance(model, Model):
             raise TypeError(f"model: expected Model, not {type(model).__name__}")
         self._add(lib.ctxfit_beside_add_parts, modelfile._handle(), model._handle() if model is not None else None)
+        return self
+
+    def leave_out(self, part: Union[Part, str], name: str, size: SupportsIndex = 0) -> Beside:
+        """Notes a file that comes with the model and that no plan counts: plans warn of it. `size`: bytes of its tensors, 0: not known."""
+        self._add(
+            lib.ctxfit_beside_leave_out,
+            _convert.member(part, "part", Part),
+            _convert.encoded(name, "name"),
+            _convert.whole(size, "size", 0, _MOST_64),
+        )
         return self
 
     def set_name(self, index: SupportsIndex, name: str) -> Beside:
