@@ -136,7 +136,10 @@ static bool count_tower(const cfi_hf_config *c, const char *name, const cfi_json
 
     if (row == NULL)
         return false;
-    kind = stated != NULL ? find_kind(stated) : NULL;
+    if (*cfi_hf_column(row, 2) == '=')
+        kind = find_kind(cfi_hf_column(row, 2) + 1);
+    else
+        kind = stated != NULL ? find_kind(stated) : NULL;
     if (kind == NULL && (stated == NULL || *stated == '\0' || strncmp(stated, type, strlen(type)) == 0))
         kind = find_kind(cfi_hf_column(row, 2)); /* "qwen3_5", "qwen3_5_vision" in qwen3_5 */
     if (kind == NULL || !cfi_hf_tower_size(c, tower, cfi_hf_column(kind, 1), letter, &within) ||

@@ -3,6 +3,7 @@
 
 #include "test_support.h"
 
+#include "ctxfit/model.h"
 #include "hf/hf_internal.h"
 
 #define MAX_LINE 4096
@@ -70,6 +71,89 @@ static void towers_have_the_parameters_of_their_classes(void **state)
     (void)fclose(file);
     assert_true(rows >= 190);
     assert_int_equal(faults, 0);
+}
+
+/* Classes that transformers has not: the tensors of published repositories less those of the decoder alone, which is one, too. Source:
+ * llmfit hf_models.json of 2026-05-12. */
+static void towers_are_what_published_models_have_beside_their_decoder(void **state)
+{
+    static const struct {
+        const char *json;
+        uint64_t    whole;
+        uint64_t    decoder;
+    } cases[] = {
+        /* InternVL3_5-8B, Qwen3-8B */
+        {"{\"model_type\": \"internvl_chat\", \"llm_config\": {\"model_type\": \"qwen3\", \"hidden_size\": 4096}, \"vision_config\": "
+         "{\"model_type\": \"intern_vit_6b\", \"hidden_size\": 1024, \"intermediate_size\": 4096, \"image_size\": 448, "
+         "\"num_hidden_layers\": 24, \"norm_type\": \"layer_norm\", \"qkv_bias\": true, \"qk_normalization\": false}}",
+         8528318464, 8190735360},
+        /* Kimi-VL-A3B-Instruct, Moonlight-16B-A3B */
+        {"{\"model_type\": \"kimi_vl\", \"text_config\": {\"model_type\": \"deepseek_v3\", \"hidden_size\": 2048}, \"vision_config\": "
+         "{\"model_type\": \"moonvit\", \"hidden_size\": 1152, \"intermediate_size\": 4304, \"num_hidden_layers\": 27, "
+         "\"merge_kernel_size\": [2, 2], \"init_pos_emb_height\": 64, \"init_pos_emb_width\": 64, \"patch_size\": 14}}",
+         16407657776, 15960111936},
+        /* MiniCPM-V-4_5, and Qwen3-8B with 151,748 rows of its vocabulary of 151,936 */
+        {"{\"model_type\": \"minicpmv\", \"hidden_size\": 4096, \"query_num\": 64, \"vision_config\": {\"model_type\": "
+         "\"siglip_vision_model\", \"hidden_size\": 1152, \"intermediate_size\": 4304, \"num_hidden_layers\": 27, \"image_size\": 980, "
+         "\"patch_size\": 14}}",
+         8695895280, UINT64_C(8190735360) - UINT64_C(2) * (151936 - 151748) * 4096},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        towers t;
+
+        find(&t, cases[i].json);
+        assert_int_equal(t.found.count.matrices + t.found.count.rest, cases[i].whole - cases[i].decoder);
+        forget(&t);
+    }
+}
+
+static uint64_t parameters_of(const char *json)
+{
+    ctxfit_model     *model = NULL;
+    ctxfit_model_info info = CTXFIT_MODEL_INFO_INIT;
+    ctxfit_error      error;
+
+    if (ctxfit_model_from_config(json, strlen(json), 0, NULL, &model, &error) != CTXFIT_OK)
+        fail_msg("%s", error.message);
+    (void)ctxfit_model_get_info(model, &info);
+    ctxfit_model_free(model);
+    return info.parameters;
+}
+
+/* Decoder and towers are all that the repository has, by the same list. */
+static void decoder_and_towers_are_the_published_total(void **state)
+{
+    static const struct {
+        const char *file;
+        uint64_t    total;
+    } cases[] = {
+        {"Qwen__Qwen3-VL-235B-A22B-Instruct", 235670022896}, {"Qwen__Qwen3-VL-2B-Instruct", 2127532032},
+        {"Qwen__Qwen3-VL-30B-A3B-Instruct", 31070754032},    {"Qwen__Qwen3-VL-32B-Instruct", 33357390064},
+        {"Qwen__Qwen3-VL-4B-Instruct", 4437815808},          {"Qwen__Qwen3-VL-8B-Instruct", 8767123696},
+        {"google__gemma-3-27b-it", 27432406640},             {"google__gemma-3-4b-it", 4300079472},
+        {"zai-org__GLM-4.1V-9B-Thinking", 10292777472},
+    };
+    static char json[65536];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char   path[512];
+        towers t;
+        FILE  *file;
+        size_t size;
+
+        (void)snprintf(path, sizeof path, REFERENCE_DATA "/configs/%s.json", cases[i].file);
+        file = fopen(path, "rb");
+        assert_non_null(file);
+        size = fread(json, 1, sizeof json - 1, file);
+        (void)fclose(file);
+        json[size] = '\0';
+        find(&t, json);
+        assert_int_equal(parameters_of(json) + t.found.count.matrices + t.found.count.rest, cases[i].total);
+        forget(&t);
+    }
 }
 
 #define GEMMA(part) "{\"model_type\": \"gemma3\", \"text_config\": {\"model_type\": \"gemma3_text\", \"hidden_size\": 2560}, " \
@@ -149,10 +233,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(towers_have_the_parameters_of_their_classes),
+        cmocka_unit_test(towers_are_what_published_models_have_beside_their_decoder),
+        cmocka_unit_test(decoder_and_towers_are_the_published_total),
         cmocka_unit_test(what_no_rule_takes_is_told),
         cmocka_unit_test(sizes_may_be_lists_and_null),
         cmocka_unit_test(a_model_without_them_has_none),
     };
+    ctxfit_model *model = NULL;
 
+    if (ctxfit_model_from_config("{}", 2, 0, NULL, &model, NULL) == CTXFIT_E_UNSUPPORTED)
+        return 0; /* no JSON in this build */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
