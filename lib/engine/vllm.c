@@ -508,5 +508,9 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
         return status;
     cfi_ranks_place(model, machine, run);
     run->paged.pages.promotes = cfi_vllm_changed(run->release, CFI_VLLM_WINDOWS_PROMOTED);
-    return cfi_pages_group(&run->paged.pages, cfi_vllm_changed(run->release, CFI_VLLM_PAGES_PADDED), error);
+    status = cfi_pages_group(&run->paged.pages, cfi_vllm_changed(run->release, CFI_VLLM_PAGES_PADDED), error);
+    if (status == CTXFIT_OK && options->swa_full == CTXFIT_CHOICE_ON && run->paged.pages.groups > 1) /* unify_hybrid_kv_cache_specs() */
+        return cfi_fail(error, CTXFIT_E_REFUSED, "vllm: Hybrid KV cache manager is disabled but failed to convert the KV cache specs to "
+                                                 "one unified type.");
+    return status;
 }

@@ -70,6 +70,29 @@ static void the_longest_request_is_found_by_halving(void **nothing)
     assert_int_equal(cfi_pages_longest(&plan, 0, 32768, 16383), 0);
 }
 
+/* test_init_kv_cache_without_kv_sharing, test_init_kv_cache_with_kv_sharing_valid of tests/v1/worker/test_gpu_model_runner.py: pages of 32 KiB */
+static void layers_that_share_a_cache_leave_more_blocks(void **nothing)
+{
+    cfi_page_plan two = planned_pages((cfi_page_spec[]){full(2, 32768)}, 1), shared = planned_pages((cfi_page_spec[]){full(1, 32768)}, 1);
+
+    (void)nothing;
+    assert_int_equal(20 * GIB / block_bytes(&two), 327680);
+    assert_int_equal(20 * GIB / block_bytes(&shared), 655360);
+    assert_int_equal(cfi_pages_longest(&two, 5 * GIB / block_bytes(&two), 2048, 3000000), 1310720);
+    assert_int_equal(cfi_pages_longest(&shared, 5 * GIB / block_bytes(&shared), 2048, 3000000), 2 * 1310720);
+}
+
+/* test_is_kv_cache_spec_uniform */
+static void windows_of_one_length_are_one_group(void **nothing)
+{
+    cfi_page_plan same = planned_pages((cfi_page_spec[]){sliding(1, SMALL_PAGE, 1), sliding(1, SMALL_PAGE, 1)}, 2);
+    cfi_page_plan other = planned_pages((cfi_page_spec[]){sliding(1, SMALL_PAGE, 1), sliding(1, SMALL_PAGE, 2)}, 2);
+
+    (void)nothing;
+    assert_int_equal(same.groups, 1);
+    assert_int_equal(other.groups, 2);
+}
+
 /* test_get_kv_cache_config_one_worker */
 static void blocks_are_as_large_as_a_group(void **nothing)
 {
@@ -242,6 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_takes_the_blocks_of_every_group),
         cmocka_unit_test(the_longest_request_is_found_by_halving),
+        cmocka_unit_test(layers_that_share_a_cache_leave_more_blocks),
+        cmocka_unit_test(windows_of_one_length_are_one_group),
         cmocka_unit_test(blocks_are_as_large_as_a_group),
         cmocka_unit_test(a_few_more_layers_of_one_kind_make_the_group_larger),
         cmocka_unit_test(pages_become_one_size),

@@ -356,6 +356,38 @@ static void what_cannot_run_is_refused(void **state)
     ctxfit_model_free(model);
 }
 
+/* test_unify_hybrid_kv_cache_specs: windows become full attention, states do not */
+static void without_the_hybrid_manager_there_is_one_kind_of_cache(void **state)
+{
+    static const struct {
+        const char *model;
+        int32_t     status;
+    } cases[] = {{"gpt-oss-20b", CTXFIT_OK}, {"llama-4-scout", CTXFIT_OK}, {"qwen3-8b", CTXFIT_OK}, {"qwen3.5-27b", CTXFIT_E_REFUSED}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_model       *model = catalog_model(cases[i].model, "BF16");
+        ctxfit_hw          *hw = machine("b200");
+        ctxfit_plan_options o = vllm_options("");
+        ctxfit_plan_engine  e = CTXFIT_PLAN_ENGINE_INIT;
+        ctxfit_plan        *plan;
+        ctxfit_error        error;
+
+        o.ctx_tokens = 4096;
+        o.swa_full = CTXFIT_CHOICE_ON;
+        assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), cases[i].status);
+        if (cases[i].status == CTXFIT_OK) {
+            assert_int_equal(ctxfit_plan_get_engine(plan, &e), CTXFIT_OK);
+            assert_int_equal(e.groups, 1);
+        } else {
+            assert_non_null(strstr(error.message, "failed to convert the KV cache specs to one unified type"));
+        }
+        ctxfit_plan_free(plan);
+        ctxfit_hw_free(hw);
+        ctxfit_model_free(model);
+    }
+}
+
 /* SchedulerConfig.verify_max_model_len() */
 static void a_batch_has_room_for_all_sequences(void **state)
 {
@@ -564,6 +596,7 @@ int main(void)
         cmocka_unit_test(batches_go_by_the_memory_of_the_gpu),
         cmocka_unit_test(what_cannot_run_is_refused),
         cmocka_unit_test(a_batch_has_room_for_all_sequences),
+        cmocka_unit_test(without_the_hybrid_manager_there_is_one_kind_of_cache),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,8 @@ static void blocks_of_hybrid_models_are_multiples_of_what_kernels_take(void **st
         {"qwen3-next-80b-a3b", "0.19.1", "4*b300", NULL, 4, 288},
         {"qwen3-next-80b-a3b", "0.20.0", "4*b200", NULL, 4, 272},
         {"nemotron-3-nano-30b-a3b", "0.19.1", "b200", NULL, 1, 2096}, /* heads of 128 */
+        {"qwen3.5-0.8b", "0.33.0", "a100-80gb", NULL, 1, 544}, /* tests/v1/worker/test_gpu_model_runner.py of 0.33.0, */
+        {"qwen3.5-0.8b", "0.33.0", "h200", NULL, 1, 576},      /* test_blocks_land_on_the_mamba_checkpoint_grid */
     };
 
     (void)state;
