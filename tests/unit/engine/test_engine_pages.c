@@ -70,7 +70,7 @@ static void the_longest_request_is_found_by_halving(void **nothing)
     assert_int_equal(cfi_pages_longest(&plan, 0, 32768, 16383), 0);
 }
 
-/* test_init_kv_cache_without_kv_sharing, test_init_kv_cache_with_kv_sharing_valid of tests/v1/worker/test_gpu_model_runner.py: pages of 32 KiB */
+/* tests/v1/worker/test_gpu_model_runner.py, test_init_kv_cache_without_kv_sharing, test_init_kv_cache_with_kv_sharing_valid: 32 KiB */
 static void layers_that_share_a_cache_leave_more_blocks(void **nothing)
 {
     cfi_page_plan two = planned_pages((cfi_page_spec[]){full(2, 32768)}, 1), shared = planned_pages((cfi_page_spec[]){full(1, 32768)}, 1);
