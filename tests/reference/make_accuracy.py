@@ -65,6 +65,20 @@ def vllm_tokens(ctxfit):
         ("version", "model", "tp", "cache, GiB", "tokens, log", "tokens", "requests, log", "requests", "weights / log", "agrees"), lines)
 
 
+def vllm_drafts(ctxfit):
+    lines, inside = [], 0
+    for r in rows_of("vllm_drafts.csv"):
+        words = [r["model"], "--quant", "BF16", "--hw", "8*h200 host:2TiB", "--engine", f"vllm@{r['version']}", "-c", r["context"],
+                 "--draft", DATA / f"{r['head']}.json", "--num-speculative-tokens", r["draft"]]
+        low, high = (plan(ctxfit, *words, "--kv-cache-memory-bytes", int((float(r["cache_gib"]) + d) * GIB))["decisions"] for d in (-0.005, 0.005))
+        ok = low["pool_tokens"] <= int(r["tokens"]) <= high["pool_tokens"]
+        inside += ok
+        lines.append((r["version"], r["model"], r["head"], r["cache_gib"], f"{int(r['tokens']):,}", f"{low['pool_tokens']:,} to {high['pool_tokens']:,}",
+                      r["concurrency"], f"{low['concurrency']:.2f} to {high['concurrency']:.2f}", "yes" if ok else "NO"))
+    return [f"{inside} of {len(lines)} rows agree.", ""] + table(
+        ("version", "model", "head", "cache, GiB", "tokens, log", "tokens", "requests, log", "requests", "agrees"), lines)
+
+
 def vllm_profile(ctxfit):
     lines, inside = [], 0
     for r in rows_of("vllm_profile.csv"):
@@ -190,7 +204,7 @@ def ollama(ctxfit):
     return held(ctxfit, "ollama.csv", "ollama", "version")
 
 
-PARTS = {"llamacpp": llamacpp, "ollama": ollama, "vllm": vllm_tokens, "vllm-profile": vllm_profile, "sglang": sglang, "sglang-pools": sglang_pools, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
+PARTS = {"llamacpp": llamacpp, "ollama": ollama, "vllm": vllm_tokens, "vllm-drafts": vllm_drafts, "vllm-profile": vllm_profile, "sglang": sglang, "sglang-pools": sglang_pools, "tensorrt-llm": tensorrt_llm, "mlx-lm": mlx}
 
 
 def made(ctxfit, text):

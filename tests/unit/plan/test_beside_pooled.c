@@ -1,6 +1,8 @@
 /* Drafts whose caches are in the pool of the model: vLLM 0.33.0, SGLang 0.5.23. Expected bytes are products of the models' shapes. */
 #include "plan_fixture.h"
 
+#include "csv_reader.h"
+
 #define QWEN3_HEADS UINT64_C(8) /* of keys, of 128 elements, in 32B (64 layers) and 0.6B (28 layers) */
 
 typedef struct pooled {
@@ -19,10 +21,10 @@ static ctxfit_plan_options engine_options(const char *engine, uint32_t ranks, ui
     return o;
 }
 
-static ctxfit_status plan_drafted(const char *model_name, const char *draft_name, const char *spec, const ctxfit_plan_options *options,
-                                  const ctxfit_draft_options *draft_options, pooled *out, ctxfit_error *error)
+static ctxfit_status plan_with(const char *model_name, ctxfit_model *draft, const char *spec, const ctxfit_plan_options *options,
+                               const ctxfit_draft_options *draft_options, pooled *out, ctxfit_error *error)
 {
-    ctxfit_model  *model = catalog_model(model_name, "BF16"), *draft = draft_name != NULL ? catalog_model(draft_name, "BF16") : NULL;
+    ctxfit_model  *model = catalog_model(model_name, "BF16");
     ctxfit_hw     *hw = machine(spec);
     ctxfit_beside *beside = NULL;
     ctxfit_plan   *plan = NULL;
@@ -50,6 +52,14 @@ static ctxfit_status plan_drafted(const char *model_name, const char *draft_name
     ctxfit_model_free(draft);
     ctxfit_model_free(model);
     return status;
+}
+
+static ctxfit_status plan_drafted(const char *model_name, const char *draft_name, const char *spec, const ctxfit_plan_options *options,
+                                  const ctxfit_draft_options *draft_options, pooled *out, ctxfit_error *error)
+{
+    ctxfit_model *draft = draft_name != NULL ? catalog_model(draft_name, "BF16") : NULL;
+
+    return plan_with(model_name, draft, spec, options, draft_options, out, error);
 }
 
 static pooled must_plan(const char *model_name, const char *draft_name, const char *spec, const ctxfit_plan_options *options)
@@ -90,6 +100,55 @@ static void a_draft_of_vllm_shares_the_blocks(void **state)
     assert_int_equal(both.weights[0], without.weights[0]);
     assert_int_equal(both.draft.draft_tokens, 5);
     assert_int_equal(both.engine.pool_bytes, without.engine.pool_bytes - draft.weights[0]);
+}
+
+static ctxfit_model *head_of(const char *name)
+{
+    char          path[256], json[4096];
+    size_t        size;
+    FILE         *file;
+    ctxfit_model *head;
+
+    (void)snprintf(path, sizeof path, TEST_DATA "/engines/%s.json", name);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    size = fread(json, 1, sizeof json, file);
+    (void)fclose(file);
+    assert_int_equal(ctxfit_model_from_config(json, size, ctxfit_file_type_from_name("BF16"), NULL, &head, NULL), CTXFIT_OK);
+    return head;
+}
+
+/* Heads of EAGLE-3: logs round the bytes of the cache to a hundredth of a GiB, both ends of which enclose their tokens. */
+static void blocks_hold_the_layers_of_a_head_too(void **state)
+{
+    csv_reader csv;
+    int        rows = 0;
+
+    (void)state;
+    assert_true(csv_open(&csv, TEST_DATA "/engines/vllm_drafts.csv"));
+    for (; csv_read(&csv); rows++) {
+        pooled   ends[2];
+        uint64_t tokens = (uint64_t)csv_real(&csv, "tokens");
+
+        for (int e = 0; e < 2; e++) {
+            char                engine[32];
+            ctxfit_plan_options o;
+            ctxfit_error        error;
+
+            (void)snprintf(engine, sizeof engine, "vllm@%s", csv_text(&csv, "version"));
+            o = engine_options(engine, 1, (uint32_t)csv_real(&csv, "draft"));
+            o.ctx_tokens = (uint64_t)csv_real(&csv, "context");
+            o.kv_cache_bytes = (uint64_t)((csv_real(&csv, "cache_gib") + (e == 0 ? -0.005 : 0.005)) * 1073741824.0);
+            if (plan_with(csv_text(&csv, "model"), head_of(csv_text(&csv, "head")), "2*h200 host:256GiB", &o, NULL, &ends[e], &error) !=
+                CTXFIT_OK)
+                fail_msg("%s", error.message);
+        }
+        if (ends[0].engine.pool_tokens > tokens || ends[1].engine.pool_tokens < tokens)
+            fail_msg("%s: %llu to %llu tokens", csv_text(&csv, "id"), (unsigned long long)ends[0].engine.pool_tokens,
+                     (unsigned long long)ends[1].engine.pool_tokens);
+    }
+    assert_true(rows >= 3);
+    csv_close(&csv);
 }
 
 /* All of it is on the last stage. */
@@ -155,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_draft_of_vllm_shares_the_blocks),
+        cmocka_unit_test(blocks_hold_the_layers_of_a_head_too),
         cmocka_unit_test(a_draft_is_on_the_last_stage),
         cmocka_unit_test(what_vllm_does_not_draft_with_is_refused),
         cmocka_unit_test(a_draft_of_sglang_is_priced_as_layers_of_the_model),
