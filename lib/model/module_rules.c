@@ -1,8 +1,7 @@
 /* Modules of a checkpoint of transformers that its method of quantization lists (lib/hf/hf_modules.c), and the tensors that they are. */
 #include "checkpoint_internal.h"
 
-#define MOST_PATTERNS 512u /* each is held against all tensors */
-#define MOST_REGEXES  64u
+#define MOST_WORK     (UINT64_C(1) << 22) /* steps of patterns x tensors that they are held against: a second */
 #define MOST_NAME     160u
 #define KEPT          2.0f /* bytes of a weight; the tensor's own count */
 
@@ -29,7 +28,8 @@ typedef struct rule_table {
     rule_cell       *cell; /* in the order of tensors */
     size_t           count;
     cfi_pattern_set *patterns;
-    uint32_t         tried, regexes, left; /* patterns; those that were not */
+    uint64_t         work;
+    uint32_t         left; /* patterns that are not followed */
     const char      *first_left;
     bool             no_memory;
 } rule_table;
@@ -142,10 +142,10 @@ static void set_cell(rule_cell *cell, const cfi_hf_module_rule *rule)
 
 static void take_pattern(rule_table *t, const cfi_hf_module_rule *rule)
 {
-    const bool regex = rule->how == CFI_HF_MODULE_REGEX;
-    bool       known = t->tried++ < MOST_PATTERNS && (!regex || t->regexes++ < MOST_REGEXES);
+    uint64_t steps = 1;
+    bool     known = true;
 
-    if (known && regex) {
+    if (rule->how == CFI_HF_MODULE_REGEX) {
         const size_t len = strlen(rule->name);
         char        *text = cfi_arena_alloc(&t->model->arena, len + 6);
 
@@ -157,8 +157,11 @@ static void take_pattern(rule_table *t, const cfi_hf_module_rule *rule)
             memcpy(text + 4 + len, ")", 2);
             cfi_pattern_set_init(t->patterns, text);
             known = cfi_pattern_set_add(t->patterns, text, len + 5, NULL) == CTXFIT_OK;
+            steps = t->patterns->count;
         }
     }
+    t->work += steps * t->count; /* both 32 bits, and no longer added to when it is too much */
+    known = known && t->work <= MOST_WORK;
     if (!known && t->left++ == 0)
         t->first_left = rule->name;
     for (size_t i = 0; known && i < t->count; i++)

@@ -143,10 +143,10 @@ static void no_number_of_patterns_takes_long(void **state)
     size_t at = (size_t)snprintf(config, sizeof config, "{\"quant_method\": \"awq\", \"bits\": 4, \"modules_to_not_convert\": [\"a\"");
 
     (void)state;
-    for (uint32_t i = 0; i < 90; i++)
-        at += (size_t)snprintf(config + at, sizeof config - at, ", \"re:.*%u.*\"", 1000 + i);
+    for (uint32_t i = 0; i < 60; i++)
+        at += (size_t)snprintf(config + at, sizeof config - at, ", \"re:.*([a-z.]*q){90}.*%u.*\"", 1000 + i);
     (void)snprintf(config + at, sizeof config - at, "]}");
-    (void)weights_of(QWEN, config, "26 patterns of modules are not followed");
+    (void)weights_of(QWEN, config, "patterns of modules are not followed (the first: '.*([a-z.]*q){90}.*10");
 }
 
 static void rules_survive_the_nth_failed_allocation(void **state)
