@@ -156,6 +156,12 @@ static void choose_build(const engine_version *newest, uint32_t build, cfi_engin
     choice_set(out, best, build == best->build ? best->version : name, build, build == best->build);
 }
 
+/* Of Ollama before llama-server every tag from the oldest row on was read, and the rows are those with another llama.cpp or rule. */
+static bool read_like(const engine_version *row, uint32_t release)
+{
+    return row->engine == CFI_ENGINE_OLLAMA && release >= release_of(row) && !cfi_ollama_changed(release, CFI_OLLAMA_NO_RELEASES);
+}
+
 /* The rules of the newest known release that is not newer; of the oldest one for what is older than all. */
 static void choose_release(const engine_version *newest, const char *version, uint32_t release, bool exact, cfi_engine_choice *out)
 {
@@ -169,8 +175,11 @@ static void choose_release(const engine_version *newest, const char *version, ui
             break;
     }
     best = best != NULL ? best : newest;
-    exact = exact && release_of(best) == release;
-    choice_set(out, best, exact ? best->version : version, best->build, exact);
+    if (exact && release_of(best) == release)
+        version = best->version;
+    else
+        exact = exact && read_like(best, release);
+    choice_set(out, best, version, best->build, exact);
     out->release = release; /* rules that changed between known releases go by it */
 }
 

@@ -86,8 +86,8 @@ static void a_release_takes_the_rules_of_the_newest_known_one_before_it(void **s
         uint32_t    known;
     } cases[] = {
         {"ollama@0.33.0", 10488, 1}, {"ollama@v0.33.0", 10488, 1}, {"ollama@0.32.0", 9888, 1},     {"Ollama@0.32.13", 10380, 0},
-        {"ollama@0.31", 9840, 1},    {"ollama@0.17.4", 7437, 0},   {"ollama@0.33.0-rc2", 10488, 0}, {"ollama@1.0", 10488, 0},
-        {"ollama@0.13.5", 7437, 1},  {"ollama@0.1.0", 3862, 0},
+        {"ollama@0.31", 9840, 1},    {"ollama@0.17.4", 7437, 1},   {"ollama@0.33.0-rc2", 10488, 0}, {"ollama@1.0", 10488, 0},
+        {"ollama@0.13.5", 7437, 1},  {"ollama@0.13.5-rc1", 7437, 0}, {"ollama@0.29.0", 7437, 0},  {"ollama@0.1.0", 3862, 0},
         {"ollama@0.100.0", 10488, 0}, {"ollama@0.32.0.post1", 9888, 0}, {"ollama@0.32.0.dev3+g12", 9888, 0},
     };
 
