@@ -291,6 +291,30 @@ static void take_companions(const ctxfit_modelfile *file, const char *base, size
     }
 }
 
+/* As `ollama create` refuses a Modelfile, which takes an adapter with what it is made from. */
+static ctxfit_status need_adapters(const ctxfit_modelfile *file, const char *base, size_t base_len, ctxfit_error *error)
+{
+    const char *name;
+    char        path[PATH_BYTES], message[232];
+
+    for (uint32_t i = 0; (name = ctxfit_modelfile_part(file, CTXFIT_PART_ADAPTER, i)) != NULL; i++) {
+        resolve(name, base, base_len, path);
+        if (cli_is_readable(path))
+            continue;
+        (void)snprintf(message, sizeof message, "ADAPTER names a file that is not there: '%.160s'", name);
+        return cli_refuse(error, CTXFIT_E_NOT_FOUND, message);
+    }
+    return CTXFIT_OK;
+}
+
+static bool is_folder(const char *path)
+{
+    char         file[PATH_BYTES];
+    ctxfit_error error;
+
+    return cli_find_gguf(path, file, sizeof file, &error) != CLI_FOLDER_NONE;
+}
+
 static bool is_absolute(const char *path)
 {
     return path[0] == '/' || path[0] == '\\' || (path[0] != '\0' && path[1] == ':');
@@ -312,6 +336,8 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
     char             path[PATH_BYTES];
     const char      *from = weights_of(file, base, base_len);
 
+    if (need_adapters(file, base, base_len, error) != CTXFIT_OK)
+        return error->status;
     take_companions(file, base, base_len, source->parts);
     take_further(file, from, base, base_len, source->parts);
     part.name = from;
@@ -326,7 +352,7 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
     }
     if (!is_absolute(from) && find_in(base, base_len, from, path))
         part.name = path;
-    if (cli_is_readable(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
+    if (cli_is_readable(part.name) && !is_folder(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
         return cli_open_gguf(&part, out, error); /* a blob has no ending */
     return cli_open_model(&part, out, error);
 }

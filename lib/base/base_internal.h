@@ -165,6 +165,8 @@ size_t cfi_utf8_length(const char *text);
 void cfi_make_printable(char *text);
 int  cfi_ascii_lower(int c);
 bool cfi_ends_with(const char *text, const char *end);
+/* Does a file begin as what Git LFS leaves in its place? https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+bool cfi_is_lfs_pointer(const void *data, size_t size);
 static inline bool cfi_is_digit(int c) { return c >= '0' && c <= '9'; }
 bool cfi_equal_nocase(const char *a, const char *b);
 /* Canonical form of a name that people type: lower case, every run of other characters than [a-z0-9.] is one '-'. Truncates at cap. */

@@ -14,6 +14,13 @@ bool cfi_equal_nocase(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
+bool cfi_is_lfs_pointer(const void *data, size_t size)
+{
+    static const char start[] = "version "; /* the protocol requires it to be first */
+
+    return size >= sizeof start - 1 && memcmp(data, start, sizeof start - 1) == 0;
+}
+
 bool cfi_ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);

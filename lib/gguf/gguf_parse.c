@@ -30,6 +30,8 @@ static ctxfit_status parse_magic(const cfi_gguf_reader *r)
 {
     static const unsigned char magic[4] = {'G', 'G', 'U', 'F'};
 
+    if (cfi_is_lfs_pointer(r->data, (size_t)r->size))
+        return cfi_fail_at(r->error, CTXFIT_E_MALFORMED, 0, 0, "a pointer of Git LFS stands for the file, which is not here: git lfs pull");
     for (uint64_t i = 0; i < sizeof magic && i < r->size; i++)
         if (r->data[i] != magic[i])
             return cfi_fail_at(r->error, CTXFIT_E_MALFORMED, i, 0, "magic '%s', expected 'GGUF'",

@@ -223,6 +223,8 @@ static ctxfit_status find_end(const unsigned char *data, size_t size, uint64_t f
         return truncated(error, LENGTH_BYTES, size);
     for (int i = 7; i >= 0; i--)
         length = length << 8 | data[i];
+    if (cfi_is_lfs_pointer(data, size))
+        return cfi_fail(error, CTXFIT_E_MALFORMED, "a pointer of Git LFS stands for the file, which is not here: git lfs pull");
     if (length > MAX_HEADER)
         return cfi_fail_at(error, length > ((uint64_t)1 << 40) ? CTXFIT_E_MALFORMED : CTXFIT_E_LIMIT, 0, MAX_HEADER,
                            "a header of %" PRIu64 " bytes: no safetensors file, or beyond the limit of 64 MiB", length);

@@ -1070,14 +1070,32 @@ class Sources(unittest.TestCase):
         self.assertEqual(done.returncode, BAD_INPUT)
         self.assertIn(b"2 GGUF files", done.stderr)
 
+    def test_a_modelfile_may_name_the_folder_of_a_checkpoint(self):
+        """`ollama create` converts it: what FROM . says where the Modelfile lies beside the weights."""
+        folder = self.folder / "checkpoint"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 256, "max_position_embeddings": 1024}))
+        for place, source in ((self.folder, "./checkpoint"), (self.folder, "checkpoint/"), (self.folder, str(folder)), (folder, ".")):
+            (place / "Modelfile").write_text(f"FROM {source}\nPARAMETER num_ctx 96\n")
+            done = run("model", place / "Modelfile")
+            self.assertEqual(done.returncode, FITS, done.stderr)
+            self.assertIn(b"architecture        llama", done.stdout)
+
     def test_a_modelfile_leads_to_a_file_or_the_store(self):
         (self.folder / "a.gguf").write_bytes(HEADER.read_bytes())
+        (self.folder / "lora.gguf").write_bytes(b"GGUF")
         for source in ("./a.gguf", str(HEADER), "tiny"):
             (self.folder / "Modelfile").write_text(f"FROM {source}\nADAPTER lora.gguf\nPARAMETER num_ctx 4096\n")
             done = run("model", self.folder / "Modelfile", "--header-only", OLLAMA_MODELS="ollama")
             self.assertEqual(done.returncode, FITS, done.stderr)
             self.assertIn(b"architecture        qwen", done.stdout)
             self.assertIn(b"an adapter comes on top: lora.gguf", done.stderr)
+        (self.folder / "Modelfile").write_text("FROM a.gguf\nADAPTER ./none.gguf\n")
+        done = run("model", self.folder / "Modelfile", "--header-only")
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn(b"ADAPTER names a file that is not there: './none.gguf'", done.stderr)
         (self.folder / "Modelfile").write_text("FORM x\n")
         done = run("model", self.folder / "Modelfile")
         self.assertEqual(done.returncode, BAD_INPUT)
