@@ -352,7 +352,8 @@ static ctxfit_status open_parts(const ctxfit_modelfile *file, const char *base, 
     }
     if (!is_absolute(from) && find_in(base, base_len, from, path))
         part.name = path;
-    if (cli_is_readable(part.name) && !is_folder(part.name) && !cli_ends_with(part.name, ".json") && !cli_ends_with(part.name, ".safetensors"))
+    if (cli_is_readable(part.name) && !is_folder(part.name) && !cli_ends_with(part.name, ".json") &&
+        !cli_ends_with(part.name, ".safetensors"))
         return cli_open_gguf(&part, out, error); /* a blob has no ending */
     return cli_open_model(&part, out, error);
 }

@@ -17,6 +17,8 @@ static bool is_rope_type(const char *type)
     return false;
 }
 
+#define MOST_FACTOR 1e6 /* of a rope: a length of 2^32 from one of 4,096 tokens */
+
 static void read_rope_scaling(cfi_hf_line *line)
 {
     cfi_hf_config *c = line->c;
@@ -28,8 +30,14 @@ static void read_rope_scaling(cfi_hf_line *line)
         cfi_hf_note(c, "rope type '%.40s' is not known: positions are counted as without it", type);
     if (type == NULL || cfi_hf_word_of(line, "rope.scaling.type") != NULL)
         return;
-    if ((strcmp(type, "linear") == 0 || strcmp(type, "yarn") == 0) && cfi_json_as_number(cfi_json_get(c->rope, "factor"), &factor) &&
-        factor > 0) {
+    if ((strcmp(type, "linear") == 0 || strcmp(type, "yarn") == 0) && cfi_json_as_number(cfi_json_get(c->rope, "factor"), &factor)) {
+        if (!(factor > 0 && factor <= MOST_FACTOR)) {
+            char shown[CFI_HF_SHOWN];
+
+            cfi_hf_show(cfi_json_get(c->rope, "factor"), shown);
+            cfi_hf_note(c, "a rope cannot be scaled by %s: positions are counted as without it", shown);
+            return;
+        }
         cfi_hf_set(line, "rope.scaling.type", strcmp(type, "yarn") == 0 ? "yarn" : "linear");
         cfi_hf_set_number(line, "rope.scaling.factor", factor);
         if (strcmp(type, "yarn") == 0 && cfi_hf_u64(c, "@original_max_position_embeddings", &original))
@@ -101,6 +109,8 @@ static void read_tied(cfi_hf_line *line)
         return;
     for (size_t i = 0; i < CFI_COUNT(keys); i++)
         if (cfi_hf_get(line->c, keys[i]) != NULL) {
+            if (cfi_json_kind_of(cfi_hf_get(line->c, keys[i])) == CFI_JSON_TEXT)
+                cfi_hf_fail(line->c, CTXFIT_E_TYPE, "'%s' is text: expected true or false", keys[i]);
             cfi_hf_set(line, "tie_word_embeddings", cfi_hf_true(line->c, keys[i]) ? "true" : "false");
             return;
         }

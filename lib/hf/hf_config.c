@@ -316,6 +316,9 @@ ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len,
     c->status = open_defaults(c);
     find_plain_attention(c);
     cfi_hf_expect_object(c, "quantization_config");
+    cfi_hf_expect_object(c, "quantization");
+    if (cfi_hf_get_stated(c, "quantization.bits") != NULL)
+        cfi_hf_expect_number(c, "quantization.bits", cfi_hf_get_stated(c, "quantization.bits"));
     if (c->status == CTXFIT_OK)
         find_rope(c);
     return c->status;

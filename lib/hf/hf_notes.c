@@ -48,9 +48,10 @@ void cfi_hf_note_files(cfi_hf_config *c, const char *fmt, ...)
 /* Parts of keys whose values change what is stored or cached. */
 static bool sounds_structural(const char *key)
 {
-    static const char parts[][16] = {"attn_type", "block_type", "chunk", "conv", "cross_attention", "expert", "global", "hybrid",
-                                     "kv_shared", "latent", "layer_types", "layers_block", "linear", "lora_rank", "loop", "mamba", "mixer",
-                                     "moe", "mtp", "ngram", "nextn", "output_gate", "pattern", "rwkv", "shared", "ssm", "state", "window"};
+    static const char parts[][16] = {"attn_type", "block_type", "channels", "chunk", "conv", "cross_attention", "cycles", "expert",
+                                     "global", "hybrid", "latent", "layer_types", "layers_block", "linear", "lora_rank", "loop",
+                                     "mamba", "mixer", "moe", "mtp", "ngram", "nextn", "output_gate", "pattern", "rwkv", "share", "ssm",
+                                     "state", "window"};
 
     for (size_t i = 0; i < CFI_COUNT(parts); i++)
         if (strstr(key, parts[i]) != NULL)
@@ -60,8 +61,11 @@ static bool sounds_structural(const char *key)
 
 static bool says_something(const cfi_json_value *value)
 {
-    double number;
+    const char *text = cfi_json_as_text(value, NULL);
+    double      number;
 
+    if (text != NULL) /* a list as text: Step-3's moe_layers_enum */
+        return cfi_is_digit(text[0]) && strchr(text, ',') != NULL;
     switch (cfi_json_kind_of(value)) {
     case CFI_JSON_BOOL: return cfi_json_is_true(value);
     case CFI_JSON_NUMBER: return cfi_json_as_number(value, &number) && number > 1; /* one group, every layer: nothing special */
@@ -126,10 +130,21 @@ static void note_heads(cfi_hf_line *line)
         cfi_hf_note(line->c, "num_key_value_heads is missing: as many as attention heads are assumed, the most that a cache can need");
 }
 
+/* Of a class that is known its own default stands. */
+static void note_head(cfi_hf_line *line)
+{
+    if (strncmp(line->c->family, "generic", 7) == 0 && cfi_hf_word_of(line, "tie_word_embeddings") == NULL)
+        cfi_hf_note(line->c, "tie_word_embeddings is missing: an output matrix beside the embeddings is counted");
+}
+
 static void note_length(cfi_hf_line *line)
 {
+    uint64_t length;
+
     if (cfi_hf_word_of(line, "context_length") == NULL)
         cfi_hf_note(line->c, "max_position_embeddings is missing: nothing says which length it is trained for");
+    else if (cfi_hf_word_u64(line, "context_length", &length) && length == 0)
+        cfi_hf_note(line->c, "max_position_embeddings is 0: nothing says which length it is trained for");
 }
 
 /* The loader of these architectures has no windows: every layer caches the whole context there (lib/model/windows.def). */
@@ -156,6 +171,7 @@ void cfi_hf_write_notes(cfi_hf_line *line)
     cfi_hf_note_defaults(line);
     note_no_sizes(line->c);
     note_heads(line);
+    note_head(line);
     note_length(line);
     note_window(line);
 }

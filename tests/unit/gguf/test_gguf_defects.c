@@ -79,6 +79,17 @@ static void parse_rejects_wrong_magic(void **state)
     expect_failure(b, CTXFIT_E_TRUNCATED, CFI_NO_OFFSET, "");
 }
 
+/* What a clone without Git LFS has in the place of a file. */
+static void parse_names_a_pointer_of_git_lfs(void **state)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    broken_file      *b = *state;
+
+    memcpy(b->w.data, pointer, sizeof pointer - 1);
+    b->w.size = sizeof pointer - 1;
+    expect_failure(b, CTXFIT_E_MALFORMED, 0, "a pointer of Git LFS");
+}
+
 static void parse_rejects_version_0(void **state)
 {
     broken_file *b = *state;
@@ -543,6 +554,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DEFECT(parse_rejects_wrong_magic),
+        DEFECT(parse_names_a_pointer_of_git_lfs),
         DEFECT(parse_rejects_version_0),
         DEFECT(parse_does_not_support_version_1),
         DEFECT(parse_does_not_support_version_4),

@@ -127,7 +127,22 @@ static void an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lack
     assert_non_null(strstr(ctxfit_model_note(model, 1), "ssm_state_size, layers_block_type"));
     assert_null(strstr(ctxfit_model_note(model, 1), "use_cache"));
     assert_non_null(strstr(ctxfit_model_note(model, 2), "num_key_value_heads is missing"));
-    assert_null(ctxfit_model_note(model, 3));
+    assert_non_null(strstr(ctxfit_model_note(model, 3), "tie_word_embeddings is missing"));
+    assert_null(ctxfit_model_note(model, 4));
+    ctxfit_model_free(model);
+}
+
+/* Step-3 (the layers with experts are a list in text), JetMoE (kv_channels), HRM: names that sound like nothing else. */
+static void keys_of_shapes_are_told_by_their_names(void **state)
+{
+    ctxfit_model *model = open_text("{\"model_type\": \"novel\", \"tie_word_embeddings\": false, \"moe_layers_enum\": \"4,5,6\", "
+                                    "\"share_q_dim\": 2048, \"kv_channels\": 128, \"H_cycles\": 2, \"moe_kind\": \"plain\", "
+                                    "\"num_key_value_heads\": 8, " SHAPE "}");
+
+    (void)state;
+    assert_non_null(strstr(ctxfit_model_note(model, 1), "not counted: moe_layers_enum, share_q_dim, kv_channels, H_cycles"));
+    assert_null(strstr(ctxfit_model_note(model, 1), "moe_kind"));
+    assert_null(ctxfit_model_note(model, 2));
     ctxfit_model_free(model);
 }
 
@@ -145,7 +160,7 @@ static void an_unknown_type_that_states_latents_has_latent_attention(void **stat
     assert_int_equal(layer_of(model, 3).cache_k_elems, 512 + 64);
     assert_int_equal(layer_of(model, 3).cache_v_elems, 0);
     assert_non_null(strstr(ctxfit_model_note(model, 0), "transformer with latent attention"));
-    assert_null(ctxfit_model_note(model, 1));
+    assert_non_null(strstr(ctxfit_model_note(model, 1), "tie_word_embeddings is missing"));
     assert_int_equal(layer_of(lacks, 3).attention, CTXFIT_ATTENTION_FULL);
     assert_non_null(strstr(ctxfit_model_note(lacks, 1), "kv_lora_rank, q_lora_rank"));
     ctxfit_model_free(lacks);
@@ -201,6 +216,9 @@ static void what_is_read_as_something_else_is_noted(void **state)
         {QWEN3NEXT ", \"layer_types\": [\"linear_attention\", \"full_attention\", \"linear_attention\", \"linear_attention\"]}",
          "layer_types is not full attention in every 2th layer"},
         {LLAMA ", \"rope_scaling\": {\"type\": \"spiral\", \"factor\": 4}}", "rope type 'spiral'"},
+        {LLAMA ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": -2}}", "a rope cannot be scaled by -2"},
+        {LLAMA ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 1e308}}", "a rope cannot be scaled by 1e+308"},
+        {LLAMA ", \"max_position_embeddings\": 0}", "max_position_embeddings is 0: nothing says"},
         {"{\"architectures\": [\"NemotronHForCausalLM\"], \"model_type\": \"nemotron_h\", \"num_key_value_heads\": 8, "
          "\"hybrid_override_pattern\": \"M*-M-\", " SHAPE "}", "num_hidden_layers is 4, the list of blocks has 5"},
     };
@@ -248,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_window_that_is_not_used_is_none),
         cmocka_unit_test(a_window_that_llamacpp_does_not_have_is_noted),
         cmocka_unit_test(an_unknown_type_is_read_as_a_plain_transformer_and_says_what_it_lacks),
+        cmocka_unit_test(keys_of_shapes_are_told_by_their_names),
         cmocka_unit_test(an_unknown_type_that_states_latents_has_latent_attention),
         cmocka_unit_test(each_layer_of_longcat_flash_counts_as_two),
         cmocka_unit_test(notes_outlive_requantizing),

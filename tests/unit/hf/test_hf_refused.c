@@ -68,6 +68,9 @@ static void a_value_that_no_model_can_have_is_refused_with_its_key(void **state)
     refused_value(qwen, "num_key_value_heads", "[8, 8, -1, 8]", CTXFIT_E_MALFORMED, "is -1: expected");
     refused_value(qwen, "rope_scaling", "\"yarn\"", CTXFIT_E_TYPE, "is text \"yarn\": expected an object");
     refused_value(qwen, "rope_parameters", "4", CTXFIT_E_TYPE, "is 4: expected an object");
+    refused_value(qwen, "quantization", "[4]", CTXFIT_E_TYPE, "is a list: expected an object");
+    refused_value(qwen, "quantization", "{\"bits\": \"4\"}", CTXFIT_E_TYPE, "'quantization.bits' is text \"4\": expected a number");
+    refused_value(qwen, "tie_word_embeddings", "\"true\"", CTXFIT_E_TYPE, "is text: expected true or false");
 }
 
 /* As transformers' validate_layer_type() refuses them. */

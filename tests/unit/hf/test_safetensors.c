@@ -119,6 +119,8 @@ static void defects_are_refused(void **state)
     file[7] = file[6] = file[5] = file[4] = 0;
     assert_int_equal(ctxfit_safetensors_parse(file, 16, 0, NULL, &t, &error), CTXFIT_E_LIMIT);
     assert_int_equal(ctxfit_safetensors_parse(file, 16, 4, NULL, &t, &error), CTXFIT_E_MALFORMED);
+    assert_int_equal(ctxfit_safetensors_parse("version https://git-lfs", 23, 0, NULL, &t, &error), CTXFIT_E_MALFORMED);
+    assert_non_null(strstr(error.message, "a pointer of Git LFS"));
     assert_int_equal(ctxfit_safetensors_parse(NULL, 16, 4, NULL, &t, &error), CTXFIT_E_INVALID_ARG);
 }
 
