@@ -37,6 +37,8 @@ static void add_parts(const local_listing *l, local_row *row, const ctxfit_model
         return;
     if (ctxfit_beside_add_parts(beside, file, cli_engine_is(l->request, "ollama") ? model : NULL, &error) != CTXFIT_OK)
         row->left_out = error;
+    else if (ctxfit_modelfile_part(file, CTXFIT_PART_DRAFT, 0) != NULL)
+        (void)cli_refuse(&row->left_out, CTXFIT_E_UNSUPPORTED, "a draft model");
     ctxfit_modelfile_free(file);
 }
 

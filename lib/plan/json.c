@@ -48,10 +48,10 @@ static void write_model(cfi_json *j, const ctxfit_plan *plan)
     cfi_json_begin(j, "model", '{');
     cfi_json_string(j, "name", plan->model_name);
     cfi_json_string(j, "architecture", plan->model_arch);
-    if (plan->stored.quant == CTXFIT_CHECKPOINT_QUANT_NONE)
+    if (m->file_type != 0 && plan->stored.quant == CTXFIT_CHECKPOINT_QUANT_NONE)
         cfi_json_string(j, "file_type", file_type);
     else
-        cfi_json_u64(j, "file_type", UINT64_MAX); /* null: the model's is that of its plain form */
+        cfi_json_u64(j, "file_type", UINT64_MAX); /* null: not stated, or that of a checkpoint's plain form */
     cfi_json_u64(j, "layers", m->layers);
     cfi_json_u64(j, "trained_tokens", m->trained_tokens);
     cfi_json_u64(j, "parameters", m->parameters);

@@ -13,6 +13,7 @@ import pathlib
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -806,6 +807,9 @@ class Sources(unittest.TestCase):
         self.assertNotIn(b"a checkpoint of awq (", words)
         self.assertIn(b"--quant Q", words)
 
+    def test_json_has_no_file_type_where_a_file_states_none(self):
+        self.assertEqual(plan(HEADER, "--header-only", "--hw", "host:8GiB")[1]["model"]["file_type"], None)
+
     def test_json_says_of_a_quantized_checkpoint_what_is_loaded(self):
         def model(method, *words):
             quantized = {"quantization_config": method} if method else {}
@@ -1292,6 +1296,16 @@ class Beside(unittest.TestCase):
         self.assertIn(b" beside the model\n", text)
         for row, _, text in (rows(eyes, "--no-mmproj"), rows(eyes, "--engine", "vllm")):
             self.assertEqual({"beside_bytes", "left_out"} & row.keys(), set())
+        ollama = self.folder / "ollama"
+        shutil.copytree(DATA / "ollama", ollama)
+        tiny = ollama / "manifests" / "registry.ollama.ai" / "library" / "tiny"
+        manifest = json.loads((tiny / "latest").read_text())
+        manifest["layers"].append({**manifest["layers"][0], "mediaType": "application/vnd.ollama.image.draft"})
+        (tiny / "latest").write_text(json.dumps(manifest))
+        where = {"HF_HUB_CACHE": "none", "LLAMA_CACHE": "none", "HOME": str(self.folder), "OLLAMA_MODELS": str(ollama)}
+        done = run("list", "--local", "--hw", "rtx-4090 host:8GiB", "--json", **where)
+        drafts = {row["model"]: row.get("left_out") for row in map(json.loads, done.stdout.splitlines())}
+        self.assertEqual(drafts["ollama:tiny:latest"], "a draft model")
         row, _, text = rows(b"GGUF")
         self.assertIn("left_out", row)
         self.assertIn(b"what comes with it is not counted: ", text)
