@@ -190,6 +190,7 @@ typedef struct cfi_paged {
     uint64_t      graphs_high;
     bool          tokens_by_groups;
     bool          drafts;           /* the blocks behind the trunk are loaded and cached */
+    uint32_t      most_blocks;      /* of them; 0: all */
     uint32_t      vocabulary_copies; /* of embeddings or the output matrix, that the last stage has of a drafter while the pool is sized */
     uint64_t      in_flight;
     uint64_t      cache_bytes;      /* of the pool, where it is stated */

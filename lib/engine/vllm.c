@@ -138,6 +138,7 @@ typedef struct vllm_specs {
     uint32_t            state_tokens;  /* of which the blocks of hybrid models are multiples */
     uint32_t            state_pages;
     uint32_t            draft_tokens;
+    uint32_t            retained_tokens; /* behind a window */
     bool                promote;       /* windows are cached as if they were the whole context */
     cfi_cache_form      form;
     cfi_config_windows  windows;       /* of the configuration, as far as vLLM follows them */
@@ -277,7 +278,7 @@ static bool vllm_add_layer(const vllm_specs *s, uint32_t index, uint32_t stage, 
         return true;
     if (window != 0)
         spec.kind = layer->attention == CTXFIT_ATTENTION_CHUNKED ? CFI_PAGE_CHUNKED : CFI_PAGE_SLIDING;
-    spec.window = window;
+    spec.window = window + (spec.kind == CFI_PAGE_SLIDING ? s->retained_tokens : 0);
     spec.page_bytes = s->block_tokens * vllm_token_bytes(s, layer);
     if (!vllm_add_spec(s, stage, &spec))
         return false;
@@ -326,11 +327,37 @@ static ctxfit_status vllm_meet_draft(const ctxfit_model *model, const cfi_engine
     return cfi_ranks_check_draft(draft, run, error);
 }
 
+/* Of MiMo-V2's blocks only the first: model_executor/models/mimo_v2_mtp.py. */
+static uint32_t vllm_most_blocks(const ctxfit_model *model)
+{
+    return strcmp(model->arch_name, "mimo2") == 0 ? 1 : 0;
+}
+
+/* Several blocks take turns, and each reads a token further than the one before: config/speculative.py, use_multi_module_mtp();
+ * config/vllm.py, num_prefill_lookahead_tokens. */
+static ctxfit_status vllm_own_blocks(const ctxfit_model *model, const cfi_run *run, vllm_specs *s, ctxfit_error *error)
+{
+    uint32_t blocks = model->info.nextn_layers + cfi_engine_dropped_nextn(model);
+
+    if (run->paged.most_blocks != 0 && blocks > run->paged.most_blocks)
+        blocks = run->paged.most_blocks;
+    if (!run->paged.drafts || blocks == 0)
+        return CTXFIT_OK;
+    if (s->draft_tokens > blocks && s->draft_tokens % blocks != 0)
+        return cfi_fail(error, CTXFIT_E_REFUSED, "vllm: num_speculative_tokens:%lu must be divisible by n_predict=%lu",
+                        (unsigned long)s->draft_tokens, (unsigned long)blocks);
+    if (blocks > 1 && s->draft_tokens > 1 && cfi_vllm_changed(run->release, CFI_VLLM_WINDOWS_RETAIN))
+        s->retained_tokens = s->draft_tokens - 1;
+    return CTXFIT_OK;
+}
+
 /* Blocks that predict further tokens come after the trunk, on the last stage, and only where they draft. */
 static ctxfit_status vllm_add_layers(vllm_specs *s, ctxfit_error *error)
 {
     const ctxfit_model *model = s->model;
-    const uint32_t      end = model->info.layers + (s->run->paged.drafts ? model->info.nextn_layers : 0);
+    const uint32_t      most = s->run->paged.most_blocks != 0 ? s->run->paged.most_blocks : UINT32_MAX;
+    const uint32_t      own = most < model->info.nextn_layers ? most : model->info.nextn_layers;
+    const uint32_t      end = model->info.layers + (s->run->paged.drafts ? own : 0);
     const uint32_t      dropped = s->run->paged.drafts ? cfi_engine_dropped_nextn(model) : 0;
     uint64_t            padded;
     uint32_t            stage = 0;
@@ -445,7 +472,7 @@ static ctxfit_status vllm_check_block(const ctxfit_model *model, const ctxfit_pl
 ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                                       cfi_run *run, ctxfit_error *error)
 {
-    vllm_specs    specs = {model, run, {0}, 0, 0, 1, options->draft_tokens, false,
+    vllm_specs    specs = {model, run, {0}, 0, 0, 1, options->draft_tokens, 0, false,
                             cfi_engine_cache_form(model, run->id, run->release), {0, false, 0}};
     const ctxfit_model *draft = cfi_ranks_draft(machine);
     ctxfit_status status = cfi_ranks_parallel(model, options, machine, run, error);
@@ -477,6 +504,10 @@ ctxfit_status cfi_engine_resolve_vllm(const ctxfit_model *model, const ctxfit_pl
     if (cfi_vllm_changed(run->release, CFI_VLLM_RUNNER_2))
         run->paged.context_high += VLLM_RUNNER_2_BYTES;
     run->paged.drafts = options->draft_tokens > 0 && draft == NULL;
+    run->paged.most_blocks = vllm_most_blocks(model);
+    status = vllm_own_blocks(model, run, &specs, error);
+    if (status != CTXFIT_OK)
+        return status;
     if (draft != NULL)
         status = vllm_meet_draft(model, machine->speculation, run, error);
     if (status != CTXFIT_OK)

@@ -37,7 +37,8 @@ static bool is_replicated(const char *name)
 static bool is_loaded(const ctxfit_model *model, const cfi_tensor *tensor, const cfi_paged *paged)
 {
     if (tensor->layer >= 0 && (uint32_t)tensor->layer >= model->info.layers)
-        return paged->drafts && strstr(tensor->name, "nextn.shared_head_head") == NULL &&
+        return paged->drafts && (paged->most_blocks == 0 || (uint32_t)tensor->layer < model->info.layers + paged->most_blocks) &&
+               strstr(tensor->name, "nextn.shared_head_head") == NULL &&
                (paged->stages > 1 || strstr(tensor->name, "nextn.embed_tokens") == NULL);
     return tensor->role != CFI_ROLE_UNUSED && tensor->role != CFI_ROLE_ROPE;
 }

@@ -388,6 +388,60 @@ static void without_the_hybrid_manager_there_is_one_kind_of_cache(void **state)
     }
 }
 
+/* Of the three blocks of MiMo-V2-Flash, of 0.33 billion parameters each (README of the model), vLLM loads the first. */
+static void of_blocks_that_draft_those_that_are_used_are_loaded(void **state)
+{
+    ctxfit_model       *model = catalog_model("mimo-v2-flash", "BF16");
+    ctxfit_hw          *hw = machine("b200");
+    ctxfit_plan_options o = vllm_options("");
+    uint64_t            weights[2];
+
+    (void)state;
+    o.ctx_tokens = 8192;
+    for (uint32_t i = 0; i < 2; i++) {
+        ctxfit_plan_device device = CTXFIT_PLAN_DEVICE_INIT;
+        ctxfit_plan       *plan;
+
+        o.draft_tokens = 3 * i;
+        plan = planned(model, hw, &o);
+        assert_int_equal(ctxfit_plan_get_device(plan, 0, &device), CTXFIT_OK);
+        weights[i] = device.weights_bytes;
+        ctxfit_plan_free(plan);
+    }
+    assert_true(fabs((double)(weights[1] - weights[0]) / (2 * 0.33e9) - 1) < 0.02);
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
+/* The three blocks of Step 3.7: config/speculative.py, num_speculative_tokens; num_prefill_lookahead_tokens of config/vllm.py, so that a
+ * window of 512 and two batches of 2,048 need 289 blocks and one more instead of 288, in each of three groups. */
+static void blocks_that_draft_in_turns_keep_tokens_behind_the_window(void **state)
+{
+    ctxfit_model       *model = catalog_model("step-3.7-flash", "BF16");
+    ctxfit_hw          *hw = machine("8*h200");
+    ctxfit_plan_options o = vllm_options("0.27.1");
+    ctxfit_plan        *plan;
+    ctxfit_error        error;
+    uint64_t            before, one;
+
+    (void)state;
+    o.ctx_tokens = 8192;
+    o.batch_tokens = 2048;
+    o.tensor_parallel = 8;
+    o.draft_tokens = 3;
+    before = pool_of(model, hw, &o).request_blocks;
+    (void)snprintf(o.engine, sizeof o.engine, "vllm@0.28.0");
+    assert_int_equal(pool_of(model, hw, &o).request_blocks, before + 3);
+    o.draft_tokens = 1;
+    one = pool_of(model, hw, &o).request_blocks;
+    assert_int_equal(one, before);
+    o.draft_tokens = 4;
+    assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, &error), CTXFIT_E_REFUSED);
+    assert_non_null(strstr(error.message, "num_speculative_tokens:4 must be divisible by n_predict=3"));
+    ctxfit_hw_free(hw);
+    ctxfit_model_free(model);
+}
+
 /* SchedulerConfig.verify_max_model_len() */
 static void a_batch_has_room_for_all_sequences(void **state)
 {
@@ -595,6 +649,8 @@ int main(void)
         cmocka_unit_test(releases_between_those_read_follow_the_nearest_before),
         cmocka_unit_test(batches_go_by_the_memory_of_the_gpu),
         cmocka_unit_test(what_cannot_run_is_refused),
+        cmocka_unit_test(of_blocks_that_draft_those_that_are_used_are_loaded),
+        cmocka_unit_test(blocks_that_draft_in_turns_keep_tokens_behind_the_window),
         cmocka_unit_test(a_batch_has_room_for_all_sequences),
         cmocka_unit_test(without_the_hybrid_manager_there_is_one_kind_of_cache),
     };
