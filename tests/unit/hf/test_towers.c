@@ -229,6 +229,71 @@ static void a_model_without_them_has_none(void **state)
     }
 }
 
+static const struct {
+    const char *model, *part, *tower;
+} rows[] = {
+#define CFI_TOWER_OF(model, part, tower, letters, matrices, rest) {model, part, tower},
+#include "hf/hf_towers.def"
+};
+
+static const char *const kinds[] = {
+#define CFI_TOWER(type, letters, matrices, rest) type,
+#include "hf/hf_towers.def"
+};
+
+static void every_row_counts_by_its_defaults(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char   json[256];
+        towers t;
+
+        (void)snprintf(json, sizeof json, "{\"model_type\": \"%s\", \"hidden_size\": 64, \"intermediate_size\": 128, \"%s\": {\"dtype\": \"\"}}",
+                       rows[i].model, rows[i].part);
+        find(&t, json);
+        if (t.found.counted == NULL || t.found.count.matrices + t.found.count.rest == 0)
+            fail_msg("%s of %s is not counted", rows[i].part, rows[i].model);
+        forget(&t);
+    }
+}
+
+static void rows_are_sorted_and_of_kinds_there_are(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < sizeof kinds / sizeof kinds[0]; i++)
+        assert_true(strcmp(kinds[i - 1], kinds[i]) < 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const int order = i == 0 ? -1 : strcmp(rows[i - 1].model, rows[i].model);
+        bool      known = false;
+
+        assert_true(order < 0 || (order == 0 && strcmp(rows[i - 1].part, rows[i].part) < 0));
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+            known = known || strcmp(rows[i].tower + (*rows[i].tower == '='), kinds[k]) == 0;
+        assert_true(known);
+    }
+}
+
+static void finding_survives_the_nth_failed_allocation(void **state)
+{
+    static const char json[] = "{\"model_type\": \"gemma3\", \"text_config\": {\"model_type\": \"gemma3_text\", \"num_hidden_layers\": 2}, "
+                               "\"vision_config\": {" SIGLIP "}, \"audio_config\": {\"hidden_size\": 64}}";
+    test_failing      f = {0};
+
+    (void)state;
+    while (test_failing_next(&f)) {
+        ctxfit_model *model = NULL, *copy = NULL;
+
+        f.status = ctxfit_model_from_config(json, strlen(json), 0, &f.allocator, &model, NULL);
+        if (f.status == CTXFIT_OK)
+            f.status = ctxfit_model_requantize(model, ctxfit_file_type_from_name("BF16"), &f.allocator, &copy, NULL);
+        assert_true((copy != NULL) == (f.status == CTXFIT_OK));
+        ctxfit_model_free(copy);
+        ctxfit_model_free(model);
+    }
+    assert_int_equal(f.status, CTXFIT_OK);
+    assert_true(f.rounds >= 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +303,9 @@ int main(void)
         cmocka_unit_test(what_no_rule_takes_is_told),
         cmocka_unit_test(sizes_may_be_lists_and_null),
         cmocka_unit_test(a_model_without_them_has_none),
+        cmocka_unit_test(every_row_counts_by_its_defaults),
+        cmocka_unit_test(rows_are_sorted_and_of_kinds_there_are),
+        cmocka_unit_test(finding_survives_the_nth_failed_allocation),
     };
     ctxfit_model *model = NULL;
 
