@@ -161,6 +161,7 @@ typedef struct cfi_hf_towers_found {
     cfi_hf_tower_count count;
     const char        *counted; /* the names of the parts that `count` has */
     const char        *note;    /* of those that it has not */
+    float              matrix_bytes; /* of a weight of `matrices` in a quantized checkpoint that does not except them; 0: as the rest */
 } cfi_hf_towers_found;
 
 ctxfit_status cfi_hf_towers(const cfi_hf_config *c, cfi_hf_towers_found *out); /* E_NO_MEMORY */

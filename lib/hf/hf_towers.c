@@ -150,6 +150,47 @@ static bool count_tower(const cfi_hf_config *c, const char *name, const cfi_json
     return true;
 }
 
+/* ---- quantized ones ---- */
+
+static bool names_a_tower(const char *module)
+{
+    static const char words[][8] = {"visual", "vision", "audio", "speech", "tower", "vit"};
+
+    for (size_t i = 0; i < CFI_COUNT(words); i++)
+        if (strstr(module, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* Methods that quantize every linear layer but those that they name; the others are for the layers of a decoder. */
+static bool takes_all(uint32_t kind)
+{
+    return kind == CTXFIT_CHECKPOINT_QUANT_FP8 || kind == CTXFIT_CHECKPOINT_QUANT_NVFP4 || kind == CTXFIT_CHECKPOINT_QUANT_MXFP4 ||
+           kind == CTXFIT_CHECKPOINT_QUANT_INTEGER;
+}
+
+static ctxfit_status read_matrix_bytes(const cfi_hf_config *c, float *out)
+{
+    cfi_hf_quant        whole;
+    cfi_hf_module_rules rules;
+    ctxfit_status       status;
+
+    cfi_hf_read_quant(c, &whole);
+    *out = 0;
+    if (!takes_all(whole.kind) || strcmp(whole.method, "mxfp4") == 0) /* of gpt-oss: of the experts alone */
+        return CTXFIT_OK;
+    if (cfi_json_kind_of(cfi_json_get(c->inner, "quantization_config")) == CFI_JSON_OBJECT) /* Kimi-K2.5: that of the decoder */
+        return CTXFIT_OK;
+    status = cfi_hf_read_rules(c, &whole, &rules);
+    if (status != CTXFIT_OK)
+        return status;
+    for (size_t i = 0; i < rules.count; i++)
+        if (rules.rule[i].keeps && names_a_tower(rules.rule[i].name))
+            return CTXFIT_OK;
+    *out = rules.rest > 0 ? rules.rest : (float)cfi_hf_weight_bytes(&whole);
+    return CTXFIT_OK;
+}
+
 typedef struct tower_list {
     char       text[96];
     cfi_writer w;
@@ -214,6 +255,8 @@ ctxfit_status cfi_hf_towers(const cfi_hf_config *c, cfi_hf_towers_found *out)
     }
     if (counted.count > 0)
         status = keep_text(c, counted.text, &out->counted);
+    if (status == CTXFIT_OK && counted.count > 0)
+        status = read_matrix_bytes(c, &out->matrix_bytes);
     if (status == CTXFIT_OK && uncounted.count > 0)
         status = say_uncounted(c, uncounted.text, sum, all, &out->note);
     return status;

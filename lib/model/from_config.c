@@ -66,6 +66,7 @@ static ctxfit_status count_towers(ctxfit_model *model, const cfi_hf_config *c)
     model->towers_counted = found.counted;
     model->tower_matrices = found.count.matrices;
     model->tower_rest = found.count.rest;
+    model->tower_matrix_bytes = found.matrix_bytes;
     return status;
 }
 

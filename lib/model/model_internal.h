@@ -161,6 +161,7 @@ struct ctxfit_model {
     const char        *towers_counted;        /* the parts of the configuration that these two are of; NULL: none */
     uint64_t           tower_matrices;        /* parameters of linear layers */
     uint64_t           tower_rest;            /* all others */
+    float              tower_matrix_bytes;    /* of each of the first in the checkpoint; 0: as of the others */
     const char        *format_note;           /* of them, what holds for its file type only; NULL: none */
     const char        *window_note;           /* and what holds where llama.cpp loads it; NULL: none */
     uint32_t           max_cache_v; /* widest V of all layers, those without a cache of their own and NextN blocks included */

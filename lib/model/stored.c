@@ -227,6 +227,8 @@ cfi_tower_bytes cfi_model_towers_bytes(const ctxfit_model *model, bool narrowed)
         bytes.divided = model->checkpoint->other_bytes - (narrowed ? model->lost[CFI_LOST_OTHER(model->info.layers)] : 0);
     } else if (has_towers(model)) {
         bytes.divided = each * model->tower_matrices;
+        if (model->as_stored && model->tower_matrix_bytes > 0)
+            bytes.divided = whole((double)model->tower_matrices * (double)model->tower_matrix_bytes);
         bytes.whole = each * model->tower_rest;
     }
     return bytes;

@@ -122,8 +122,9 @@ static void warn_of_towers(warning_list *list, const cfi_question *q)
     if (counted == NULL)
         return;
     if (bytes.divided + bytes.whole > 0)
-        warn(list, "of the weights, %s of config.json has %" PRIu64 " parameters: %" PRIu64 " bytes in 16 bits", counted,
-             q->model->tower_matrices + q->model->tower_rest, bytes.divided + bytes.whole);
+        warn(list, "of the weights, %s of config.json has %" PRIu64 " parameters: %" PRIu64 " bytes%s", counted,
+             q->model->tower_matrices + q->model->tower_rest, bytes.divided + bytes.whole,
+             bytes.divided == 2 * q->model->tower_matrices ? " in 16 bits" : ", quantized as quantization_config excepts none of it");
     else
         warn(list, "the weights of %s in config.json are not counted: of a GGUF they are a file of their own", counted);
 }

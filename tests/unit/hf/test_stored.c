@@ -486,6 +486,36 @@ static void eyes_of_a_configuration_are_weights(void **state)
     ctxfit_model_free(eyes);
 }
 
+/* The lists of published files: Qwen3-VL-FP8 excepts "visual", others the tower by a pattern, or name what is quantized. */
+static void eyes_are_quantized_unless_they_are_excepted(void **state)
+{
+    static const struct {
+        const char *config;
+        double      each; /* bytes of a weight of its linear layers */
+    } cases[] = {
+        {"\"quant_method\": \"fp8\", \"modules_to_not_convert\": [\"lm_head\", \"visual.merger\", \"visual.blocks.0.attn.qkv\"]", 2},
+        {"\"quant_method\": \"fp8\", \"modules_to_not_convert\": [\"lm_head\"]", 1},
+        {"\"quant_method\": \"compressed-tensors\", \"ignore\": [\"re:.*vision_tower.*\"], \"config_groups\": {\"a\": {\"targets\": "
+         "[\"Linear\"], \"weights\": {\"num_bits\": 4, \"type\": \"int\", \"group_size\": 32}}}", 2},
+        {"\"quant_method\": \"compressed-tensors\", \"ignore\": [\"lm_head\"], \"config_groups\": {\"a\": {\"targets\": "
+         "[\"Linear\"], \"weights\": {\"num_bits\": 4, \"type\": \"int\", \"group_size\": 32}}}", 0.5 + 2.0 / 32},
+        {"\"quant_method\": \"compressed-tensors\", \"config_groups\": {\"a\": {\"targets\": [\"re:.*language_model.*\"], \"weights\": "
+         "{\"num_bits\": 4, \"type\": \"int\", \"group_size\": 32}}}", 2},
+        {"\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char          json[1024];
+        ctxfit_model *model;
+
+        (void)snprintf(json, sizeof json, "%s, \"quantization_config\": {%s}", EYES, cases[i].config);
+        model = qwen_vl(json);
+        assert_int_equal(on_ranks(model, "vllm", 1, 0).tower_bytes, (uint64_t)((double)LINEAR * cases[i].each) + 2 * REST);
+        ctxfit_model_free(model);
+    }
+}
+
 static void eyes_are_left_out_where_only_text_is_served(void **state)
 {
     ctxfit_model       *eyes = qwen_vl(EYES), *none = qwen_vl("\"vision_config\": {}");
@@ -595,6 +625,7 @@ int main(void)
         cmocka_unit_test(a_method_that_is_text_is_refused),
         cmocka_unit_test(eyes_of_a_configuration_are_weights),
         cmocka_unit_test(what_eyes_give_is_profiled_by_vllm),
+        cmocka_unit_test(eyes_are_quantized_unless_they_are_excepted),
         cmocka_unit_test(eyes_are_left_out_where_only_text_is_served),
         cmocka_unit_test(ears_of_transformers_are_on_every_rank),
         cmocka_unit_test(eyes_and_ears_of_no_known_kind_are_told),

@@ -211,6 +211,31 @@ static void sizes_may_be_lists_and_null(void **state)
     }
 }
 
+/* Kimi-K2.5 has it there. */
+static void a_format_of_the_decoder_is_not_that_of_its_eyes(void **state)
+{
+    static const char *const places[] = {
+        "{\"model_type\": \"kimi_k25\", \"text_config\": {\"model_type\": \"kimi_k2\", \"hidden_size\": 64, %s}, "
+        "\"vision_config\": {\"patch_size\": 14}}",
+        "{\"model_type\": \"kimi_k25\", %s, \"text_config\": {\"model_type\": \"kimi_k2\", \"hidden_size\": 64}, "
+        "\"vision_config\": {\"patch_size\": 14}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        char        json[512];
+        const char *put = strstr(places[i], "%s");
+        towers      t;
+
+        (void)snprintf(json, sizeof json, "%.*s\"quantization_config\": {\"quant_method\": \"fp8\"}%s", (int)(put - places[i]), places[i],
+                       put + 2);
+        find(&t, json);
+        assert_string_equal(t.found.counted, "vision_config");
+        assert_true(i == 0 ? t.found.matrix_bytes <= 0 : t.found.matrix_bytes >= 1);
+        forget(&t);
+    }
+}
+
 static void a_model_without_them_has_none(void **state)
 {
     static const char *const cases[] = {
@@ -248,7 +273,8 @@ static void every_row_counts_by_its_defaults(void **state)
         char   json[256];
         towers t;
 
-        (void)snprintf(json, sizeof json, "{\"model_type\": \"%s\", \"hidden_size\": 64, \"intermediate_size\": 128, \"%s\": {\"dtype\": \"\"}}",
+        (void)snprintf(json, sizeof json,
+                       "{\"model_type\": \"%s\", \"hidden_size\": 64, \"intermediate_size\": 128, \"%s\": {\"dtype\": \"\"}}",
                        rows[i].model, rows[i].part);
         find(&t, json);
         if (t.found.counted == NULL || t.found.count.matrices + t.found.count.rest == 0)
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test(decoder_and_towers_are_the_published_total),
         cmocka_unit_test(what_no_rule_takes_is_told),
         cmocka_unit_test(sizes_may_be_lists_and_null),
+        cmocka_unit_test(a_format_of_the_decoder_is_not_that_of_its_eyes),
         cmocka_unit_test(a_model_without_them_has_none),
         cmocka_unit_test(every_row_counts_by_its_defaults),
         cmocka_unit_test(rows_are_sorted_and_of_kinds_there_are),
