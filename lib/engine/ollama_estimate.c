@@ -223,12 +223,20 @@ typedef struct pack {
     uint64_t space[CFI_MAX_DEVICES];
 } pack;
 
+/* In float, as there. */
+static uint64_t capacity_part(uint64_t bytes, float capacity)
+{
+    const float part = (float)bytes * capacity;
+
+    return part < 1.8e19f ? (uint64_t)part : UINT64_MAX;
+}
+
 /* greedyFit: from the last layer on to the GPU with the least memory, then the next. Layers from `end` on are left out. */
 static uint32_t pack_by(const estimate *e, const pack *p, uint32_t end, float capacity, cfi_ollama_layout *out)
 {
     const uint32_t layers = e->load->model->info.layers;
     uint32_t       place = p->count - 1;
-    uint64_t       space = (uint64_t)((float)p->space[place] * capacity);
+    uint64_t       space = capacity_part(p->space[place], capacity);
 
     memset(out, 0, sizeof *out);
     for (uint32_t i = end; i-- > 0 && out->layers < e->load->requested;) {
@@ -237,7 +245,7 @@ static uint32_t pack_by(const estimate *e, const pack *p, uint32_t end, float ca
         while (size > space) {
             if (place-- == 0)
                 return out->layers;
-            space = (uint64_t)((float)p->space[place] * capacity);
+            space = capacity_part(p->space[place], capacity);
         }
         space -= size;
         out->bytes = plus(out->bytes, size);
