@@ -84,6 +84,27 @@ static void scores_that_no_kernel_saves_are_counted(void **state)
     assert_int_equal(behind.compute_bytes - whole.compute_bytes, (behind.kv_bytes - whole.kv_bytes) / 10 * 2);
 }
 
+/* "Model context auto-fit" of LM Studio's logs (lmstudio-bug-tracker 2191 and 2250): bytes of a token in caches and scores, states. */
+static void lm_studio_measures_the_same_bytes_of_mlx_models(void **state)
+{
+    static const struct {
+        const char *model;
+        uint64_t    full_kv, attention;
+        double      state_gib;
+    } rows[] = {{"qwen3.6-27b", 65536, 98304, 0.14}, {"qwen3.6-35b-a3b", 20480, 65536, 0.06}, {"gemma-4-26b-a4b", 20480, 65536, 0}};
+    const uint64_t cells = 32768;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const ctxfit_plan_device once = taken(rows[i].model, cells, 2048, NULL), twice = taken(rows[i].model, 2 * cells, 2048, NULL);
+        uint64_t                 of_layer = 2 * (twice.kv_bytes - once.kv_bytes) / (i == 0 ? 16 : i == 1 ? 10 : 5); /* two that grow */
+
+        assert_int_equal(once.kv_bytes, rows[i].full_kv * cells);
+        assert_int_equal(twice.compute_bytes - once.compute_bytes - of_layer, (rows[i].attention + 2048) * cells); /* and a mask */
+        assert_near((double)once.recurrent_bytes / 1073741824.0, rows[i].state_gib, 0.0051);
+    }
+}
+
 static void caches_grow_in_steps_and_windows_do_not(void **state)
 {
     ctxfit_model       *dense = catalog_model("qwen2.5-32b", "BF16"), *windows = catalog_model("gemma-3-27b", "BF16");
@@ -167,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_peaks_are_inside_the_band),
         cmocka_unit_test(scores_that_no_kernel_saves_are_counted),
+        cmocka_unit_test(lm_studio_measures_the_same_bytes_of_mlx_models),
         cmocka_unit_test(caches_grow_in_steps_and_windows_do_not),
         cmocka_unit_test(what_mlx_cannot_do_is_refused),
         cmocka_unit_test(lm_studio_loads_with_its_own_defaults),
