@@ -137,7 +137,7 @@ typedef struct cfi_hf_line {
 void        cfi_hf_set(cfi_hf_line *line, const char *key, const char *value); /* copies neither: value lives in the arena or for ever */
 void        cfi_hf_set_u64(cfi_hf_line *line, const char *key, uint64_t value);
 void        cfi_hf_set_number(cfi_hf_line *line, const char *key, double value);
-void        cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, size_t count); /* one value if all are equal */
+void        cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, uint64_t count); /* one value if all are equal */
 const char *cfi_hf_word_of(const cfi_hf_line *line, const char *key); /* NULL when not set */
 bool        cfi_hf_word_u64(const cfi_hf_line *line, const char *key, uint64_t *out);
 /* Zeros for so many layers, some of them behind the trunk. NULL on failure, which line->c->status says. */

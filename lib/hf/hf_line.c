@@ -63,25 +63,25 @@ uint64_t *cfi_hf_layer_list(cfi_hf_line *line, uint64_t count)
     return list;
 }
 
-void cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, size_t count)
+void cfi_hf_set_list(cfi_hf_line *line, const char *key, const uint64_t *values, uint64_t count)
 {
     cfi_writer w;
     char      *text;
     bool       equal = strcmp(key, "attention.sliding_window_pattern") != 0; /* a number there is a period */
 
-    for (size_t i = 1; i < count; i++)
+    for (uint64_t i = 1; i < count; i++)
         equal = equal && values[i] == values[0];
     if (equal && count > 0) {
         cfi_hf_set_u64(line, key, values[0]);
         return;
     }
-    text = cfi_arena_array(line->c->arena, count + 1, WORD_BYTES);
+    text = cfi_arena_array(line->c->arena, (size_t)count + 1, WORD_BYTES);
     if (text == NULL) {
         cfi_hf_fail(line->c, CTXFIT_E_NO_MEMORY, "out of memory");
         return;
     }
-    cfi_writer_init(&w, text, (count + 1) * WORD_BYTES);
-    for (size_t i = 0; i < count; i++)
+    cfi_writer_init(&w, text, ((size_t)count + 1) * WORD_BYTES);
+    for (uint64_t i = 0; i < count; i++)
         cfi_write(&w, "%s%llu", i == 0 ? "[" : ",", (unsigned long long)values[i]);
     cfi_write(&w, "%s", count > 0 ? "]" : "[]");
     (void)cfi_writer_finish(&w, NULL);
