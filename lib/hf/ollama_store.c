@@ -27,12 +27,19 @@ static bool set_part(store_name *name, int which, const char *text, size_t len)
 
 static bool parse_name(const char *text, store_name *out)
 {
-    const char *last = strrchr(text, '/');
-    const char *model = last != NULL ? last + 1 : text;
-    const char *colon = strchr(model, ':');
-    size_t      model_len = colon != NULL ? (size_t)(colon - model) : strlen(model);
+    const char *scheme = strstr(text, "://"); /* of an address that was pasted */
+    const char *last;
+    const char *model;
+    const char *colon;
+    size_t      model_len;
     const char *first;
 
+    if (scheme != NULL)
+        text = scheme + 3;
+    last = strrchr(text, '/');
+    model = last != NULL ? last + 1 : text;
+    colon = strchr(model, ':');
+    model_len = colon != NULL ? (size_t)(colon - model) : strlen(model);
     memset(out, 0, sizeof *out);
     if (!set_part(out, 0, "registry.ollama.ai", 18) || !set_part(out, 1, "library", 7) || !set_part(out, 2, model, model_len))
         return false;
@@ -89,16 +96,27 @@ static ctxfit_status add_value(ctxfit_modelfile *file, const char *name, const c
     return text != NULL ? cfi_modelfile_add(file, 0, name, text, strlen(text), error) : CTXFIT_OK;
 }
 
-/* {"num_ctx": 8192, "stop": ["a", "b"]} */
-static ctxfit_status read_parameters(ctxfit_modelfile *file, const char *path, cfi_arena *scratch, ctxfit_error *error)
+/* A small file of JSON, which a message names. */
+static ctxfit_status read_json(const char *what, const char *path, cfi_arena *scratch, cfi_json_doc **out, ctxfit_error *error)
 {
-    cfi_json_doc *doc = NULL;
+    ctxfit_error  found = {0};
     char         *text = NULL;
     size_t        size = 0;
     ctxfit_status status = cfi_read_small(path, scratch, &text, &size, error);
 
-    if (status == CTXFIT_OK)
-        status = cfi_json_read(text, size, NULL, &scratch->allocator, &doc, error);
+    if (status != CTXFIT_OK)
+        return status;
+    status = cfi_json_read(text, size, NULL, &scratch->allocator, out, &found);
+    return status == CTXFIT_OK ? status
+                               : cfi_fail_at(error, status, found.offset, found.detail, "%s '%.140s': %s", what, path, found.message);
+}
+
+/* {"num_ctx": 8192, "stop": ["a", "b"]} */
+static ctxfit_status read_parameters(ctxfit_modelfile *file, const char *path, cfi_arena *scratch, ctxfit_error *error)
+{
+    cfi_json_doc *doc = NULL;
+    ctxfit_status status = read_json("parameters", path, scratch, &doc, error);
+
     for (cfi_json_iter it = cfi_json_items(cfi_json_root(doc)); status == CTXFIT_OK && cfi_json_next(&it);) {
         if (it.key == NULL)
             status = cfi_fail(error, CTXFIT_E_MALFORMED, "parameters are a list, expected an object");
@@ -152,12 +170,8 @@ static ctxfit_status read_manifest(ctxfit_modelfile *file, const char *root, con
 {
     cfi_json_doc         *doc = NULL;
     const cfi_json_value *layers;
-    char                 *text = NULL;
-    size_t                size = 0;
-    ctxfit_status         status = cfi_read_small(path, scratch, &text, &size, error);
+    ctxfit_status         status = read_json("manifest", path, scratch, &doc, error);
 
-    if (status == CTXFIT_OK)
-        status = cfi_json_read(text, size, NULL, &scratch->allocator, &doc, error);
     if (status != CTXFIT_OK)
         return status;
     layers = cfi_json_get(cfi_json_root(doc), "layers");
@@ -171,13 +185,33 @@ static ctxfit_status read_manifest(ctxfit_modelfile *file, const char *root, con
     return status;
 }
 
+/* As it is named, else the first whose name differs in the case of letters alone, which Ollama takes for the same: server/routes.go
+ * getExistingName(). NULL: out of memory. */
+static const char *manifest_path(const char *root, const store_name *name, cfi_arena *scratch)
+{
+    const char     *wanted[] = {name->part[0], name->part[1], name->part[2], name->part[3]};
+    const char     *manifests = cfi_path_join2(scratch, root, "manifests");
+    const char     *local = cfi_path_join(scratch, wanted, CFI_COUNT(wanted));
+    const char     *path = manifests != NULL && local != NULL ? cfi_path_join2(scratch, manifests, local) : NULL;
+    cfi_store_files files;
+    ctxfit_status   status;
+
+    if (path == NULL || cfi_path_look(path, NULL) == CFI_PATH_FILE)
+        return path;
+    status = cfi_folder_list(manifests, 3, CFI_STORE_MAX_FILES, scratch, &files, NULL);
+    for (size_t i = 0; status == CTXFIT_OK && i < files.count; i++)
+        if (files.item[i].kind == CFI_PATH_FILE && cfi_equal_nocase(files.item[i].name, local))
+            return files.item[i].path;
+    return status == CTXFIT_E_NO_MEMORY ? NULL : path;
+}
+
 ctxfit_status ctxfit_modelfile_from_store(const char *root, const char *name, const ctxfit_allocator *allocator, ctxfit_modelfile **out,
                                           ctxfit_error *error)
 {
     ctxfit_modelfile *file = NULL;
     store_name        parsed;
     cfi_arena         scratch;
-    char             *path;
+    const char       *path;
     ctxfit_status     status;
 
     if (out != NULL)
@@ -187,11 +221,7 @@ ctxfit_status ctxfit_modelfile_from_store(const char *root, const char *name, co
     if (!parse_name(name, &parsed))
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "'%.100s' is no name of an Ollama model: [host/][namespace/]model[:tag]", name);
     cfi_arena_init(&scratch, allocator);
-    {
-        const char *parts[] = {root, "manifests", parsed.part[0], parsed.part[1], parsed.part[2], parsed.part[3]};
-
-        path = cfi_path_join(&scratch, parts, CFI_COUNT(parts));
-    }
+    path = manifest_path(root, &parsed, &scratch);
     file = path != NULL ? cfi_modelfile_new(allocator) : NULL;
     status = file != NULL ? read_manifest(file, root, path, &scratch, error) : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
     cfi_arena_free(&scratch);

@@ -109,7 +109,8 @@ static void reading_survives_the_nth_failed_allocation(void **state)
 
 static void a_name_leads_to_blobs_and_parameters(void **state)
 {
-    static const char *const names[] = {"tiny", "tiny:latest", "library/tiny", "registry.ollama.ai/library/tiny:latest"};
+    static const char *const names[] = {"tiny", "tiny:latest", "library/tiny", "registry.ollama.ai/library/tiny:latest",
+                                        "Tiny:LATEST", "https://registry.ollama.ai/library/tiny"};
     int64_t                  value = 0;
 
     (void)state;
@@ -140,7 +141,7 @@ static void what_the_store_lacks_is_said(void **state)
         {"hf.co/org/repo:Q4_K_M", CTXFIT_E_NOT_FOUND, "manifests/hf.co/org/repo/Q4_K_M"},
         {"tiny:lost", CTXFIT_E_NOT_FOUND, "a blob that is not there"},
         {"tiny:cloud", CTXFIT_E_INCOMPLETE, "no layer has weights"},
-        {"tiny:broken", CTXFIT_E_MALFORMED, "JSON"},
+        {"tiny:broken", CTXFIT_E_MALFORMED, "library/tiny/broken': JSON"},
         {"tiny:outside", CTXFIT_E_MALFORMED, "is no digest"},
         {"../tiny", CTXFIT_E_INVALID_ARG, "is no name"},
         {"a/b/c/d", CTXFIT_E_INVALID_ARG, "is no name"},
