@@ -1,7 +1,7 @@
 /* Modules of a checkpoint of transformers that its method of quantization lists (lib/hf/hf_modules.c), and the tensors that they are. */
 #include "checkpoint_internal.h"
 
-#define MOST_WORK     (UINT64_C(1) << 22) /* steps of patterns x tensors that they are held against: a second */
+#define MOST_WORK     (UINT64_C(1) << 21) /* steps of patterns x tensors that they are held against: half a second */
 #define MOST_NAME     160u
 #define KEPT          2.0f /* bytes of a weight; the tensor's own count */
 
@@ -23,7 +23,8 @@ typedef struct rule_cell {
 
 typedef struct rule_table {
     ctxfit_model    *model;
-    bool             inner; /* of a model with eyes or ears */
+    bool             inner;    /* of a model with eyes or ears */
+    bool             backbone; /* "backbone" is what the others call "model" */
     float            output;
     rule_cell       *cell; /* in the order of tensors */
     size_t           count;
@@ -113,8 +114,9 @@ static bool holds_for(const rule_table *t, const cfi_hf_module_rule *rule, const
                                         "language_model.model.layers."};
     const char       *module = hf_modules[cell->row].module, *experts = strstr(module, "experts.");
     const int         head = experts != NULL && !cfi_ends_with(module, "gate_up_proj") ? (int)(experts + 8 - module) : 0;
+    const size_t      first = t->inner ? 2 : t->backbone ? 1 : 0;
 
-    for (size_t i = t->inner ? 2 : 0; i < (t->inner ? 4u : 2u); i++)
+    for (size_t i = first; i < (t->inner ? 4 : first + 1); i++)
         for (int numbered = 0; numbered < (head > 0 ? 2 : 1); numbered++) {
             char       path[MOST_NAME];
             cfi_writer w;
@@ -281,7 +283,7 @@ static bool take_rules(rule_table *t, const cfi_hf_module_rules *rules, cfi_hf_c
 ctxfit_status cfi_model_read_rules(ctxfit_model *model, cfi_hf_config *c, const cfi_hf_quant *quant, ctxfit_error *error)
 {
     cfi_hf_module_rules rules;
-    rule_table          t = {.model = model, .inner = c->inner != NULL};
+    rule_table          t = {.model = model, .inner = c->inner != NULL, .backbone = strcmp(c->model_type, "nemotron_h") == 0};
     ctxfit_status       status = cfi_hf_read_rules(c, quant, &rules);
 
     if (status != CTXFIT_OK || (rules.count == 0 && rules.rest == 0))
