@@ -274,6 +274,13 @@ static void find_plain_attention(cfi_hf_config *c)
     c->known = false;
 }
 
+/* jina-embeddings-v3 is of XLM-RoBERTa's class, with a rope: llama.cpp b10472 conversion/bert.py XLMRobertaModel. */
+static void find_adapted_encoder(cfi_hf_config *c)
+{
+    if (strcmp(c->arch, "bert") == 0 && cfi_hf_get_stated(c, "lora_adaptations") != NULL)
+        c->arch = "jina-bert-v3";
+}
+
 const char *cfi_hf_rope_type(const cfi_hf_config *c)
 {
     const char *type = cfi_json_as_text(cfi_json_get(c->rope, "rope_type"), NULL);
@@ -315,6 +322,7 @@ ctxfit_status cfi_hf_config_open(cfi_hf_config *c, const char *json, size_t len,
     find_class_of(c);
     c->status = open_defaults(c);
     find_plain_attention(c);
+    find_adapted_encoder(c);
     cfi_hf_expect_object(c, "quantization_config");
     cfi_hf_expect_object(c, "quantization");
     if (cfi_hf_get_stated(c, "quantization.bits") != NULL)

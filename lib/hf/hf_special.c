@@ -441,10 +441,30 @@ static void special_openelm(cfi_hf_line *line)
     cfi_hf_set_list(line, "feed_forward_length", list, c->layers);
 }
 
+/* Classes of an encoder that classifies; a ranker is one with one class. As many as id2label names, transformers 5 else takes two;
+ * llama.cpp b10472 conversion/bert.py. */
+static void special_encoder(cfi_hf_line *line)
+{
+    static const char    classifies[] = "ForSequenceClassification";
+    const cfi_hf_config *c = line->c;
+    const size_t         len = strlen(c->class_name), suffix = sizeof classifies - 1;
+    const uint64_t       named = cfi_json_items(cfi_hf_get(c, "id2label")).left;
+
+    if (len < suffix || strcmp(c->class_name + len - suffix, classifies) != 0)
+        return;
+    cfi_hf_set(line, "classifier", "true");
+    cfi_hf_set_u64(line, "classifier.labels", named > 0 ? named : cfi_hf_u64_or(c, "num_labels", 2));
+    if (strcmp(c->family, "bert") != 0)
+        cfi_hf_set(line, "classifier.dense", "true");
+    if (strcmp(c->family, "modern_bert") == 0)
+        cfi_hf_set(line, "classifier.norm", "true");
+}
+
 static const struct special {
     char family[16];
     void (*apply)(cfi_hf_line *line);
 } specials[] = {
+    {"bert", special_encoder},                {"modern_bert", special_encoder},         {"roberta", special_encoder},
     {"deci", special_deci},                   {"deepseek32", special_deepseek32},       {"deepseek4", special_deepseek4},
     {"eagle3", special_eagle3},               {"falcon", special_falcon},               {"gemma4", special_gemma4},
     {"granite_hybrid", special_granite_hybrid}, {"hunyuan", special_hunyuan},             {"hunyuan_moe", special_hunyuan},

@@ -120,6 +120,8 @@ static uint64_t layer_bits(const recipe_walk *run, uint32_t index)
     const ctxfit_layer_info *l = &run->model->layer[index];
     uint64_t                 bits = run->features | state_bit(l->state) | attention_bits(l) | feed_forward_bits(l);
 
+    if (index == 0)
+        bits |= bit(CFI_BIT_FIRST);
     if (l->q_rank != 0)
         bits |= bit(CFI_BIT_Q_RANK);
     if (l->indexer_heads != 0)

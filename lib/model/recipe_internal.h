@@ -74,6 +74,8 @@ typedef struct cfi_recipe_keys {
     uint64_t hashed_layers;
     uint64_t draft_vocab;
     uint64_t target_width;
+    uint64_t token_types;
+    uint64_t labels;
     uint64_t ratio; /* of the layer at hand */
 } cfi_recipe_keys;
 

@@ -91,5 +91,7 @@ void cfi_recipe_read_keys(cfi_recipe_keys *k, const ctxfit_model *model, uint32_
     k->streams = cfi_meta_u32(meta, "hyper_connection.count", 0);
     k->draft_vocab = cfi_meta_u32(meta, "draft_vocab_size", 0);
     k->target_width = cfi_meta_u32(meta, "target_hidden_size", 0);
+    k->token_types = cfi_meta_u32(meta, "token_type_count", 0);
+    k->labels = cfi_meta_u32(meta, "classifier.labels", 0);
     k->hashed_layers = cfi_meta_u32(meta, "hash_layer_count", 0);
 }
