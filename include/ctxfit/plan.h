@@ -114,7 +114,7 @@ typedef struct ctxfit_plan_options {
     uint64_t     kv_cache_bytes;    /**< these engines: of the cache on each GPU; 0 = what the rest leaves */
     uint32_t     tensor_parallel;   /**< these engines: GPUs that share each layer (-tp); 0 = 1 */
     uint32_t     pipeline_parallel; /**< these engines: stages of layers (-pp), each of `tensor_parallel` GPUs; 0 = 1 */
-    uint32_t     block_tokens;      /**< these engines: tokens of a block; 0 = 16, latent attention 64; SGLang: 1; TensorRT-LLM: 32 or 64 */
+    uint32_t     block_tokens;      /**< these engines: tokens of a block; 0 = as the engine's release has it on that GPU */
     uint32_t     batch_sequences;   /**< these engines: sequences of a batch; 0 = 256 or 1024; SGLang: by the GPU; TensorRT-LLM: 2048 */
     uint32_t     draft_tokens;      /**< these engines, ExLlamaV3: drafted at once, by own blocks or a draft; 0 = none; at most 64 */
     uint32_t     reserved0;         /**< 0 */

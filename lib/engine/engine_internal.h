@@ -223,7 +223,6 @@ typedef struct cfi_exllama {
     bool     window_states; /* layers with a window keep it in a slot */
 } cfi_exllama;
 
-/* A run, resolved: every choice is made. */
 /* A matrix that an adapter adds to: the dimensions and formats of its two halves. */
 typedef struct cfi_adapted_pair {
     uint64_t a[3];
@@ -240,6 +239,17 @@ typedef struct cfi_adapted {
     const uint32_t         *first; /* of each tensor of the model: 1 + its first pair, 0: none */
 } cfi_adapted;
 
+/* Weights of the ranks of a paged run, and what they depend on. */
+#define CFI_RANK_KEYS (7u + CFI_MAX_STAGES)
+
+typedef struct cfi_rank_weights {
+    const ctxfit_model *model; /* NULL: nothing is known yet */
+    uint64_t            stage[CFI_MAX_STAGES]; /* of each of its ranks */
+    uint64_t            towers;                /* of those of the first stage */
+    uint32_t            key[CFI_RANK_KEYS];
+} cfi_rank_weights;
+
+/* A run, resolved: every choice is made. */
 typedef struct cfi_run {
     cfi_engine_id      id;
     uint32_t           release; /* of the rules, where the engine goes by releases */
@@ -290,6 +300,7 @@ typedef struct cfi_run {
     bool     filled_compute; /* as when the cache is full, where a graph grows with what is in it */
     bool     fused_compute; /* with what CUDA keeps to run several operations as one */
     cfi_arena *scratch;     /* memory that measurements share, one after another; borrowed; NULL: each takes its own */
+    cfi_rank_weights *weighed; /* what measurements of one question keep of their weights; borrowed; NULL: nothing */
 } cfi_run;
 
 /* Reads "name[@version]"; NULL or "" is the newest llama.cpp. E_NOT_FOUND. */

@@ -86,6 +86,7 @@ ctxfit_status cfi_memory_add_bound(const ctxfit_model *model, const cfi_engine_d
 ctxfit_status cfi_memory_measure_grown(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 /* Weights of a draft whose caches are in the pool of the model that it drafts for: `run` is that one's. */
 ctxfit_status cfi_memory_add_draft(const ctxfit_model *draft, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
+bool          cfi_memory_add_ranks(const ctxfit_model *model, const cfi_run *run, cfi_memory *out);
 ctxfit_status cfi_memory_measure_paged(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 ctxfit_status cfi_memory_measure_exllamav3(const ctxfit_model *model, const cfi_run *run, cfi_memory *out, ctxfit_error *error);
 /* Divides a run of ExLlamaV3 among GPUs of which so many bytes may be used. E_OVERFLOW. */

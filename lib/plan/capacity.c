@@ -120,6 +120,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     if (status != CTXFIT_OK)
         return status;
     q->scratch = NULL;
+    q->weighed = NULL;
     q->fit_gpu_layers = 0;
     q->fit_cpu_expert_layers = 0;
     q->only_devices = 0;

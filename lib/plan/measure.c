@@ -70,6 +70,7 @@ static void lend(const cfi_question *q, cfi_compute_as as, cfi_run *run)
     run->overrides     = q->options.overrides;
     run->adapted       = q->adapted;
     run->scratch       = q->scratch;
+    run->weighed       = q->weighed;
     run->bound_compute = as == CFI_AS_BOUND;
     run->fused_compute = as == CFI_AS_FUSED;
     run->filled_compute = as == CFI_AS_FILLED;

@@ -279,6 +279,7 @@ static ctxfit_status fill_plan(ctxfit_plan *plan, cfi_question *q, ctxfit_error 
         return status;
     plan->answer.run.overrides = NULL; /* belongs to the question, which ends here */
     plan->answer.run.scratch = NULL;
+    plan->answer.run.weighed = NULL;
     plan->fitted = q->fit_gpu_layers != 0 || q->fit_cpu_expert_layers != 0;
     fill_stored(plan, q->model);
     fill_summary(plan, q);
@@ -310,10 +311,11 @@ ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw
                                       const ctxfit_beside *beside, const ctxfit_allocator *allocator, ctxfit_plan **out,
                                       ctxfit_error *error)
 {
-    cfi_question  q;
-    ctxfit_plan  *plan;
-    cfi_arena     scratch;
-    ctxfit_status status;
+    cfi_rank_weights weighed = {0};
+    cfi_question     q;
+    ctxfit_plan     *plan;
+    cfi_arena        scratch;
+    ctxfit_status    status;
 
     if (out == NULL)
         return cfi_fail(error, CTXFIT_E_INVALID_ARG, "out is NULL");
@@ -340,6 +342,7 @@ ctxfit_status ctxfit_plan_make_beside(const ctxfit_model *model, const ctxfit_hw
         status = cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory for a plan");
     cfi_arena_init(&scratch, allocator);
     q.scratch = &scratch;
+    q.weighed = &weighed;
     if (status == CTXFIT_OK)
         status = cfi_plan_meet_beside(&q, beside, &plan->arena, error);
     if (status == CTXFIT_OK)

@@ -63,6 +63,7 @@ typedef struct cfi_question {
     cfi_engine_memory   engine_memory[CFI_MAX_DEVICES];
     uint32_t            hw_device[CFI_MAX_PLAN_DEVICES]; /* index in the machine; the host last */
     cfi_arena          *scratch;                        /* cfi_run.scratch of every answer; NULL: none */
+    cfi_rank_weights   *weighed;                        /* cfi_run.weighed of every answer; NULL: none */
     uint64_t            capacity[CFI_MAX_PLAN_DEVICES];
     uint64_t            usable[CFI_MAX_PLAN_DEVICES];    /* CFI_NO_LIMIT: not stated */
     uint32_t            fit_gpu_layers;                  /* see cfi_engine_machine */

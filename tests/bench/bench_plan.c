@@ -37,6 +37,20 @@ static void plan_with(const ctxfit_hw *hw, uint64_t ctx_tokens, uint32_t flags)
 static void one_plan(void) { plan_with(one_gpu, 32768, CTXFIT_PLAN_F_NO_LIMITS); }
 static void plan_on_three(void) { plan_with(three_gpus, 32768, CTXFIT_PLAN_F_NO_LIMITS); }
 static void plan_with_limits(void) { plan_with(one_gpu, 32768, 0); }
+
+/* Of an engine with a paged cache, whose limits are found by trying contexts. */
+static void plan_under_vllm(void)
+{
+    ctxfit_plan_options o = CTXFIT_PLAN_OPTIONS_INIT;
+    ctxfit_plan        *plan;
+
+    o.ctx_tokens = 8192;
+    (void)snprintf(o.engine, sizeof o.engine, "vllm");
+    if (ctxfit_plan_make(model, one_gpu, &o, NULL, &plan, NULL) != CTXFIT_OK)
+        exit(1);
+    ctxfit_plan_free(plan);
+}
+
 static void largest_context(void) { plan_with(one_gpu, CTXFIT_CTX_LARGEST, 0); }
 
 static void check_request(uint64_t prompt_tokens, double deadline_s)
@@ -135,6 +149,7 @@ int main(void)
     (void)measure("one plan", one_plan, 2000, yard);
     (void)measure("one plan on three devices", plan_on_three, 2000, yard);
     (void)measure("one plan with its limits", plan_with_limits, 500, yard);
+    (void)measure("one plan under vLLM, with its limits", plan_under_vllm, 500, yard);
     (void)measure("largest context", largest_context, 500, yard);
     (void)measure("request check", one_check, 20000, yard);
     (void)measure("request check with a deadline", check_with_deadline, 20000, yard);
