@@ -632,6 +632,7 @@ uint64_t cfi_ollama_available(const cfi_engine_machine *machine, uint64_t mask);
 uint64_t cfi_ollama_participants(const cfi_engine_machine *machine, uint64_t predicted, bool spread);
 /* Whether requests run one after the other. */
 bool cfi_ollama_serial(const ctxfit_model *model, uint32_t release);
+bool cfi_ollama_gpus_flash(const cfi_engine_machine *machine, uint32_t release);
 /* `flash`: not known to be off. */
 uint32_t cfi_ollama_batch(uint64_t ctx_tokens, uint64_t predicted, uint64_t available, bool flash, const cfi_engine_machine *machine,
                           uint64_t mask);

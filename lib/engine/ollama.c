@@ -198,6 +198,29 @@ static const uint16_t change_releases[] = {
 
 bool cfi_ollama_changed(uint32_t release, cfi_ollama_change change) { return release >= change_releases[change]; }
 
+/* cudaFlashAttentionSupported, ml/device.go:586; what is not known of a GPU does not count against it. */
+static bool ollama_cuda_flash(uint32_t capability, uint32_t release)
+{
+    if (capability == 72)
+        return !cfi_ollama_changed(release, CFI_OLLAMA_FLASH_NOT_72);
+    return capability == 0 || capability >= 60 || !cfi_ollama_changed(release, CFI_OLLAMA_FLASH_FROM_60);
+}
+
+/* FlashAttentionSupported, ml/device.go:571: every GPU has it; without GPUs since 0.11.8. */
+bool cfi_ollama_gpus_flash(const cfi_engine_machine *machine, uint32_t release)
+{
+    for (uint32_t d = 0; d < machine->count; d++) {
+        const uint32_t backend = machine->device[d].backend;
+        const bool     cuda = backend == CTXFIT_BACKEND_CUDA &&
+                              ollama_cuda_flash(machine->memory != NULL ? machine->memory[d].capability : 0, release);
+        const bool     vulkan = backend == CTXFIT_BACKEND_VULKAN && cfi_ollama_changed(release, CFI_OLLAMA_FLASH_VULKAN);
+
+        if (!cuda && !vulkan && backend != CTXFIT_BACKEND_ROCM && backend != CTXFIT_BACKEND_METAL)
+            return false;
+    }
+    return machine->count > 0 || cfi_ollama_changed(release, CFI_OLLAMA_FLASH_CPU);
+}
+
 /* server/sched.go:500: models that only embed, and architectures that are not safe */
 bool cfi_ollama_serial(const ctxfit_model *model, uint32_t release)
 {
@@ -332,11 +355,13 @@ static ctxfit_status resolve_server(const ctxfit_model *model, const ctxfit_plan
         server.ctx_tokens = UINT64_MAX;
     notes.predicted = cfi_ollama_predicted(model, server.ctx_tokens);
     notes.available = cfi_ollama_available(machine, all);
+    if (server.flash_attention == CTXFIT_CHOICE_DEFAULT && !cfi_ollama_gpus_flash(machine, run->release))
+        server.flash_attention = CTXFIT_CHOICE_OFF;
     if (server.batch_tokens == 0 && embeds)
         server.batch_tokens = (uint32_t)cfi_min_u64(OLLAMA_EMBEDDING_BATCH, server.ctx_tokens);
     else if (server.batch_tokens == 0)
         server.batch_tokens = cfi_ollama_batch(server.ctx_tokens, notes.predicted, notes.available,
-                                               options->flash_attention != CTXFIT_CHOICE_OFF, machine, all);
+                                               server.flash_attention != CTXFIT_CHOICE_OFF, machine, all);
     server.ubatch_tokens = server.batch_tokens;
     if (machine->fit_gpu_layers != 0)
         server.gpu_layers = machine->fit_gpu_layers;

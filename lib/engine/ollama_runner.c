@@ -48,20 +48,6 @@ static bool runner_can_flash(const ctxfit_model *model)
            model->stated_key_size != 0 && model->stated_key_size == model->stated_value_size;
 }
 
-/* FlashAttentionSupported: by all GPUs, whether they take part or not; without GPUs since 0.11.8. */
-static bool runner_gpus_flash(const cfi_engine_machine *machine, uint32_t release)
-{
-    machine = machine->whole != NULL ? machine->whole : machine;
-    for (uint32_t d = 0; d < machine->count; d++) {
-        const uint32_t backend = machine->device[d].backend;
-        const bool     vulkan = backend == CTXFIT_BACKEND_VULKAN && cfi_ollama_changed(release, CFI_OLLAMA_FLASH_VULKAN);
-
-        if (backend != CTXFIT_BACKEND_CUDA && backend != CTXFIT_BACKEND_ROCM && backend != CTXFIT_BACKEND_METAL && !vulkan)
-            return false;
-    }
-    return machine->count > 0 || cfi_ollama_changed(release, CFI_OLLAMA_FLASH_CPU);
-}
-
 /* NewLlamaServer. CTXFIT_CHOICE_DEFAULT: llama.cpp decides. */
 static uint32_t runner_flash(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
                              uint32_t release, bool own)
@@ -72,7 +58,8 @@ static uint32_t runner_flash(const ctxfit_model *model, const ctxfit_plan_option
         return CTXFIT_CHOICE_DEFAULT;
     for (size_t i = 0; i < CFI_COUNT(flash_archs) && options->flash_attention == CTXFIT_CHOICE_DEFAULT; i++)
         flash = flash || (strcmp(model->arch_name, flash_archs[i].name) == 0 && release >= flash_archs[i].from);
-    return flash && runner_can_flash(model) && runner_gpus_flash(machine, release) ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
+    machine = machine->whole != NULL ? machine->whole : machine; /* whether they take part or not */
+    return flash && runner_can_flash(model) && cfi_ollama_gpus_flash(machine, release) ? CTXFIT_CHOICE_ON : CTXFIT_CHOICE_OFF;
 }
 
 /* GGML.SupportsKVCacheType; a quantized cache needs flash attention that is known to be on. gpt-oss has none until 0.12.4. */

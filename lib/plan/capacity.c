@@ -105,7 +105,8 @@ static void question_add(cfi_question *q, uint32_t at, uint32_t index, bool remo
     q->engine_memory[at].total_bytes = q->capacity[at];
     q->engine_memory[at].shared = device->kind == CTXFIT_DEVICE_UNIFIED;
     q->engine_memory[at].a100 = strncmp(device->id, "a100", 4) == 0;
-    q->engine_memory[at].capability = cfi_ranks_engine(q->engine.id) ? cuda_capability(device) : 0;
+    if (cfi_ranks_engine(q->engine.id) || q->engine.id == CFI_ENGINE_OLLAMA)
+        q->engine_memory[at].capability = cuda_capability(device);
 }
 
 /* llama.cpp counts devices of other machines first (b10472 src/llama.cpp:263): they get the first layers. */

@@ -126,6 +126,41 @@ static cfi_run ollama_run(const ctxfit_model *model, ctxfit_plan_options *option
     return run;
 }
 
+/* llm/llama_server_test.go, TestAppendFlashAttentionArgs; the batch as TestAutomaticGenerationBatch has it */
+static void old_cuda_has_flash_attention_where_it_is_asked_for(void **state)
+{
+    static const struct {
+        uint32_t backend, capability, asked;
+        bool     flash;
+        uint32_t batch;
+    } cases[] = {
+        {CTXFIT_BACKEND_CUDA, 52, CTXFIT_CHOICE_DEFAULT, false, 512},  {CTXFIT_BACKEND_CUDA, 72, CTXFIT_CHOICE_DEFAULT, false, 512},
+        {CTXFIT_BACKEND_CUDA, 60, CTXFIT_CHOICE_DEFAULT, true, 1024},  {CTXFIT_BACKEND_CUDA, 70, CTXFIT_CHOICE_DEFAULT, true, 1024},
+        {CTXFIT_BACKEND_CUDA, 0, CTXFIT_CHOICE_DEFAULT, true, 1024},   {CTXFIT_BACKEND_CUDA, 52, CTXFIT_CHOICE_ON, true, 1024},
+        {CTXFIT_BACKEND_CUDA, 86, CTXFIT_CHOICE_OFF, false, 512},      {CTXFIT_BACKEND_VULKAN, 0, CTXFIT_CHOICE_DEFAULT, true, 1024},
+    };
+    ctxfit_model *model = engine_model(ENGINE_DENSE);
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        const cfi_engine_device  device = {cases[i].backend, 24 * GIB};
+        const cfi_engine_memory  memory = {24 * GIB, false, false, cases[i].capability};
+        const cfi_engine_machine machine = {&device, &memory, 1, 0, NULL, 0, 0, NULL, false};
+        ctxfit_plan_options      options = CTXFIT_PLAN_OPTIONS_INIT;
+        cfi_run                  run;
+
+        memcpy(options.engine, "ollama", sizeof "ollama");
+        options.ctx_tokens = 8192;
+        options.flash_attention = cases[i].asked;
+        assert_int_equal(cfi_engine_resolve_on(model, &options, &machine, &run, NULL), CTXFIT_OK);
+        assert_int_equal(run.flash, cases[i].flash);
+        assert_int_equal(run.n_ubatch, cases[i].batch);
+        options.kv_key = options.kv_value = CTXFIT_QUANT_Q8_0;
+        assert_int_equal(cfi_engine_resolve_on(model, &options, &machine, &run, NULL), cases[i].flash ? CTXFIT_OK : CTXFIT_E_REFUSED);
+    }
+    ctxfit_model_free(model);
+}
+
 static void a_context_comes_from_the_first_place_that_states_one(void **state)
 {
     static const struct {
@@ -282,6 +317,7 @@ int main(void)
         cmocka_unit_test(shared_memory_counts_at_most_as_the_host_has_free),
         cmocka_unit_test(a_model_goes_to_one_gpu_where_one_is_enough),
         cmocka_unit_test(default_contexts_have_three_tiers),
+        cmocka_unit_test(old_cuda_has_flash_attention_where_it_is_asked_for),
         cmocka_unit_test(a_context_comes_from_the_first_place_that_states_one),
         cmocka_unit_test(parallel_requests_have_a_context_each_unless_the_architecture_forbids),
         cmocka_unit_test(its_estimate_is_the_file_and_a_cache_by_head_counts),

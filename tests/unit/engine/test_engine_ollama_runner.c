@@ -177,18 +177,21 @@ static void flash_attention_needs_every_gpu_to_have_it(void **state)
 {
     static const struct {
         const char *version;
-        uint32_t    backend;
+        uint32_t    backend, capability;
         bool        flash;
     } cases[] = {
-        {"0.12.9", CTXFIT_BACKEND_VULKAN, false}, {"0.12.10", CTXFIT_BACKEND_VULKAN, true}, {"0.9.0", CTXFIT_BACKEND_ROCM, true},
-        {"0.9.0", CTXFIT_BACKEND_CPU, false},     {"0.11.8", CTXFIT_BACKEND_CPU, true}, /* none */
+        {"0.12.9", CTXFIT_BACKEND_VULKAN, 0, false}, {"0.12.10", CTXFIT_BACKEND_VULKAN, 0, true},
+        {"0.9.0", CTXFIT_BACKEND_ROCM, 0, true},     {"0.9.0", CTXFIT_BACKEND_CPU, 0, false}, /* none */
+        {"0.11.8", CTXFIT_BACKEND_CPU, 0, true},     {"0.12.3", CTXFIT_BACKEND_CUDA, 72, true},
+        {"0.12.4", CTXFIT_BACKEND_CUDA, 72, false},  {"0.24.0", CTXFIT_BACKEND_CUDA, 52, true},
     };
     ctxfit_model *model = engine_model(ENGINE_DENSE);
 
     (void)state;
     for (size_t i = 0; i < CFI_COUNT(cases); i++) {
         const cfi_engine_device  device = {cases[i].backend, 8 * GIB};
-        const cfi_engine_machine machine = {&device, NULL, cases[i].backend != CTXFIT_BACKEND_CPU, 0, NULL, 0, 0, NULL, false};
+        const cfi_engine_memory  memory = {8 * GIB, false, false, cases[i].capability};
+        const cfi_engine_machine machine = {&device, &memory, cases[i].backend != CTXFIT_BACKEND_CPU, 0, NULL, 0, 0, NULL, false};
         ctxfit_plan_options      options = options_of(cases[i].version);
         cfi_run                  run;
 

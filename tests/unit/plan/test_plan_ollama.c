@@ -44,6 +44,35 @@ static void layers_beyond_the_gpu_stay_on_the_host(void **state)
     ctxfit_model_free(model);
 }
 
+static void old_gpus_have_no_flash_attention_by_themselves(void **state)
+{
+    static const struct {
+        char     machine[40];
+        uint32_t asked;
+        bool     refused;
+    } cases[] = {
+        {"m40-24gb host:64GiB", CTXFIT_CHOICE_DEFAULT, true}, {"jetson-agx-xavier-32gb", CTXFIT_CHOICE_DEFAULT, true},
+        {"m40-24gb host:64GiB", CTXFIT_CHOICE_ON, false},     {"p40 host:64GiB", CTXFIT_CHOICE_DEFAULT, false},
+        {"v100-pcie-32gb host:64GiB", CTXFIT_CHOICE_DEFAULT, false},
+    };
+    ctxfit_model *model = catalog_model("qwen3-8b", "Q4_K_M");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ctxfit_hw          *hw = machine(cases[i].machine);
+        ctxfit_plan_options o = options_with(8192, 1);
+        ctxfit_plan        *plan = NULL;
+
+        (void)snprintf(o.engine, sizeof o.engine, "ollama");
+        o.flash_attention = cases[i].asked;
+        o.kv_key = o.kv_value = CTXFIT_QUANT_Q8_0; /* of values: only with flash attention */
+        assert_int_equal(ctxfit_plan_make(model, hw, &o, NULL, &plan, NULL), cases[i].refused ? CTXFIT_E_REFUSED : CTXFIT_OK);
+        ctxfit_plan_free(plan);
+        ctxfit_hw_free(hw);
+    }
+    ctxfit_model_free(model);
+}
+
 static void experts_stay_on_the_host_before_layers_do(void **state)
 {
     ctxfit_model       *model = coder("Q4_K_M");
@@ -127,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_beyond_the_gpu_stay_on_the_host),
+        cmocka_unit_test(old_gpus_have_no_flash_attention_by_themselves),
         cmocka_unit_test(experts_stay_on_the_host_before_layers_do),
         cmocka_unit_test(a_number_of_layers_that_is_asked_for_is_kept),
         cmocka_unit_test(an_estimate_decides_on_layers_and_sequences_before_llama_server),
