@@ -7,12 +7,15 @@ uint64_t cfi_plan_whole_ctx(const cfi_question *q, uint64_t ctx_seq_tokens, uint
     return ctx_seq_tokens * sequences;
 }
 
-/* llama.cpp counts the whole context in 32 bits. */
+/* llama.cpp counts the whole context in 32 bits. LM Studio's is at most the trained length: sequences that divide it have a part of that,
+ * which llama.cpp rounds up. */
 uint64_t cfi_plan_most_ctx(const cfi_question *q, uint32_t sequences)
 {
     const uint64_t step = cfi_engine_traits_of(q->engine.id)->ctx_step;
     uint64_t       most = q->options.kv_unified == CTXFIT_CHOICE_ON ? UINT32_MAX : UINT32_MAX / sequences;
 
+    if (q->engine.id == CFI_ENGINE_LMSTUDIO && q->options.kv_unified == CTXFIT_CHOICE_OFF && q->length.most != 0)
+        most = cfi_min_u64(most, q->length.most / sequences + step - 1);
     return cfi_max_u64(step, most / step * step);
 }
 

@@ -313,6 +313,14 @@ static void a_default_of_the_engine_is_not_told_as_set_for_its_server(void **sta
     assert_int_equal(c.limit_tokens, 1024);
     assert_int_equal(c.binding, 1);
     assert_string_equal(c.source, "a context of 4096 tokens divided among 4 sequences");
+    /* the setting goes up to the trained length, which is divided too */
+    assert_int_equal(summary_of(plan).max_ctx_seq_tokens, constraint_of(plan, CTXFIT_LIMIT_TRAINED).limit_tokens / 4);
+    ctxfit_plan_free(plan);
+    o.ctx_tokens = CTXFIT_CTX_LARGEST;
+    o.sequences = 3; /* rounded up to 256 */
+    plan = planned(model, hw, &o);
+    assert_int_equal(summary_of(plan).max_ctx_seq_tokens, (constraint_of(plan, CTXFIT_LIMIT_TRAINED).limit_tokens / 3 + 255) / 256 * 256);
+    assert_int_equal(summary_of(plan).n_ctx_seq, summary_of(plan).max_ctx_seq_tokens);
     ctxfit_plan_free(plan);
     ctxfit_hw_free(hw);
     ctxfit_model_free(model);
