@@ -6,7 +6,7 @@
 #define KEPT          2.0f /* bytes of a weight; the tensor's own count */
 
 static const struct hf_module {
-    char module[36];
+    char module[40];
     char tensor[20];
 } hf_modules[] = {
 #define CFI_HF_MODULE(module, tensor) {module, tensor},
