@@ -633,6 +633,9 @@ uint64_t cfi_ollama_participants(const cfi_engine_machine *machine, uint64_t pre
 /* Whether requests run one after the other. */
 bool cfi_ollama_serial(const ctxfit_model *model, uint32_t release);
 bool cfi_ollama_gpus_flash(const cfi_engine_machine *machine, uint32_t release);
+/* Whether llama-server is told to keep the projector on the host; since 0.30. */
+bool cfi_ollama_projector_on_host(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                  uint32_t release, uint64_t projector_bytes);
 /* `flash`: not known to be off. */
 uint32_t cfi_ollama_batch(uint64_t ctx_tokens, uint64_t predicted, uint64_t available, bool flash, const cfi_engine_machine *machine,
                           uint64_t mask);

@@ -150,18 +150,22 @@ static bool ollama_batch_fits(uint32_t batch, uint64_t predicted, uint64_t avail
     return (batch >= 2048 ? 2 * GIB : 768 * MIB) <= threshold - predicted;
 }
 
+/* What is free of a GPU, or where nobody says, what it has. 0: not known. */
+static uint64_t ollama_memory(const cfi_engine_machine *machine, uint32_t device)
+{
+    const uint64_t free_bytes = machine->device[device].free_bytes;
+    const uint64_t total = machine->memory != NULL ? machine->memory[device].total_bytes : 0;
+
+    return free_bytes == 0 || (total > 0 && total < free_bytes) ? total : free_bytes;
+}
+
 /* constrainedCUDAWithoutFlashAttention, server/sched.go:835 */
 static bool ollama_small_cuda(const cfi_engine_machine *machine, uint64_t mask)
 {
     for (uint32_t d = 0; d < machine->count; d++) {
-        uint64_t memory = machine->device[d].free_bytes;
-        uint64_t total = machine->memory != NULL ? machine->memory[d].total_bytes : 0;
+        const uint64_t memory = ollama_memory(machine, d);
 
-        if (!(mask >> d & 1) || machine->device[d].backend != CTXFIT_BACKEND_CUDA)
-            continue;
-        if (memory == 0 || (total > 0 && total < memory))
-            memory = total;
-        if (memory > 0 && memory <= 8 * GIB)
+        if ((mask >> d & 1) && machine->device[d].backend == CTXFIT_BACKEND_CUDA && memory > 0 && memory <= 8 * GIB)
             return true;
     }
     return false;
@@ -204,6 +208,25 @@ static bool ollama_cuda_flash(uint32_t capability, uint32_t release)
     if (capability == 72)
         return !cfi_ollama_changed(release, CFI_OLLAMA_FLASH_NOT_72);
     return capability == 0 || capability >= 60 || !cfi_ollama_changed(release, CFI_OLLAMA_FLASH_FROM_60);
+}
+
+/* shouldDisableMMProjOffload, llm/llama_server.go:670. Every GPU of the machine counts here, there those that it chose. */
+bool cfi_ollama_projector_on_host(const ctxfit_model *model, const ctxfit_plan_options *options, const cfi_engine_machine *machine,
+                                  uint32_t release, uint64_t projector_bytes)
+{
+    const bool     by_size = cfi_ollama_changed(release, CFI_OLLAMA_PROJECTOR_BY_SIZE);
+    const uint64_t least = by_size ? projector_bytes + GIB : 10 * GIB + 1;
+
+    if (options->gpu_layers != 0 && (options->gpu_layers == CTXFIT_GPU_LAYERS_NONE ||
+                                     options->gpu_layers < (uint64_t)model->info.layers + model->info.nextn_layers + 1))
+        return true;
+    for (uint32_t d = 0; d < machine->count; d++) {
+        const uint64_t memory = ollama_memory(machine, d);
+
+        if ((!by_size && ollama_shared(machine, d)) || (memory > 0 && memory < least))
+            return true;
+    }
+    return false;
 }
 
 /* FlashAttentionSupported, ml/device.go:571: every GPU has it; without GPUs since 0.11.8. */

@@ -224,6 +224,16 @@ static ctxfit_status meet_width(const cfi_question *q, ctxfit_error *error)
                     (unsigned)eyes);
 }
 
+/* Where Ollama has its llama-server keep it, though nobody asked. */
+static bool stays_on_host(const cfi_question *q, const cfi_beside_item *item)
+{
+    const cfi_engine_machine machine = cfi_plan_machine(q);
+
+    return q->engine.id == CFI_ENGINE_OLLAMA && q->device_count > 0 && cfi_ollama_changed(q->engine.release, CFI_OLLAMA_LLAMA_SERVER) &&
+           (item->projector_options.flags & CTXFIT_PROJECTOR_F_HOST) == 0 &&
+           cfi_ollama_projector_on_host(q->model, &q->options, &machine, q->engine.release, item->projector.info.weight_bytes);
+}
+
 /* What it takes depends on nothing that a plan varies: measured once. */
 static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item, const cfi_arena *arena, ctxfit_error *error)
 {
@@ -236,6 +246,9 @@ static ctxfit_status meet_projector(cfi_question *q, const cfi_beside_item *item
     if (o.flash_attention == CTXFIT_CHOICE_DEFAULT)
         o.flash_attention = q->options.flash_attention;
     q->takes_images = true; /* whatever it projects: Ollama fb30760 server/images.go:393 */
+    q->projector_kept = stays_on_host(q, item);
+    if (q->projector_kept)
+        o.flags |= CTXFIT_PROJECTOR_F_HOST;
     q->projector_device = projector_device(q, &o);
     backend = q->projector_device < q->device_count ? q->engine_device[q->projector_device].backend : (uint32_t)CTXFIT_BACKEND_CPU;
     status = cfi_projector_measure(&item->projector, q->engine.info.build, backend, &o, &arena->allocator, &q->projector, error);

@@ -129,6 +129,7 @@ ctxfit_status cfi_plan_question(cfi_question *q, const ctxfit_model *model, cons
     q->left_out = NULL;
     q->adapted = NULL;
     q->takes_images = false;
+    q->projector_kept = false;
     q->speculation = (cfi_engine_speculation){0, false, NULL};
     if (q->engine.id == CFI_ENGINE_LMSTUDIO)
         cfi_lmstudio_defaults(&q->options);

@@ -77,6 +77,7 @@ typedef struct cfi_question {
     ctxfit_projector_memory projector;                    /* of the list's projector, on projector_device */
     uint32_t             projector_device;               /* device_count: the host */
     bool                 takes_images;                   /* there is a projector */
+    bool                 projector_kept;                 /* on the host by the engine's own choice */
 } cfi_question;
 
 typedef struct cfi_answer {

@@ -217,6 +217,9 @@ static void warn_of_ollama_ctx(warning_list *list, const cfi_question *q)
     if (asked != 0 && asked < notes->ctx_tokens)
         warn(list, "%s raises the context of %" PRIu64 " to %" PRIu64 " tokens, its least%s", s->engine.name, asked, notes->ctx_tokens,
              images ? " for a model that takes images" : "");
+    if (q->projector_kept)
+        warn(list, "%s %s keeps the projector on the host (--no-mmproj-offload): it does where layers of the model are there, and where a "
+                   "GPU is small for it", s->engine.name, s->engine.version);
     if (notes->no_flash)
         warn(list, "without flash attention: %s %s has it not for every model, and not on every backend", s->engine.name,
              s->engine.version);

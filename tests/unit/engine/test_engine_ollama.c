@@ -273,6 +273,41 @@ static void what_it_has_no_setting_for_is_refused(void **state)
     ctxfit_model_free(model);
 }
 
+/* v0.33.0-rc2 llm/llama_server_test.go:2155 and its like of v0.30.0:1660: 80 layers and the output, 933 MiB of projector */
+static void a_projector_goes_to_the_host_where_its_own_tests_have_it(void **state)
+{
+    static const struct {
+        uint32_t          release, gpu_layers;
+        cfi_engine_device device;
+        cfi_engine_memory memory;
+        bool              host;
+    } cases[] = {
+        {3300, 0, {CTXFIT_BACKEND_CUDA, 24 * GIB}, {0, false, false, 0}, false},
+        {3300, 0, {CTXFIT_BACKEND_ROCM, 7900 * MIB}, {8 * GIB, false, false, 0}, false},
+        {3300, 0, {CTXFIT_BACKEND_CUDA, 1500 * MIB}, {8 * GIB, false, false, 0}, true},
+        {3300, 0, {CTXFIT_BACKEND_ROCM, 32 * GIB}, {0, true, false, 0}, false},
+        {3300, 0, {CTXFIT_BACKEND_METAL, 32 * GIB}, {0, true, false, 0}, false},
+        {3300, CTXFIT_GPU_LAYERS_NONE, {CTXFIT_BACKEND_CUDA, 24 * GIB}, {0, false, false, 0}, true},
+        {3300, 10, {CTXFIT_BACKEND_CUDA, 24 * GIB}, {0, false, false, 0}, true},
+        {3300, 81, {CTXFIT_BACKEND_CUDA, 24 * GIB}, {0, false, false, 0}, false},
+        {3000, 0, {CTXFIT_BACKEND_CUDA, 24 * GIB}, {0, false, false, 0}, false},
+        {3000, 0, {CTXFIT_BACKEND_CUDA, 0}, {8 * GIB, false, false, 0}, true},
+        {3000, 0, {CTXFIT_BACKEND_ROCM, 32 * GIB}, {0, true, false, 0}, true},
+        {3000, 10, {CTXFIT_BACKEND_CUDA, 24 * GIB}, {0, false, false, 0}, true},
+    };
+    ctxfit_model       *model = engine_catalog("llama-3.1-70b", "Q4_K_M");
+    ctxfit_plan_options options = CTXFIT_PLAN_OPTIONS_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < CFI_COUNT(cases); i++) {
+        const cfi_engine_machine machine = {&cases[i].device, &cases[i].memory, 1, 0, NULL, 0, 0, NULL, true};
+
+        options.gpu_layers = cases[i].gpu_layers;
+        assert_int_equal(cfi_ollama_projector_on_host(model, &options, &machine, cases[i].release, 933 * MIB), cases[i].host);
+    }
+    ctxfit_model_free(model);
+}
+
 /* plan: two unequal GPUs; the model goes to the larger one, whatever its place */
 static void a_plan_shows_the_gpu_that_it_chooses(void **state)
 {
@@ -322,6 +357,7 @@ int main(void)
         cmocka_unit_test(parallel_requests_have_a_context_each_unless_the_architecture_forbids),
         cmocka_unit_test(its_estimate_is_the_file_and_a_cache_by_head_counts),
         cmocka_unit_test(what_it_has_no_setting_for_is_refused),
+        cmocka_unit_test(a_projector_goes_to_the_host_where_its_own_tests_have_it),
         cmocka_unit_test(a_plan_shows_the_gpu_that_it_chooses),
     };
 

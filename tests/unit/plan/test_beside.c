@@ -28,12 +28,13 @@ static ctxfit_gguf *projector(void)
     return gguf;
 }
 
-static void check_projector(const char *spec, const ctxfit_projector_options *o, uint32_t device, uint64_t bytes)
+static void check_projector_as(const ctxfit_plan_options *as, const char *spec, const ctxfit_projector_options *o, uint32_t device,
+                               uint64_t bytes)
 {
     ctxfit_model       *model = catalog_model("qwen3-14b", "Q4_K_M");
     ctxfit_hw          *hw = machine(spec);
     ctxfit_gguf        *gguf = projector();
-    ctxfit_plan_options options = options_with(8192, 1);
+    ctxfit_plan_options options = *as;
     ctxfit_beside      *beside = besides();
     ctxfit_plan        *plan;
 
@@ -52,6 +53,13 @@ static void check_projector(const char *spec, const ctxfit_projector_options *o,
     ctxfit_model_free(model);
 }
 
+static void check_projector(const char *spec, const ctxfit_projector_options *o, uint32_t device, uint64_t bytes)
+{
+    const ctxfit_plan_options options = options_with(8192, 1);
+
+    check_projector_as(&options, spec, o, device, bytes);
+}
+
 /* 9,916,416 bytes of a matrix and 40 of a bias, which CUDA pads to 128 and the host to 32. */
 static void a_projector_is_on_the_first_gpu_or_where_it_is_put(void **state)
 {
@@ -66,6 +74,22 @@ static void a_projector_is_on_the_first_gpu_or_where_it_is_put(void **state)
     check_projector("2*rtx-4090 host:64GiB", &host, 2, matrix + 64);
     check_projector("host:64GiB", NULL, 0, matrix + 64);
     check_projector("gpu(backend=rpc,mem=24GiB) rtx-4090 host:64GiB", NULL, 1, matrix + 128);
+}
+
+static void ollama_keeps_a_projector_on_the_host_where_layers_are_or_a_gpu_is_small(void **state)
+{
+    ctxfit_plan_options options = options_with(8192, 1);
+    const uint64_t      matrix = 1152 * 4304 * 2;
+
+    (void)state;
+    memcpy(options.engine, "ollama", sizeof "ollama");
+    check_projector_as(&options, "rtx-4090 host:64GiB", NULL, 0, matrix + 128);
+    options.gpu_layers = 20;
+    check_projector_as(&options, "rtx-4090 host:64GiB", NULL, 1, matrix + 64);
+    memcpy(options.engine, "ollama@0.30.0", sizeof "ollama@0.30.0");
+    options.gpu_layers = 41;
+    check_projector_as(&options, "rtx-4090 host:64GiB", NULL, 0, matrix + 128);
+    check_projector_as(&options, "rtx-3080-10gb host:64GiB", NULL, 1, matrix + 64);
 }
 
 static void a_file_of_the_other_kind_is_refused(void **state)
@@ -172,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_projector_is_on_the_first_gpu_or_where_it_is_put),
+        cmocka_unit_test(ollama_keeps_a_projector_on_the_host_where_layers_are_or_a_gpu_is_small),
         cmocka_unit_test(a_file_of_the_other_kind_is_refused),
         cmocka_unit_test(two_plans_differ_by_what_runs_beside),
         cmocka_unit_test(memory_that_runs_out_is_reported),
