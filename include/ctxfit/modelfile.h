@@ -29,9 +29,10 @@ enum {
 
 /**
  * Reads the text of a Modelfile: FROM, PARAMETER, ADAPTER, DRAFT, TEMPLATE, SYSTEM; LICENSE, MESSAGE, REQUIRES, RENDERER and PARSER are
- * passed over. What FROM and ADAPTER name (a path, a folder, another model) is the caller's to resolve.
- * @return OK; E_MALFORMED (`offset`; an unknown command, a command without its value, a quotation that does not end); E_INCOMPLETE (no
- *         FROM); E_LIMIT (more than 16 MiB); E_NO_MEMORY; E_INVALID_ARG.
+ * passed over. What FROM and ADAPTER name (a path, a folder, another model) is the caller's to resolve. UTF-8, or UTF-16 where its byte
+ * order mark says so; names come as UTF-8.
+ * @return OK; E_MALFORMED (`offset`, in UTF-8; an unknown command, a command without its value, a quotation that does not end);
+ *         E_INCOMPLETE (no FROM); E_LIMIT (more than 16 MiB); E_NO_MEMORY; E_INVALID_ARG.
  * @since 0.1.0
  */
 CTXFIT_API ctxfit_status ctxfit_modelfile_parse(const char *text, size_t size, const ctxfit_allocator *allocator, ctxfit_modelfile **out,

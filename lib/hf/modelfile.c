@@ -248,6 +248,64 @@ static ctxfit_status read_commands(modelfile_reader *r, ctxfit_modelfile *file)
     return status;
 }
 
+/* ---- encodings ---- */
+
+static size_t put_utf8(uint32_t c, char *out)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xe0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (c & 0x3f));
+    return 4;
+}
+
+/* The byte order mark says that it is UTF-16, as PowerShell writes it; what is no character becomes U+FFFD. Ollama fb30760
+ * parser/parser.go:463. */
+static bool from_utf16(modelfile_reader *r, cfi_arena *arena)
+{
+    const unsigned char *in = (const unsigned char *)r->text;
+    const bool           little = r->size >= 2 && in[0] == 0xff && in[1] == 0xfe, big = r->size >= 2 && in[0] == 0xfe && in[1] == 0xff;
+    size_t               size = 0;
+    char                *out;
+
+    if (!little && !big)
+        return true;
+    out = cfi_arena_alloc(arena, r->size / 2 * 3); /* at most three bytes of two */
+    if (out == NULL)
+        return false;
+    for (size_t i = 2; i + 1 < r->size; i += 2) {
+        uint32_t c = (uint32_t)in[i + big] | (uint32_t)in[i + little] << 8;
+
+        if (c >= 0xd800 && c < 0xdc00 && i + 3 < r->size) {
+            const uint32_t low = (uint32_t)in[i + 2 + big] | (uint32_t)in[i + 2 + little] << 8;
+
+            if (low >= 0xdc00 && low < 0xe000) {
+                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+                i += 2;
+            }
+        }
+        size += put_utf8(c >= 0xd800 && c < 0xe000 ? 0xfffd : c, out + size);
+    }
+    r->text = out;
+    r->size = size;
+    return true;
+}
+
 ctxfit_status ctxfit_modelfile_parse(const char *text, size_t size, const ctxfit_allocator *allocator, ctxfit_modelfile **out,
                                      ctxfit_error *error)
 {
@@ -266,7 +324,7 @@ ctxfit_status ctxfit_modelfile_parse(const char *text, size_t size, const ctxfit
     file = cfi_modelfile_new(allocator);
     if (file == NULL)
         return cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
-    status = read_commands(&reader, file);
+    status = from_utf16(&reader, &file->arena) ? read_commands(&reader, file) : cfi_fail(error, CTXFIT_E_NO_MEMORY, "out of memory");
     if (status != CTXFIT_OK) {
         ctxfit_modelfile_free(file);
         return status;

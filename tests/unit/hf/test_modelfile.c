@@ -56,6 +56,26 @@ static void parts_and_parameters_are_read(void **state)
     ctxfit_modelfile_free(NULL);
 }
 
+/* "FROM " with characters of two, three and four bytes, and a half of a pair that is none */
+static void utf16_is_read_by_its_byte_order_mark(void **state)
+{
+    static const unsigned short units[] = {0xfeff, 'F', 'R', 'O', 'M', ' ', 0xe9, 0x20ac, 0xd834, 0xdd1e, 0xd834, '.', 'g', 'g', 'u', 'f'};
+    char text[2 * (sizeof units / sizeof units[0]) + 1] = {0}; /* the last byte is half a character */
+
+    (void)state;
+    for (int big = 0; big < 2; big++) {
+        ctxfit_modelfile *file = NULL;
+
+        for (size_t i = 0; i < (sizeof units / sizeof units[0]); i++) {
+            text[2 * i + (size_t)big] = (char)(units[i] & 0xff);
+            text[2 * i + (size_t)!big] = (char)(units[i] >> 8);
+        }
+        assert_int_equal(ctxfit_modelfile_parse(text, sizeof text, NULL, &file, NULL), CTXFIT_OK);
+        assert_string_equal(ctxfit_modelfile_part(file, CTXFIT_PART_MODEL, 0), "\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e\xef\xbf\xbd.gguf");
+        ctxfit_modelfile_free(file);
+    }
+}
+
 static void defects_are_named_with_their_line(void **state)
 {
     static const struct {
@@ -165,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest of_text[] = {
         cmocka_unit_test(parts_and_parameters_are_read),
+        cmocka_unit_test(utf16_is_read_by_its_byte_order_mark),
         cmocka_unit_test(defects_are_named_with_their_line),
         cmocka_unit_test(reading_survives_the_nth_failed_allocation),
     };
